@@ -1,0 +1,299 @@
+//! What a configuration means: validated, defaulted, cross-checked.
+//!
+//! Owns the shape of every setting with its unit and default; refuses to know TOML, files and where a value was written
+//! (but for [`Located`], which lets later checks point at the line).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::event::{EventType, Metadata, Priority};
+use crate::name::Name;
+
+/// A value and where in the file it was written (byte range), so that checks that need the world can point at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Byte range of the value in the file; empty for defaults.
+    pub at: Range<usize>,
+}
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[device]`
+    pub device: Device,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[runtime]`
+    pub runtime: Runtime,
+    /// `[api]`
+    pub api: Api,
+    /// `[log]`
+    pub log: Log,
+    /// `[[camera]]`, in file order.
+    pub cameras: Vec<Camera>,
+    /// `[[model]]`, in file order.
+    pub models: Vec<Model>,
+    /// `[[monitor]]`, in file order.
+    pub monitors: Vec<Monitor>,
+    /// `[[endpoint]]`, in file order.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// `[device]`
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Told to receivers. None: the hostname.
+    pub id: Option<String>,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// The state directory.
+    pub path: PathBuf,
+    /// Bytes for the journal and its frames.
+    pub max_size: u64,
+    /// How long delivered rows are kept.
+    pub keep_delivered: Duration,
+    /// How long dead letters are kept.
+    pub keep_dead: Duration,
+    /// Event frames are at most this wide, in pixels.
+    pub snapshot_width: u32,
+    /// JPEG quality of event frames, 1 to 100.
+    pub snapshot_quality: u8,
+}
+
+/// `[runtime]`
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// `libonnxruntime.so`. None: next to the binary, `/usr/lib/stakeout`, then the system's.
+    pub onnxruntime: Option<Located<PathBuf>>,
+    /// Inference threads; 0 = all cores.
+    pub threads: usize,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The unix socket of the local API.
+    pub socket: PathBuf,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A tracing filter, `info` by default.
+    pub filter: String,
+    /// How lines are written to stderr.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Journald when started by systemd, text otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A secret that the file only points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds nothing else (a trailing newline is ignored).
+    File(Located<PathBuf>),
+    /// A systemd credential, read from `$CREDENTIALS_DIRECTORY`.
+    Credential(Located<String>),
+}
+
+/// `[[camera]]`
+#[derive(Clone, Debug)]
+pub struct Camera {
+    /// Unique among cameras.
+    pub name: Name,
+    /// `rtsp://`, `rtsps://` or `file://`, without credentials.
+    pub url: Located<Url>,
+    /// For RTSP authentication.
+    pub username: Option<String>,
+    /// For RTSP authentication.
+    pub password: Option<SecretRef>,
+    /// A `file://` clip starts again at its end.
+    pub repeat: bool,
+    /// As written: `auto` (works as `all` until the cameras issue) or `all`.
+    pub decode: Decode,
+}
+
+impl Camera {
+    /// Whether this is a recording.
+    pub fn is_file(&self) -> bool {
+        self.url.value.scheme() == "file"
+    }
+}
+
+/// Which packets are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decode {
+    /// The cheapest that keeps every monitor's `notice_within`; for now the same as `All`.
+    Auto,
+    /// Every frame.
+    All,
+}
+
+/// `[[model]]`, or a model that a monitor names and that is looked up in the models folders.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Unique among models.
+    pub name: Name,
+    /// The folder with `manifest.toml`. None: looked up by name.
+    pub path: Option<Located<PathBuf>>,
+    /// Where the model's name was written, for errors about it.
+    pub at: Range<usize>,
+}
+
+/// `[[monitor]]`
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Unique among monitors.
+    pub name: Name,
+    /// The cameras it watches, at least one; each makes a machine and a job of its own.
+    pub cameras: Vec<Name>,
+    /// The question, verbatim; empty for models that only know labels.
+    pub condition: String,
+    /// One of [`Config::models`].
+    pub model: Located<Name>,
+    /// Any of them, for classifiers and detectors.
+    pub labels: Vec<Located<String>>,
+    /// The confidence is the n-th best score.
+    pub min_count: u32,
+    /// Normalised polygon, empty or at least three points; detections count when their foot point is inside.
+    pub zone: Vec<[f32; 2]>,
+    /// Positive from here, 0 to 1.
+    pub confidence_threshold: f32,
+    /// Negative below, 0 to 1.
+    pub clear_threshold: f32,
+    /// k of the last n checks must be positive.
+    pub hold: Hold,
+    /// Counted from the event that was journaled.
+    pub cooldown: Duration,
+    /// Alert again after the cooldown while it still holds.
+    pub repeat: bool,
+    /// How long it must not hold before the event ends.
+    pub clear_after: Duration,
+    /// How long an open event outlives its camera.
+    pub lost_after: Duration,
+    /// Between two checks.
+    pub check_interval: Duration,
+    /// How late an event may be noticed.
+    pub notice_within: Duration,
+    /// The duration limit; None: unlimited.
+    pub max_duration: Option<Duration>,
+    /// The job completes with its first trigger.
+    pub stop_on_trigger: bool,
+    /// A new job follows at once when the duration limit ended one.
+    pub restart: bool,
+    /// `status` warns when it was silent for longer.
+    pub expect_event_within: Option<Duration>,
+    /// Orders delivery and dropping.
+    pub priority: Priority,
+    /// Evaluate and journal, deliver nothing.
+    pub shadow: bool,
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// Passed through to receivers.
+    pub metadata: Metadata,
+    /// Names of [`Config::endpoints`]: those that get its events.
+    pub endpoints: Vec<Name>,
+    /// `[calibration]` of the model, overridden.
+    pub calibration: Option<Calibration>,
+}
+
+/// k of the last n checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// So many positive ones, 1 to `of`.
+    pub needed: u32,
+    /// Among so many, at most 1000.
+    pub of: u32,
+}
+
+/// `p = sigmoid(logit(score) / temperature + bias)`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// Above zero.
+    pub temperature: f32,
+    /// In logits.
+    pub bias: f32,
+}
+
+/// `[[endpoint]]`
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Unique among endpoints.
+    pub name: Name,
+    /// Where events are posted.
+    pub url: Located<Url>,
+    /// How the body is written.
+    pub format: Format,
+    /// Newest first; empty: unsigned.
+    pub secrets: Vec<SecretRef>,
+    /// The types it is owed.
+    pub events: Vec<EventType>,
+    /// When to try again.
+    pub retry: Retry,
+    /// From connect to status line.
+    pub timeout: Duration,
+    /// POSTs at a time.
+    pub concurrency: u32,
+    /// Whether a frame is embedded where the format allows the choice.
+    pub frame: FrameChoice,
+    /// Bytes; the frame is scaled down until the body fits.
+    pub max_body: u64,
+    /// Sent along; never one of ours.
+    pub headers: BTreeMap<String, String>,
+    /// Whether anything is sent; what is owed waits.
+    pub enabled: bool,
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Ours, in the Standard Webhooks envelope.
+    Stakeout,
+}
+
+/// Whether a frame is embedded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameChoice {
+    /// Base64 in the body.
+    Inline,
+    /// Not at all.
+    None,
+}
+
+/// When to try again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// For unattended boxes: what is not the delivery's fault burns nothing.
+    Edge,
+    /// 1, 2, 4, 8, 16 s.
+    Trio,
+    /// 3, 3, 3 s.
+    Aioz,
+    /// 5 s to 24 h.
+    Standard,
+    /// As given; otherwise as `Edge`.
+    Custom {
+        /// The waits after the first attempt.
+        delays: Vec<Duration>,
+        /// Dead after so much time that was not held.
+        max_age: Duration,
+    },
+}

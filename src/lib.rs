@@ -1,0 +1,15 @@
+//! Stakeout watches cameras, journals what it saw, and delivers signed webhooks that are never lost.
+//!
+//! The modules stand on floors and import only downward (`tests/it/layers.rs` holds the table, ARCHITECTURE.md explains
+//! it). This file only lists them, from the ground up.
+
+// Floor 0, vocabulary: plain data.
+pub mod delivery;
+pub mod event;
+pub mod frame;
+pub mod name;
+pub mod time;
+pub mod verdict;
+
+// Floor 1, decisions: pure functions of their arguments.
+pub mod config;
