@@ -12,4 +12,5 @@ pub mod time;
 pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
+pub mod condition;
 pub mod config;

@@ -159,6 +159,11 @@ impl Deadline {
         }
     }
 
+    /// The same delay, counted anew from `now`.
+    pub fn restarted(&self, now: Now) -> Deadline {
+        Deadline::after(now, self.delay)
+    }
+
     /// What to store so that [`SavedDeadline::load`] can go on with it.
     pub fn save(&self, now: Now, boot: Boot) -> SavedDeadline {
         let delay_ms = u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX);
