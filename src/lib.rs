@@ -14,3 +14,6 @@ pub mod verdict;
 // Floor 1, decisions: pure functions of their arguments.
 pub mod condition;
 pub mod config;
+
+// Floor 2, drivers: each owns one outside thing.
+pub mod journal;
