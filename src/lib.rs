@@ -13,3 +13,8 @@ pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
 pub mod config;
+pub mod judge;
+pub mod picture;
+
+// Floor 2, drivers: each owns one outside thing.
+pub mod model;
