@@ -1,3 +1,5 @@
 //! The integration tests: one binary, real parts.
 
 mod layers;
+mod model;
+mod shared;
