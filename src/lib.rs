@@ -13,3 +13,6 @@ pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
 pub mod config;
+pub mod payload;
+pub mod retry;
+pub mod sign;
