@@ -14,7 +14,9 @@ use crate::config::{Log, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `[log] filter` is not a filter.
-    #[error("`[log] filter = \"{filter}\"` isn't a log filter; use for instance \"info\" or \"info,stakeout::sender=debug\"")]
+    #[error(
+        "`[log] filter = \"{filter}\"` isn't a log filter; use for instance \"info\" or \"info,stakeout::sender=debug\""
+    )]
     Filter {
         /// What was given.
         filter: String,

@@ -51,7 +51,7 @@ impl JournalLedger {
         };
         let about = happening.about;
         let event = Event {
-            id: Uuid::now_v7(),
+            id: happening.now.new_id(),
             observed,
             boot: self.boot,
             device: self.device.to_string(),

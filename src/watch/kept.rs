@@ -4,8 +4,6 @@
 //! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on the thread that starts the daemon.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
 use super::ledger::{Happening, Ledger, Refused};
 use super::subject::{About, Subject};
 use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
@@ -85,7 +83,7 @@ pub fn resume(
         false if state.is_active() => Input::Stop(JobReason::UserRequested),
         _ => return Ok(state),
     };
-    let ids = Ids { open: Uuid::now_v7(), job: Uuid::now_v7() };
+    let ids = Ids { open: restart.now.new_id(), job: restart.now.new_id() };
     let (next, effects) = condition::step(&subject.spec, &state, restart.now, input, ids);
     let about = &subject.about;
     ledger.record(Happening { now: restart.now, about, effects: &effects, state: &next, evidence: None })?;

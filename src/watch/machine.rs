@@ -5,8 +5,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use uuid::Uuid;
-
 use super::ledger::{Evidence, Happening, Ledger};
 use super::subject::Subject;
 use crate::condition::{self, Ids, Input, State};
@@ -95,7 +93,7 @@ impl Machine {
     /// One step. With effects the new state counts only once the ledger has both; where it refuses, the machine stays
     /// where it was, and the next input leads to the same effects again.
     fn step(&mut self, ledger: &mut dyn Ledger, now: Now, input: Input, evidence: Option<Evidence<'_>>) {
-        let ids = Ids { open: Uuid::now_v7(), job: Uuid::now_v7() };
+        let ids = Ids { open: now.new_id(), job: now.new_id() };
         let (state, effects) = condition::step(&self.subject.spec, &self.state, now, input, ids);
         let about = &self.subject.about;
         if !effects.is_empty() {

@@ -121,9 +121,17 @@ fn yolox_sees_the_golden_boxes() {
                 .filter(|seen| seen.label == label)
                 .map(|seen| distance(seen, wanted, expected.size))
                 .min_by(|a, b| a.0.total_cmp(&b.0));
-            println!("{picture} {} {} {:?} {:?} n {} of {}", wanted.class, wanted.score, nearest, expected.size, seen.len(), expected.yolox_nano.len());
+            println!(
+                "{picture} {} {} {:?} {:?} n {} of {}",
+                wanted.class,
+                wanted.score,
+                nearest,
+                expected.size,
+                seen.len(),
+                expected.yolox_nano.len()
+            );
             all.push(nearest);
         }
     }
-    println!("max {:?}", all.iter().flatten().fold((0f32,0f32), |a,b| (a.0.max(b.0), a.1.max(b.1))));
+    println!("max {:?}", all.iter().flatten().fold((0f32, 0f32), |a, b| (a.0.max(b.0), a.1.max(b.1))));
 }
