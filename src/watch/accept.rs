@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
+use super::machine::Machine;
 use super::subject::About;
 use crate::condition::{Effect, State};
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
-use crate::journal::{Accepted, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::journal::{Accepted, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Now, Wall};
@@ -41,6 +42,20 @@ impl JournalLedger {
             boot: Boot::current(),
             scaler: Scaler::default(),
         }
+    }
+
+    /// Brings counters and hold windows on disk.
+    ///
+    /// # Errors
+    /// The journal refused.
+    pub fn checkpoint(&mut self, machines: &[Machine], now: Now) -> Result<(), Refused> {
+        let mut checkpoint = Checkpoint::default();
+        for machine in machines {
+            checkpoint.machines.push(Kept::row(&machine.subject().about, machine.state(), now, self.boot)?);
+            checkpoint.jobs.extend(machine.state().job().map(|job| (job.id(), job.counters().clone())));
+        }
+        self.writer.checkpoint(checkpoint).wait()?;
+        Ok(())
     }
 
     fn accept(&mut self, happening: &Happening<'_>, effect: &Effect) -> Option<Accepted> {
