@@ -16,3 +16,6 @@ pub mod config;
 pub mod payload;
 pub mod retry;
 pub mod sign;
+
+// Floor 2, drivers: each owns one outside thing.
+pub mod journal;
