@@ -19,3 +19,4 @@ pub mod sign;
 
 // Floor 2, drivers: each owns one outside thing.
 pub mod journal;
+pub mod transport;
