@@ -25,5 +25,4 @@ pub mod journal;
 pub mod model;
 pub mod systemd;
 pub mod telemetry;
-
-// Floor 3, loops: they compose.
+pub mod transport;

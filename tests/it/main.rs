@@ -4,4 +4,6 @@
 
 mod layers;
 mod model;
+mod receiver;
 mod shared;
+mod transport;
