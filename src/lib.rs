@@ -23,6 +23,7 @@ pub mod sign;
 // Floor 2, drivers: each owns one outside thing.
 pub mod journal;
 pub mod model;
+pub mod secrets;
 pub mod systemd;
 pub mod telemetry;
 pub mod transport;

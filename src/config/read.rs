@@ -23,7 +23,7 @@ pub(super) struct Findings {
 
 /// A table that is being read, key by key.
 pub(super) struct Section<'a, 'f> {
-    /// How problems call it: ``camera `dock` `` or `[storage]`.
+    /// How problems call it: ``camera `dock` `` or `` `[storage]` ``.
     title: String,
     /// Its header.
     at: Range<usize>,
@@ -42,7 +42,7 @@ impl<'a, 'f> Section<'a, 'f> {
     pub(super) fn named(kind: &str, at: Range<usize>, table: &'a DeTable<'a>, findings: &'f mut Findings) -> Self {
         let title = match table.get("name").and_then(|name| name.get_ref().as_str()) {
             Some(name) => format!("{kind} `{name}`"),
-            None => format!("[[{kind}]]"),
+            None => format!("`[[{kind}]]`"),
         };
         Self::new(title, at, table, findings)
     }
@@ -154,11 +154,6 @@ impl<'a, 'f> Section<'a, 'f> {
     /// How problems call this section.
     pub(super) fn title(&self) -> &str {
         &self.title
-    }
-
-    /// The section's header.
-    pub(super) fn header(&self) -> Range<usize> {
-        self.at.clone()
     }
 
     /// Tells every key that nobody took.
