@@ -76,6 +76,9 @@ pub enum Input {
     Abstain,
     /// A frame was seen but not checked.
     Skipped(SkipReason),
+    /// So many frames passed since the last input that nobody looked at, because no check was due: as many
+    /// [`SkipReason::Rate`].
+    Passed(u64),
     /// Nothing arrived; at least every 250 ms.
     Tick,
     /// The camera went away.

@@ -123,7 +123,8 @@ fn counters_count() {
     for reason in [SkipReason::Rate, SkipReason::NothingMoved, SkipReason::Rate, SkipReason::Load] {
         rig.put(7.0, Input::Skipped(reason));
     }
-    let skipped = [(SkipReason::NothingMoved, 1), (SkipReason::Rate, 2), (SkipReason::Load, 1)];
+    rig.put(7.0, Input::Passed(5));
+    let skipped = [(SkipReason::NothingMoved, 1), (SkipReason::Rate, 7), (SkipReason::Load, 1)];
     let expected = Counters {
         checks_performed: 5,
         triggers_fired: 2,
