@@ -34,8 +34,8 @@
 //! - **Repeats** carry the open id and the `started` of the first alert.
 //! - **A lost camera** is cleared `lost_after` after the first `CameraLost`; further ones don't put it off. It is
 //!   remembered in every state: a late verdict may open an event while the camera is away.
-//! - **Limits come before the input** of the same step (the input then meets the new job, if there is one), except for
-//!   `Stop`, which wins over a limit that is reached in the same moment.
+//! - **Limits come before the input** of the same step, the job's before the lost camera's. The input then meets the new
+//!   job, if there is one. Only `Stop` wins over a limit that is reached in the same moment.
 //! - **Stopped means deaf**: without a running job every input but `Start`, `CameraLost` and `CameraBack` does nothing
 //!   and counts nothing. The cooldown goes on. `Start` while a job runs does nothing.
 //! - **Run time** is the monotonic time since the first frame was handled (`max_duration` is measured by it). A daemon
@@ -78,9 +78,9 @@ pub enum Input {
     Skipped(SkipReason),
     /// Nothing arrived; at least every 250 ms.
     Tick,
-    /// The camera went away.
+    /// The camera went away, or can't be reached after a start. Again means nothing.
     CameraLost,
-    /// The camera gives frames again.
+    /// The camera gives frames (again): to be sent with every connection, for a stored state may remember a loss.
     CameraBack,
     /// A new job, unless one is running.
     Start,
