@@ -339,7 +339,9 @@ proptest! {
     }
 
     #[test]
-    fn the_wall_clock_decides_nothing(spec in specs(), moves in steady(), jumps in prop::collection::vec(any::<i32>(), 80)) {
+    fn the_wall_clock_decides_nothing(
+        spec in specs(), moves in steady(), jumps in prop::collection::vec(any::<i32>(), 80)
+    ) {
         let mut jumping = moves.clone();
         for (it, jump) in jumping.iter_mut().zip(jumps) {
             it.wall_ms += i64::from(jump);
