@@ -31,12 +31,14 @@ pub enum Shutdown {
 pub enum Unreadable {
     /// Not what this or an older version wrote.
     #[error(
-        "the stored state of a monitor is damaged ({0}); restore a backup of the state directory, or remove the monitor's row to start it afresh"
+        "the stored state of a monitor is damaged ({0}); restore a backup of the state directory, or remove the \
+         monitor's row to start it afresh"
     )]
     Damaged(#[from] serde_json::Error),
     /// Written by a later version.
     #[error(
-        "the stored state of a monitor has version {found}, this program knows {VERSION}; install the version that wrote it"
+        "the stored state of a monitor has version {found}, this program knows {VERSION}; install the version that \
+         wrote it"
     )]
     Newer {
         /// The version found.
