@@ -13,15 +13,16 @@
 //!
 //! - **Two times.** A frame is *seen* when it arrives, and judged later, when the model is done. Everything about the
 //!   scene goes by when it was seen: the age of the window's entries, `clear_after`, "cooldown over", and the times
-//!   told in events (`observed` is the frame's arrival, however slow the model). A cooldown *starts* when the alert is decided, "counted from the event that was journaled". So the gap
-//!   between alerts is at least the cooldown by either time.
+//!   told in events (`observed` is the frame's arrival, however slow the model). A cooldown *starts* when the alert is
+//!   decided, "counted from the event that was journaled". So the gap between alerts is at least the cooldown by
+//!   either time.
 //! - **"Hold reached", "hold (still) holds"** is asked at positive checks only. A window of `[yes, yes, no]`
 //!   satisfies `2 of 3`, but an alert whose picture shows a "no" would be a bad alert; nor would one at a tick have a
 //!   picture at all. So every alert, also the one that ends WAITING and every repeat, is carried by a check at or
 //!   above `confidence_threshold`: the first such check whose frame arrived after the cooldown.
-//! - **"Keeps whatever side it was on"**: a check between the thresholds after a positive one is no positive (it
-//!   counts as "no" in the window and never alerts), but it is on the positive side, so it puts off the clear as a positive does.
-//!   After a negative one it is on the negative side and is evidence that the event is over.
+//! - **"Keeps whatever side it was on"**: a check between the thresholds after a positive one counts as "no" in the
+//!   window and never alerts, but it is on the positive side, so it puts off the clear as a positive does. After a
+//!   negative one it is on the negative side and is evidence that the event is over.
 //! - **`clear_after`** counts from the last check on the positive side. Time alone doesn't end an open event: a check
 //!   on the negative side, or `Skipped(NothingMoved)` while the last check was on the negative side, must come at or
 //!   after the end of `clear_after`. One is enough: with checks further apart than `clear_after` the first negative
