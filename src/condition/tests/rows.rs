@@ -100,6 +100,14 @@ fn an_alert_is_carried_by_a_positive_check_whose_frame_came_after_the_cooldown()
 }
 
 #[test]
+fn a_negative_check_alerts_of_nothing_though_the_window_holds() {
+    let mut rig = Rig::open(Spec { hold: Hold { needed: 1, of: 2 }, cooldown: secs(5.0), ..spec() });
+    rig.score(4.9, 0.9);
+    assert_eq!(kinds(&rig.score(5.0, 0.1)), NOTHING);
+    assert_eq!(kinds(&rig.score(5.1, 0.9)), ["triggered 1"]);
+}
+
+#[test]
 fn waiting_clear_after_passed_without_a_positive_goes_idle_silently() {
     let mut rig = Rig::waiting(spec());
     for (second, input) in [(12.0, Input::Tick), (14.9, Input::Tick)] {
@@ -260,4 +268,24 @@ fn a_changed_cooldown_takes_effect_from_the_next_event() {
 fn a_frame_from_the_future_counts_as_seen_now() {
     let mut rig = Rig::open(Spec { repeat: true, cooldown: secs(5.0), ..spec() });
     assert_eq!(kinds(&rig.put(4.0, Input::Score { confidence: 0.9, seen: at(9.0) })), NOTHING);
+}
+
+#[test]
+fn a_clock_that_went_backwards_costs_one_delay_at_most() {
+    let mut rig = Rig::new(spec().for_api_job());
+    rig.put(5000.0, Input::Stop(JobReason::UserRequested));
+    rig.put(5000.0, Input::Start);
+    assert_eq!(kinds(&rig.put(10.0, Input::Tick)), NOTHING);
+    assert_eq!(kinds(&rig.put(309.9, Input::Tick)), NOTHING);
+    assert_eq!(kinds(&rig.put(310.0, Input::Tick)), ["ended stream_error"]);
+
+    let mut rig = Rig::running(spec());
+    rig.score(5000.0, 0.9);
+    rig.put(5000.0, Input::CameraLost);
+    assert!(rig.state.open_id().is_some());
+    rig.put(10.0, Input::Tick);
+    assert_eq!(kinds(&rig.put(39.9, Input::Tick)), NOTHING);
+    assert_eq!(kinds(&rig.put(40.0, Input::Tick)), ["cleared camera_lost"]);
+    rig.put(40.0, Input::CameraBack);
+    assert_eq!(rig.scores(40.1, 75.0, 0.9), [(70.0, "triggered 0".to_owned())]);
 }
