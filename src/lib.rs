@@ -13,3 +13,6 @@ pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
 pub mod config;
+
+// Floor 2, drivers: each owns one outside thing.
+pub mod camera;
