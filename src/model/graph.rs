@@ -142,5 +142,9 @@ fn labels_of(slot: &Slot, manifest: &Manifest) -> Option<usize> {
 }
 
 fn describe(slots: &[Slot]) -> String {
-    if slots.is_empty() { "nothing".to_owned() } else { slots.iter().map(Slot::describe).collect::<Vec<_>>().join(", ") }
+    if slots.is_empty() {
+        "nothing".to_owned()
+    } else {
+        slots.iter().map(Slot::describe).collect::<Vec<_>>().join(", ")
+    }
 }

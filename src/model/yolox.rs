@@ -73,9 +73,8 @@ fn candidates(rows: &[f32], size: [u32; 2], labels: usize, threshold: f32) -> Ve
 fn suppressed(candidates: Vec<Candidate>, limit: f32) -> Vec<Candidate> {
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in candidates {
-        let duplicate = |other: &Candidate| {
-            other.label == candidate.label && overlap(&other.bounds, &candidate.bounds) > limit
-        };
+        let duplicate =
+            |other: &Candidate| other.label == candidate.label && overlap(&other.bounds, &candidate.bounds) > limit;
         if !kept.iter().any(duplicate) {
             kept.push(candidate);
         }
