@@ -28,3 +28,11 @@ pub mod secrets;
 pub mod systemd;
 pub mod telemetry;
 pub mod transport;
+
+// Floor 3, loops: they compose.
+pub mod preflight;
+pub mod sender;
+pub mod watch;
+
+// Floor 4, wiring.
+pub mod replay;
