@@ -20,3 +20,6 @@ pub mod sign;
 // Floor 2, drivers: each owns one outside thing.
 pub mod journal;
 pub mod transport;
+
+// Floor 3, loops: compose what stands below.
+pub mod sender;

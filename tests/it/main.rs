@@ -1,4 +1,5 @@
 //! The integration tests: one binary, real parts.
 
 mod receiver;
+mod sending;
 mod transport;
