@@ -63,6 +63,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .http1_only()
+            // Some receivers compare header names letter by letter, and expect them as HTTP/1 always wrote them.
+            .http1_title_case_headers()
             .pool_max_idle_per_host(0)
             // Always before the whole attempt's end: a timeout of that then means that the request was on its way.
             .connect_timeout(CONNECT.min(timeout.mul_f64(0.9)))

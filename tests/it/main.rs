@@ -6,5 +6,6 @@ mod camera;
 mod layers;
 mod model;
 mod receiver;
+mod sending;
 mod shared;
 mod transport;
