@@ -140,10 +140,8 @@ fn load(config: &Config, runtime: &Runtime, model: &Model) -> Result<Loaded, Pro
 fn labels(monitor: &Monitor, model: &model::Model, found: &mut Diagnostics) {
     for label in &monitor.labels {
         if let Err(unknown) = model.label_index(&label.value) {
-            let title = format!(
-                "monitor `{}`: model `{}` has no label `{}`",
-                monitor.name, monitor.model.value, label.value
-            );
+            let title =
+                format!("monitor `{}`: model `{}` has no label `{}`", monitor.name, monitor.model.value, label.value);
             let nearest = format!("the nearest it has: {}", quoted(unknown.nearest.iter().map(String::as_str)));
             found.push(Diagnostic::error(title).at(label.at.clone(), nearest));
         }
@@ -151,6 +149,8 @@ fn labels(monitor: &Monitor, model: &model::Model, found: &mut Diagnostics) {
     if model.family() != Family::Detector && !monitor.zone.is_empty() {
         let title = format!("monitor `{}`: `zone` needs a detector", monitor.name);
         let why = "this model sees the picture as a whole";
-        found.push(Diagnostic::error(title).at(monitor.model.at.clone(), why).help("leave `zone` out, or use a detector"));
+        found.push(
+            Diagnostic::error(title).at(monitor.model.at.clone(), why).help("leave `zone` out, or use a detector"),
+        );
     }
 }

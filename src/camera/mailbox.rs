@@ -56,6 +56,8 @@ pub struct Mail {
     pub notices: Vec<Notice>,
     /// In the order in which they were decoded; at most the demand's burst.
     pub frames: Vec<Frame>,
+    /// Pictures since the last call that nobody wanted, or that a newer one replaced: seen, but never to be checked.
+    pub passed: u64,
 }
 
 /// The place where a camera leaves its frames.
@@ -72,13 +74,18 @@ struct Held {
     notices: VecDeque<Notice>,
     frames: VecDeque<Frame>,
     overwritten: u64,
+    passed: u64,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        Mailbox { held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, overwritten: 0 }), ring, bell }
+        Mailbox {
+            held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, overwritten: 0, passed: 0 }),
+            ring,
+            bell,
+        }
     }
 }
 
@@ -91,7 +98,8 @@ impl Mailbox {
     /// Everything that came since the last call.
     pub fn take(&self) -> Mail {
         let mut held = self.held();
-        Mail { notices: held.notices.drain(..).collect(), frames: held.frames.drain(..).collect() }
+        let passed = std::mem::take(&mut held.passed);
+        Mail { notices: held.notices.drain(..).collect(), frames: held.frames.drain(..).collect(), passed }
     }
 
     /// Says which frames are wanted, until it is said anew. To begin with nobody wants any.
@@ -99,9 +107,12 @@ impl Mailbox {
         self.held().demand = demand;
     }
 
-    /// Whether somebody wants a frame that arrived at `arrived`.
+    /// Asked once for every picture: whether somebody wants it, by when it arrived.
     pub fn wants(&self, arrived: Mono) -> bool {
-        self.held().demand.from.is_some_and(|from| arrived >= from)
+        let mut held = self.held();
+        let wanted = held.demand.from.is_some_and(|from| arrived >= from);
+        held.passed += u64::from(!wanted);
+        wanted
     }
 
     /// Leaves a frame; the oldest ones beyond the demand's burst give way.
@@ -111,6 +122,7 @@ impl Mailbox {
         while held.frames.len() >= room {
             held.frames.pop_front();
             held.overwritten += 1;
+            held.passed += 1;
         }
         held.frames.push_back(frame);
         drop(held);
@@ -177,8 +189,10 @@ mod tests {
             mailbox.put(frame(at));
         }
         assert_eq!(mailbox.bell().try_iter().count(), 1);
-        assert_eq!(times(&mailbox.take()), [3]);
+        let mail = mailbox.take();
+        assert_eq!((times(&mail), mail.passed), (vec![3], 2));
         assert_eq!(mailbox.overwritten(), 2);
+        assert_eq!(mailbox.take().passed, 0, "told once");
         assert_eq!(times(&mailbox.take()), [] as [u64; 0]);
     }
 
@@ -202,6 +216,7 @@ mod tests {
         assert!(mailbox.wants(Mono(100)));
         mailbox.demand(Demand::NOTHING);
         assert!(!mailbox.wants(Mono(100)));
+        assert_eq!(mailbox.take().passed, 3);
     }
 
     #[test]

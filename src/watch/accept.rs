@@ -11,13 +11,13 @@ use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::machine::Machine;
 use super::subject::About;
-use crate::condition::{Effect, State};
+use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now, Wall};
+use crate::time::{Boot, Now};
 
 /// Writes what happens on one camera into the journal.
 pub struct JournalLedger {
@@ -198,12 +198,7 @@ fn owed_to(endpoint: &Endpoint, event: &Arc<Event>, frame: Option<&Arc<[u8]>>) -
         let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
         Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
     };
-    Owed {
-        endpoint: endpoint.name.clone(),
-        frame,
-        format_version: payload::version(format),
-        render: Box::new(render),
-    }
+    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
 }
 
 fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {
