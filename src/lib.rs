@@ -12,7 +12,18 @@ pub mod time;
 pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
+pub mod condition;
 pub mod config;
+pub mod judge;
+pub mod payload;
+pub mod picture;
+pub mod retry;
+pub mod sign;
 
 // Floor 2, drivers: each owns one outside thing.
+pub mod journal;
+pub mod model;
 pub mod secrets;
+pub mod systemd;
+pub mod telemetry;
+pub mod transport;

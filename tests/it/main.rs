@@ -1,1 +1,9 @@
 //! The integration tests: one binary, real parts.
+
+#![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
+
+mod layers;
+mod model;
+mod receiver;
+mod shared;
+mod transport;

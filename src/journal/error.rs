@@ -1,0 +1,100 @@
+//! What can go wrong with the journal.
+//!
+//! Owns the messages, and which errors no process may survive; refuses to know what the caller does about the others.
+
+use std::io;
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+/// Why the journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another daemon holds the lock.
+    #[error(
+        "the journal in `{}` is in use: another stakeout daemon runs; stop it (`systemctl stop stakeout`) or give this \
+         one a `[storage] path` of its own", dir.display()
+    )]
+    InUse {
+        /// The state directory.
+        dir: PathBuf,
+    },
+    /// Opened for reading, and there is none yet.
+    #[error("there is no journal in `{}`; start the daemon once (`stakeout run`), or check `[storage] path`", dir.display())]
+    Missing {
+        /// The state directory.
+        dir: PathBuf,
+    },
+    /// Written by a newer release.
+    #[error(
+        "the journal in `{}` has schema version {found}, this release knows version {known} at most; install the release \
+         that wrote it, or a newer one", dir.display()
+    )]
+    Newer {
+        /// The state directory.
+        dir: PathBuf,
+        /// The version in the file.
+        found: i64,
+        /// The version of this release.
+        known: i64,
+    },
+    /// The SQLite in use has a WAL-reset bug that corrupts journals.
+    #[error("SQLite {found} can corrupt the journal; build with 3.51.3 or newer (the `bundled` feature of rusqlite)")]
+    OldSqlite {
+        /// The version that was found.
+        found: &'static str,
+    },
+    /// The directory or a file in it.
+    #[error("`{}`: {source}; check that the directory exists on a writable disk and belongs to the daemon's user", path.display())]
+    Io {
+        /// What could not be created, locked, listed or removed.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database itself.
+    #[error("the journal in `{}` could not be opened: {source}; see `journalctl -u stakeout`", dir.display())]
+    Database {
+        /// The state directory.
+        dir: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// Why something was not written, or could not be read. What was not written left no trace.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk or the quota is full.
+    #[error("the journal is full: {0}; free some space on its disk")]
+    Full(String),
+    /// A frame's file could not be written.
+    #[error("the frame could not be kept: {0}; check the journal's disk")]
+    Frame(String),
+    /// No such delivery.
+    #[error("there is no delivery `{0}`; list them with `stakeout deliveries`")]
+    NoSuchDelivery(Uuid),
+    /// A row says what this release cannot understand.
+    #[error("the journal holds a {what} that cannot be read: {why}; please report this")]
+    Damaged {
+        /// Of which table.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Anything else that SQLite says.
+    #[error("the journal: {0}; see `journalctl -u stakeout`")]
+    Database(String),
+    /// The writer has ended.
+    #[error("the journal is closed; the daemon is stopping")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Error::Full(error.to_string()),
+            _ => Error::Database(error.to_string()),
+        }
+    }
+}

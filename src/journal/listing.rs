@@ -1,0 +1,219 @@
+//! What is read from the journal.
+//!
+//! Owns the shapes that readers hand out; refuses to know SQL and JSON lines. Plain data.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::body::Body;
+use super::entry::Standing;
+use crate::delivery::State;
+use crate::event::{Event, EventType, JobStatus, Priority};
+use crate::name::Name;
+use crate::time::Wall;
+
+/// Which events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those behind this place in the order of everything; 0: from the first.
+    pub after: i64,
+    /// At most so many, the oldest first.
+    pub limit: u32,
+    /// Only of this monitor.
+    pub monitor: Option<Name>,
+    /// Only of this type.
+    pub kind: Option<EventType>,
+}
+
+/// An event as it is listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventRow {
+    /// Its place in the order of everything.
+    pub seq: i64,
+    /// As it was recorded.
+    pub event: Event,
+    /// The file of the original frame.
+    pub frame: Option<PathBuf>,
+    /// What is owed because of it.
+    pub deliveries: Vec<DeliveryBrief>,
+}
+
+/// A delivery in one line of its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryBrief {
+    /// Its id.
+    pub id: Uuid,
+    /// To whom.
+    pub endpoint: Name,
+    /// Per endpoint, without gaps.
+    pub sequence: u64,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts burnt.
+    pub attempts: u32,
+}
+
+/// Which deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only to this endpoint.
+    pub endpoint: Option<Name>,
+    /// Only those behind this [`DeliveryRow::n`]; 0: from the first.
+    pub after: i64,
+    /// At most so many, the oldest first.
+    pub limit: u32,
+}
+
+/// A delivery as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Its place in the order of acceptance, for paging.
+    pub n: i64,
+    /// Its id.
+    pub id: Uuid,
+    /// Of which event.
+    pub event_id: Uuid,
+    /// The event's place in the order of everything.
+    pub event_seq: i64,
+    /// To whom.
+    pub endpoint: Name,
+    /// Per endpoint, without gaps.
+    pub sequence: u64,
+    /// Where it stands.
+    pub standing: Standing,
+    /// How often an operator sent it back into the queue.
+    pub redriven: u32,
+    /// When it was accepted.
+    pub accepted: Wall,
+    /// When it reached a final state.
+    pub ended: Option<Wall>,
+    /// The HTTP status of the last attempt.
+    pub last_status: Option<u16>,
+    /// The error of the last attempt.
+    pub last_error: Option<String>,
+}
+
+/// An attempt as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// When it was started.
+    pub started: Wall,
+    /// Until the status line, or until it failed.
+    pub took: Duration,
+    /// [`crate::delivery::Outcome::class`].
+    pub outcome: String,
+    /// The HTTP status, if one arrived.
+    pub status: Option<u16>,
+    /// For people.
+    pub error: Option<String>,
+    /// The beginning of the response's body.
+    pub snippet: Option<String>,
+}
+
+/// A delivery with everything that the sender needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// Its id.
+    pub id: Uuid,
+    /// The event's id: `webhook-id` and `Idempotency-Key`.
+    pub event_id: Uuid,
+    /// The event's type.
+    pub kind: EventType,
+    /// Orders delivery.
+    pub priority: Priority,
+    /// Per endpoint, without gaps.
+    pub sequence: u64,
+    /// When the event was observed.
+    pub observed: Wall,
+    /// When it was accepted.
+    pub accepted: Wall,
+    /// Where it stands; `maybe_received` also after an unclean end of an earlier process.
+    pub standing: Standing,
+    /// Frozen.
+    pub body: Body,
+    /// What goes into its hole; immutable.
+    pub frame: Option<PathBuf>,
+}
+
+impl Due {
+    /// The bytes to send, read from the frame's file. A frame that had to be pruned leaves the hole empty. Errors: the
+    /// file exists but cannot be read.
+    pub fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        match &self.frame {
+            None => Ok(self.body.fill(&[])),
+            Some(path) => match std::fs::read(path) {
+                Ok(frame) => Ok(self.body.fill(&frame)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(self.body.fill(&[])),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// Which jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only this one.
+    pub id: Option<Uuid>,
+    /// Only of this monitor.
+    pub monitor: Option<Name>,
+    /// Only in this status.
+    pub status: Option<JobStatus>,
+    /// At most so many, the newest first; 0: all.
+    pub limit: u32,
+}
+
+/// How an endpoint does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointCounts {
+    /// Which one.
+    pub endpoint: Name,
+    /// Deliveries that wait for their first or next attempt (`pending` and `retry_wait`).
+    pub pending: u64,
+    /// Deliveries that are held.
+    pub held: u64,
+    /// Dead letters, without those that an operator dropped.
+    pub dead: u64,
+    /// When the oldest delivery that is still owed was accepted.
+    pub oldest: Option<Wall>,
+    /// Delivered within the last 24 hours.
+    pub delivered_24h: u64,
+    /// Delivered of those that ended within the last 24 hours, 0 to 1; 1 when none did.
+    pub success_rate: f64,
+    /// Mean time from acceptance to 2xx of the last 24 hours, in milliseconds; 0 when there is none.
+    pub avg_latency_ms: f64,
+    /// 95th percentile (nearest rank) of the same.
+    pub p95_latency_ms: f64,
+    /// The last 2xx.
+    pub last_success: Option<Wall>,
+    /// The last attempt that failed.
+    pub last_error: Option<LastError>,
+    /// It said 410 and gets nothing more.
+    pub gone: bool,
+}
+
+/// The last attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastError {
+    /// When.
+    pub at: Wall,
+    /// What.
+    pub text: String,
+}
+
+/// The journal as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// The database, its log and all frames.
+    pub bytes: u64,
+    /// Events that are kept.
+    pub events: u64,
+    /// Starts of the daemon so far.
+    pub generation: u64,
+    /// New after a reset: sequences compare only within one.
+    pub epoch: Uuid,
+}

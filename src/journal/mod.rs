@@ -1,0 +1,30 @@
+//! The journal: what has been accepted is on stable storage, and is the queue.
+//!
+//! Owns the SQLite file, the frames' files beside it, the lock on the state directory and the thread `journal-writer`,
+//! which holds the only write connection. Refuses to know formats, endpoints' settings, schedules and machines: bodies are
+//! rendered by a closure of the caller's, states of machines are opaque JSON. Only this module names SQLite.
+//!
+//! [`Journal::open`] once per daemon; [`Writer`] handles go to everybody who writes, a [`Reader`] of its own to everybody
+//! who reads. The CLI opens a [`Reader`] alone when the daemon is down.
+
+mod body;
+mod entry;
+mod error;
+mod listing;
+mod open;
+mod reader;
+mod writer;
+
+pub use body::Body;
+pub use entry::{
+    Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Origin, Owed, OwedFrame, Purged, Record, Recorded,
+    RecordedEvent, Render, Settlement, Stamp, Standing,
+};
+pub use error::{Error, OpenError};
+pub use listing::{
+    AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
+    LastError, Totals,
+};
+pub use open::{Journal, Keep, Start};
+pub use reader::Reader;
+pub use writer::{Reply, Wake, Writer};
