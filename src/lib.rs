@@ -27,3 +27,6 @@ pub mod secrets;
 pub mod systemd;
 pub mod telemetry;
 pub mod transport;
+
+// Floor 3, loops: they compose.
+pub mod preflight;

@@ -4,6 +4,7 @@
 
 mod layers;
 mod model;
+mod preflight;
 mod receiver;
 mod shared;
 mod transport;

@@ -1,0 +1,175 @@
+//! What `check` says about a configuration that fits itself but not the world, to the letter.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use stakeout::preflight::{self, Ready};
+use stakeout::{config, model};
+
+use crate::shared::{runtime, shared};
+
+/// A place with models, secrets and clips of its own.
+struct Site {
+    root: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Site {
+        Site { root: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.root.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn secret(&self, name: &str, content: &str, mode: u32) {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A folder in `<storage>/models`, with right hashes.
+    fn model(&self, name: &str, family: &str, head: &str, bytes: &[u8], labels: &str) {
+        let folder = self.root.path().join("models").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("model.onnx"), bytes).unwrap();
+        fs::write(folder.join("labels.txt"), labels).unwrap();
+        let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+        let manifest = format!(
+            "name = \"{name}\"\nfamily = \"{family}\"\n[files]\n\
+             model = {{ path = \"model.onnx\", sha256 = \"{}\" }}\nlabels = {{ path = \"labels.txt\", sha256 = \"{}\" }}\n\
+             [input]\nsize = [416, 416]\nresize = \"letterbox-top-left\"\npad = 114\ncolor = \"bgr\"\n\
+             [output]\nhead = \"{head}\"\n",
+            hash(bytes),
+            hash(labels.as_bytes()),
+        );
+        fs::write(folder.join("manifest.toml"), manifest).unwrap();
+    }
+
+    /// Parses and checks; what was opened, and what was said with the place called `SITE`.
+    fn check(&self, source: &str) -> (Option<Ready>, String) {
+        let source = format!("storage.path = \"SITE\"\n{source}").replace("SITE", self.root.path().to_str().unwrap());
+        let mut parsed = config::parse(&source, "stakeout.toml").unwrap_or_else(|wrong| panic!("{wrong}"));
+        let ready = preflight::check(&parsed.config, &mut parsed.diagnostics);
+        (ready, self.shown(&parsed.diagnostics.to_string()))
+    }
+
+    /// With the place's path, and as many carets as it is long, made the same everywhere.
+    fn shown(&self, said: &str) -> String {
+        let path = self.root.path().to_str().unwrap();
+        let surplus = "^".repeat(path.len() - "SITE".len());
+        let shorter = |line: &str| match line.contains('^') {
+            true => line.replacen(&surplus, "", 1),
+            false => line.replace(path, "SITE"),
+        };
+        format!("\n{}", said.split('\n').map(shorter).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+#[test]
+fn secrets_that_cannot_be_used() {
+    let site = Site::new();
+    site.secret("empty", "\n", 0o600);
+    site.secret("open", "hunter2", 0o644);
+    site.secret("garbled", "whsec_hunter2!", 0o600);
+    let (ready, said) = site.check(
+        r#"
+[[camera]]
+name = "dock"
+url = "rtsp://10.0.0.21/1"
+username = "viewer"
+password_file = "SITE/missing"
+[[endpoint]]
+name = "a"
+url = "https://example.com"
+secret_file = ["SITE/open", "SITE/empty"]
+[[endpoint]]
+name = "b"
+url = "https://example.com"
+secret_file = "SITE/garbled"
+"#,
+    );
+    assert!(ready.is_none());
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_clip_that_is_not_there() {
+    let (ready, said) = Site::new().check("[[camera]]\nname = \"clip\"\nurl = \"file://SITE/a.mp4\"\n");
+    assert!(ready.is_none());
+    assert_eq!(said, "");
+}
+
+/// A monitor that asks `model` for what `more` says.
+fn monitor(model: &str, more: &str) -> String {
+    format!(
+        "[[camera]]\nname = \"dock\"\nurl = \"rtsp://10.0.0.21/1\"\n[[endpoint]]\nname = \"ops\"\n\
+         url = \"https://example.com\"\n[[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"{model}\"\n{more}\n"
+    )
+}
+
+#[test]
+fn an_unknown_model() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yolox-nano", "detector", "yolox", b"x", "person\ncar\n");
+    let (ready, said) = site.check(&monitor("yolox-nona", "labels = [\"person\"]"));
+    assert!(ready.is_none());
+    let known = model::available(Path::new(&site.path("")));
+    let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    assert_eq!(said.replace(&known, "KNOWN"), "");
+}
+
+#[test]
+fn a_label_that_the_model_lacks() {
+    if runtime().is_none() {
+        return;
+    }
+    let Some(file) = shared("models/yolox_nano.onnx") else { return };
+    let labels = fs::read_to_string(shared("models/coco80_labels.txt").unwrap()).unwrap();
+    let site = Site::new();
+    site.model("yolox-nano", "detector", "yolox", &fs::read(file).unwrap(), &labels);
+    let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\", \"persn\"]"));
+    assert!(ready.is_none());
+    assert_eq!(said, "");
+
+    let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\"]"));
+    assert_eq!(said, "\n");
+    assert_eq!(ready.unwrap().models.len(), 1);
+
+    let (ready, said) = site.check(&monitor("yolox-nano", "condition = \"Is anybody there?\""));
+    assert!(ready.is_some());
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_wrong_hash() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yard", "classifier", "softmax", b"one", "person\ncar\n");
+    fs::write(site.path("models/yard/model.onnx"), "another").unwrap();
+    let (ready, said) = site.check(&monitor("yard", "labels = [\"person\"]"));
+    assert!(ready.is_none());
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_corrupt_model_that_is_asked_for_what_no_classifier_has() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yard", "classifier", "softmax", b"this is no ONNX", "person\ncar\n");
+    let more = "labels = [\"person\"]\nmin_count = 2\nzone = [[0, 0], [1, 0], [1, 1]]";
+    let source = monitor("yard", more) + "[[model]]\nname = \"yard\"\npath = \"SITE/models/yard\"\n";
+    let (ready, said) = site.check(&source);
+    assert!(ready.is_none());
+    assert_eq!(said, "");
+}
