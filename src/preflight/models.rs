@@ -111,7 +111,7 @@ fn fits(monitor: &Monitor, folder: &Folder, diagnostics: &mut Diagnostics) {
     }
     if monitor.min_count as usize > asked {
         let what = title(format!("`min_count = {}` can never be reached", monitor.min_count));
-        let hint = format!("`{model}` is a classifier: it gives one score for each of {asked} labels");
+        let hint = format!("a classifier gives one score a label, and it is asked for {asked}");
         diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));
     }
 }

@@ -56,15 +56,18 @@ impl Site {
         (ready, self.shown(&parsed.diagnostics.to_string()))
     }
 
-    /// With the place's path, and as many carets as it is long, made the same everywhere.
+    /// With the place's path, and the carets below it, made the same everywhere.
     fn shown(&self, said: &str) -> String {
         let path = self.root.path().to_str().unwrap();
         let surplus = "^".repeat(path.len() - "SITE".len());
-        let shorter = |line: &str| match line.contains('^') {
-            true => line.replacen(&surplus, "", 1),
-            false => line.replace(path, "SITE"),
-        };
-        format!("\n{}", said.split('\n').map(shorter).collect::<Vec<_>>().join("\n"))
+        let mut shown = String::new();
+        let mut quoted = false;
+        for line in said.lines() {
+            let line = if quoted { line.replacen(&surplus, "", 1) } else { line.to_owned() };
+            quoted = line.contains(path) && line.contains(" | ");
+            shown = shown + "\n" + &line.replace(path, "SITE");
+        }
+        shown
     }
 }
 
@@ -84,7 +87,10 @@ password_file = "SITE/missing"
 [[endpoint]]
 name = "a"
 url = "https://example.com"
-secret_file = ["SITE/open", "SITE/empty"]
+secret_file = [
+  "SITE/open",
+  "SITE/empty",
+]
 [[endpoint]]
 name = "b"
 url = "https://example.com"
@@ -93,14 +99,52 @@ secret_file = "SITE/garbled"
     );
     assert!(ready.is_none());
     assert!(!said.contains("hunter2"), "{said}");
-    assert_eq!(said, "");
+    let told = r#"
+error: camera `dock`: `SITE/missing` does not exist
+ --> stakeout.toml:7:17
+  |
+7 | password_file = "SITE/missing"
+  |                 ^^^^^^^^^^^^^^ create it with nothing but the secret in it
+
+warning: endpoint `a`: everybody on this machine can read `SITE/open`
+  --> stakeout.toml:12:3
+   |
+12 |   "SITE/open",
+   |   ^^^^^^^^^^^ its mode is 644: `chmod 600` it
+
+error: endpoint `a`: `SITE/empty` is empty
+  --> stakeout.toml:13:3
+   |
+13 |   "SITE/empty",
+   |   ^^^^^^^^^^^^ write the secret into it
+
+error: endpoint `b`: what follows `whsec_` in the secret is not base64
+  --> stakeout.toml:18:15
+   |
+18 | secret_file = "SITE/garbled"
+   |               ^^^^^^^^^^^^^^ copy it again, or make a new one with `stakeout keygen`
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
 }
 
 #[test]
 fn a_clip_that_is_not_there() {
     let (ready, said) = Site::new().check("[[camera]]\nname = \"clip\"\nurl = \"file://SITE/a.mp4\"\n");
     assert!(ready.is_none());
-    assert_eq!(said, "");
+    let told = r#"
+error: camera `clip`: `SITE/a.mp4` can't be read: No such file or directory (os error 2)
+ --> stakeout.toml:4:7
+  |
+4 | url = "file://SITE/a.mp4"
+  |       ^^^^^^^^^^^^^^^^^^^ check the path and its permissions
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
 }
 
 /// A monitor that asks `model` for what `more` says.
@@ -122,7 +166,16 @@ fn an_unknown_model() {
     assert!(ready.is_none());
     let known = model::available(Path::new(&site.path("")));
     let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    assert_eq!(said.replace(&known, "KNOWN"), "");
+    let told = r#"
+error: monitor `m`: unknown model `yolox-nona`
+  --> stakeout.toml:11:9
+   |
+11 | model = "yolox-nona"
+   |         ^^^^^^^^^^^^ did you mean `yolox-nano`? models known here: KNOWN
+   |
+   = note: there is no `yolox-nona/manifest.toml` in `SITE/models`, `/usr/share/stakeout/models`, `./models`
+   = help: pull it, or name its folder in a `[[model]]` section"#;
+    assert_eq!(said.replace(&format!("here: {known}"), "here: KNOWN"), told);
 }
 
 #[test]
@@ -136,15 +189,27 @@ fn a_label_that_the_model_lacks() {
     site.model("yolox-nano", "detector", "yolox", &fs::read(file).unwrap(), &labels);
     let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\", \"persn\"]"));
     assert!(ready.is_none());
-    assert_eq!(said, "");
+    let told = r#"
+error: monitor `m`: model `yolox-nano` has no label `persn`
+  --> stakeout.toml:12:21
+   |
+12 | labels = ["person", "persn"]
+   |                     ^^^^^^^ the nearest it has: `person`, `bear`, `oven`"#;
+    assert_eq!(said, told);
 
     let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\"]"));
-    assert_eq!(said, "\n");
+    assert_eq!(said, "");
     assert_eq!(ready.unwrap().models.len(), 1);
 
     let (ready, said) = site.check(&monitor("yolox-nano", "condition = \"Is anybody there?\""));
     assert!(ready.is_some());
-    assert_eq!(said, "");
+    let told = r#"
+warning: monitor `m`: model `yolox-nano` reads no questions, so that any of its labels counts
+  --> stakeout.toml:11:9
+   |
+11 | model = "yolox-nano"
+   |         ^^^^^^^^^^^^ name `labels`; it has `person`, `bicycle`, `car`, …"#;
+    assert_eq!(said, told);
 }
 
 #[test]
@@ -157,7 +222,15 @@ fn a_wrong_hash() {
     fs::write(site.path("models/yard/model.onnx"), "another").unwrap();
     let (ready, said) = site.check(&monitor("yard", "labels = [\"person\"]"));
     assert!(ready.is_none());
-    assert_eq!(said, "");
+    let told = r#"
+error: model `yard`: `model.onnx` has SHA-256 ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5, the manifest says 7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^
+   |
+   = help: pull it again or correct the manifest"#;
+    assert_eq!(said, told);
 }
 
 #[test]
@@ -171,5 +244,25 @@ fn a_corrupt_model_that_is_asked_for_what_no_classifier_has() {
     let source = monitor("yard", more) + "[[model]]\nname = \"yard\"\npath = \"SITE/models/yard\"\n";
     let (ready, said) = site.check(&source);
     assert!(ready.is_none());
-    assert_eq!(said, "");
+    let told = r#"
+error: monitor `m`: `zone` needs a detector, which `yard` is not
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^ a classifier sees the picture as a whole: leave `zone` out
+
+error: monitor `m`: `min_count = 2` can never be reached
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^ a classifier gives one score a label, and it is asked for 1
+
+error: model `yard`: `model.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed
+  --> stakeout.toml:17:8
+   |
+17 | path = "SITE/models/yard"
+   |        ^^^^^^^^^^^^^^^^^^
+   |
+   = help: pull it again or correct the manifest"#;
+    assert_eq!(said, told);
 }

@@ -1,7 +1,11 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
-mod messages;
+mod later;
+mod links;
+mod meanings;
 mod mutations;
+mod shapes;
+mod syntax;
 
 use std::time::Duration;
 
@@ -36,6 +40,14 @@ fn refused(source: &str) -> String {
         Ok(_) => panic!("accepted:\n{source}"),
         Err(diagnostics) => diagnostics.to_string(),
     }
+}
+
+/// The least file with parts replaced.
+fn changed(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(LEAST.to_owned(), |source, (from, to)| {
+        assert!(source.contains(from), "{from}");
+        source.replacen(from, to, 1)
+    })
 }
 
 #[test]
