@@ -1,10 +1,10 @@
-//! Everything that can be known before the first frame: secrets, models, labels, clips.
+//! Everything that can be known before the first frame: secrets, models, labels, GStreamer, clips.
 //!
 //! Owns the checks of a configuration against the world, and hands on what they opened, so that nothing is read twice;
 //! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
 //! through here, on the thread that starts the daemon.
 
-mod clips;
+mod cameras;
 mod keys;
 mod models;
 
@@ -31,7 +31,7 @@ pub struct Ready {
 pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let passwords = keys::passwords(&config.cameras, diagnostics);
     let keys = keys::signing(&config.endpoints, diagnostics);
-    clips::check(&config.cameras, diagnostics);
+    cameras::check(&config.cameras, diagnostics);
     let models = models::load(config, diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys })
 }

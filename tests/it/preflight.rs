@@ -131,15 +131,26 @@ warning: nothing is watched: there is no `[[monitor]]`
 }
 
 #[test]
-fn a_clip_that_is_not_there() {
-    let (ready, said) = Site::new().check("[[camera]]\nname = \"clip\"\nurl = \"file://SITE/a.mp4\"\n");
+fn clips_that_cannot_be_played() {
+    let site = Site::new();
+    fs::write(site.path("text.mp4"), "this is no video").unwrap();
+    let (ready, said) = site.check(
+        "[[camera]]\nname = \"missing\"\nurl = \"file://SITE/a.mp4\"\n\
+         [[camera]]\nname = \"text\"\nurl = \"file://SITE/text.mp4\"\n",
+    );
     assert!(ready.is_none());
     let told = r#"
-error: camera `clip`: `SITE/a.mp4` can't be read: No such file or directory (os error 2)
+error: camera `missing`: `SITE/a.mp4` can't be read: there is no such file
  --> stakeout.toml:4:7
   |
 4 | url = "file://SITE/a.mp4"
   |       ^^^^^^^^^^^^^^^^^^^ check the path and its permissions
+
+error: camera `text`: `SITE/text.mp4` isn't a video that can be played: it is neither MP4, MOV nor Matroska
+ --> stakeout.toml:7:7
+  |
+7 | url = "file://SITE/text.mp4"
+  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264 video
 
 warning: nothing is watched: there is no `[[monitor]]`
 --> stakeout.toml
