@@ -15,7 +15,7 @@ mod yolox;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError};
+pub use folder::{Folder, FolderError, available};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use manifest::{Detect, Family, FileEntry, Head, Manifest, ManifestError};
 pub use runtime::{Runtime, RuntimeError};

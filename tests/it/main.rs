@@ -5,6 +5,7 @@
 mod camera;
 mod layers;
 mod model;
+mod preflight;
 mod receiver;
 mod sending;
 mod shared;
