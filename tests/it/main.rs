@@ -1,5 +1,11 @@
 //! The integration tests: one binary, real parts.
 
+#![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
+
+mod camera;
+mod layers;
+mod model;
 mod receiver;
 mod sending;
+mod shared;
 mod transport;
