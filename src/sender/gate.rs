@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::config::Retry;
 use crate::delivery::{HoldReason, Outcome};
 use crate::event::EventType;
-use crate::retry::breaker::{Breaker, Change, Passage};
+use crate::retry::breaker::{Breaker, Passage};
 use crate::retry::taxonomy::acts_on_endpoint;
 use crate::retry::{Circumstances, Next};
 use crate::time::{Mono, Now};
@@ -100,8 +100,8 @@ impl Gate {
         }
     }
 
-    /// Takes in an attempt that was judged. Answers whether the way to the receiver was lost or found.
-    pub(super) fn record(&mut self, now: Mono, subject: Subject, outcome: &Outcome, next: Next) -> Option<Change> {
+    /// Takes in an attempt that was judged.
+    pub(super) fn record(&mut self, now: Mono, subject: Subject, outcome: &Outcome, next: Next) {
         match next {
             Next::Hold { reason: HoldReason::EndpointDown, .. } => {}
             Next::Hold { reason, delay } => self.pause(now, reason, now.plus(delay)),
@@ -114,7 +114,9 @@ impl Gate {
             (self.throttled_running, self.offline_running) = (0, 0);
         }
         self.remember(now, subject.delivery, outcome, next);
-        self.breaker.as_mut()?.record(now, outcome)
+        if let Some(breaker) = &mut self.breaker {
+            breaker.record(now, outcome);
+        }
     }
 
     /// How often running something was met before: attempts that were under way together and met the same count as one.

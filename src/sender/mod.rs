@@ -23,7 +23,7 @@ use crate::config::Endpoint;
 use crate::delivery::{Attempt, HoldReason, Outcome};
 use crate::journal::{self, Due, Reader, Settlement, Standing, Writer};
 use crate::retry::breaker::Passage;
-use crate::retry::{self, Progress};
+use crate::retry::{self, Next, Progress};
 use crate::sign::Key;
 use crate::time::{Now, Wall, now};
 use crate::transport::Client;
@@ -147,7 +147,7 @@ impl Sender {
         let found = match self.look(now.wall, free).await {
             Ok(found) => found,
             Err(error) => {
-                self.teller.journal("reading what is due", &error);
+                self.complain("reading what is due", &error);
                 return LOOK_AGAIN_AFTER_ERROR;
             }
         };
@@ -197,7 +197,7 @@ impl Sender {
         if wait > delay {
             // The wall clock was set back: nothing waits longer than it was meant to.
             if let Err(error) = self.writer.rein_in(now).await {
-                self.teller.journal("reining in deadlines", &error);
+                self.complain("reining in deadlines", &error);
             }
         }
         if wait.is_zero() { longest } else { wait.min(delay).min(longest) }
@@ -225,8 +225,12 @@ impl Sender {
         };
         let circumstances = self.gate.circumstances(now, subject);
         let next = retry::next(&self.endpoint.retry, &progress, &attempt.outcome, &circumstances, fastrand::f64());
-        let change = self.gate.record(now.mono, subject, &attempt.outcome, next);
-        self.teller.attempt(&attempt, next, change);
+        self.gate.record(now.mono, subject, &attempt.outcome, next);
+        match self.teller.attempt(&attempt, next) {
+            Some(line) if next == Next::Delivered => tracing::info!("{line}"),
+            Some(line) => tracing::warn!("{line}"),
+            None => {}
+        }
         self.advice = report::advice(&attempt.outcome);
         let standing = standing::after(&before, &attempt.outcome, next, now.wall);
         self.in_flight.insert(subject.delivery, None);
@@ -256,6 +260,12 @@ impl Sender {
         self.in_flight.values().filter(|standing| standing.is_some()).count()
     }
 
+    fn complain(&mut self, what: &str, error: &journal::Error) {
+        if let Some(line) = self.teller.journal(what, error) {
+            tracing::error!("{line}");
+        }
+    }
+
     /// Waits for what is in flight. What is cut off may have been received: that is noted, burns nothing, and is sent
     /// again by the next process.
     async fn drain(mut self, deadline: Instant) {
@@ -274,7 +284,7 @@ impl Sender {
             .collect();
         for reply in noted {
             if let Err(error) = reply.await {
-                self.teller.journal("noting what was cut off", &error);
+                self.complain("noting what was cut off", &error);
             }
         }
     }

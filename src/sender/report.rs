@@ -6,7 +6,6 @@
 use crate::delivery::{Attempt, HoldReason, Outcome};
 use crate::name::Name;
 use crate::retry::Next;
-use crate::retry::breaker::Change;
 use crate::time::Mono;
 
 /// How a sender does at this moment.
@@ -22,19 +21,18 @@ pub struct Report {
     pub advice: Option<&'static str>,
 }
 
-/// Logs what changes.
+/// Finds the words for what changes; what stays as it was is passed over in silence.
 #[derive(Debug)]
 pub(super) struct Teller {
     endpoint: Name,
     told: Option<Told>,
 }
 
-/// What was logged last.
+/// What was told last.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
-    class: &'static str,
-    status: Option<u16>,
-    dead: bool,
+enum Told {
+    Attempt { class: &'static str, status: Option<u16>, dead: bool },
+    Journal,
 }
 
 impl Teller {
@@ -42,38 +40,34 @@ impl Teller {
         Teller { endpoint, told: None }
     }
 
-    pub(super) fn attempt(&mut self, attempt: &Attempt, next: Next, change: Option<Change>) {
+    /// What to say about an attempt.
+    pub(super) fn attempt(&mut self, attempt: &Attempt, next: Next) -> Option<String> {
         let endpoint = &self.endpoint;
         if next == Next::Delivered {
-            if self.told.take().is_some() {
-                tracing::info!(%endpoint, "endpoint `{endpoint}` takes deliveries again");
-            }
-            return;
+            return self.told.take().map(|_| format!("endpoint `{endpoint}` takes deliveries again"));
         }
-        let told = Told {
+        let told = Told::Attempt {
             class: attempt.outcome.class(),
             status: attempt.outcome.status(),
             dead: matches!(next, Next::Dead(_)),
         };
-        if self.told.as_ref() != Some(&told) {
-            let (what, then) = (what(attempt), then(next));
-            let advice = advice(&attempt.outcome).map(|advice| format!("; {advice}")).unwrap_or_default();
-            tracing::warn!(%endpoint, class = told.class, "endpoint `{endpoint}`: {what}; {then}{advice}");
-            self.told = Some(told);
-        }
-        if let Some(Change::Opened(wait)) = change {
-            tracing::debug!(%endpoint, "endpoint `{endpoint}`: next probe in {} s", wait.as_secs());
-        }
+        let advice = advice(&attempt.outcome).map(|advice| format!("; {advice}")).unwrap_or_default();
+        let line = format!("endpoint `{endpoint}`: {}; {}{advice}", what(attempt), then(next));
+        self.unless_told(told, line)
     }
 
-    /// The journal refuses; `what` was tried.
-    pub(super) fn journal(&mut self, what: &str, error: &crate::journal::Error) {
-        let endpoint = &self.endpoint;
-        let told = Told { class: "journal", status: None, dead: false };
-        if self.told.as_ref() != Some(&told) {
-            tracing::error!(%endpoint, "endpoint `{endpoint}`: {what} failed: {error}");
-            self.told = Some(told);
+    /// What to say when the journal refuses `what`.
+    pub(super) fn journal(&mut self, what: &str, error: &crate::journal::Error) -> Option<String> {
+        let line = format!("endpoint `{}`: {what} failed: {error}", self.endpoint);
+        self.unless_told(Told::Journal, line)
+    }
+
+    fn unless_told(&mut self, told: Told, line: String) -> Option<String> {
+        if self.told.as_ref() == Some(&told) {
+            return None;
         }
+        self.told = Some(told);
+        Some(line)
     }
 }
 
@@ -112,5 +106,49 @@ pub(super) fn advice(outcome: &Outcome) -> Option<&'static str> {
         Outcome::Status { status: 404 | 405 | 410, .. } => Some("is the path in `url` right?"),
         Outcome::Status { status: 413, .. } => Some("lower `max_body`, or set `frame = \"none\"`"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::delivery::DeadReason;
+
+    fn attempt(outcome: Outcome, error: Option<&str>) -> Attempt {
+        Attempt { outcome, took: Duration::ZERO, error: error.map(str::to_owned), snippet: None }
+    }
+
+    fn status(status: u16) -> Attempt {
+        attempt(Outcome::Status { status, retry_after: None }, None)
+    }
+
+    #[test]
+    fn an_error_is_told_when_it_changes_and_its_end_is_told_once() {
+        let mut teller = Teller::new(Name::new("ops").unwrap());
+        let again = Next::RetryAfter { delay: Duration::from_secs(4), burns: true };
+        let down = Next::Hold { reason: HoldReason::EndpointDown, delay: Duration::from_secs(1) };
+        let refused = attempt(Outcome::Unreachable, Some("connection refused"));
+
+        assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
+        assert_eq!(
+            teller.attempt(&status(401), again).unwrap(),
+            "endpoint `ops`: it answers 401; again in 4.0 s; the receiver does not accept us: compare its secret with \
+             `secret_file`, and both clocks"
+        );
+        assert_eq!(teller.attempt(&status(401), again), None);
+        assert_eq!(
+            teller.attempt(&refused, down).unwrap(),
+            "endpoint `ops`: connection refused; held until it can be reached"
+        );
+        assert_eq!(teller.attempt(&refused, down), None);
+        assert_eq!(
+            teller.attempt(&status(500), Next::Dead(DeadReason::Exhausted)).unwrap(),
+            "endpoint `ops`: it answers 500; given up (exhausted): `stakeout dlq list` shows it, `stakeout dlq retry` \
+             sends it again"
+        );
+        assert_eq!(teller.attempt(&status(200), Next::Delivered).unwrap(), "endpoint `ops` takes deliveries again");
+        assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
     }
 }

@@ -31,7 +31,7 @@ const KEPT: usize = 1024;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}; install the system's certificates (package `ca-certificates`)")]
+#[error("the HTTP client cannot be set up: {0}; please report this")]
 pub struct ClientError(String);
 
 /// The HTTP client of one endpoint. Cheap to clone.
@@ -53,25 +53,18 @@ pub struct Request {
 }
 
 impl Client {
-    /// A client whose attempts may take `timeout` from the start of connecting to the status line. Errors: the system has
-    /// no certificates to trust.
+    /// A client whose attempts may take `timeout` from the start of connecting to the status line. On a system without
+    /// certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
     pub fn new(timeout: Duration) -> Result<Client, ClientError> {
         // Somebody else may have installed one already: just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            // Some receivers compare header names letter by letter, and expect them as HTTP/1 always wrote them.
-            .http1_title_case_headers()
-            .pool_max_idle_per_host(0)
-            // Always before the whole attempt's end: a timeout of that then means that the request was on its way.
-            .connect_timeout(CONNECT.min(timeout.mul_f64(0.9)))
-            .dns_resolver(Arc::new(SystemResolver))
-            .build()
-            .map_err(|error| ClientError(failure::text(&error)))?;
-        Ok(Client { http, timeout })
+        let trusting_the_system = builder(timeout).build();
+        let http = trusting_the_system.or_else(|error| {
+            let error = failure::text(&error);
+            tracing::warn!("no https receiver can be verified: {error}; install the package `ca-certificates`");
+            builder(timeout).tls_certs_only([]).build()
+        });
+        Ok(Client { http: http.map_err(|error| ClientError(failure::text(&error)))?, timeout })
     }
 
     /// Posts `request` once. Whatever goes wrong is in its [`Outcome`]; it takes the timeout at most.
@@ -113,6 +106,20 @@ impl Client {
         *built.body_mut() = Some(request.body.into());
         Ok(built)
     }
+}
+
+fn builder(timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .http1_only()
+        // Some receivers compare header names letter by letter, and expect them as HTTP/1 always wrote them.
+        .http1_title_case_headers()
+        .pool_max_idle_per_host(0)
+        // Always before the whole attempt's end: a timeout of that then means that the request was on its way.
+        .connect_timeout(CONNECT.min(timeout.mul_f64(0.9)))
+        .dns_resolver(Arc::new(SystemResolver))
 }
 
 /// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`.
