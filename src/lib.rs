@@ -27,3 +27,4 @@ pub mod systemd;
 pub mod telemetry;
 
 // Floor 3, loops: they compose.
+pub mod api;
