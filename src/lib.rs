@@ -30,6 +30,7 @@ pub mod telemetry;
 pub mod transport;
 
 // Floor 3, loops: they compose.
+pub mod api;
 pub mod preflight;
 pub mod sender;
 pub mod watch;
