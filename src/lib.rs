@@ -36,4 +36,5 @@ pub mod sender;
 pub mod watch;
 
 // Floor 4, wiring.
+pub mod daemon;
 pub mod replay;

@@ -14,16 +14,16 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch as flag;
 
+use crate::api::{self, Socket};
 use crate::camera::{self, Address, Camera, Login};
 use crate::config::{self, Config};
 use crate::journal::{self, Journal, Keep, Writer};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Doorbells, Sender};
 use crate::transport::{Client, ClientError};
 use crate::watch::{self, JournalLedger, Kept, Machine, Restart, Subject, Watch, Watcher};
-use crate::api::{self, Socket};
 use crate::{condition, systemd, time};
 use pulse::Pulse;
 use site::Site;
@@ -69,7 +69,8 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let device = site::device_id(&config);
     let started = time::now();
     let socket = Socket::bind(&config.api.socket)?;
-    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
+    let tokio =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
 
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
     let keep = Keep { delivered: config.storage.keep_delivered, dead: config.storage.keep_dead };
@@ -82,7 +83,12 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     for (camera, machines) in resume(&config, &models, &journal, started)? {
         let running = camera::spawn(camera.name.clone(), address(camera, &passwords))?;
         let watcher = Watcher::new(machines);
-        watches.push(watch::start(camera.name.clone(), running.mailbox(), watcher, ledger(&config, &journal.writer()))?);
+        watches.push(watch::start(
+            camera.name.clone(),
+            running.mailbox(),
+            watcher,
+            ledger(&config, &journal.writer()),
+        )?);
         cameras.push(running);
     }
 
