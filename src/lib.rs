@@ -12,7 +12,28 @@ pub mod time;
 pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
+pub mod condition;
 pub mod config;
+pub mod judge;
+pub mod payload;
+pub mod picture;
+pub mod retry;
+pub mod sign;
 
 // Floor 2, drivers: each owns one outside thing.
+pub mod camera;
 pub mod journal;
+pub mod model;
+pub mod secrets;
+pub mod systemd;
+pub mod telemetry;
+pub mod transport;
+
+// Floor 3, loops: they compose.
+pub mod api;
+pub mod preflight;
+pub mod sender;
+pub mod watch;
+
+// Floor 4, wiring.
+pub mod replay;

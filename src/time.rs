@@ -91,6 +91,13 @@ impl Now {
         Now { mono: Mono(nanos(position)), wall: Wall(0).plus(position), synced: true }
     }
 
+    /// A fresh id (UUIDv7) that carries this moment's wall time; never order by it.
+    pub fn new_id(self) -> Uuid {
+        let (seconds, millis) = (self.wall.0.div_euclid(1000), self.wall.0.rem_euclid(1000));
+        let nanos = u32::try_from(millis).unwrap_or(0) * 1_000_000;
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, u64::try_from(seconds).unwrap_or(0), nanos))
+    }
+
     /// This moment, moved by `delay` on both clocks.
     pub fn plus(self, delay: Duration) -> Now {
         Now { mono: self.mono.plus(delay), wall: self.wall.plus(delay), synced: self.synced }
@@ -103,6 +110,7 @@ impl Now {
 const EARLIEST_PLAUSIBLE: Wall = Wall(1_767_225_600_000);
 
 /// Reads both clocks.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
 pub fn now() -> Now {
     let mono = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let wall = Wall(Timestamp::now().as_millisecond());
@@ -157,6 +165,11 @@ impl Deadline {
         if self.at > latest {
             self.at = latest;
         }
+    }
+
+    /// The same delay, counted anew from `now`.
+    pub fn restarted(&self, now: Now) -> Deadline {
+        Deadline::after(now, self.delay)
     }
 
     /// What to store so that [`SavedDeadline::load`] can go on with it.

@@ -1,8 +1,50 @@
 //! The configuration: one TOML file, checked as a whole.
 //!
 //! Owns the file's grammar, its defaults and its cross-checks; refuses to touch the disk, the network or a clock (reading
-//! the file, the secrets and the models is for floors above).
+//! the file, the secrets and the models is for floors above). Contract: contracts/config.md.
 
+mod address;
+mod appliance;
+mod camera;
+mod cross;
+mod diagnostic;
+mod document;
+mod endpoint;
+mod events;
+mod headers;
+mod mask;
+mod metadata;
+mod model;
+mod monitor;
+mod read;
 mod settings;
+mod suggest;
+mod value;
+mod zone;
 
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use settings::*;
+pub use suggest::{closest, nearest, quoted};
+
+/// The manual: every key at its default, commented. `stakeout config` prints it.
+pub const MANUAL: &str = include_str!("../../packaging/stakeout.toml");
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What it says.
+    pub config: Config,
+    /// Warnings, if any. Checks that need the world add theirs here.
+    pub diagnostics: Diagnostics,
+}
+
+/// Reads a configuration file's text. Problems are quoted as of the file `path_shown`, all at once.
+///
+/// # Errors
+/// All problems, among them at least one [`Severity::Error`]; secrets in the text are masked.
+pub fn parse(source: &str, path_shown: &str) -> Result<Parsed, Diagnostics> {
+    document::parse(source, path_shown)
+}

@@ -114,6 +114,16 @@ pub enum SecretRef {
     Credential(Located<String>),
 }
 
+impl SecretRef {
+    /// Where the reference was written.
+    pub fn at(&self) -> Range<usize> {
+        match self {
+            SecretRef::File(path) => path.at.clone(),
+            SecretRef::Credential(name) => name.at.clone(),
+        }
+    }
+}
+
 /// `[[camera]]`
 #[derive(Clone, Debug)]
 pub struct Camera {

@@ -1,3 +1,13 @@
 //! The integration tests: one binary, real parts.
 
+#![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
+
+mod camera;
 mod journal;
+mod layers;
+mod model;
+mod preflight;
+mod receiver;
+mod sending;
+mod shared;
+mod transport;

@@ -1,0 +1,185 @@
+//! URLs of cameras and endpoints.
+//!
+//! Owns which ones are accepted and that none carries a secret; refuses to resolve or open them. No message here quotes a
+//! URL: what is wrong with it may be the password in it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use super::mask;
+use super::value::{self, Problem, Read, Value};
+
+/// `rtsp://`, `rtsps://` or `file://`.
+pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
+    let url = parse(value, "\"rtsp://10.0.0.21/stream1\"")?;
+    match url.scheme() {
+        "file" => match url.to_file_path() {
+            Ok(_) => return Ok(url),
+            Err(()) => {
+                let label = "an absolute path follows `file://`: `\"file:///srv/clips/dock.mp4\"`";
+                return Err(Problem::new(value.span(), " does not name a file", label).into());
+            }
+        },
+        "rtsp" | "rtsps" => {}
+        scheme => {
+            let predicate = format!(" can't start with `{scheme}://`");
+            return Err(Problem::new(value.span(), predicate, "use `rtsp://`, `rtsps://` or `file://`").into());
+        }
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(no_host(value));
+    }
+    if has_userinfo(&url) {
+        let help = "write `username = \"viewer\"` and `password_file = \"/etc/stakeout/cam.pass\"` beside it";
+        return Err(Problem::new(
+            value.span(),
+            " must not contain credentials",
+            "leave out what stands before the `@`",
+        )
+        .help(help)
+        .into());
+    }
+    no_telling_parameter(value, &url, "`username` and `password_file`, if the camera takes them")?;
+    Ok(url)
+}
+
+/// `https://`, or `http://` where that is safe or explicitly allowed.
+pub(super) fn endpoint(value: &Value<'_>, allow_http: bool) -> Read<Url> {
+    let url = parse(value, "\"https://your-app.example/events\"")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        let predicate = format!(" can't start with `{}://`", url.scheme());
+        return Err(Problem::new(value.span(), predicate, "use `https://`").into());
+    }
+    let Some(host) = url.host() else {
+        return Err(no_host(value));
+    };
+    if has_userinfo(&url) {
+        let help = "events are signed with `secret_file`; a receiver that wants a password is not supported yet";
+        return Err(Problem::new(
+            value.span(),
+            " must not contain credentials",
+            "leave out what stands before the `@`",
+        )
+        .help(help)
+        .into());
+    }
+    no_telling_parameter(value, &url, "`secret_file`, which signs what is sent")?;
+    if is_link_local(&host) {
+        let label = "link-local and metadata addresses are refused";
+        return Err(Problem::new(value.span(), " must not be link-local", label)
+            .help("give the receiver an address of the network; `[egress] allow` is not implemented yet")
+            .into());
+    }
+    if url.scheme() == "http" && !allow_http && !is_private(&host) {
+        let label = "anybody on the way can read it: use `https://`";
+        return Err(Problem::new(value.span(), " is not encrypted", label)
+            .help("`allow_http = true` beside it sends in the clear nevertheless")
+            .into());
+    }
+    Ok(url)
+}
+
+fn parse(value: &Value<'_>, example: &'static str) -> Read<Url> {
+    let text = value::text_like("a URL", example)(value)?;
+    Url::parse(&text).map_err(|why| {
+        Problem::new(value.span(), format!(" is not a URL: {why}"), format!("for example `{example}`")).into()
+    })
+}
+
+fn no_host(value: &Value<'_>) -> Vec<Problem> {
+    Problem::new(value.span(), " names no host", "a host or an address follows `://`").into()
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// `?token=…` and `/user=a&password=b/` are credentials too.
+fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str) -> Read<()> {
+    let named =
+        url[url::Position::BeforePath..].split(['/', '?', '&', ';', '#']).filter_map(|part| part.split_once('='));
+    for (name, _) in named.filter(|(_, secret)| !secret.is_empty()) {
+        if mask::is_telling(name) {
+            let predicate = format!(" must not contain a secret (`{name}=`)");
+            return Err(Problem::new(value.span(), predicate, format!("use {instead}"))
+                .help("`url_file`, for a URL that is itself a secret, is not implemented yet")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether traffic to it stays on the premises.
+fn is_private(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            let reserved = ["localhost", "local", "internal", "home.arpa"];
+            !name.contains('.') || reserved.iter().any(|zone| name.ends_with(&format!(".{zone}")))
+        }
+        Host::Ipv4(address) => is_private_v4(*address),
+        Host::Ipv6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_private_v4(mapped),
+            None => address.is_loopback() || address.is_unique_local(),
+        },
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    address.is_loopback() || address.is_private()
+}
+
+/// Link-local addresses and the clouds' metadata services (contracts/delivery.md, "Egress").
+fn is_link_local(host: &Host<&str>) -> bool {
+    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+    let address = match host {
+        Host::Domain(_) => return false,
+        Host::Ipv4(address) => IpAddr::V4(*address),
+        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
+    };
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address == METADATA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(url: &str) -> Url {
+        Url::parse(url).unwrap()
+    }
+
+    #[test]
+    fn private_hosts() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.1.4",
+            "[::1]",
+            "[fd12::1]",
+            "[::ffff:10.0.0.1]",
+            "localhost",
+            "nas",
+            "hub.local",
+        ] {
+            assert!(is_private(&host(&format!("http://{private}/x")).host().unwrap()), "{private}");
+        }
+        for public in ["8.8.8.8", "172.32.0.1", "[2001:db8::1]", "example.com", "localhost.example.com", "mylocal.com"]
+        {
+            assert!(!is_private(&host(&format!("http://{public}/x")).host().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn link_local_hosts() {
+        for refused in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"] {
+            assert!(is_link_local(&host(&format!("http://{refused}/x")).host().unwrap()), "{refused}");
+        }
+        for fine in ["10.0.0.1", "[fd00::1]", "example.com"] {
+            assert!(!is_link_local(&host(&format!("http://{fine}/x")).host().unwrap()), "{fine}");
+        }
+    }
+}

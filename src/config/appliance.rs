@@ -1,0 +1,99 @@
+//! The sections about the box itself: `[device]`, `[storage]`, `[runtime]`, `[api]`, `[log]`, `[egress]`.
+//!
+//! Owns their keys, ranges and defaults; refuses to know cameras, monitors and endpoints.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::read::Section;
+use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
+use super::value::{self, Problem, Read, Value};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// Reads `[device]`.
+pub(super) fn device(section: &mut Section<'_, '_>) -> Device {
+    section.not_yet("heartbeat", &["off"]);
+    Device { id: section.optional_text("id").map(|id| id.value) }
+}
+
+/// Reads `[storage]`.
+pub(super) fn storage(section: &mut Section<'_, '_>) -> Storage {
+    Storage {
+        path: section.or("path", PathBuf::from("/var/lib/stakeout"), path),
+        max_size: section.or("max_size", 4 << 30, value::size(1 << 20..=64 << 40)),
+        keep_delivered: section.or("keep_delivered", 7 * DAY, value::duration(HOUR..=10 * YEAR)),
+        keep_dead: section.or("keep_dead", 30 * DAY, value::duration(HOUR..=10 * YEAR)),
+        snapshot_width: section.or("snapshot_width", 1280, value::whole(16..=7680)),
+        snapshot_quality: section.or("snapshot_quality", 80, value::whole(1..=100)).try_into().unwrap_or(100),
+    }
+}
+
+/// Reads `[runtime]`.
+pub(super) fn runtime(section: &mut Section<'_, '_>) -> Runtime {
+    section.take("execution_providers", execution_providers);
+    let library = section.optional_text("onnxruntime");
+    Runtime {
+        onnxruntime: library.map(|library| Located { value: PathBuf::from(library.value), at: library.at }),
+        threads: section.or("threads", 0, value::whole(0..=1024)) as usize,
+    }
+}
+
+fn execution_providers(value: &Value<'_>) -> Read<()> {
+    const LATER: [&str; 3] = ["tensorrt", "cuda", "openvino"];
+    let one = |value: &Value<'_>| match value.get_ref() {
+        DeValue::String(text) if LATER.contains(&text.as_ref()) => Err(value::not_yet(value, ["auto", "cpu"])),
+        _ => value::choice(&[("auto", ()), ("cpu", ())], &[])(value),
+    };
+    match value::list_of(one, "[\"auto\"]")(value)?.len() {
+        1 => Ok(()),
+        _ => Err(Problem::new(value.span(), " must name one provider", "use `[\"auto\"]` or `[\"cpu\"]`").into()),
+    }
+}
+
+/// Reads `[api]`.
+pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
+    for later in ["listen", "token_file", "webhook_secret_file", "default_model"] {
+        section.not_yet(later, &[""]);
+    }
+    Api { socket: section.or("socket", PathBuf::from("/run/stakeout/stakeout.sock"), path) }
+}
+
+/// Reads `[log]`.
+pub(super) fn log(section: &mut Section<'_, '_>) -> Log {
+    const FORMATS: [(&str, LogFormat); 3] =
+        [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+    Log {
+        filter: section.or("filter", "info".to_owned(), log_filter),
+        format: section.or("format", LogFormat::Auto, value::choice(&FORMATS, &[])),
+    }
+}
+
+fn log_filter(value: &Value<'_>) -> Read<String> {
+    let text = value::text_like("a filter", "\"info\"")(value)?;
+    match tracing_subscriber::EnvFilter::builder().parse(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => {
+            let label = "for example `\"info\"` or `\"warn,stakeout=debug\"`";
+            Err(Problem::new(value.span(), " is not a filter", label).into())
+        }
+    }
+}
+
+/// Reads `[egress]`.
+pub(super) fn egress(section: &mut Section<'_, '_>) {
+    section.not_yet_list("allow");
+}
+
+/// A path that doesn't depend on where the daemon was started.
+fn path(value: &Value<'_>) -> Read<PathBuf> {
+    let text = value::text_like("a path", "\"/var/lib/stakeout\"")(value)?;
+    if text.is_empty() {
+        return Err(Problem::new(value.span(), " must not be empty", "leave it out for the default").into());
+    }
+    Ok(PathBuf::from(text))
+}

@@ -1,0 +1,81 @@
+//! `[[camera]]`: where pictures come from.
+//!
+//! Owns its keys and the rules for its URL; refuses to know who watches it.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::address;
+use super::read::Section;
+use super::settings::{Camera, Decode, Located, SecretRef};
+use super::value;
+use crate::name::Name;
+
+/// Reads one `[[camera]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
+pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Option<Camera>) {
+    let name = section.name();
+    let url = section.required("url", "\"rtsp://10.0.0.21/stream1\"", address::camera);
+    let username = section.optional_text("username");
+    let password = secret(section, "password_file", "password_credential");
+    let repeat = section.take("loop", value::flag);
+    section.take("transport", value::choice(&[("tcp", ())], &["udp", "auto"]));
+    let decode = value::choice(&[("auto", Decode::Auto), ("all", Decode::All)], &["keyframes"]);
+    let decode = section.or("decode", Decode::Auto, decode);
+    section.not_yet("hardware", &["auto", "off"]);
+    section.not_yet("ca_file", &[""]);
+    section.not_yet("url_file", &[""]);
+    section.not_yet_list("mask");
+
+    if let Some(url) = &url {
+        fits_the_kind(section, &url.value, username.as_ref(), password.as_ref(), repeat.as_ref());
+    }
+    let camera = name.as_ref().zip(url).map(|(name, url)| Camera {
+        name: name.value.clone(),
+        url,
+        username: username.map(|username| username.value),
+        password,
+        repeat: repeat.is_some_and(|repeat| repeat.value),
+        decode,
+    });
+    (name, camera)
+}
+
+/// Logging in is for network cameras, playing again for recordings.
+fn fits_the_kind(
+    section: &mut Section<'_, '_>,
+    url: &Url,
+    username: Option<&Located<String>>,
+    password: Option<&SecretRef>,
+    repeat: Option<&Located<bool>>,
+) {
+    let is_file = url.scheme() == "file";
+    if let Some(username) = username.filter(|_| is_file) {
+        section.problem(username.at.clone(), "a clip needs no `username`", "leave it out");
+    }
+    if let Some(repeat) = repeat.filter(|repeat| repeat.value && !is_file) {
+        section.problem(repeat.at.clone(), "only a clip can be played in a loop", "`loop` is for `file://` cameras");
+    }
+    if let (Some(password), None) = (password, username) {
+        section.problem(password.at(), "a password needs a `username`", "add `username = \"viewer\"`");
+    }
+}
+
+/// A secret that is given as a file or as a systemd credential, not as both.
+pub(super) fn secret(
+    section: &mut Section<'_, '_>,
+    file_key: &'static str,
+    credential_key: &'static str,
+) -> Option<SecretRef> {
+    let file = section.optional_text(file_key);
+    let credential = section.optional_text(credential_key);
+    if let (Some(_), Some(credential)) = (&file, &credential) {
+        let what = format!("`{file_key}` and `{credential_key}` exclude each other");
+        section.problem(credential.at.clone(), what, "leave one of them out");
+    }
+    match (file, credential) {
+        (Some(file), _) => Some(SecretRef::File(Located { value: PathBuf::from(file.value), at: file.at })),
+        (None, Some(credential)) => Some(SecretRef::Credential(credential)),
+        (None, None) => None,
+    }
+}

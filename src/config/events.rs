@@ -1,0 +1,51 @@
+//! The `events` filter of an endpoint: names, `*`, or the beginning of names (`monitor.*`).
+//!
+//! Owns what a pattern means; refuses to know formats beyond the one there is.
+
+use super::suggest;
+use super::value::{self, Problem, Read, Value};
+use crate::event::EventType;
+
+/// Types of the contract that this version doesn't make.
+const LATER: [&str; 7] = [
+    "camera.online",
+    "camera.offline",
+    "device.heartbeat",
+    "journal.reset",
+    "journal.overflow",
+    "clip.ready",
+    "clip.failed",
+];
+
+/// The types that a list of patterns lets through, in our order.
+pub(super) fn filter(value: &Value<'_>) -> Read<Vec<EventType>> {
+    let patterns = value::list_of(pattern, "[\"*\"]")(value)?;
+    let chosen: Vec<_> = patterns.into_iter().flatten().collect();
+    if chosen.is_empty() {
+        let label = "use `[\"*\"]`, or `enabled = false` to keep what is owed";
+        return Err(Problem::new(value.span(), " lets nothing through", label).into());
+    }
+    Ok(EventType::ALL.into_iter().filter(|kind| chosen.contains(kind)).collect())
+}
+
+fn pattern(value: &Value<'_>) -> Read<Vec<EventType>> {
+    let text = value::text_like("names of events", "[\"monitor.*\"]")(value)?;
+    let matches = |name: &str| match text.strip_suffix('*') {
+        Some(beginning) => (beginning.is_empty() || beginning.ends_with('.')) && name.starts_with(beginning),
+        None => name == text,
+    };
+    let known = || EventType::ALL.into_iter().map(EventType::as_str);
+    let found: Vec<_> = EventType::ALL.into_iter().filter(|kind| matches(kind.as_str())).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    if LATER.into_iter().any(matches) {
+        let label = format!("events known here: {}", suggest::quoted(known()));
+        return Err(Problem::new(value.span(), format!(": `{text}` is not implemented yet"), label).into());
+    }
+    let label = match suggest::closest(&text, known()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("events known here: {}", suggest::quoted(known())),
+    };
+    Err(Problem::new(value.span(), format!(" names no event: `{text}`"), label).into())
+}

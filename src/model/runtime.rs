@@ -1,0 +1,168 @@
+//! ONNX Runtime itself: one shared library, loaded once per process by path.
+//!
+//! Owns where it is looked for and its log; refuses to know models. CPU only for now: execution providers are added where
+//! a session's options are made (`session`), nowhere else.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ort::LoadDynamicError;
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+
+/// The loaded library.
+pub struct Runtime {
+    pub(super) environment: Environment,
+    path: PathBuf,
+}
+
+/// Why there is no ONNX Runtime.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeError {
+    /// The one that the operator asked for.
+    #[error(
+        "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {reason}; \
+         correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+    )]
+    Configured {
+        /// As configured.
+        path: String,
+        /// What the loader says.
+        reason: String,
+    },
+    /// None was asked for, and none was found.
+    #[error(
+        "ONNX Runtime is missing (looked for {searched}); \
+         set `[runtime] onnxruntime` to a libonnxruntime.so of 1.22 or later, or run scripts/setup, which fetches one"
+    )]
+    NotFound {
+        /// The places, in the order they were looked at.
+        searched: String,
+    },
+    /// It was loaded and then refused to work.
+    #[error("ONNX Runtime from `{path}` doesn't start: {reason}; run scripts/setup, which fetches one that works")]
+    Broken {
+        /// Where it is.
+        path: String,
+        /// What it says.
+        reason: String,
+    },
+}
+
+static LOADED: OnceLock<Runtime> = OnceLock::new();
+/// One at a time: the second one finds the first one's.
+static LOADING: Mutex<()> = Mutex::new(());
+
+impl Runtime {
+    /// Loads the library at `configured`; without that next to the binary, then `/usr/lib/stakeout`, then the system's.
+    ///
+    /// A process has one: later calls give the first one's, whatever they ask for.
+    pub fn load(configured: Option<&Path>) -> Result<&'static Runtime, RuntimeError> {
+        let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = LOADED.get() {
+            return Ok(loaded);
+        }
+        let runtime = match configured {
+            Some(path) => try_path(path).map_err(|reason| RuntimeError::Configured { path: shown(path), reason })?,
+            None => search()?,
+        };
+        Ok(LOADED.get_or_init(|| runtime))
+    }
+
+    /// Which library it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn search() -> Result<Runtime, RuntimeError> {
+    let candidates = candidates();
+    for path in &candidates {
+        match try_path(path) {
+            Ok(runtime) => return Ok(runtime),
+            // A file that is there and doesn't load is worth more than the search.
+            Err(reason) if path.is_file() => return Err(RuntimeError::Broken { path: shown(path), reason }),
+            Err(_) => {}
+        }
+    }
+    let searched: Vec<String> = candidates.iter().map(|path| format!("`{}`", shown(path))).collect();
+    Err(RuntimeError::NotFound { searched: searched.join(", ") })
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    let folders = beside.into_iter().chain([PathBuf::from("/usr/lib/stakeout")]);
+    let system = ["libonnxruntime.so", "libonnxruntime.so.1"].map(PathBuf::from);
+    folders.map(|folder| folder.join("libonnxruntime.so")).chain(system).collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn try_path(path: &Path) -> Result<Runtime, String> {
+    let builder = ort::init_from(path).map_err(|error| told(&error))?;
+    let environment = builder
+        .with_name("stakeout")
+        .with_telemetry(false)
+        .with_logger(Arc::new(|level, _category, _id, _at, message| log(level, message)))
+        .build()
+        .map_err(|error| error.to_string())?;
+    environment.set_log_level(LogLevel::Warning);
+    Ok(Runtime { environment, path: path.to_owned() })
+}
+
+/// The loader's words, without the path that the message around them has already told.
+fn told(error: &LoadDynamicError) -> String {
+    match error {
+        LoadDynamicError::Dlopen { error, .. } => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        LoadDynamicError::MissingApi { .. } => "it is some other library".to_owned(),
+        LoadDynamicError::InvalidVersionString => "it doesn't tell its version".to_owned(),
+        LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("it is version {version_str}, and 1.{} or later is needed", ort::MINOR_VERSION)
+        }
+    }
+}
+
+/// What goes wrong comes back as an error from the call; the library's own log is for whoever looks deeper.
+fn log(level: LogLevel, message: &str) {
+    match level {
+        LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
+        LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
+        LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // No test of this binary loads a library that works: it would be the process's one.
+
+    #[test]
+    fn a_library_that_is_not_there_is_told() {
+        let refused = Runtime::load(Some(Path::new("/nowhere/libonnxruntime.so"))).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            "`[runtime] onnxruntime` names `/nowhere/libonnxruntime.so`, which can't be loaded: \
+             /nowhere/libonnxruntime.so: cannot open shared object file: No such file or directory; \
+             correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_told() {
+        let text = tempfile::NamedTempFile::with_suffix(".so").unwrap();
+        std::fs::write(text.path(), "x".repeat(4096)).unwrap();
+        let path = text.path().display();
+        let refused = Runtime::load(Some(text.path())).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {path}: invalid ELF header; \
+                 correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+            )
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! Webhook bodies: one file per format, each a pure function of an event and its delivery's envelope.
+//!
+//! Owns the text of a body and the mark at the place of its frame; refuses to know how a body is kept and filled
+//! (`journal/`), signed (`sign`) or sent (`transport/`), and never looks inside a picture. Pure: runs wherever it is called.
+
+mod stakeout;
+
+use uuid::Uuid;
+
+use crate::config::{Format, FrameChoice};
+use crate::event::Event;
+
+/// Stands in a rendered body, once at most, where the base64 of the frame goes (`journal::Body::marked` takes it out).
+/// JSON text cannot contain it otherwise: strings escape it.
+pub const HOLE: &str = "\0";
+
+/// What a body says about the delivery that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The journal's epoch: sequences compare only within one.
+    pub epoch: Uuid,
+    /// Gapless per endpoint, so that a receiver can prove that nothing is missing.
+    pub sequence: u64,
+}
+
+/// The version of a format's rendering, kept with each delivery. A change of the bytes is a new version.
+pub fn version(format: Format) -> u32 {
+    match format {
+        Format::Stakeout => stakeout::VERSION,
+    }
+}
+
+/// Renders `event` for an endpoint, with a [`HOLE`] for the frame if the format has one and `frame` asks for it.
+pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> String {
+    match format {
+        Format::Stakeout => stakeout::render(event, envelope, frame),
+    }
+}
+
+/// How many bytes a JPEG may have so that the filled body stays within `max_body` bytes, whatever its sequence number;
+/// None when the body has no place for a frame.
+pub fn frame_budget(format: Format, event: &Event, max_body: u64) -> Option<usize> {
+    let widest = Envelope { epoch: Uuid::max(), sequence: u64::MAX };
+    let text = render(format, event, widest, FrameChoice::Inline);
+    let size_without_frame = text.find(HOLE).map(|_| text.len() - HOLE.len())?;
+    let room = usize::try_from(max_body).unwrap_or(usize::MAX).saturating_sub(size_without_frame);
+    Some(room / 4 * 3)
+}

@@ -1,0 +1,391 @@
+//! The format `stakeout`: our own, in the Standard Webhooks envelope `{type, timestamp, data}`.
+//!
+//! Owns the keys and their order (contracts/payloads.md; the order of fields below is the order on the wire). Inside `data`:
+//!
+//! - every type begins `event_id, device, epoch, sequence`;
+//! - `monitor.triggered` goes on as the contract's example does, with `open_id, repeat` after `condition` (where
+//!   `monitor.cleared` has its `open_id`): `camera, monitor, job_id, condition, open_id, repeat, answer, confidence,
+//!   threshold, explanation, regions, model, observed_at, clock, source_url, metadata, priority, frame_b64`;
+//! - the others go on `observed_at, clock`, then as in the contract's table.
+//!
+//! `frame_b64` is always there, so that receivers with strict schemas see one shape: it is the empty string when no frame
+//! is embedded. Text is passed through verbatim; scores, thresholds and boxes have four decimals at most.
+//! Refuses to know what a picture is: it only leaves the hole. Pure.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Envelope, HOLE};
+use crate::config::FrameChoice;
+use crate::event::{Cleared, Event, EventData, JobReport, Metadata, ModelIdentity, Triggered};
+use crate::verdict::{Region, rounded};
+
+/// Counts the changes of what this file writes.
+pub(super) const VERSION: u32 = 1;
+
+pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> String {
+    match &event.data {
+        EventData::Triggered(triggered) => {
+            let text = message(event, TriggeredData::new(event, envelope, triggered));
+            if frame == FrameChoice::Inline { with_hole(text) } else { text }
+        }
+        EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
+        EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
+    }
+}
+
+fn message<T: Serialize>(event: &Event, data: T) -> String {
+    let message = Message { kind: event.data.kind().as_str(), timestamp: event.observed.wall.to_string(), data };
+    serde_json::to_string(&message).expect("strings, numbers and maps with string keys always serialise")
+}
+
+/// Opens the empty `frame_b64`, the last key of the innermost object.
+fn with_hole(mut text: String) -> String {
+    const END: &str = "\"}}";
+    debug_assert!(text.ends_with("\"frame_b64\":\"\"}}"));
+    text.insert_str(text.len() - END.len(), HOLE);
+    text
+}
+
+#[derive(Serialize)]
+struct Message<T> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: String,
+    data: T,
+}
+
+#[derive(Serialize)]
+struct TriggeredData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    camera: &'a str,
+    monitor: &'a str,
+    job_id: Uuid,
+    condition: &'a str,
+    open_id: Uuid,
+    repeat: u32,
+    answer: &'static str,
+    confidence: f64,
+    threshold: f64,
+    explanation: &'a str,
+    regions: Vec<RegionData<'a>>,
+    model: &'a ModelIdentity,
+    observed_at: String,
+    clock: &'static str,
+    source_url: &'a str,
+    metadata: &'a Metadata,
+    priority: &'static str,
+    frame_b64: &'static str,
+}
+
+#[derive(Serialize)]
+struct RegionData<'a> {
+    label: &'a str,
+    score: f64,
+    #[serde(rename = "box")]
+    bounds: [f64; 4],
+}
+
+#[derive(Serialize)]
+struct ClearedData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    camera: &'a str,
+    monitor: &'a str,
+    job_id: Uuid,
+    condition: &'a str,
+    open_id: Uuid,
+    started_at: String,
+    ended_at: String,
+    duration_s: f64,
+    peak_confidence: f64,
+    reason: &'static str,
+    metadata: &'a Metadata,
+    priority: &'static str,
+}
+
+#[derive(Serialize)]
+struct JobData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    camera: &'a str,
+    monitor: &'a str,
+    job_id: Uuid,
+    status: &'static str,
+    reason: &'static str,
+    auto_stopped: bool,
+    checks_performed: u64,
+    triggers_fired: u64,
+    frames_skipped: u64,
+    verdict_errors: u64,
+    elapsed_seconds: u64,
+}
+
+fn clock(event: &Event) -> &'static str {
+    if event.observed.synced { "synced" } else { "estimated" }
+}
+
+impl<'a> TriggeredData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, triggered: &'a Triggered) -> Self {
+        TriggeredData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            camera: event.camera.as_str(),
+            monitor: event.monitor.as_str(),
+            job_id: event.job,
+            condition: &triggered.condition,
+            open_id: triggered.open_id,
+            repeat: triggered.repeat,
+            answer: triggered.answer.as_str(),
+            confidence: rounded(triggered.confidence),
+            threshold: rounded(triggered.threshold),
+            explanation: &triggered.explanation,
+            regions: triggered.regions.iter().map(RegionData::new).collect(),
+            model: &triggered.model,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            source_url: &triggered.source_url,
+            metadata: &event.metadata,
+            priority: event.priority.as_str(),
+            frame_b64: "",
+        }
+    }
+}
+
+impl<'a> RegionData<'a> {
+    fn new(region: &'a Region) -> Self {
+        RegionData { label: &region.label, score: rounded(region.score), bounds: region.bounds.map(rounded) }
+    }
+}
+
+impl<'a> ClearedData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, cleared: &'a Cleared) -> Self {
+        ClearedData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            camera: event.camera.as_str(),
+            monitor: event.monitor.as_str(),
+            job_id: event.job,
+            condition: &cleared.condition,
+            open_id: cleared.open_id,
+            started_at: cleared.started.to_string(),
+            ended_at: cleared.ended.to_string(),
+            duration_s: cleared.ended.since(cleared.started).as_millis() as f64 / 1000.0,
+            peak_confidence: rounded(cleared.peak_confidence),
+            reason: cleared.reason.as_str(),
+            metadata: &event.metadata,
+            priority: event.priority.as_str(),
+        }
+    }
+}
+
+impl<'a> JobData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, report: &'a JobReport) -> Self {
+        JobData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            camera: event.camera.as_str(),
+            monitor: event.monitor.as_str(),
+            job_id: event.job,
+            status: report.reason.status().as_str(),
+            reason: report.reason.as_str(),
+            auto_stopped: report.reason.auto_stopped(),
+            checks_performed: report.counters.checks_performed,
+            triggers_fired: report.counters.triggers_fired,
+            frames_skipped: report.counters.skipped(),
+            verdict_errors: report.counters.verdict_errors,
+            elapsed_seconds: report.counters.elapsed_ms / 1000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::event::{ClearReason, Counters, JobReason, Priority, SkipReason};
+    use crate::name::Name;
+    use crate::time::{Boot, Mono, Now, Wall};
+    use crate::verdict::Answer;
+
+    const ENVELOPE: Envelope = Envelope { epoch: Uuid::from_u128(0xe), sequence: 42 };
+
+    fn event(data: EventData) -> Event {
+        Event {
+            id: Uuid::from_u128(1),
+            observed: Now { mono: Mono(5), wall: Wall(1_769_423_700_120), synced: true },
+            boot: Boot(Uuid::from_u128(9)),
+            device: "dock-box-01".into(),
+            camera: Name::new("loading-dock-east").unwrap(),
+            monitor: Name::new("person-in-zone").unwrap(),
+            job: Uuid::from_u128(2),
+            priority: Priority::High,
+            metadata: serde_json::from_str(r#"{"zone": "dock", "a": 1}"#).unwrap(),
+            data,
+        }
+    }
+
+    fn triggered() -> Event {
+        event(EventData::Triggered(Triggered {
+            open_id: Uuid::from_u128(3),
+            repeat: 0,
+            condition: "Is a person inside the zone marked with yellow tape?".into(),
+            answer: Answer::Yes,
+            confidence: 0.91,
+            threshold: 0.85,
+            explanation: "A person is inside the yellow zone.".into(),
+            regions: vec![Region { label: "person".into(), score: 0.91, bounds: [0.41, 0.22, 0.52, 0.71] }],
+            z: Some(2.3),
+            answer_mass: None,
+            model: ModelIdentity { name: Name::new("smolvlm-256m").unwrap(), sha256: "ab12".into() },
+            source_url: "rtsp://10.0.0.21/stream1".into(),
+            started: Wall(1_769_423_699_000),
+        }))
+    }
+
+    fn cleared() -> Event {
+        event(EventData::Cleared(Cleared {
+            open_id: Uuid::from_u128(3),
+            condition: "person".into(),
+            started: Wall(1_769_423_700_120),
+            ended: Wall(1_769_423_712_370),
+            peak_confidence: 0.987_654,
+            reason: ClearReason::CameraLost,
+        }))
+    }
+
+    fn rendered(event: &Event, frame: FrameChoice) -> String {
+        render(event, ENVELOPE, frame)
+    }
+
+    #[test]
+    fn monitor_triggered_to_the_letter() {
+        assert_eq!(
+            rendered(&triggered(), FrameChoice::Inline),
+            concat!(
+                r#"{"type":"monitor.triggered","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+                r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+                r#""camera":"loading-dock-east","monitor":"person-in-zone","#,
+                r#""job_id":"00000000-0000-0000-0000-000000000002","#,
+                r#""condition":"Is a person inside the zone marked with yellow tape?","#,
+                r#""open_id":"00000000-0000-0000-0000-000000000003","repeat":0,"answer":"yes","#,
+                r#""confidence":0.91,"threshold":0.85,"explanation":"A person is inside the yellow zone.","#,
+                r#""regions":[{"label":"person","score":0.91,"box":[0.41,0.22,0.52,0.71]}],"#,
+                r#""model":{"name":"smolvlm-256m","sha256":"ab12"},"#,
+                r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
+                r#""source_url":"rtsp://10.0.0.21/stream1","metadata":{"zone":"dock","a":1},"priority":"high","#,
+                "\"frame_b64\":\"\0\"}}",
+            )
+        );
+    }
+
+    #[test]
+    fn without_a_frame_the_key_stays_and_is_empty() {
+        let body = rendered(&triggered(), FrameChoice::None);
+        assert!(body.ends_with(r#""frame_b64":""}}"#));
+        assert_eq!(rendered(&triggered(), FrameChoice::Inline).replace(HOLE, ""), body);
+    }
+
+    #[test]
+    fn a_frame_within_the_budget_fits_whatever_the_sequence() {
+        let event = triggered();
+        let largest = Envelope { epoch: Uuid::max(), sequence: u64::MAX };
+        let text = render(&event, largest, FrameChoice::Inline).len() as u64 - 1;
+        for max_body in [0, text, text + 3, text + 4, text + 101, 262_144] {
+            let budget =
+                crate::payload::frame_budget(crate::config::Format::Stakeout, &event, max_body).unwrap() as u64;
+            let filled = |jpeg: u64| text + jpeg.div_ceil(3) * 4;
+            assert!(budget == 0 || filled(budget) <= max_body, "{max_body}: {budget}");
+            assert!(filled(budget + 1) > max_body, "{max_body}: {budget}");
+        }
+        let cleared = cleared();
+        assert_eq!(crate::payload::frame_budget(crate::config::Format::Stakeout, &cleared, 262_144), None);
+    }
+
+    #[test]
+    fn monitor_cleared_to_the_letter() {
+        assert_eq!(
+            rendered(&cleared(), FrameChoice::Inline),
+            concat!(
+                r#"{"type":"monitor.cleared","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+                r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+                r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
+                r#""camera":"loading-dock-east","monitor":"person-in-zone","#,
+                r#""job_id":"00000000-0000-0000-0000-000000000002","condition":"person","#,
+                r#""open_id":"00000000-0000-0000-0000-000000000003","#,
+                r#""started_at":"2026-01-26T10:35:00.120Z","ended_at":"2026-01-26T10:35:12.370Z","#,
+                r#""duration_s":12.25,"peak_confidence":0.9877,"reason":"camera_lost","#,
+                r#""metadata":{"zone":"dock","a":1},"priority":"high"}}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn job_status_to_the_letter() {
+        let counters = Counters {
+            checks_performed: 45,
+            triggers_fired: 3,
+            frames_skipped: BTreeMap::from([(SkipReason::Rate, 100), (SkipReason::Load, 12)]),
+            verdict_errors: 1,
+            elapsed_ms: 600_999,
+        };
+        let mut event = event(EventData::JobStatus(JobReport { reason: JobReason::MaxDurationReached, counters }));
+        event.observed.synced = false;
+        assert_eq!(
+            rendered(&event, FrameChoice::Inline),
+            concat!(
+                r#"{"type":"job.status","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+                r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+                r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"estimated","#,
+                r#""camera":"loading-dock-east","monitor":"person-in-zone","#,
+                r#""job_id":"00000000-0000-0000-0000-000000000002","#,
+                r#""status":"stopped","reason":"max_duration_reached","auto_stopped":true,"#,
+                r#""checks_performed":45,"triggers_fired":3,"frames_skipped":112,"verdict_errors":1,"#,
+                r#""elapsed_seconds":600}}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn text_passes_through_verbatim_and_no_metadata_is_an_empty_object() {
+        let mut event = triggered();
+        event.metadata = Metadata::new();
+        if let EventData::Triggered(triggered) = &mut event.data {
+            triggered.condition = "Ist jemand \"drin\"? 人 🚨 \u{0} \n".into();
+            triggered.regions.clear();
+        }
+        let body = rendered(&event, FrameChoice::Inline);
+        assert!(body.contains(r#""condition":"Ist jemand \"drin\"? 人 🚨 \u0000 \n""#));
+        assert!(body.contains(r#""metadata":{},"#));
+        assert!(body.contains(r#""regions":[],"#));
+        assert_eq!(body.matches(HOLE).count(), 1, "a NUL in the text is no second hole");
+        let parsed: serde_json::Value = serde_json::from_str(&body.replace(HOLE, "AAAA")).unwrap();
+        assert_eq!(parsed["data"]["condition"], "Ist jemand \"drin\"? 人 🚨 \u{0} \n");
+        assert_eq!(parsed["data"]["frame_b64"], "AAAA");
+    }
+}

@@ -1,0 +1,234 @@
+//! The ledger of the daemon: what a machine decided becomes events, deliveries and rows, in one transaction.
+//!
+//! Owns which facts an event states and to whom it is owed; refuses to know SQL, formats and thresholds. Runs on the watch
+//! thread, which waits for the commit.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::kept::Kept;
+use super::ledger::{Evidence, Happening, Ledger, Refused};
+use super::machine::Machine;
+use super::subject::About;
+use crate::condition::Effect;
+use crate::config::{Endpoint, FrameChoice, Storage};
+use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
+use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::payload::{self, Envelope};
+use crate::picture::{self, Scaler};
+use crate::time::{Boot, Now};
+
+/// Writes what happens on one camera into the journal.
+pub struct JournalLedger {
+    writer: Writer,
+    device: Arc<str>,
+    endpoints: Arc<[Endpoint]>,
+    snapshot_width: u32,
+    snapshot_quality: u8,
+    boot: Boot,
+    scaler: Scaler,
+}
+
+impl JournalLedger {
+    /// Events of `device`, owed to `endpoints`.
+    pub fn new(writer: Writer, device: Arc<str>, endpoints: Arc<[Endpoint]>, storage: &Storage) -> JournalLedger {
+        JournalLedger {
+            writer,
+            device,
+            endpoints,
+            snapshot_width: storage.snapshot_width,
+            snapshot_quality: storage.snapshot_quality,
+            boot: Boot::current(),
+            scaler: Scaler::default(),
+        }
+    }
+
+    /// Brings counters and hold windows on disk.
+    ///
+    /// # Errors
+    /// The journal refused.
+    pub fn checkpoint(&mut self, machines: &[Machine], now: Now) -> Result<(), Refused> {
+        let mut checkpoint = Checkpoint::default();
+        for machine in machines {
+            checkpoint.machines.push(Kept::row(&machine.subject().about, machine.state(), now, self.boot)?);
+            checkpoint.jobs.extend(machine.state().job().map(|job| (job.id(), job.counters().clone())));
+        }
+        self.writer.checkpoint(checkpoint).wait()?;
+        Ok(())
+    }
+
+    fn accept(&mut self, happening: &Happening<'_>, effect: &Effect) -> Option<Accepted> {
+        let (job, observed, data) = facts(happening, effect)?;
+        let frame = match (&data, happening.evidence) {
+            (EventData::Triggered(_), Some(evidence)) => self.snapshot(evidence),
+            _ => None,
+        };
+        let about = happening.about;
+        let event = Event {
+            id: happening.now.new_id(),
+            observed,
+            boot: self.boot,
+            device: self.device.to_string(),
+            camera: about.camera.clone(),
+            monitor: about.monitor.clone(),
+            job,
+            priority: about.priority,
+            metadata: about.metadata.clone(),
+            data,
+        };
+        let owed = self.owed(about, &event, frame.as_ref());
+        Some(Accepted { event, frame, owed })
+    }
+
+    /// The frame as JPEG. An event without its picture is still an event.
+    fn snapshot(&mut self, evidence: Evidence<'_>) -> Option<Arc<[u8]>> {
+        match picture::jpeg(&mut self.scaler, evidence.frame, self.snapshot_width, self.snapshot_quality) {
+            Ok(jpeg) => Some(jpeg.into()),
+            Err(error) => {
+                tracing::error!(%error, "an event goes without its frame");
+                None
+            }
+        }
+    }
+
+    fn owed(&self, about: &About, event: &Event, frame: Option<&Arc<[u8]>>) -> Vec<Owed> {
+        if about.shadow {
+            return Vec::new();
+        }
+        let shared = Arc::new(event.clone());
+        let subscribed = |endpoint: &&Endpoint| {
+            about.endpoints.contains(&endpoint.name) && endpoint.events.contains(&event.data.kind())
+        };
+        self.endpoints.iter().filter(subscribed).map(|endpoint| owed_to(endpoint, &shared, frame)).collect()
+    }
+}
+
+impl Ledger for JournalLedger {
+    fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
+        let mut events = Vec::new();
+        for effect in happening.effects {
+            events.extend(self.accept(&happening, effect));
+        }
+        let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
+        let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
+        let record = Record { at: happening.now, events, machine: Some(machine), jobs };
+        self.writer.record(record).wait()?;
+        for effect in happening.effects {
+            announce(happening.about, effect);
+        }
+        Ok(())
+    }
+}
+
+/// What an effect states as an event: its job, when it was observed, and the facts. None: it is no event.
+fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, EventData)> {
+    match effect {
+        Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
+            let Evidence { subject, verdict, .. } = happening.evidence?;
+            let triggered = Triggered {
+                open_id: *open_id,
+                repeat: *repeat,
+                condition: happening.about.condition.clone(),
+                answer: verdict.answer,
+                confidence: *confidence,
+                threshold: subject.spec.confidence_threshold,
+                explanation: verdict.explanation.clone(),
+                regions: verdict.regions.clone(),
+                z: verdict.z,
+                answer_mass: verdict.answer_mass,
+                model: subject.model.clone(),
+                source_url: subject.source_url.clone(),
+                started: *started,
+            };
+            Some((*job, *observed, EventData::Triggered(triggered)))
+        }
+        Effect::Cleared { job, open_id, started, ended, peak_confidence, reason } => {
+            let cleared = Cleared {
+                open_id: *open_id,
+                condition: happening.about.condition.clone(),
+                started: *started,
+                ended: ended.wall,
+                peak_confidence: *peak_confidence,
+                reason: *reason,
+            };
+            Some((*job, *ended, EventData::Cleared(cleared)))
+        }
+        Effect::JobEnded { job, reason, counters } => {
+            let report = JobReport { reason: *reason, counters: counters.clone() };
+            Some((*job, happening.now, EventData::JobStatus(report)))
+        }
+        Effect::JobStarted { .. } | Effect::JobRunning { .. } => None,
+    }
+}
+
+/// The row of a job that began, changed or ended. Its start, once written, stays.
+fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
+    let counters = || happening.state.job().map(|job| job.counters().clone()).unwrap_or_default();
+    let (id, status, reason, counters) = match effect {
+        Effect::JobStarted { job } => (*job, JobStatus::Pending, None, Default::default()),
+        Effect::JobRunning { job } => (*job, JobStatus::Running, None, counters()),
+        Effect::JobEnded { job, reason, counters } => (*job, reason.status(), Some(*reason), counters.clone()),
+        Effect::Triggered { .. } | Effect::Cleared { .. } => return None,
+    };
+    let wall = happening.now.wall;
+    Some(JobRow {
+        id,
+        monitor: happening.about.monitor.clone(),
+        camera: happening.about.camera.clone(),
+        origin: Origin::File,
+        status,
+        reason,
+        counters,
+        started: wall,
+        ended: reason.map(|_| wall),
+        request: None,
+    })
+}
+
+/// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
+fn owed_to(endpoint: &Endpoint, event: &Arc<Event>, frame: Option<&Arc<[u8]>>) -> Owed {
+    let (format, choice) = (endpoint.format, endpoint.frame);
+    let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
+        (Some(frame), FrameChoice::Inline, Some(budget)) => fitting(frame, budget),
+        _ => OwedFrame::None,
+    };
+    let event = event.clone();
+    let render = move |stamp: &Stamp| {
+        let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+        Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
+    };
+    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
+}
+
+fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {
+    if frame.len() <= budget {
+        return OwedFrame::Original;
+    }
+    match picture::fit(frame, budget) {
+        Ok(Some(smaller)) => OwedFrame::Scaled(smaller.into()),
+        Ok(None) => OwedFrame::None,
+        Err(error) => {
+            tracing::error!(%error, "a frame could not be scaled down");
+            OwedFrame::None
+        }
+    }
+}
+
+/// One line of log for what is now on stable storage.
+fn announce(about: &About, effect: &Effect) {
+    let About { monitor, camera, .. } = about;
+    match effect {
+        Effect::Triggered { confidence, repeat, open_id, .. } => {
+            tracing::info!(%monitor, %camera, confidence, repeat, %open_id, "triggered");
+        }
+        Effect::Cleared { open_id, reason, .. } => {
+            tracing::info!(%monitor, %camera, %open_id, reason = reason.as_str(), "cleared");
+        }
+        Effect::JobStarted { job } => tracing::info!(%monitor, %camera, %job, "job started"),
+        Effect::JobRunning { job } => tracing::info!(%monitor, %camera, %job, "job running"),
+        Effect::JobEnded { job, reason, .. } => {
+            tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
+        }
+    }
+}

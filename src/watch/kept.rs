@@ -1,0 +1,112 @@
+//! What the journal keeps of a machine, and how a machine goes on from it.
+//!
+//! Owns the JSON in the `machine` row (the machine's own state beside what its events say) and the rules of a restart:
+//! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on the thread that starts the daemon.
+
+use super::ledger::{Happening, Ledger, Refused};
+use super::subject::{About, Subject};
+use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
+use crate::event::JobReason;
+use crate::journal::MachineRow;
+use crate::time::{Boot, Deadline, Now};
+use serde::{Deserialize, Serialize};
+
+/// The `state` column of a machine's row.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    about: About,
+    machine: Saved,
+}
+
+impl Kept {
+    /// The row of a machine.
+    ///
+    /// # Errors
+    /// The state cannot be written as JSON.
+    pub fn row(about: &About, state: &State, now: Now, boot: Boot) -> Result<MachineRow, Unreadable> {
+        let left = state.cooldown_left(now);
+        let kept = Kept { about: about.clone(), machine: state.save(now, boot) };
+        Ok(MachineRow {
+            monitor: about.monitor.clone(),
+            camera: about.camera.clone(),
+            definition: about.definition.clone(),
+            state: serde_json::to_string(&kept)?,
+            open: state.open_id(),
+            cooldown: (!left.is_zero()).then(|| Deadline::after(now, left).save(now, boot)),
+            counters: state.job().map(|job| job.counters().clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Reads what [`Kept::row`] wrote.
+    ///
+    /// # Errors
+    /// It was written by a newer release, or is damaged.
+    pub fn read(row: &MachineRow) -> Result<Kept, Unreadable> {
+        Ok(serde_json::from_str(&row.state)?)
+    }
+}
+
+/// The moment at which a daemon starts, and how the one before it ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    /// The moment.
+    pub now: Now,
+    /// This boot.
+    pub boot: Boot,
+    /// How the last daemon ended.
+    pub last: Shutdown,
+}
+
+/// The state that `subject` goes on with: the one that was kept, when it means the same condition; otherwise the old
+/// machine says good-bye and a new one begins.
+///
+/// # Errors
+/// The ledger refused the good-bye or the new job.
+pub fn resume(
+    ledger: &mut dyn Ledger,
+    kept: Option<Kept>,
+    subject: &Subject,
+    restart: Restart,
+) -> Result<State, Refused> {
+    let state = match kept {
+        Some(kept) if kept.about.definition == subject.about.definition => {
+            kept.machine.load(restart.now, restart.boot, restart.last)
+        }
+        Some(kept) => {
+            farewell(ledger, kept, restart)?;
+            State::new()
+        }
+        None => State::new(),
+    };
+    let input = match subject.enabled {
+        true if begins(&state) => Input::Start,
+        false if state.is_active() => Input::Stop(JobReason::UserRequested),
+        _ => return Ok(state),
+    };
+    let ids = Ids { open: restart.now.new_id(), job: restart.now.new_id() };
+    let (next, effects) = condition::step(&subject.spec, &state, restart.now, input, ids);
+    let about = &subject.about;
+    ledger.record(Happening { now: restart.now, about, effects: &effects, state: &next, evidence: None })?;
+    Ok(next)
+}
+
+/// A machine whose monitor is gone from the file, or means something else now: its open event is cleared, its job ends.
+///
+/// # Errors
+/// The ledger refused.
+pub fn farewell(ledger: &mut dyn Ledger, kept: Kept, restart: Restart) -> Result<(), Refused> {
+    let Kept { about, machine } = kept;
+    let state = machine.load(restart.now, restart.boot, restart.last);
+    let (next, effects) = condition::stop(&state, restart.now, JobReason::DefinitionChanged);
+    if effects.is_empty() {
+        return Ok(());
+    }
+    ledger.record(Happening { now: restart.now, about: &about, effects: &effects, state: &next, evidence: None })
+}
+
+/// Whether a start of the daemon begins a new job: there was none; or it ended with its clip, which now plays again; or
+/// it was stopped by `enabled = false`, which is gone. A job that ran into its limit or completed stays ended.
+fn begins(state: &State) -> bool {
+    let Some(job) = state.job() else { return true };
+    matches!(job.ended(), Some(JobReason::StreamEnded | JobReason::UserRequested | JobReason::DefinitionChanged))
+}

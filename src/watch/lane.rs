@@ -1,0 +1,103 @@
+//! A lane: one model as one camera uses it, with at most one frame on its way.
+//!
+//! Owns the request that is outstanding and the scratch memory for making the next one; refuses to know conditions.
+//! Preparing and interpreting happen here, on the watch thread, so that a model's own thread only computes.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::frame::Frame;
+use crate::judge::Seen;
+use crate::model::{Handle, Refused, Reply, Request, Tensor};
+use crate::name::Name;
+use crate::picture::{Placement, Scaler};
+
+/// One model as one camera uses it.
+pub struct Lane {
+    model: Handle,
+    scaler: Scaler,
+    /// The tensor that came back with the last reply: its memory is used again.
+    spare: Tensor,
+    outstanding: Option<Outstanding>,
+    /// Tells replies of this lane from those of others.
+    tag: u64,
+    replies: Sender<Reply>,
+}
+
+/// A frame on its way through the model.
+struct Outstanding {
+    frame: Arc<Frame>,
+    placement: Placement,
+    asking: Vec<usize>,
+}
+
+/// A frame that came back.
+pub struct Answered {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// Indices of the machines that asked.
+    pub asking: Vec<usize>,
+    /// What the model saw; None when it failed.
+    pub seen: Option<Seen>,
+}
+
+impl Lane {
+    /// A free lane whose replies come to `replies`, marked with `tag`.
+    pub fn new(model: Handle, tag: u64, replies: Sender<Reply>) -> Lane {
+        Lane { model, scaler: Scaler::default(), spare: Tensor::default(), outstanding: None, tag, replies }
+    }
+
+    /// Which model it leads to.
+    pub fn model(&self) -> &Name {
+        &self.model.model().identity().name
+    }
+
+    /// Whether a frame may be sent.
+    pub fn is_free(&self) -> bool {
+        self.outstanding.is_none()
+    }
+
+    /// Sends a frame on behalf of `asking`. False when it could not be sent: then nobody will answer.
+    pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<usize>) -> bool {
+        let spare = std::mem::take(&mut self.spare);
+        let (input, placement) = match self.model.model().prepare(&mut self.scaler, frame, spare) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::warn!(model = %self.model(), %error, "a frame could not be prepared");
+                return false;
+            }
+        };
+        match self.model.ask(Request { input, tag: self.tag, reply: self.replies.clone() }) {
+            Ok(()) => {
+                self.outstanding = Some(Outstanding { frame: frame.clone(), placement, asking });
+                true
+            }
+            Err(Refused::Busy(request)) => {
+                self.spare = request.input;
+                false
+            }
+            // The thread ends only with the process: a model that is gone is a bug, and this daemon is crash-only.
+            Err(Refused::Gone(_)) => panic!("the thread of model `{}` has ended", self.model()),
+        }
+    }
+
+    /// A reply came back; None when nothing was outstanding.
+    pub fn receive(&mut self, reply: Reply) -> Option<Answered> {
+        self.spare = reply.input;
+        let Outstanding { frame, placement, asking } = self.outstanding.take()?;
+        let seen = match reply.outputs {
+            Ok(outputs) => match self.model.model().interpret(&outputs, &placement) {
+                Ok(seen) => Some(seen),
+                Err(error) => self.failed(&error),
+            },
+            Err(error) => self.failed(&error),
+        };
+        Some(Answered { frame, asking, seen })
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> Option<Seen> {
+        tracing::warn!(model = %self.model(), %error, "a check ended without an answer");
+        None
+    }
+}
