@@ -100,3 +100,22 @@ impl From<rusqlite::Error> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn from_code(code: i32) -> Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    #[test]
+    fn a_failed_flush_is_told_from_a_full_disk_and_from_a_bad_change() {
+        assert!(matches!(from_code(ffi::SQLITE_IOERR_FSYNC), Error::Storage(_)));
+        assert!(matches!(from_code(ffi::SQLITE_IOERR_WRITE), Error::Storage(_)));
+        assert!(matches!(from_code(ffi::SQLITE_FULL), Error::Full(_)));
+        assert!(matches!(from_code(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Database(_)));
+    }
+}

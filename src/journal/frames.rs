@@ -28,10 +28,11 @@ pub(super) enum FrameError {
 }
 
 impl Frames {
-    /// The frames of the journal in `dir`; makes the folder.
+    /// The frames of the journal in `dir`; makes the folder, durably, because rows will rest on it.
     pub(super) fn open(dir: &Path) -> io::Result<Frames> {
         let folder = dir.join(FOLDER);
         fs::create_dir_all(&folder)?;
+        File::open(dir)?.sync_all()?;
         Ok(Frames { folder, fresh: Vec::new() })
     }
 

@@ -262,3 +262,66 @@ fn end(error: &io::Error) -> ! {
     tracing::error!(%error, "the journal's disk failed, what it holds is unknown: ending; check the disk (`journalctl -k`)");
     std::process::abort();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::journal::database::open_for_writing;
+
+    /// Writes `bytes` bytes into a table of its own.
+    struct Fill {
+        bytes: usize,
+    }
+
+    impl Change for Fill {
+        type Answer = usize;
+
+        fn apply(self, ledger: &mut Ledger<'_>) -> Result<usize, Error> {
+            ledger.connection.execute("INSERT INTO filled VALUES (?1)", [vec![7_u8; self.bytes]])?;
+            Ok(self.bytes)
+        }
+    }
+
+    #[test]
+    fn a_full_journal_refuses_and_goes_on_and_never_answers_what_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        connection.execute_batch("CREATE TABLE filled (what BLOB)").unwrap();
+        let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection.pragma_update_and_check(None, "max_page_count", pages + 20, |_| Ok(())).unwrap();
+        let mut committer = Committer {
+            connection,
+            frames: Frames::open(dir.path()).unwrap(),
+            start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0 },
+            keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO },
+            wake: Box::new(|_| {}),
+            commits: Arc::default(),
+            _lock: File::create(dir.path().join("lock")).unwrap(),
+        };
+        let mut stored = 0;
+        for bytes in [[10_000, 90_000], [5_000, 100]] {
+            let (group, answers): (Vec<Box<dyn Pending>>, Vec<_>) = bytes
+                .map(|bytes| {
+                    let (reply, answer) = oneshot::channel();
+                    (Box::new(Queued::new(Fill { bytes }, reply)) as Box<dyn Pending>, answer)
+                })
+                .into_iter()
+                .unzip();
+            committer.commit(group);
+            for (answer, bytes) in answers.into_iter().zip(bytes) {
+                match answer.blocking_recv().unwrap() {
+                    Ok(acknowledged) => stored += acknowledged,
+                    Err(error) => assert!(matches!(error, Error::Full(_)), "{bytes}: {error}"),
+                }
+            }
+        }
+        let sql = "SELECT coalesce(sum(length(what)), 0) FROM filled";
+        let found: usize = committer.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as usize;
+        assert_eq!(found, stored, "acknowledged is what is there");
+        assert!((5_100..100_000).contains(&found), "the second group fits: {found}");
+    }
+}

@@ -20,6 +20,8 @@ mod letters;
 mod listing;
 mod machines;
 mod open;
+#[cfg(test)]
+mod plans;
 mod purge;
 mod reader;
 mod settle;

@@ -59,8 +59,7 @@ struct Over {
 pub(super) fn deliveries_over_sql(states: &str) -> String {
     format!(
         "SELECT n, event_seq, frame FROM delivery
-         WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN {states} AND ended_ms IS NOT NULL
-           AND ended_ms < ?1 LIMIT ?2"
+         WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN {states} AND ended_ms < ?1 LIMIT ?2"
     )
 }
 

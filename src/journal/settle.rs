@@ -68,9 +68,16 @@ fn insert_attempt(connection: &Connection, delivery: i64, started: Wall, attempt
         ":outcome": attempt.outcome.class(),
         ":status": attempt.outcome.status(),
         ":error": attempt.error,
-        ":snippet": attempt.snippet.as_deref().map(|text| &text[..text.floor_char_boundary(LONGEST_SNIPPET)]),
+        ":snippet": attempt.snippet.as_deref().map(beginning),
     })?;
     Ok(())
+}
+
+/// At most [`LONGEST_SNIPPET`] bytes, whole characters.
+fn beginning(text: &str) -> &str {
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=text.len().min(LONGEST_SNIPPET)).rev().find(fits).unwrap_or(0);
+    &text[..end]
 }
 
 /// The endpoint's last success or failure. A duplicate that the receiver refused counts as delivered here too.

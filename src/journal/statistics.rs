@@ -66,6 +66,12 @@ impl Reader {
             Ok(Totals { bytes: bytes_in(&self.dir), events: unsigned(row, "events")?, generation, epoch })
         })?)
     }
+
+    /// What SQLite says about the soundness of the whole file: `ok`, or what is wrong. Reads everything: not for a running
+    /// daemon's status.
+    pub fn check(&self) -> Result<String, Error> {
+        Ok(self.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)
+    }
 }
 
 /// The database, its log, and the frames; what cannot be read counts nothing.
@@ -121,12 +127,13 @@ struct Day {
 }
 
 /// Ranges of `delivery_ended`.
-pub(super) const DELIVERED_SINCE: &str = "SELECT latency_ms FROM delivery WHERE endpoint = ?1 AND state = 'delivered' AND ended_ms IS NOT NULL AND ended_ms >= ?2";
+pub(super) const DELIVERED_SINCE: &str =
+    "SELECT latency_ms FROM delivery WHERE endpoint = ?1 AND state = 'delivered' AND ended_ms >= ?2";
 
 pub(super) fn failed_since_sql() -> String {
     format!(
         "SELECT count(*) AS count FROM delivery
-         WHERE endpoint = ?1 AND state IN {DEAD_STATES} AND ended_ms IS NOT NULL AND ended_ms >= ?2"
+         WHERE endpoint = ?1 AND state IN {DEAD_STATES} AND ended_ms >= ?2"
     )
 }
 
