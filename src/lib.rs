@@ -21,10 +21,19 @@ pub mod retry;
 pub mod sign;
 
 // Floor 2, drivers: each owns one outside thing.
+pub mod camera;
 pub mod journal;
 pub mod model;
+pub mod secrets;
 pub mod systemd;
 pub mod telemetry;
+pub mod transport;
 
 // Floor 3, loops: they compose.
 pub mod api;
+pub mod preflight;
+pub mod sender;
+pub mod watch;
+
+// Floor 4, wiring.
+pub mod replay;

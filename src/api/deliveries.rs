@@ -186,7 +186,7 @@ async fn redrive(shared: &Shared, peer: Peer, query: DeadQuery) -> Result<Redriv
 
 async fn drop_them(shared: &Shared, peer: Peer, query: DeadQuery) -> Result<Dropped, Refusal> {
     let DeadQuery { id, endpoint } = query.clone();
-    let dropped = shared.writer.drop_dead(query.into(), now()).await?;
+    let dropped = shared.writer.drop_dead(query.into()).await?;
     tracing::info!(uid = peer.uid, ?id, ?endpoint, dropped, "dead letters dropped by hand");
     Ok(Dropped { dropped })
 }

@@ -102,8 +102,8 @@ impl Job {
         self.counters.verdict_errors += u64::from(!answered);
     }
 
-    pub(super) fn count_skip(&mut self, reason: SkipReason) {
-        *self.counters.frames_skipped.entry(reason).or_default() += 1;
+    pub(super) fn count_skip(&mut self, reason: SkipReason, frames: u64) {
+        *self.counters.frames_skipped.entry(reason).or_default() += frames;
     }
 
     pub(super) fn count_trigger(&mut self) {

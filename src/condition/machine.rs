@@ -21,7 +21,8 @@ pub fn step(spec: &Spec, state: &State, now: Now, input: Input, ids: Ids) -> (St
     match input {
         Input::Score { confidence, seen } => turn.check(Some(confidence).filter(|c| c.is_finite()), seen),
         Input::Abstain => turn.check(None, now),
-        Input::Skipped(reason) => turn.skip(reason),
+        Input::Skipped(reason) => turn.skip(reason, 1),
+        Input::Passed(frames) => turn.skip(SkipReason::Rate, frames),
         Input::Tick => turn.stop_waiting(now),
         Input::CameraLost => {
             turn.state.lost.get_or_insert(Deadline::after(now, spec.lost_after));
@@ -114,9 +115,9 @@ impl Turn<'_> {
         }
     }
 
-    fn skip(&mut self, reason: SkipReason) {
+    fn skip(&mut self, reason: SkipReason, frames: u64) {
         let Some(job) = self.job_with_frame() else { return };
-        job.count_skip(reason);
+        job.count_skip(reason, frames);
         self.stop_waiting(self.now);
         if reason == SkipReason::NothingMoved && !self.state.positive_side {
             self.evidence_of_the_end(self.now);

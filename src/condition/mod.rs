@@ -1,9 +1,9 @@
 //! The condition machine: from what checks say to alerts, clears and job ends.
 //!
 //! Owns contracts/condition.md, "The condition machine" and "Jobs": the one function [`step`], the [`State`] of one
-//! (monitor, camera) pair and how that state is stored ([`Saved`]). Refuses to know clocks, ids, frames, models and the
-//! journal: time and fresh ids are arguments, and what is to be done comes back as [`Effect`]s. Any thread may call it;
-//! the watch loops do.
+//! (monitor, camera) pair and how that state is stored ([`Saved`]). Refuses to know clocks, ids, frames, models and
+//! the journal: time and fresh ids are arguments, and what is to be done comes back as [`Effect`]s. Any thread may
+//! call it; the watch loops do.
 //!
 //! Two rules for callers. A state that came with effects replaces the old one only after a transaction that holds the
 //! effects *and* the state has committed (design.md, invariant 4). An empty list of effects may be kept in memory and
@@ -12,34 +12,35 @@
 //! # How the contract's words are read
 //!
 //! - **Two times.** A frame is *seen* when it arrives, and judged later, when the model is done. Everything about the
-//!   scene goes by when it was seen: the age of the window's entries, `clear_after`, "cooldown over", and the times told
-//!   in events (so `observed` is the frame's arrival, and a clip gives the same alerts whatever the model's speed). A
-//!   cooldown *starts* when the alert is decided, "counted from the event that was journaled". So the gap between alerts
-//!   is at least the cooldown by either time.
-//! - **"Hold reached", "hold (still) holds"** is asked at positive checks only. A window of `[yes, yes, no]` satisfies
-//!   `2 of 3`, but an alert whose picture shows a "no" would be a bad alert; nor would one at a tick have a picture at
-//!   all. So every alert, also the one that ends WAITING and every repeat, is carried by a check at or above
-//!   `confidence_threshold`: the first such check whose frame arrived after the cooldown.
-//! - **"Keeps whatever side it was on"**: a check between the thresholds after a positive one is no positive (not in the
-//!   window, and it never alerts), but it is on the positive side, so it puts off the clear as a positive does. After a
+//!   scene goes by when it was seen: the age of the window's entries, `clear_after`, "cooldown over", and the times
+//!   told in events (`observed` is the frame's arrival, however slow the model). A cooldown *starts* when the alert is
+//!   decided, "counted from the event that was journaled". So the gap between alerts is at least the cooldown by
+//!   either time.
+//! - **"Hold reached", "hold (still) holds"** is asked at positive checks only. A window of `[yes, yes, no]`
+//!   satisfies `2 of 3`, but an alert whose picture shows a "no" would be a bad alert; nor would one at a tick have a
+//!   picture at all. So every alert, also the one that ends WAITING and every repeat, is carried by a check at or
+//!   above `confidence_threshold`: the first such check whose frame arrived after the cooldown.
+//! - **"Keeps whatever side it was on"**: a check between the thresholds after a positive one counts as "no" in the
+//!   window and never alerts, but it is on the positive side, so it puts off the clear as a positive does. After a
 //!   negative one it is on the negative side and is evidence that the event is over.
-//! - **`clear_after`** counts from the last check on the positive side. Time alone doesn't end an open event: a check on
-//!   the negative side, or `Skipped(NothingMoved)` while the last check was on the negative side, must come at or after
-//!   the end of `clear_after`. One is enough: with checks further apart than `clear_after` the first negative clears.
-//!   Ticks, abstentions, other skips and a still picture after a positive never clear.
-//! - **WAITING ends** after `clear_after` by time alone (its row names no evidence): nobody was told of it. The window
-//!   is kept, and the next positive check looks at it again.
-//! - **The window is emptied when an event is cleared**, so that positives of one event don't help to open the next one,
-//!   whose `started` would otherwise lie before the end of the first.
+//! - **`clear_after`** counts from the last check on the positive side. Time alone doesn't end an open event: a check
+//!   on the negative side, or `Skipped(NothingMoved)` while the last check was on the negative side, must come at or
+//!   after the end of `clear_after`. One is enough: with checks further apart than `clear_after` the first negative
+//!   clears. Ticks, abstentions, other skips and a still picture after a positive never clear.
+//! - **WAITING ends** after `clear_after` by time alone (its row names no evidence): nobody was told of it. The
+//!   window is kept, and the next positive check looks at it again.
+//! - **The window is emptied when an event is cleared**, so that positives of one event don't help to open the next
+//!   one, whose `started` would otherwise lie before the end of the first.
 //! - **Repeats** carry the open id and the `started` of the first alert.
 //! - **A lost camera** is cleared `lost_after` after the first `CameraLost`; further ones don't put it off. It is
 //!   remembered in every state: a late verdict may open an event while the camera is away.
-//! - **Limits come before the input** of the same step (the input then meets the new job, if there is one), except for
-//!   `Stop`, which wins over a limit that is reached in the same moment.
-//! - **Stopped means deaf**: without a running job every input but `Start`, `CameraLost` and `CameraBack` does nothing
-//!   and counts nothing. The cooldown goes on. `Start` while a job runs does nothing.
-//! - **Run time** is the monotonic time since the first frame was handled (`max_duration` is measured by it). A daemon
-//!   that is down while the box is up doesn't stop it, which makes it exact after a kill; a box without power does.
+//! - **Limits come before the input** of the same step, the job's before the lost camera's. The input then meets the
+//!   new job, if there is one. Only `Stop` wins over a limit that is reached in the same moment.
+//! - **Stopped means deaf**: without a running job every input but `Start`, `CameraLost` and `CameraBack` does
+//!   nothing and counts nothing. The cooldown goes on. `Start` while a job runs does nothing.
+//! - **Run time** is the monotonic time since the first frame was handled (`max_duration` is measured by it). A
+//!   daemon that is down while the box is up doesn't stop it, which makes it exact after a kill; a box without power
+//!   does.
 
 mod job;
 mod machine;
@@ -76,11 +77,14 @@ pub enum Input {
     Abstain,
     /// A frame was seen but not checked.
     Skipped(SkipReason),
+    /// So many frames passed since the last input that nobody looked at, because no check was due: as many
+    /// [`SkipReason::Rate`].
+    Passed(u64),
     /// Nothing arrived; at least every 250 ms.
     Tick,
-    /// The camera went away.
+    /// The camera went away, or can't be reached after a start. Again means nothing.
     CameraLost,
-    /// The camera gives frames again.
+    /// The camera gives frames (again): to be sent with every connection, for a stored state may remember a loss.
     CameraBack,
     /// A new job, unless one is running.
     Start,

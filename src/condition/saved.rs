@@ -1,7 +1,7 @@
 //! A machine's state as it is stored.
 //!
-//! Owns the JSON of the journal's `machine` row, its version, and how time goes on between saving and loading. Refuses to
-//! know the database and when it is written. Plain data, any thread.
+//! Owns the JSON of the journal's `machine` row, its version, and how time goes on between saving and loading.
+//! Refuses to know the database and when it is written. Plain data, any thread.
 
 use std::time::Duration;
 
@@ -31,12 +31,14 @@ pub enum Shutdown {
 pub enum Unreadable {
     /// Not what this or an older version wrote.
     #[error(
-        "the stored state of a monitor is damaged ({0}); restore a backup of the state directory, or remove the monitor's row to start it afresh"
+        "the stored state of a monitor is damaged ({0}); restore a backup of the state directory, or remove the \
+         monitor's row to start it afresh"
     )]
     Damaged(#[from] serde_json::Error),
     /// Written by a later version.
     #[error(
-        "the stored state of a monitor has version {found}, this program knows {VERSION}; install the version that wrote it"
+        "the stored state of a monitor has version {found}, this program knows {VERSION}; install the version that \
+         wrote it"
     )]
     Newer {
         /// The version found.
@@ -159,9 +161,9 @@ impl Saved {
     /// Goes on at `now` in `boot`.
     ///
     /// Deadlines go on exactly within a boot, and by the wall clock (clamped to their delay) after a reboot. The hold
-    /// window goes on only after a clean end within the same boot: monotonic times don't compare between boots. After an
-    /// unclean end the last checks are unknown: the window is empty, nothing is waiting (that follows from the window),
-    /// and an open event needs a whole `clear_after` before it clears.
+    /// window goes on only after a clean end within the same boot: monotonic times don't compare between boots. After
+    /// an unclean end the last checks are unknown: the window is empty, nothing is waiting (that follows from the
+    /// window), and an open event needs a whole `clear_after` before it clears.
     pub fn load(self, now: Now, boot: Boot, last: Shutdown) -> State {
         let same_boot = self.boot == boot;
         let clean = last == Shutdown::Clean;

@@ -1,7 +1,7 @@
 //! What a machine remembers between two steps.
 //!
-//! Owns the state of one (monitor, camera) pair and what others may read of it; refuses to know settings: what changes it
-//! is in `machine`. Plain data, any thread.
+//! Owns the state of one (monitor, camera) pair and what others may read of it; refuses to know settings: what
+//! changes it is in `machine`. Plain data, any thread.
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //! Owns the links between cameras, models, monitors and endpoints; refuses to know the keys of any of them.
 
+use std::collections::BTreeSet;
+
 use super::diagnostic::Diagnostic;
 use super::monitor::Draft;
 use super::settings::{Located, Model, Monitor};
@@ -53,11 +55,11 @@ fn exists(title: &str, kind: &str, wanted: &Located<Name>, known: &[Located<Name
     if known.iter().any(|name| name.value == wanted.value) {
         return;
     }
-    let names = || known.iter().map(|name| name.value.as_str());
-    let label = match suggest::closest(wanted.value.as_str(), names()) {
+    let names: BTreeSet<_> = known.iter().map(|name| name.value.as_str()).collect();
+    let label = match suggest::closest(wanted.value.as_str(), names.iter().copied()) {
         _ if known.is_empty() => format!("there is no `[[{kind}]]` in this file"),
-        Some(name) => format!("did you mean `{name}`? {kind}s known here: {}", suggest::quoted(names())),
-        None => format!("{kind}s known here: {}", suggest::quoted(names())),
+        Some(name) => format!("did you mean `{name}`? {kind}s known here: {}", suggest::quoted(names.iter().copied())),
+        None => format!("{kind}s known here: {}", suggest::quoted(names.iter().copied())),
     };
     let title = format!("{title}: unknown {kind} `{}`", wanted.value);
     found.push(Diagnostic::error(title).at(wanted.at.clone(), label));

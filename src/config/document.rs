@@ -50,6 +50,10 @@ fn syntax_error(source: &str, error: &toml::de::Error) -> Diagnostic {
         let key = source.get(at.clone()).unwrap_or_default();
         return Diagnostic::error(format!("`{key}` is set twice")).at(at, "keep one of them");
     }
+    if error.message().starts_with("string values must be quoted") {
+        let label = "put quotes around it, if it is a string";
+        return Diagnostic::error("invalid TOML: this is no value").at(at, label);
+    }
     let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
     let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
     Diagnostic::error(format!("invalid TOML: {what}")).at(at, label)
@@ -90,7 +94,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     cross::unique("endpoint", &endpoint_names, found);
     let known = Known { cameras: &camera_names, endpoints: &endpoint_names };
     let monitors: Vec<_> = drafts.into_iter().map(|draft| cross::link(draft, &known, found)).collect();
-    if whole {
+    if whole && found.is_empty() {
         cross::surprises(&monitors, &endpoint_names, found);
     }
 
@@ -103,7 +107,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
 
 /// A section that the file has at most once; where it is missing, everything in it has its default.
 fn single<T>(root: &DeTable<'_>, name: &str, findings: &mut Findings, read: impl Fn(&mut Section<'_, '_>) -> T) -> T {
-    let title = format!("[{name}]");
+    let title = format!("`[{name}]`");
     let empty = DeTable::new();
     let (at, table) = match root.get(name).map(|value| (value.span(), value.get_ref())) {
         Some((at, DeValue::Table(table))) => (at, table),

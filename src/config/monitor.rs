@@ -36,8 +36,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
     let name = section.name();
     let cameras = cameras(section);
     let model = section.required("model", "\"yolox-nano\"", value::name);
-    let labels = section.or("labels", Vec::new(), value::list_of(label, "[\"person\"]"));
-    let condition = condition(section, !labels.is_empty());
+    let labels = section.take("labels", value::list_of(label, "[\"person\"]"));
+    let has_labels = labels.as_ref().map_or(section.has("labels"), |labels| !labels.value.is_empty());
+    let condition = condition(section, has_labels);
     let (confidence_threshold, clear_threshold) = thresholds(section);
     let check_interval = section.or("check_interval", Duration::from_secs(1), spans(10, 3_600_000));
     let hold = hold_within(section, check_interval);
@@ -45,11 +46,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
     not_yet(section);
 
     let monitor = Monitor {
-        name: name.as_ref()?.value.clone(),
         cameras: Vec::new(),
         condition,
-        model: model?,
-        labels,
+        labels: labels.map_or_else(Vec::new, |labels| labels.value),
         min_count: section.or("min_count", 1, value::whole(1..=1000)),
         zone: section.or("zone", Vec::new(), zone::read),
         confidence_threshold,
@@ -71,6 +70,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         metadata: section.or("metadata", Metadata::new(), metadata::read),
         endpoints: Vec::new(),
         calibration: calibration(section),
+        // Last: what is missing must not keep the other keys from being read.
+        name: name.as_ref()?.value.clone(),
+        model: model?,
     };
     Some(Draft {
         title: section.title().to_owned(),
@@ -103,7 +105,7 @@ fn located_name(value: &Value<'_>) -> Read<Located<Name>> {
 }
 
 fn label(value: &Value<'_>) -> Read<Located<String>> {
-    let label = value::text_like("labels", "[\"person\"]")(value)?;
+    let label = value::text_like("strings", "[\"person\"]")(value)?;
     if label.is_empty() {
         return Err(Problem::new(value.span(), " has an empty label", "name one of the model's labels").into());
     }
@@ -114,15 +116,13 @@ fn label(value: &Value<'_>) -> Read<Located<String>> {
 fn cameras(section: &mut Section<'_, '_>) -> Vec<Located<Name>> {
     let one = section.take("camera", located_name).map(|camera| camera.value);
     let several = section.take("cameras", value::list_of(located_name, "[\"dock-east\", \"dock-west\"]"));
-    let several = several.filter(|list| !list.value.is_empty());
-    if !section.has("camera") && !section.has("cameras") {
+    let none_listed = several.as_ref().is_some_and(|several| several.value.is_empty()) || !section.has("cameras");
+    if !section.has("camera") && none_listed {
         section.missing("camera", "\"dock-east\"");
-    } else if one.is_none() && several.is_none() && !section.has("camera") {
-        let at = section.header();
-        section.problem(at, "it watches no camera", "name at least one in `cameras`");
     }
-    if let (true, Some(several)) = (section.has("camera"), &several) {
+    if let (true, false, Some(several)) = (section.has("camera"), none_listed, &several) {
         section.problem(several.at.clone(), "`camera` and `cameras` exclude each other", "leave one of them out");
+        return Vec::new();
     }
     let cameras: Vec<_> = one.into_iter().chain(several.into_iter().flat_map(|list| list.value)).collect();
     for (index, camera) in cameras.iter().enumerate() {
@@ -135,16 +135,17 @@ fn cameras(section: &mut Section<'_, '_>) -> Vec<Located<Name>> {
 
 /// The question. Models that only know labels can do without.
 fn condition(section: &mut Section<'_, '_>, has_labels: bool) -> String {
-    let condition = section.take("condition", value::text);
-    let empty = condition.as_ref().is_none_or(|condition| condition.value.trim().is_empty());
-    if empty && !has_labels && !section.has("labels") && !section.has("condition") {
-        section.missing("condition", "\"Is a person inside the yellow zone?\"");
-    } else if let Some(condition) = condition.as_ref().filter(|_| empty && !has_labels) {
-        section.problem(condition.at.clone(), "it has no condition", "ask a question here, or name `labels`");
-    } else if condition.is_none() && !has_labels && !section.has("condition") {
-        section.missing("condition", "\"Is a person inside the yellow zone?\"");
+    match section.take("condition", value::text) {
+        Some(condition) if has_labels || !condition.value.trim().is_empty() => return condition.value,
+        Some(condition) => {
+            section.problem(condition.at, "it has no condition", "ask a question here, or name `labels`");
+        }
+        None if !has_labels && !section.has("condition") => {
+            section.missing("condition", "\"Is a person inside the yellow zone?\"");
+        }
+        None => {}
     }
-    condition.map_or_else(String::new, |condition| condition.value)
+    String::new()
 }
 
 /// `confidence_threshold`, and `clear_threshold` at or below it.

@@ -23,7 +23,7 @@ pub(super) struct Findings {
 
 /// A table that is being read, key by key.
 pub(super) struct Section<'a, 'f> {
-    /// How problems call it: ``camera `dock` `` or `[storage]`.
+    /// How problems call it: ``camera `dock` `` or `` `[storage]` ``.
     title: String,
     /// Its header.
     at: Range<usize>,
@@ -42,7 +42,7 @@ impl<'a, 'f> Section<'a, 'f> {
     pub(super) fn named(kind: &str, at: Range<usize>, table: &'a DeTable<'a>, findings: &'f mut Findings) -> Self {
         let title = match table.get("name").and_then(|name| name.get_ref().as_str()) {
             Some(name) => format!("{kind} `{name}`"),
-            None => format!("[[{kind}]]"),
+            None => format!("`[[{kind}]]`"),
         };
         Self::new(title, at, table, findings)
     }
@@ -156,16 +156,15 @@ impl<'a, 'f> Section<'a, 'f> {
         &self.title
     }
 
-    /// The section's header.
-    pub(super) fn header(&self) -> Range<usize> {
-        self.at.clone()
-    }
-
     /// Tells every key that nobody took.
     pub(super) fn finish(&mut self) {
         let (table, taken) = (self.table, std::mem::take(&mut self.taken));
         for key in table.keys().filter(|key| !taken.contains(&key.get_ref().as_ref())) {
+            let pointer = format!("{}_file", key.get_ref());
             let label = match suggest::closest(key.get_ref(), taken.iter().copied()) {
+                _ if taken.contains(&pointer.as_str()) => {
+                    format!("secrets don't stand in this file: put it into one of its own and name that as `{pointer}`")
+                }
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "no such key here; `stakeout config` prints all there are".to_owned(),
             };

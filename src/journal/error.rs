@@ -75,13 +75,12 @@ pub enum Error {
     #[error("there is no delivery `{0}`; list them with `stakeout deliveries`")]
     NoSuchDelivery(Uuid),
     /// A row says what this release cannot understand.
-    #[error("the journal holds a {what} that cannot be read: {why}; please report this")]
-    Damaged {
-        /// Of which table.
-        what: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("the journal holds a row that cannot be read: {0}; please report this")]
+    Damaged(String),
+    /// The disk failed to read, write or flush. What it holds is unknown, so the writer ends the process on it (systemd
+    /// starts it again, SQLite recovers); only readers see this.
+    #[error("the journal's disk failed: {0}; check it (`journalctl -k`)")]
+    Storage(String),
     /// Anything else that SQLite says.
     #[error("the journal: {0}; see `journalctl -u stakeout`")]
     Database(String),
@@ -92,8 +91,11 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Error::Full(error.to_string()),
+        use rusqlite::ErrorCode;
+        match (&error, error.sqlite_error_code()) {
+            (rusqlite::Error::FromSqlConversionFailure(..), _) => Error::Damaged(error.to_string()),
+            (_, Some(ErrorCode::DiskFull)) => Error::Full(error.to_string()),
+            (_, Some(ErrorCode::SystemIoFailure)) => Error::Storage(error.to_string()),
             _ => Error::Database(error.to_string()),
         }
     }

@@ -1,1 +1,194 @@
+//! A model between its manifest and its numbers, with an engine that needs no library; and its thread.
 
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use super::*;
+use crate::config::{Hold, Located, Monitor};
+use crate::event::Priority;
+use crate::picture::still;
+
+fn folder(head: &str, labels: &[&str]) -> Folder {
+    let hash = "0".repeat(64);
+    let manifest = format!(
+        "name = \"m\"\nfamily = \"classifier\"\n[files]\nmodel = {{ path = \"f.onnx\", sha256 = \"{hash}\" }}\n\
+         labels = {{ path = \"l.txt\", sha256 = \"{hash}\" }}\n[input]\nsize = [4, 2]\nresize = \"squash\"\n\
+         color = \"rgb\"\n[output]\nhead = \"{head}\"\n"
+    );
+    let identity = ModelIdentity { name: Name::new("m").unwrap(), sha256: hash };
+    let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+    Folder { path: PathBuf::new(), identity, manifest: Manifest::parse(&manifest).unwrap(), labels }
+}
+
+fn slot(shape: &[Option<usize>]) -> Slot {
+    Slot { name: "x".into(), element: Element::F32, shape: shape.to_vec() }
+}
+
+fn graph(outputs: Vec<Slot>) -> Graph {
+    Graph { inputs: vec![slot(&[None, Some(3), Some(2), Some(4)])], outputs }
+}
+
+fn model(head: &str, labels: &[&str], outputs: Vec<Slot>) -> Result<Model, String> {
+    Model::new(&folder(head, labels), &graph(outputs)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn outputs_are_found_by_shape() {
+    let scores = slot(&[Some(1), Some(2), Some(1), Some(1)]);
+    let found = model("sigmoid", &["a", "b"], vec![slot(&[Some(7)]), scores]).unwrap();
+    let outputs = vec![Tensor::default(), Tensor { shape: vec![1, 2, 1, 1], data: vec![0.0, 100.0] }];
+    let place = Placement::new(crate::picture::Resize::Squash, [8, 4], [4, 2]);
+    assert_eq!(found.interpret(&outputs, &place), Ok(Seen::Scores(vec![0.5, 1.0])));
+    assert_eq!(
+        model("sigmoid", &["a"], vec![slot(&[None, Some(2)])]).unwrap_err(),
+        "`f.onnx` tells 2 labels apart, but `l.txt` has 1; correct the labels"
+    );
+    assert_eq!(
+        model("sigmoid", &["a"], vec![slot(&[Some(7)])]).unwrap_err(),
+        "`f.onnx` gives f32 [7], but head `sigmoid` reads f32 [1, 1] or f32 [1, 1, 1, 1]; correct `[output] head`"
+    );
+}
+
+#[test]
+fn numbers_that_are_none_and_numbers_that_are_missing() {
+    let softmax = model("softmax", &["a", "b"], vec![slot(&[None, Some(2)])]).unwrap();
+    let place = Placement::new(crate::picture::Resize::Squash, [8, 4], [4, 2]);
+    let given = |data: &[f32]| softmax.interpret(&vec![Tensor { shape: vec![1, 2], data: data.to_vec() }], &place);
+    for bad in [f32::NAN, f32::INFINITY] {
+        assert_eq!(given(&[bad, 0.0]), Ok(Seen::NotANumber));
+    }
+    assert_eq!(given(&[1.0]), Err(OutputError { given: 1, declared: 2 }));
+    assert_eq!(softmax.interpret(&vec![], &place), Err(OutputError { given: 0, declared: 2 }));
+}
+
+/// Answers with the input's mean; fails on an empty one.
+struct Mean(Graph);
+
+impl Engine for Mean {
+    fn graph(&self) -> &Graph {
+        &self.0
+    }
+
+    fn run(&mut self, input: &Tensor) -> Result<Outputs, RunError> {
+        if input.data.is_empty() {
+            return Err(RunError("nothing to see".into()));
+        }
+        let mean = input.data.iter().sum::<f32>() / input.data.len() as f32;
+        Ok(vec![Tensor { shape: vec![1, 1], data: vec![mean] }])
+    }
+}
+
+fn mean() -> Handle {
+    let engine = Mean(graph(vec![slot(&[None, Some(1)])]));
+    let model = Model::new(&folder("probabilities", &["bright"]), engine.graph()).unwrap();
+    let loaded = Loaded { model: Arc::new(model), engine: Box::new(engine), rung: Rung::Everything };
+    start(loaded, 2).unwrap()
+}
+
+#[test]
+fn the_thread_answers_with_the_callers_mark_and_buffer() {
+    let handle = mean();
+    let beat = handle.heartbeat().load(Ordering::Relaxed);
+    let (reply, replies) = bounded(2);
+    let input = Tensor { shape: vec![1, 3, 2, 4], data: vec![0.25; 24] };
+    for (tag, input) in [(7, input.clone()), (8, Tensor::default())] {
+        assert!(handle.ask(Request { input, tag, reply: reply.clone() }).is_ok());
+    }
+    let answer = replies.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!((answer.tag, &answer.input), (7, &input));
+    assert_eq!(answer.outputs.unwrap()[0].data, [0.25]);
+    let failure = replies.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(failure.tag, 8);
+    assert_eq!(
+        failure.outputs.unwrap_err().to_string(),
+        "the model failed on a frame: nothing to see; `stakeout models check` tells more"
+    );
+    assert!(handle.heartbeat().load(Ordering::Relaxed) > beat);
+}
+
+#[test]
+fn a_caller_that_left_does_not_stop_the_thread() {
+    let handle = mean();
+    let (reply, replies) = bounded(1);
+    drop(replies);
+    let ask = |reply| handle.ask(Request { input: Tensor { shape: vec![1], data: vec![1.0] }, tag: 0, reply });
+    assert!(ask(reply).is_ok());
+    let (reply, replies) = bounded(1);
+    assert!(ask(reply).is_ok());
+    assert!(replies.recv_timeout(Duration::from_secs(10)).unwrap().outputs.is_ok());
+}
+
+#[test]
+fn a_frame_becomes_the_declared_tensor_in_the_same_memory() {
+    let model = model("sigmoid", &["a"], vec![slot(&[None, Some(1)])]).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(8, 4, image::Rgb([10, 20, 30])).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let frame = still(png.get_ref()).unwrap();
+    let mut scaler = Scaler::default();
+    let (first, _) = model.prepare(&mut scaler, &frame, Tensor::default()).unwrap();
+    assert_eq!(first.shape, [1, 3, 2, 4]);
+    let expected: Vec<f32> = [10.0, 20.0, 30.0].iter().flat_map(|level| [*level; 8]).collect();
+    assert_eq!(first.data, expected);
+    let memory = first.data.as_ptr();
+    let (second, _) = model.prepare(&mut scaler, &frame, first).unwrap();
+    assert_eq!(second.data.as_ptr(), memory);
+}
+
+fn monitor(labels: &[&str], min_count: u32) -> Monitor {
+    let name = |text: &str| Name::new(text).unwrap();
+    let located = |label: &&str| Located { value: (*label).to_owned(), at: 0..0 };
+    let second = Duration::from_secs(1);
+    Monitor {
+        name: name("dock"),
+        cameras: vec![name("c")],
+        condition: String::new(),
+        model: Located { value: name("m"), at: 0..0 },
+        labels: labels.iter().map(located).collect(),
+        min_count,
+        zone: Vec::new(),
+        confidence_threshold: 0.7,
+        clear_threshold: 0.5,
+        hold: Hold { needed: 1, of: 1 },
+        cooldown: second,
+        repeat: false,
+        clear_after: second,
+        lost_after: second,
+        check_interval: second,
+        notice_within: second,
+        max_duration: None,
+        stop_on_trigger: false,
+        restart: false,
+        expect_event_within: None,
+        priority: Priority::Normal,
+        shadow: false,
+        enabled: true,
+        metadata: crate::event::Metadata::new(),
+        endpoints: Vec::new(),
+        calibration: None,
+    }
+}
+
+#[test]
+fn a_monitor_asks_what_the_model_knows() {
+    let model = model("sigmoid", &["person", "vehicle"], vec![slot(&[None, Some(2)])]).unwrap();
+    let question = model.question(&monitor(&["vehicle"], 1)).unwrap();
+    assert_eq!(question.labels, [(1, "vehicle".to_owned())]);
+    assert_eq!((question.threshold, question.calibration), (0.7, model.calibration()));
+    let own = Calibration { temperature: 2.0, bias: 1.0 };
+    let calibrated = Monitor { calibration: Some(own), ..monitor(&["vehicle"], 1) };
+    assert_eq!(model.question(&calibrated).unwrap().calibration, own);
+
+    let refused = |labels: &[&str], min_count| model.question(&monitor(labels, min_count)).unwrap_err().to_string();
+    assert_eq!(
+        refused(&["vehicel"], 1),
+        "monitor `dock`: model `m` has no label `vehicel`; the nearest it has: `vehicle`, `person`"
+    );
+    assert_eq!(refused(&[], 1), "monitor `dock` has no `labels`, and model `m` knows nothing else; add some");
+    assert_eq!(
+        refused(&["person"], 2),
+        "monitor `dock` has `min_count = 2`, but model `m` gives one score for each of 1 labels; lower it"
+    );
+}

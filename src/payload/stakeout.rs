@@ -15,23 +15,26 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Body, Envelope, HOLE};
+use super::{Envelope, HOLE};
 use crate::config::FrameChoice;
 use crate::event::{Cleared, Event, EventData, JobReport, Metadata, ModelIdentity, Triggered};
 use crate::verdict::{Region, rounded};
 
-pub(super) fn freeze(event: &Event, envelope: Envelope, frame: FrameChoice) -> Body {
+/// Counts the changes of what this file writes.
+pub(super) const VERSION: u32 = 1;
+
+pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> String {
     match &event.data {
         EventData::Triggered(triggered) => {
-            let text = render(event, TriggeredData::new(event, envelope, triggered));
-            Body(if frame == FrameChoice::Inline { with_hole(text) } else { text })
+            let text = message(event, TriggeredData::new(event, envelope, triggered));
+            if frame == FrameChoice::Inline { with_hole(text) } else { text }
         }
-        EventData::Cleared(cleared) => Body(render(event, ClearedData::new(event, envelope, cleared))),
-        EventData::JobStatus(report) => Body(render(event, JobData::new(event, envelope, report))),
+        EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
+        EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
     }
 }
 
-fn render<T: Serialize>(event: &Event, data: T) -> String {
+fn message<T: Serialize>(event: &Event, data: T) -> String {
     let message = Message { kind: event.data.kind().as_str(), timestamp: event.observed.wall.to_string(), data };
     serde_json::to_string(&message).expect("strings, numbers and maps with string keys always serialise")
 }
@@ -40,7 +43,7 @@ fn render<T: Serialize>(event: &Event, data: T) -> String {
 fn with_hole(mut text: String) -> String {
     const END: &str = "\"}}";
     debug_assert!(text.ends_with("\"frame_b64\":\"\"}}"));
-    text.insert(text.len() - END.len(), HOLE);
+    text.insert_str(text.len() - END.len(), HOLE);
     text
 }
 
@@ -262,14 +265,25 @@ mod tests {
         }))
     }
 
-    fn sent(event: &Event, frame: FrameChoice, jpeg: Option<&[u8]>) -> String {
-        String::from_utf8(freeze(event, ENVELOPE, frame).fill(jpeg)).unwrap()
+    fn cleared() -> Event {
+        event(EventData::Cleared(Cleared {
+            open_id: Uuid::from_u128(3),
+            condition: "person".into(),
+            started: Wall(1_769_423_700_120),
+            ended: Wall(1_769_423_712_370),
+            peak_confidence: 0.987_654,
+            reason: ClearReason::CameraLost,
+        }))
+    }
+
+    fn rendered(event: &Event, frame: FrameChoice) -> String {
+        render(event, ENVELOPE, frame)
     }
 
     #[test]
     fn monitor_triggered_to_the_letter() {
         assert_eq!(
-            sent(&triggered(), FrameChoice::Inline, Some(b"jpeg")),
+            rendered(&triggered(), FrameChoice::Inline),
             concat!(
                 r#"{"type":"monitor.triggered","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
                 r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
@@ -283,31 +297,38 @@ mod tests {
                 r#""model":{"name":"smolvlm-256m","sha256":"ab12"},"#,
                 r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
                 r#""source_url":"rtsp://10.0.0.21/stream1","metadata":{"zone":"dock","a":1},"priority":"high","#,
-                r#""frame_b64":"anBlZw=="}}"#,
+                "\"frame_b64\":\"\0\"}}",
             )
         );
     }
 
     #[test]
     fn without_a_frame_the_key_stays_and_is_empty() {
-        let body = freeze(&triggered(), ENVELOPE, FrameChoice::None);
-        assert!(!body.has_hole());
-        assert!(body.as_str().ends_with(r#""frame_b64":""}}"#));
-        assert_eq!(sent(&triggered(), FrameChoice::Inline, None), body.as_str());
+        let body = rendered(&triggered(), FrameChoice::None);
+        assert!(body.ends_with(r#""frame_b64":""}}"#));
+        assert_eq!(rendered(&triggered(), FrameChoice::Inline).replace(HOLE, ""), body);
+    }
+
+    #[test]
+    fn a_frame_within_the_budget_fits_whatever_the_sequence() {
+        let event = triggered();
+        let largest = Envelope { epoch: Uuid::max(), sequence: u64::MAX };
+        let text = render(&event, largest, FrameChoice::Inline).len() as u64 - 1;
+        for max_body in [0, text, text + 3, text + 4, text + 101, 262_144] {
+            let budget =
+                crate::payload::frame_budget(crate::config::Format::Stakeout, &event, max_body).unwrap() as u64;
+            let filled = |jpeg: u64| text + jpeg.div_ceil(3) * 4;
+            assert!(budget == 0 || filled(budget) <= max_body, "{max_body}: {budget}");
+            assert!(filled(budget + 1) > max_body, "{max_body}: {budget}");
+        }
+        let cleared = cleared();
+        assert_eq!(crate::payload::frame_budget(crate::config::Format::Stakeout, &cleared, 262_144), None);
     }
 
     #[test]
     fn monitor_cleared_to_the_letter() {
-        let event = event(EventData::Cleared(Cleared {
-            open_id: Uuid::from_u128(3),
-            condition: "person".into(),
-            started: Wall(1_769_423_700_120),
-            ended: Wall(1_769_423_712_370),
-            peak_confidence: 0.987_654,
-            reason: ClearReason::CameraLost,
-        }));
         assert_eq!(
-            sent(&event, FrameChoice::Inline, Some(b"jpeg")),
+            rendered(&cleared(), FrameChoice::Inline),
             concat!(
                 r#"{"type":"monitor.cleared","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
                 r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
@@ -335,7 +356,7 @@ mod tests {
         let mut event = event(EventData::JobStatus(JobReport { reason: JobReason::MaxDurationReached, counters }));
         event.observed.synced = false;
         assert_eq!(
-            sent(&event, FrameChoice::Inline, None),
+            rendered(&event, FrameChoice::Inline),
             concat!(
                 r#"{"type":"job.status","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
                 r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
@@ -358,12 +379,13 @@ mod tests {
             triggered.condition = "Ist jemand \"drin\"? 人 🚨 \u{0} \n".into();
             triggered.regions.clear();
         }
-        let body = freeze(&event, ENVELOPE, FrameChoice::Inline);
-        assert!(body.as_str().contains(r#""condition":"Ist jemand \"drin\"? 人 🚨 \u0000 \n""#));
-        assert!(body.as_str().contains(r#""metadata":{},"#));
-        assert!(body.as_str().contains(r#""regions":[],"#));
-        assert!(Body::stored(body.as_str().to_owned()).unwrap().has_hole(), "a NUL in the text is no second hole");
-        let parsed: serde_json::Value = serde_json::from_slice(&body.fill(Some(b"x"))).unwrap();
+        let body = rendered(&event, FrameChoice::Inline);
+        assert!(body.contains(r#""condition":"Ist jemand \"drin\"? 人 🚨 \u0000 \n""#));
+        assert!(body.contains(r#""metadata":{},"#));
+        assert!(body.contains(r#""regions":[],"#));
+        assert_eq!(body.matches(HOLE).count(), 1, "a NUL in the text is no second hole");
+        let parsed: serde_json::Value = serde_json::from_str(&body.replace(HOLE, "AAAA")).unwrap();
         assert_eq!(parsed["data"]["condition"], "Ist jemand \"drin\"? 人 🚨 \u{0} \n");
+        assert_eq!(parsed["data"]["frame_b64"], "AAAA");
     }
 }

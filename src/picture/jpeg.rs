@@ -9,7 +9,7 @@ use std::time::Duration;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat, ImageReader, Limits};
 
-use super::{PictureError, Rgb, Scaler};
+use super::{Filter, PictureError, Rgb, Scaler};
 use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
 use crate::time::Now;
 
@@ -21,7 +21,7 @@ pub fn jpeg(scaler: &mut Scaler, frame: &Frame, max_width: u32, quality: u8) -> 
     let width = frame.width.min(max_width.max(1));
     let height = scaled_height(frame, width);
     let whole = [0.0, 0.0, f64::from(frame.width), f64::from(frame.height)];
-    encode(scaler.rgb(frame, whole, [width, height])?, quality)
+    encode(scaler.rgb(frame, whole, [width, height], Filter::Smooth)?, quality)
 }
 
 fn scaled_height(frame: &Frame, width: u32) -> u32 {

@@ -10,7 +10,7 @@ mod tensor;
 
 pub use jpeg::{fit, jpeg, still};
 pub use placement::{Placement, Resize};
-pub use scaler::{Rgb, Scaler};
+pub use scaler::{Filter, Rgb, Scaler};
 pub use tensor::{ColorOrder, Input, tensor};
 
 /// Why a picture could not be used.
@@ -42,3 +42,6 @@ pub enum PictureError {
     #[error("a picture can't be written as JPEG: {0}; lower `[storage] snapshot_width`")]
     Encode(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 //!
 //! Owns the layout (planar, normalised, padded); refuses to know what is done with them.
 
-use super::{PictureError, Placement, Resize, Scaler};
-use crate::frame::Frame;
 use serde::Deserialize;
+
+use super::{Filter, PictureError, Placement, Resize, Scaler};
+use crate::frame::Frame;
 
 /// The order of a model's colour planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -50,7 +51,8 @@ pub fn tensor(
     }
     let placement = Placement::new(input.resize, [frame.width, frame.height], input.size);
     let [left, top, width, height] = placement.target.map(|value| value as usize);
-    let picture = scaler.rgb(frame, placement.source, [placement.target[2], placement.target[3]])?;
+    let size = [placement.target[2], placement.target[3]];
+    let picture = scaler.rgb(frame, placement.source, size, Filter::Model)?;
 
     let [columns, rows] = input.size.map(|value| value as usize);
     into.resize(3 * rows * columns, 0.0);

@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
+use super::machine::Machine;
 use super::subject::About;
-use crate::condition::{Effect, State};
+use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
-use crate::journal::{Accepted, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now, Wall};
+use crate::time::{Boot, Now};
 
 /// Writes what happens on one camera into the journal.
 pub struct JournalLedger {
@@ -41,6 +42,20 @@ impl JournalLedger {
             boot: Boot::current(),
             scaler: Scaler::default(),
         }
+    }
+
+    /// Brings counters and hold windows on disk.
+    ///
+    /// # Errors
+    /// The journal refused.
+    pub fn checkpoint(&mut self, machines: &[Machine], now: Now) -> Result<(), Refused> {
+        let mut checkpoint = Checkpoint::default();
+        for machine in machines {
+            checkpoint.machines.push(Kept::row(&machine.subject().about, machine.state(), now, self.boot)?);
+            checkpoint.jobs.extend(machine.state().job().map(|job| (job.id(), job.counters().clone())));
+        }
+        self.writer.checkpoint(checkpoint).wait()?;
+        Ok(())
     }
 
     fn accept(&mut self, happening: &Happening<'_>, effect: &Effect) -> Option<Accepted> {
@@ -173,25 +188,17 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
 fn owed_to(endpoint: &Endpoint, event: &Arc<Event>, frame: Option<&Arc<[u8]>>) -> Owed {
-    let format = endpoint.format;
-    let choice = if frame.is_some() { endpoint.frame } else { FrameChoice::None };
-    // The longest sequence number there is: what fits beside it fits beside any.
-    let longest = Envelope { epoch: Uuid::nil(), sequence: u64::MAX };
-    let trial = payload::freeze(format, event, longest, choice);
-    let frame = match frame {
-        Some(frame) if trial.has_hole() => fitting(frame, trial.frame_budget(endpoint.max_body)),
+    let (format, choice) = (endpoint.format, endpoint.frame);
+    let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
+        (Some(frame), FrameChoice::Inline, Some(budget)) => fitting(frame, budget),
         _ => OwedFrame::None,
     };
     let event = event.clone();
     let render = move |stamp: &Stamp| {
-        payload::freeze(format, &event, Envelope { epoch: stamp.epoch, sequence: stamp.sequence }, choice)
+        let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+        Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
     };
-    Owed {
-        endpoint: endpoint.name.clone(),
-        frame,
-        format_version: payload::version(format),
-        render: Box::new(render),
-    }
+    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
 }
 
 fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {

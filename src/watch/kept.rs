@@ -3,13 +3,13 @@
 //! Owns the JSON in the `machine` row (the machine's own state beside what its events say) and the rules of a restart:
 //! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on the thread that starts the daemon.
 
-use serde::{Deserialize, Serialize};
 use super::ledger::{Happening, Ledger, Refused};
 use super::subject::{About, Subject};
 use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
 use crate::event::JobReason;
 use crate::journal::MachineRow;
 use crate::time::{Boot, Deadline, Now};
+use serde::{Deserialize, Serialize};
 
 /// The `state` column of a machine's row.
 #[derive(Serialize, Deserialize)]

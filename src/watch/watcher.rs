@@ -74,7 +74,7 @@ impl Watcher {
     /// `count` frames passed that nobody had asked for.
     pub fn passed(&mut self, ledger: &mut dyn Ledger, now: Now, count: u64) {
         if count > 0 {
-            self.tell_all(ledger, now, Input::Skipped { reason: SkipReason::Rate, frames: count });
+            self.tell_all(ledger, now, Input::Passed(count));
         }
     }
 
@@ -83,13 +83,13 @@ impl Watcher {
         let frame = Arc::new(frame);
         for index in 0..self.machines.len() {
             if std::mem::take(&mut self.missed[index]) {
-                self.tell(ledger, now, index, Input::Skipped { reason: SkipReason::Load, frames: 1 });
+                self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
             }
             let due = self.machines[index].due().is_some_and(|due| frame.arrived.mono >= due);
             if due {
                 self.missed[index] = true;
             } else {
-                self.tell(ledger, now, index, Input::Skipped { reason: SkipReason::Rate, frames: 1 });
+                self.tell(ledger, now, index, Input::Passed(1));
             }
         }
         for lane in 0..self.lanes.len() {

@@ -2,6 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod camera;
 mod layers;
 mod model;
+mod preflight;
+mod receiver;
+mod sending;
 mod shared;
+mod transport;

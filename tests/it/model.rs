@@ -106,32 +106,215 @@ fn distance(seen: &Detection, golden: &GoldenBox, size: [f32; 2]) -> (f32, f32) 
     (edges.fold(0.0, f32::max), (seen.score - golden.score).abs())
 }
 
+/// Intersection over union of a detection and a golden box, in pixels.
+fn overlap(seen: &Detection, golden: &GoldenBox, size: [f32; 2]) -> f32 {
+    let a: [f32; 4] = std::array::from_fn(|edge| seen.bounds[edge] * size[edge % 2]);
+    let b: [f32; 4] = std::array::from_fn(|edge| golden.bounds[edge].clamp(0.0, size[edge % 2]));
+    let area = |of: [f32; 4]| (of[2] - of[0]).max(0.0) * (of[3] - of[1]).max(0.0);
+    let common = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
+    common / (area(a) + area(b) - common)
+}
+
 #[test]
+#[expect(clippy::print_stdout, reason = "says how close")]
 fn yolox_sees_the_golden_boxes() {
     let (Some(yard), Some(golden)) = (Yard::yolox(), golden()) else { return };
     let Some(loaded) = yard.load() else { return };
     let mut loaded = loaded.unwrap();
-    let mut all = Vec::new();
+    let (mut checked, mut close, mut worst, mut strangers) = (0, 0, (0.0_f32, 0.0_f32), 0);
     for (picture, expected) in &golden {
-        let Seen::Detections(seen) = look(&mut loaded, &shared(picture).unwrap()) else { panic!("not a detector") };
-        for wanted in &expected.yolox_nano {
+        let Some(file) = shared(picture) else { continue };
+        let Seen::Detections(seen) = look(&mut loaded, &file) else { panic!("not a detector") };
+        // A box on the threshold may fall to either side of it: the decoders of JPEG differ by a level here and there.
+        for wanted in expected.yolox_nano.iter().filter(|wanted| wanted.score > 0.32) {
             let label = loaded.model.label_index(&wanted.class).unwrap();
-            let nearest = seen
-                .iter()
-                .filter(|seen| seen.label == label)
-                .map(|seen| distance(seen, wanted, expected.size))
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            println!(
-                "{picture} {} {} {:?} {:?} n {} of {}",
-                wanted.class,
-                wanted.score,
-                nearest,
-                expected.size,
-                seen.len(),
-                expected.yolox_nano.len()
-            );
-            all.push(nearest);
+            let same = seen.iter().filter(|seen| seen.label == label);
+            let best =
+                same.max_by(|a, b| overlap(a, wanted, expected.size).total_cmp(&overlap(b, wanted, expected.size)));
+            let best = best.unwrap_or_else(|| panic!("{picture}: no {} of {}", wanted.class, wanted.score));
+            let (pixels, score) = distance(best, wanted, expected.size);
+            assert!(overlap(best, wanted, expected.size) > 0.85, "{picture}: {} is {pixels} px off", wanted.class);
+            assert!(score < 0.05, "{picture}: {} of {} scores {}", wanted.class, wanted.score, best.score);
+            checked += 1;
+            close += usize::from(pixels <= 2.0 && score <= 0.02);
+            worst = (worst.0.max(pixels), worst.1.max(score));
         }
+        let sure = |score: f32| score > 0.36;
+        let expected_sure = expected.yolox_nano.iter().filter(|wanted| sure(wanted.score)).count();
+        strangers += seen.iter().filter(|seen| sure(seen.score)).count().abs_diff(expected_sure);
     }
-    println!("max {:?}", all.iter().flatten().fold((0f32, 0f32), |a, b| (a.0.max(b.0), a.1.max(b.1))));
+    println!(
+        "{close} of {checked} within 2 px and 0.02; worst {:.1} px, {:.3}; {strangers} more or less",
+        worst.0, worst.1
+    );
+    // Of the 7 that aren't, 2 are ties between neighbouring cells that the reference itself breaks either way, 2 are on the
+    // one picture that is scaled down more than five times (as an area, see `Filter`), 3 come from another JPEG decoder.
+    assert!(checked > 80 && close * 100 >= checked * 90, "{close} of {checked}");
+    assert!(strangers <= 3, "{strangers} sure boxes more or less than golden");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "says how close")]
+fn the_wake_word_classifier_agrees_with_golden() {
+    let (Some(model), Some(golden)) = (shared("models/vww_mobilenetv1_025_96.onnx"), golden()) else { return };
+    let input = "size = [96, 96]\nresize = \"squash\"\ncolor = \"rgb\"\nstd = [255, 255, 255]";
+    let Some(loaded) = Yard::new("classifier", &model, "nobody\nperson\n", input, "probabilities").load() else {
+        return;
+    };
+    let mut loaded = loaded.unwrap();
+    let mut worst = 0.0_f32;
+    for (picture, expected) in &golden {
+        let Some(file) = shared(picture) else { continue };
+        let Seen::Scores(scores) = look(&mut loaded, &file) else { panic!("not a classifier") };
+        worst = worst.max((scores[1] - expected.vww_person_prob).abs());
+    }
+    println!("worst {worst:.3}");
+    assert!(worst < 0.1, "{worst}");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "says how many")]
+fn a_half_precision_classifier_names_single_objects() {
+    let (Some(model), Some(names)) = (shared("models/SqueezeNet_fp16.onnx"), shared("models/imagenet_labels.txt"))
+    else {
+        return;
+    };
+    let Some(list) = shared("images/imagenet-mini/labels.csv") else { return };
+    let input = "size = [224, 224]\nresize = \"crop\"\ncolor = \"bgr\"\nmean = [104, 117, 123]";
+    let yard = Yard::new("classifier", &model, &fs::read_to_string(names).unwrap(), input, "probabilities");
+    let Some(loaded) = yard.load() else { return };
+    let mut loaded = loaded.unwrap();
+    let (mut right, mut all) = (0, 0);
+    for line in fs::read_to_string(&list).unwrap().lines().skip(1) {
+        let mut columns = line.split(',');
+        let (name, acceptable) = (columns.next().unwrap(), columns.next().unwrap());
+        let Seen::Scores(scores) = look(&mut loaded, &list.with_file_name(name)) else { panic!("not a classifier") };
+        let sum: f32 = scores.iter().sum();
+        assert!((sum - 1.0).abs() < 0.01, "{name}: scores add up to {sum}");
+        let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
+        right += usize::from(acceptable.split('|').any(|id| id == best.to_string()));
+        all += 1;
+    }
+    println!("{right} of {all} right");
+    assert!(all >= 20 && right * 4 >= all * 3, "{right} of {all}");
+}
+
+const TINY: &str = "size = [96, 96]\nresize = \"squash\"\ncolor = \"rgb\"";
+
+/// A folder whose file is not a model at all; enough for everything that is refused before a session is created.
+fn paper() -> Yard {
+    let source = tempfile::NamedTempFile::with_suffix(".onnx").unwrap();
+    fs::write(source.path(), b"this is no protobuf").unwrap();
+    let file = source.path().with_file_name("f.onnx");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(file.file_name().unwrap());
+    fs::copy(source.path(), &file).unwrap();
+    Yard::new("classifier", &file, "no\nyes\n", TINY, "softmax")
+}
+
+#[test]
+fn a_wrong_hash_is_told_before_a_session_exists() {
+    let yard = paper();
+    assert!(yard.open().is_ok());
+    fs::write(yard.folder.path().join("f.onnx"), b"something else").unwrap();
+    assert_eq!(
+        yard.open().unwrap_err(),
+        format!(
+            "model `m`: `f.onnx` has SHA-256 {}, the manifest says {}; pull it again or correct the manifest",
+            hash(b"something else"),
+            hash(b"this is no protobuf"),
+        )
+    );
+}
+
+#[test]
+fn a_corrupt_file_is_told() {
+    let Some(loaded) = paper().load() else { return };
+    assert_eq!(
+        loaded.err().unwrap(),
+        "model `m`: `f.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed; \
+         pull it again or correct the manifest"
+    );
+}
+
+#[test]
+fn a_truncated_model_is_told() {
+    let Some(model) = shared("models/yolox_nano.onnx") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("f.onnx");
+    let whole = fs::read(model).unwrap();
+    fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let Some(loaded) = Yard::new("detector", &cut, "person\n", YOLOX_INPUT, "yolox").load() else { return };
+    assert_eq!(
+        loaded.err().unwrap(),
+        "model `m`: `f.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed; \
+         pull it again or correct the manifest"
+    );
+}
+
+#[test]
+fn a_missing_folder_and_a_missing_file_are_told() {
+    let name = Name::new("x").unwrap();
+    assert_eq!(
+        Folder::open(&name, None, Path::new("/nowhere")).unwrap_err().to_string(),
+        "model `x`: there is no `x/manifest.toml` in `/nowhere/models`, `/usr/share/stakeout/models`, `./models`; \
+         pull it or give its `path`"
+    );
+    let yard = paper();
+    fs::remove_file(yard.folder.path().join("labels.txt")).unwrap();
+    assert_eq!(
+        yard.open().unwrap_err(),
+        format!(
+            "model `m`: `{}` can't be read: No such file or directory (os error 2); \
+             pull it again or correct the manifest",
+            yard.folder.path().join("labels.txt").display(),
+        )
+    );
+}
+
+#[test]
+fn a_model_is_found_in_the_state_directory() {
+    let yard = paper();
+    let storage = tempfile::tempdir().unwrap();
+    fs::create_dir(storage.path().join("models")).unwrap();
+    fs::rename(yard.folder.path(), storage.path().join("models/gate")).unwrap();
+    let folder = Folder::open(&Name::new("gate").unwrap(), None, storage.path()).unwrap();
+    assert_eq!(folder.identity.name.as_str(), "gate");
+    assert_eq!(folder.identity.sha256, hash(b"this is no protobuf"));
+    assert_eq!(folder.labels, ["no", "yes"]);
+}
+
+#[test]
+fn labels_that_the_graph_does_not_have_are_told() {
+    let (Some(model), Some(runtime)) = (shared("models/yolox_nano.onnx"), runtime()) else { return };
+    let short = Yard::new("detector", &model, "person\ncar\n", YOLOX_INPUT, "yolox");
+    assert_eq!(
+        short.load().unwrap().err().unwrap(),
+        "model `m`: `yolox_nano.onnx` tells 80 labels apart, but `labels.txt` has 2; correct the labels"
+    );
+    let yard = Yard::yolox().unwrap();
+    let loaded = load(runtime, &yard.open().unwrap(), 1).unwrap();
+    assert_eq!(
+        loaded.model.label_index("persn").unwrap_err().to_string(),
+        "model `m` has no label `persn`; the nearest it has: `person`, `pear`, `oven`"
+    );
+}
+
+#[test]
+fn a_graph_that_is_not_what_the_manifest_says_is_told() {
+    let (Some(yard), Some(_)) = (Yard::yolox(), runtime()) else { return };
+    yard.edit("size = [416, 416]", "size = [640, 384]");
+    assert_eq!(
+        yard.load().unwrap().err().unwrap(),
+        "model `m`: `yolox_nano.onnx` takes f32 [1, 3, 416, 416], but `[input] size` says f32 [1, 3, 384, 640]; \
+         correct the manifest"
+    );
+    yard.edit("size = [640, 384]", "size = [416, 416]");
+    yard.edit("family = \"detector\"", "family = \"classifier\"");
+    yard.edit("head = \"yolox\"", "head = \"softmax\"");
+    assert_eq!(
+        yard.load().unwrap().err().unwrap(),
+        "model `m`: `yolox_nano.onnx` gives f32 [1, 3549, 85], but head `softmax` reads \
+         f32 [1, 80] or f32 [1, 80, 1, 1]; correct `[output] head`"
+    );
 }

@@ -1,1 +1,106 @@
+//! What a manifest may say, and what is said about one that may not.
 
+use super::*;
+
+fn text() -> String {
+    let hash = "0".repeat(64);
+    format!(
+        r#"name = "yolox-nano"
+family = "detector"
+licence = "Apache-2.0"
+source = "hf:org/repo@revision"
+[files]
+model = {{ path = "yolox_nano.onnx", sha256 = "{hash}" }}
+labels = {{ path = "coco80.txt", sha256 = "{hash}" }}
+[input]
+size = [416, 416]
+resize = "letterbox"
+pad = 114
+color = "bgr"
+scale = 1.0
+mean = [0, 0, 0]
+std = [1, 1, 1]
+[output]
+head = "yolox"
+score_threshold = 0.3
+nms_iou = 0.45
+[calibration]
+temperature = 1.5
+bias = -0.5
+"#
+    )
+}
+
+fn refused(from: &str, to: &str) -> String {
+    let text = text();
+    assert!(text.contains(from), "{from}");
+    Manifest::parse(&text.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_contracts_example_is_read() {
+    let manifest = Manifest::parse(&text()).unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.licence.as_str()), ("yolox-nano", "Apache-2.0"));
+    assert_eq!(manifest.head, Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
+    assert_eq!((manifest.head.family(), manifest.head.as_str()), (Family::Detector, "yolox"));
+    assert_eq!(manifest.calibration, Calibration { temperature: 1.5, bias: -0.5 });
+    let input = &manifest.input;
+    assert_eq!((input.size, input.resize, input.color), ([416, 416], Resize::Letterbox, ColorOrder::Bgr));
+    assert_eq!((input.pad, input.scale, input.mean, input.std), (114.0, 1.0, [0.0; 3], [1.0; 3]));
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let mut short = text();
+    for line in ["pad = 114\n", "scale = 1.0\n", "mean = [0, 0, 0]\n", "std = [1, 1, 1]\n", "nms_iou = 0.45\n"] {
+        short = short.replace(line, "");
+    }
+    let short = &short[..short.find("[calibration]").unwrap()];
+    let manifest = Manifest::parse(short).unwrap();
+    assert_eq!((manifest.input.pad, manifest.input.scale, manifest.input.std), (0.0, 1.0, [1.0; 3]));
+    assert_eq!(manifest.calibration, Calibration { temperature: 1.0, bias: 0.0 });
+    assert_eq!(manifest.head, Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
+}
+
+#[test]
+fn what_it_must_not_say() {
+    assert_eq!(
+        refused("pad = 114", "padding = 114"),
+        "`manifest.toml`, line 11: unknown field `padding`, expected one of `size`, `resize`, `pad`, `color`, `scale`, \
+         `mean`, `std`"
+    );
+    assert_eq!(refused("resize = \"letterbox\"\n", ""), "`manifest.toml`, line 8: missing field `resize`");
+    assert_eq!(
+        refused("\"detector\"", "\"vlm\""),
+        "`manifest.toml`: family `vlm` is not implemented yet; this version knows `classifier` and `detector`"
+    );
+    assert_eq!(
+        refused("\"detector\"", "\"oracle\""),
+        "`manifest.toml`: unknown family `oracle`; this version knows `classifier` and `detector`"
+    );
+    assert_eq!(
+        refused("head = \"yolox\"", "head = \"nanodet\""),
+        "`manifest.toml`: head `nanodet` is not implemented yet; this version knows `softmax`, `sigmoid`, \
+         `probabilities` and `yolox`"
+    );
+    assert_eq!(
+        refused("\"detector\"", "\"classifier\""),
+        "`manifest.toml`: head `yolox` is for a detector, but the family is `classifier`; correct one of them"
+    );
+    assert_eq!(
+        refused("std = [1, 1, 1]", "std = [1, 0, 1]"),
+        "`manifest.toml`: `[input] std` must be three numbers other than 0"
+    );
+    assert_eq!(
+        refused("temperature = 1.5", "temperature = 0"),
+        "`manifest.toml`: `[calibration] temperature` must be a number above 0"
+    );
+    assert_eq!(
+        refused("yolox_nano.onnx", "../secret"),
+        "`manifest.toml`: `[files] model.path` must be a path within the model's folder"
+    );
+    assert_eq!(
+        refused("head = \"yolox\"", "head = \"yolox"),
+        "`manifest.toml`, line 17: invalid basic string, expected `\"`"
+    );
+}

@@ -1,0 +1,354 @@
+//! Encoded pictures in, frames out, at once.
+//!
+//! Owns a decoder of its own, apart from any connection: what is fed decides what is decoded (a live stream, a lone
+//! keyframe, two seconds of the ring once more). Refuses to know where packets come from and who looks at frames. Runs on
+//! the caller's thread: a packet's pictures are out before `decode` returns.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::packet::{Class, Packet};
+use super::planes;
+use super::problem::Problem;
+use crate::frame::Frame;
+use crate::time::Now;
+
+/// `std-compliance=normal`: otherwise streams without reordering information wait for a whole picture buffer.
+/// `output-corrupt=false`: half-built pictures never reach a model. One thread: cameras are many, cores are few.
+const PIPELINE: &str = "avdec_h264 name=decoder max-threads=1 output-corrupt=false qos=false \
+     ! appsink name=pictures sync=false async=false enable-last-sample=false";
+
+/// Byte stream: sizes and profiles travel in the stream itself and may change at any keyframe.
+const CAPS: &str = "video/x-h264,stream-format=byte-stream,alignment=au";
+
+/// Packets without a picture are forgotten beyond this; H.264 reorders at most 16.
+const MAX_PENDING: usize = 64;
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Whole pictures, wanted or not.
+    pub pictures: u64,
+    /// The wanted ones, in the order in which they are shown.
+    pub frames: Vec<Frame>,
+}
+
+/// An H.264 decoder. It may be fed with packets of any connection, and with the same ones again.
+pub struct Decoder {
+    pipeline: gst::Pipeline,
+    input: gst::Pad,
+    output: gst_app::AppSink,
+    bus: gst::Bus,
+    /// What the next packet must continue; None before the first.
+    stream: Option<Stream>,
+    /// Packets whose pictures are not out yet.
+    pending: VecDeque<(Duration, Now)>,
+}
+
+struct Stream {
+    connection: u64,
+    /// The first picture's time, which frames call zero.
+    origin: Duration,
+    /// The latest picture fed.
+    newest: Duration,
+}
+
+impl Decoder {
+    /// A decoder that waits for a keyframe.
+    pub fn new() -> Result<Decoder, Problem> {
+        let pipeline = gst::parse::launch(PIPELINE)
+            .ok()
+            .and_then(|element| element.downcast::<gst::Pipeline>().ok())
+            .ok_or(Problem::MissingElement)?;
+        let decoder = pipeline.by_name("decoder").ok_or(Problem::MissingElement)?;
+        if decoder.has_property("std-compliance") {
+            decoder.set_property_from_str("std-compliance", "normal");
+        }
+        let output =
+            pipeline.by_name("pictures").and_then(|sink| sink.downcast().ok()).ok_or(Problem::MissingElement)?;
+        let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
+        // Our own pad instead of an appsrc: decoding happens inside `push`, without a thread or a queue between.
+        let input = gst::Pad::new(gst::PadDirection::Src);
+        let sink = decoder.static_pad("sink").ok_or(Problem::MissingElement)?;
+        input.link(&sink).map_err(|_| Problem::Decoder)?;
+        input.set_active(true).map_err(|_| Problem::Decoder)?;
+        let decoder = Decoder { pipeline, input, output, bus, stream: None, pending: VecDeque::new() };
+        decoder.pipeline.set_state(gst::State::Playing).map_err(|_| Problem::Decoder)?;
+        decoder.begin()?;
+        Ok(decoder)
+    }
+
+    /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
+    ///
+    /// Packets before the first keyframe of a connection are passed over.
+    pub fn decode(&mut self, packet: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        let mut decoded = Decoded::default();
+        if !self.continues(packet) {
+            if packet.class == Class::Delta {
+                return Ok(decoded);
+            }
+            decoded = self.drain(&wanted)?;
+            self.restart(packet)?;
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.newest = stream.newest.max(packet.pts);
+        }
+        if self.pending.len() >= MAX_PENDING {
+            self.pending.pop_front();
+        }
+        self.pending.push_back((packet.pts, packet.arrived));
+        self.input.push(buffer(packet)).map_err(|_| Problem::Decoder)?;
+        self.collect(&wanted, &mut decoded)?;
+        Ok(decoded)
+    }
+
+    /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
+    pub fn drain(&mut self, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        let mut decoded = Decoded::default();
+        if self.stream.is_some() {
+            // The one way that was measured to work, and the cheapest: a decoder shows what it has before a still picture.
+            self.input.push_event(gst_video::StillFrameEvent::builder(true).build());
+            self.collect(&wanted, &mut decoded)?;
+        }
+        Ok(decoded)
+    }
+
+    /// Whether `packet` goes on where the last one stopped. Only at a keyframe does a step back in time mean a new start:
+    /// within a GOP it is reordering.
+    fn continues(&self, packet: &Packet) -> bool {
+        self.stream.as_ref().is_some_and(|stream| {
+            stream.connection == packet.connection && (packet.class == Class::Delta || packet.pts > stream.newest)
+        })
+    }
+
+    fn restart(&mut self, packet: &Packet) -> Result<(), Problem> {
+        let same = self.stream.as_ref().filter(|stream| stream.connection == packet.connection);
+        let origin = same.map_or(packet.pts, |stream| stream.origin);
+        if self.stream.is_some() {
+            // Without a new segment every picture after a step back would get one and the same time.
+            self.segment()?;
+        }
+        self.pending.clear();
+        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts });
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<(), Problem> {
+        let caps: gst::Caps = CAPS.parse().map_err(|_| Problem::Decoder)?;
+        let pushed = self.input.push_event(gst::event::StreamStart::new("camera"))
+            && self.input.push_event(gst::event::Caps::new(&caps));
+        if !pushed {
+            return Err(Problem::Decoder);
+        }
+        self.segment()
+    }
+
+    fn segment(&self) -> Result<(), Problem> {
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        self.input.push_event(gst::event::Segment::new(&segment)).then_some(()).ok_or(Problem::Decoder)
+    }
+
+    fn collect(&mut self, wanted: &impl Fn(Now) -> bool, decoded: &mut Decoded) -> Result<(), Problem> {
+        while let Some(message) = self.bus.pop() {
+            if message.type_() == gst::MessageType::Error {
+                return Err(Problem::Decoder);
+            }
+        }
+        while let Some(sample) = self.output.try_pull_sample(gst::ClockTime::ZERO) {
+            let (Some(buffer), Some(stream)) = (sample.buffer(), &self.stream) else { continue };
+            let Some(shown) = buffer.pts().map(Duration::from) else { continue };
+            let Some(at) = self.pending.iter().position(|(pts, _)| *pts == shown) else { continue };
+            let Some((pts, arrived)) = self.pending.remove(at) else { continue };
+            if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+                continue;
+            }
+            decoded.pictures += 1;
+            if wanted(arrived) {
+                let since_start = pts.saturating_sub(stream.origin);
+                decoded.frames.push(planes::copy(&sample, arrived, since_start, stream.connection)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        let _ = self.input.set_active(false);
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+fn buffer(packet: &Packet) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_slice(packet.data.clone());
+    if let Some(fresh) = buffer.get_mut() {
+        fresh.set_pts(gst::ClockTime::try_from(packet.pts).ok());
+        if packet.class == Class::Delta {
+            fresh.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+    }
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ingest::{Ingest, Stop};
+    use super::*;
+
+    /// What an encoder makes of a moving ball; `raw` are caps, `encoder` properties of x264enc.
+    fn packets(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
+        gst::init().unwrap();
+        let head = format!(
+            "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} \
+             ! x264enc speed-preset=ultrafast {encoder}"
+        );
+        let mut ingest = Ingest::start(&head, |_| (), connection).unwrap();
+        let mut packets = Vec::new();
+        loop {
+            match ingest.next(Duration::from_secs(30)) {
+                Ok(packet) => packets.extend(packet),
+                Err(Stop::End) => break,
+                Err(Stop::Error { error, .. }) => panic!("{error}"),
+            }
+        }
+        assert_eq!(packets.len(), frames as usize);
+        packets
+    }
+
+    const SMALL: &str = "format=I420,width=160,height=120";
+
+    fn feed(decoder: &mut Decoder, packets: &[Packet]) -> Vec<Frame> {
+        packets.iter().flat_map(|packet| decoder.decode(packet, |_| true).unwrap().frames).collect()
+    }
+
+    fn all(decoder: &mut Decoder, packets: &[Packet]) -> Vec<Frame> {
+        let mut frames = feed(decoder, packets);
+        frames.extend(decoder.drain(|_| true).unwrap().frames);
+        frames
+    }
+
+    fn keyframes(packets: &[Packet]) -> Vec<usize> {
+        (0..packets.len()).filter(|at| packets[*at].class == Class::Idr).collect()
+    }
+
+    #[test]
+    fn without_b_frames_each_picture_is_out_before_the_next_packet() {
+        let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
+        let mut decoder = Decoder::new().unwrap();
+        for packet in &packets {
+            let decoded = decoder.decode(packet, |_| true).unwrap();
+            assert_eq!(decoded.frames.len(), 1);
+            assert_eq!(decoded.frames[0].arrived, packet.arrived);
+        }
+    }
+
+    #[test]
+    fn a_lone_keyframe_comes_out_with_a_drain() {
+        for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
+            let packets = packets(1, 40, SMALL, encoder);
+            let mut decoder = Decoder::new().unwrap();
+            for at in keyframes(&packets) {
+                let frames = all(&mut decoder, &packets[at..=at]);
+                assert_eq!(frames.len(), 1, "{encoder}");
+                assert_eq!(frames[0].pts, packets[at].pts - packets[0].pts);
+            }
+        }
+    }
+
+    #[test]
+    fn going_back_to_a_keyframe_gives_the_same_pictures_again() {
+        for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
+            let packets = packets(1, 40, SMALL, encoder);
+            let straight = all(&mut Decoder::new().unwrap(), &packets);
+            assert_eq!(straight.len(), 40);
+            let keyframes = keyframes(&packets);
+            assert!(keyframes.len() >= 4);
+            let mut decoder = Decoder::new().unwrap();
+            for at in &keyframes {
+                all(&mut decoder, &packets[*at..=*at]);
+            }
+            for start in keyframes {
+                let again = all(&mut decoder, &packets[start..]);
+                let expected: Vec<&Frame> =
+                    straight.iter().filter(|frame| frame.pts >= packets[start].pts - packets[0].pts).collect();
+                assert_eq!(again.len(), expected.len(), "{encoder} from {start}");
+                for (is, should) in again.iter().zip(expected) {
+                    assert_eq!(is.pts, should.pts);
+                    assert!(is.planes == should.planes, "{encoder} from {start}: another picture at {:?}", is.pts);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_connection_begins_at_zero_and_may_change_the_size() {
+        let first = packets(1, 20, SMALL, "bframes=3 key-int-max=10");
+        let second = packets(2, 20, "format=I420,width=320,height=240", "bframes=3 key-int-max=10");
+        let mut decoder = Decoder::new().unwrap();
+        let mut frames = feed(&mut decoder, &first);
+        frames.extend(all(&mut decoder, &second));
+        let of = |connection| frames.iter().filter(move |frame| frame.connection == connection);
+        assert_eq!((of(1).count(), of(2).count()), (20, 20), "what was held back is not lost at the change");
+        assert!(of(2).all(|frame| frame.width == 320));
+        for connection in [1, 2] {
+            assert!(of(connection).map(|frame| frame.pts).is_sorted_by(|earlier, later| earlier < later));
+            assert_eq!(of(connection).next().map(|frame| frame.pts), Some(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn joined_in_the_middle_of_a_gop_it_waits_for_the_keyframe() {
+        let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
+        let frames = all(&mut Decoder::new().unwrap(), &packets[3..]);
+        assert_eq!(frames.len(), 20);
+        assert_eq!(frames[0].arrived, packets[10].arrived);
+    }
+
+    /// Such streams have one IDR picture at their start and never again.
+    #[test]
+    fn joined_in_an_intra_refresh_only_whole_pictures_come_out() {
+        let packets = packets(1, 90, SMALL, "bframes=0 key-int-max=15 intra-refresh=true");
+        let straight = all(&mut Decoder::new().unwrap(), &packets);
+        let joined = all(&mut Decoder::new().unwrap(), &packets[7..]);
+        assert!(joined.len() > 30, "{} pictures", joined.len());
+        for frame in joined {
+            let same = straight.iter().find(|whole| whole.arrived == frame.arrived).unwrap();
+            assert!(same.planes == frame.planes, "a half-built picture at {:?}", frame.pts);
+        }
+    }
+
+    #[test]
+    fn only_wanted_pictures_become_frames() {
+        let packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
+        let from = packets[15].arrived.mono;
+        let mut decoder = Decoder::new().unwrap();
+        let (mut pictures, mut frames) = (0, 0);
+        for packet in &packets {
+            let decoded = decoder.decode(packet, |arrived| arrived.mono >= from).unwrap();
+            (pictures, frames) = (pictures + decoded.pictures, frames + decoded.frames.len());
+        }
+        assert_eq!((pictures, frames), (20, 5));
+    }
+
+    #[test]
+    fn samples_that_we_do_not_read_are_named() {
+        let packets = packets(1, 2, "format=Y444,width=160,height=120", "bframes=0");
+        let mut decoder = Decoder::new().unwrap();
+        let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| true).err());
+        assert_eq!(problem, Some(Problem::FormatUnsupported("Y444".to_owned())));
+    }
+
+    #[test]
+    fn rubbish_is_no_picture_and_no_end() {
+        let mut packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
+        packets[4].data = vec![0xa5; 300].into();
+        packets[5].data = packets[5].data[..packets[5].data.len() / 2].into();
+        let frames = all(&mut Decoder::new().unwrap(), &packets);
+        assert!((14..20).contains(&frames.len()), "{} pictures", frames.len());
+    }
+}

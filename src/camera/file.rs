@@ -1,0 +1,121 @@
+//! Clips: MP4, MOV and Matroska files that stand in for cameras.
+//!
+//! Owns the file pipelines, the choice between them by content, and the pace; refuses to decode. Runs on the caller's
+//! thread.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::ingest::{Ingest, Stop};
+use super::packet::Packet;
+use super::problem::Problem;
+use super::source::Source;
+use crate::time::{self, Mono};
+
+/// How fast a clip's packets come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// As the clip was recorded.
+    Own,
+    /// As fast as they are taken.
+    Full,
+}
+
+/// A clip on disk.
+pub(super) struct Clip {
+    path: PathBuf,
+    pace: Pace,
+    ingest: Option<Ingest>,
+    /// The packet that is not due yet.
+    next: Option<Packet>,
+    /// When the first packet was given out, and its decoding time.
+    began: Option<(Mono, Duration)>,
+}
+
+impl Clip {
+    pub(super) fn new(path: PathBuf, pace: Pace) -> Clip {
+        Clip { path, pace, ingest: None, next: None, began: None }
+    }
+
+    fn pull(&mut self, wait: Duration) -> Result<Option<Packet>, Problem> {
+        let ingest = self.ingest.as_mut().ok_or(Problem::EndOfClip)?;
+        ingest.next(wait).map_err(|stop| match stop {
+            Stop::End => Problem::EndOfClip,
+            Stop::Error { not_linked: true, .. } => Problem::not_a_video(&self.path, "there is no H.264 video in it"),
+            Stop::Error { .. } => Problem::not_a_video(&self.path, "it is damaged or cut off"),
+        })
+    }
+
+    /// How long until `packet` is due.
+    fn due_in(&mut self, packet: &Packet) -> Duration {
+        if self.pace == Pace::Full {
+            return Duration::ZERO;
+        }
+        let now = time::now().mono;
+        let (began, first) = *self.began.get_or_insert((now, packet.dts));
+        began.plus(packet.dts.saturating_sub(first)).since(now)
+    }
+}
+
+impl Source for Clip {
+    fn open(&mut self, connection: u64) -> Result<(), Problem> {
+        self.close();
+        let demuxer = demuxer(&self.path)?;
+        let head = format!("filesrc name=file ! {demuxer} name=container container. ! video/x-h264");
+        let configure = |pipeline: &gst::Pipeline| {
+            if let Some(file) = pipeline.by_name("file") {
+                file.set_property("location", &self.path);
+            }
+        };
+        self.ingest = Some(Ingest::start(&head, configure, connection)?);
+        Ok(())
+    }
+
+    fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Problem> {
+        let Some(mut packet) = (match self.next.take() {
+            Some(packet) => Some(packet),
+            None => self.pull(wait)?,
+        }) else {
+            return Ok(None);
+        };
+        let due_in = self.due_in(&packet);
+        if due_in > wait {
+            std::thread::sleep(wait);
+            self.next = Some(packet);
+            return Ok(None);
+        }
+        if !due_in.is_zero() {
+            std::thread::sleep(due_in);
+        }
+        packet.arrived = time::now();
+        Ok(Some(packet))
+    }
+
+    fn close(&mut self) {
+        self.ingest = None;
+        self.next = None;
+        self.began = None;
+    }
+}
+
+/// The demuxer for what the file really is: names lie.
+fn demuxer(path: &Path) -> Result<&'static str, Problem> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(12).read_to_end(&mut head));
+    read.map_err(|error| Problem::unreadable(path, &error))?;
+    if head.is_empty() {
+        return Err(Problem::not_a_video(path, "it is empty"));
+    }
+    if head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
+        return Ok("matroskademux");
+    }
+    match head.get(4..8) {
+        Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"skip" | b"wide" | b"pnot") => Ok("qtdemux"),
+        _ => Err(Problem::not_a_video(path, "it is neither MP4, MOV nor Matroska")),
+    }
+}

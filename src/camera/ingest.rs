@@ -1,0 +1,101 @@
+//! A running GStreamer pipeline that ends in encoded pictures.
+//!
+//! Owns the common tail of every source (parser, byte stream, appsink), its bus and its end; refuses to know what stands
+//! in front of the parser and what an error means there. Runs on the caller's thread; GStreamer's own threads only fill
+//! the bounded appsink.
+
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use super::packet::{Packet, ParameterSets};
+use super::problem::Problem;
+use crate::time::{self, Now};
+
+/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever. 64 packets: what
+/// comes while one GOP is decoded at full speed; beyond, the camera is held back.
+pub(super) const TAIL: &str = "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au \
+     ! appsink name=packets sync=false async=false max-buffers=64 drop=false enable-last-sample=false";
+
+/// Why a pipeline gives no more packets.
+pub(super) enum Stop {
+    /// There is no more to come.
+    End,
+    /// As on the bus.
+    Error {
+        error: gst::glib::Error,
+        /// No pad took the stream: there was nothing in it that the pipeline asks for.
+        not_linked: bool,
+    },
+}
+
+/// A playing pipeline. Dropping it stops it.
+pub(super) struct Ingest {
+    pipeline: gst::Pipeline,
+    bus: gst::Bus,
+    packets: gst_app::AppSink,
+    sets: ParameterSets,
+    connection: u64,
+    opened: Now,
+}
+
+impl Ingest {
+    /// Builds `head ! TAIL`, has `configure` set what must not be written into a pipeline's text, and starts it.
+    pub(super) fn start(
+        head: &str,
+        configure: impl FnOnce(&gst::Pipeline),
+        connection: u64,
+    ) -> Result<Ingest, Problem> {
+        let pipeline = gst::parse::launch(&format!("{head} ! {TAIL}"))
+            .ok()
+            .and_then(|element| element.downcast::<gst::Pipeline>().ok())
+            .ok_or(Problem::MissingElement)?;
+        let packets =
+            pipeline.by_name("packets").and_then(|sink| sink.downcast().ok()).ok_or(Problem::MissingElement)?;
+        let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
+        configure(&pipeline);
+        let ingest = Ingest { pipeline, bus, packets, sets: ParameterSets::default(), connection, opened: time::now() };
+        // A failure is on the bus, with its cause: the first `next` finds it.
+        let _ = ingest.pipeline.set_state(gst::State::Playing);
+        Ok(ingest)
+    }
+
+    /// The next packet; None when none came within `wait`.
+    pub(super) fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Stop> {
+        let wait = gst::ClockTime::from_nseconds(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
+        if let Some(sample) = self.packets.try_pull_sample(wait) {
+            // An error waits until the packets that came before it are used; a bus that nobody empties only grows.
+            while self.bus.peek().is_some_and(|message| message.type_() != gst::MessageType::Error) {
+                self.bus.pop();
+            }
+            return Ok(self.packet(&sample));
+        }
+        while let Some(message) = self.bus.pop() {
+            if let gst::MessageView::Error(message) = message.view() {
+                let not_linked = message.debug().is_some_and(|debug| debug.contains("not-linked"));
+                return Err(Stop::Error { error: message.error(), not_linked });
+            }
+        }
+        // Without this test a loop would spin: after the end `try_pull_sample` returns at once.
+        if self.packets.is_eos() { Err(Stop::End) } else { Ok(None) }
+    }
+
+    fn packet(&mut self, sample: &gst::Sample) -> Option<Packet> {
+        let arrived = time::now();
+        let buffer = sample.buffer()?;
+        let start = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let unit = buffer.map_readable().ok()?;
+        let (class, data) = self.sets.complete(&unit, start);
+        let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
+        let dts = buffer.dts().map_or(pts, Duration::from);
+        Some(Packet { data, pts, dts, class, arrived, connection: self.connection })
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}

@@ -1,0 +1,234 @@
+//! What a camera hands to its watch loop.
+//!
+//! Owns the newest frames (newest wins), the notices about the camera's state, the bell that announces both, and the
+//! demand that the watch loop puts up. Refuses to know decoders and checks. Written by the camera's thread, read by the
+//! watch loop's; neither ever waits for the other.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::problem::Problem;
+use crate::frame::Frame;
+use crate::time::Mono;
+
+/// No demand may keep more frames than these: 16 of 1080p are 50 MB.
+pub const MAX_BURST: usize = 16;
+
+/// Notices that are kept for a watch loop that does not come; a pair of lost and online is dropped beyond.
+const MAX_NOTICES: usize = 16;
+
+/// Which frames the watch loop wants. Planes are copied out of the decoder only for these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Frames that arrive from here on, which is when the earliest monitor is next due; None: no frame at all.
+    pub from: Option<Mono>,
+    /// So many frames are kept until they are taken, the newest ones, 1 to [`MAX_BURST`].
+    pub burst: usize,
+}
+
+impl Demand {
+    /// Nobody looks at this camera.
+    pub const NOTHING: Demand = Demand { from: None, burst: 1 };
+
+    /// The newest frame that arrived at `from` or later.
+    pub fn newest_from(from: Mono) -> Demand {
+        Demand { from: Some(from), burst: 1 }
+    }
+}
+
+/// A change of a camera's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Pictures come.
+    Online,
+    /// No pictures come; it is tried again for ever.
+    Lost(Problem),
+    /// A clip that does not loop is at its end.
+    Ended,
+}
+
+/// What [`Mailbox::take`] found.
+#[derive(Debug, Default)]
+pub struct Mail {
+    /// In the order in which they happened.
+    pub notices: Vec<Notice>,
+    /// In the order in which they were decoded; at most the demand's burst.
+    pub frames: Vec<Frame>,
+    /// Pictures since the last call that nobody wanted, or that a newer one replaced: seen, but never to be checked.
+    pub passed: u64,
+}
+
+/// The place where a camera leaves its frames.
+#[derive(Debug)]
+pub struct Mailbox {
+    held: Mutex<Held>,
+    ring: Sender<()>,
+    bell: Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Held {
+    demand: Demand,
+    notices: VecDeque<Notice>,
+    frames: VecDeque<Frame>,
+    overwritten: u64,
+    passed: u64,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        let (ring, bell) = crossbeam_channel::bounded(1);
+        let (notices, frames) = (VecDeque::new(), VecDeque::new());
+        Mailbox {
+            held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, overwritten: 0, passed: 0 }),
+            ring,
+            bell,
+        }
+    }
+}
+
+impl Mailbox {
+    /// Receives something whenever there is mail: for `select!`. [`Mailbox::take`] after it may still find nothing.
+    pub fn bell(&self) -> &Receiver<()> {
+        &self.bell
+    }
+
+    /// Everything that came since the last call.
+    pub fn take(&self) -> Mail {
+        let mut held = self.held();
+        let passed = std::mem::take(&mut held.passed);
+        Mail { notices: held.notices.drain(..).collect(), frames: held.frames.drain(..).collect(), passed }
+    }
+
+    /// Says which frames are wanted, until it is said anew. To begin with nobody wants any.
+    pub fn demand(&self, demand: Demand) {
+        self.held().demand = demand;
+    }
+
+    /// Asked once for every picture: whether somebody wants it, by when it arrived.
+    pub fn wants(&self, arrived: Mono) -> bool {
+        let mut held = self.held();
+        let wanted = held.demand.from.is_some_and(|from| arrived >= from);
+        held.passed += u64::from(!wanted);
+        wanted
+    }
+
+    /// Leaves a frame; the oldest ones beyond the demand's burst give way.
+    pub fn put(&self, frame: Frame) {
+        let mut held = self.held();
+        let room = held.demand.burst.clamp(1, MAX_BURST);
+        while held.frames.len() >= room {
+            held.frames.pop_front();
+            held.overwritten += 1;
+            held.passed += 1;
+        }
+        held.frames.push_back(frame);
+        drop(held);
+        self.announce();
+    }
+
+    /// Leaves a notice.
+    pub fn notify(&self, notice: Notice) {
+        let mut held = self.held();
+        if held.notices.len() >= MAX_NOTICES {
+            held.notices.drain(..2);
+        }
+        held.notices.push_back(notice);
+        drop(held);
+        self.announce();
+    }
+
+    /// Frames that a newer one replaced before anybody took them.
+    pub fn overwritten(&self) -> u64 {
+        self.held().overwritten
+    }
+
+    fn announce(&self) {
+        // A full bell already rings.
+        let _ = self.ring.try_send(());
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::frame::{Color, Matrix, PixelFormat};
+    use crate::time::Now;
+
+    fn frame(at: u64) -> Frame {
+        let pts = Duration::from_nanos(at);
+        Frame {
+            width: 0,
+            height: 0,
+            format: PixelFormat::I420,
+            color: Color { matrix: Matrix::Bt601, full_range: false },
+            planes: Vec::new(),
+            arrived: Now::in_clip(pts),
+            pts,
+            connection: 1,
+        }
+    }
+
+    fn times(mail: &Mail) -> Vec<u64> {
+        mail.frames.iter().map(|frame| frame.arrived.mono.0).collect()
+    }
+
+    #[test]
+    fn the_newest_frame_wins_and_the_bell_rings_once() {
+        let mailbox = Mailbox::default();
+        mailbox.demand(Demand::newest_from(Mono(0)));
+        for at in 1..=3 {
+            mailbox.put(frame(at));
+        }
+        assert_eq!(mailbox.bell().try_iter().count(), 1);
+        let mail = mailbox.take();
+        assert_eq!((times(&mail), mail.passed), (vec![3], 2));
+        assert_eq!(mailbox.overwritten(), 2);
+        assert_eq!(mailbox.take().passed, 0, "told once");
+        assert_eq!(times(&mailbox.take()), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn a_burst_keeps_the_newest_in_order_and_is_bounded() {
+        let mailbox = Mailbox::default();
+        mailbox.demand(Demand { from: Some(Mono(0)), burst: 3 });
+        (1..=5).for_each(|at| mailbox.put(frame(at)));
+        assert_eq!(times(&mailbox.take()), [3, 4, 5]);
+        mailbox.demand(Demand { from: Some(Mono(0)), burst: usize::MAX });
+        (0..100).for_each(|at| mailbox.put(frame(at)));
+        assert_eq!(mailbox.take().frames.len(), MAX_BURST);
+    }
+
+    #[test]
+    fn only_what_arrives_when_somebody_is_due_is_wanted() {
+        let mailbox = Mailbox::default();
+        assert!(!mailbox.wants(Mono(u64::MAX)), "nobody asked yet");
+        mailbox.demand(Demand::newest_from(Mono(100)));
+        assert!(!mailbox.wants(Mono(99)));
+        assert!(mailbox.wants(Mono(100)));
+        mailbox.demand(Demand::NOTHING);
+        assert!(!mailbox.wants(Mono(100)));
+        assert_eq!(mailbox.take().passed, 3);
+    }
+
+    #[test]
+    fn notices_come_in_order_and_the_latest_state_is_never_lost() {
+        let mailbox = Mailbox::default();
+        for _ in 0..100 {
+            mailbox.notify(Notice::Online);
+            mailbox.notify(Notice::Lost(Problem::Refused));
+        }
+        let notices = mailbox.take().notices;
+        assert_eq!(notices.len(), MAX_NOTICES);
+        assert_eq!(notices[0], Notice::Online);
+        assert_eq!(notices.last(), Some(&Notice::Lost(Problem::Refused)));
+    }
+}

@@ -1,0 +1,155 @@
+//! Cameras: from an address to decoded frames, for ever.
+//!
+//! Owns GStreamer (no other module names it), the connection, the ring of encoded packets, the decoder and the mailbox
+//! between a camera's thread and its watch loop. Refuses to know monitors, models and the journal.
+//!
+//! ```text
+//! source (rtsp, file) ──packets──► ring (previous + current GOP)
+//!                          │
+//!                          └─────► decoder ──frames that somebody wants──► mailbox ──bell──► watch loop
+//! ```
+//!
+//! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
+
+mod backoff;
+mod clip;
+mod decoder;
+mod elements;
+mod file;
+mod ingest;
+mod mailbox;
+mod packet;
+mod planes;
+mod probe;
+mod problem;
+mod ring;
+mod rtsp;
+mod run;
+mod source;
+mod status;
+mod watchdog;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+use url::Url;
+
+pub use clip::Clip;
+pub use decoder::{Decoded, Decoder};
+pub use elements::{InitError, Missing, init, missing_elements};
+pub use mailbox::{Demand, Mail, Mailbox, Notice};
+pub use packet::{Class, Packet};
+pub use problem::Problem;
+pub use ring::Ring;
+pub use rtsp::Login;
+pub use source::Source;
+pub use status::{Snapshot, State};
+
+use crate::name::Name;
+use crate::time::{self, Mono};
+
+/// Where a camera is.
+#[derive(Clone, Debug)]
+pub enum Address {
+    /// `rtsp://` or `rtsps://`, without credentials.
+    Rtsp(Url, Option<Login>),
+    /// A clip on disk, played at its own pace.
+    File {
+        /// MP4, MOV or Matroska with H.264.
+        path: PathBuf,
+        /// Starts again at its end.
+        repeat: bool,
+    },
+}
+
+/// A running camera. Dropping it stops it and waits for its thread.
+pub struct Camera {
+    name: Name,
+    mailbox: Arc<Mailbox>,
+    board: Arc<status::Board>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a camera's thread. The camera need not be there: it is tried for ever.
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn spawn(name: Name, address: Address) -> std::io::Result<Camera> {
+    match address {
+        Address::Rtsp(url, login) => spawn_source(name, Box::new(rtsp::Rtsp::new(url, login)), true, false),
+        Address::File { path, repeat } => {
+            spawn_source(name, Box::new(file::Clip::new(path, file::Pace::Own)), false, repeat)
+        }
+    }
+}
+
+/// Starts a camera's thread on any [`Source`]. `live`: silence means trouble; `repeat`: the end is the start.
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn spawn_source(name: Name, source: Box<dyn Source>, live: bool, repeat: bool) -> std::io::Result<Camera> {
+    let (mailbox, board) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()));
+    let (stop, stopped) = crossbeam_channel::bounded(0);
+    board.beat(time::now());
+    let run = run::Run {
+        name: name.clone(),
+        source,
+        repeat,
+        live,
+        mailbox: mailbox.clone(),
+        board: board.clone(),
+        stop: stopped,
+        ring: Ring::default(),
+    };
+    let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
+    Ok(Camera { name, mailbox, board, stop: Some(stop), thread: Some(thread) })
+}
+
+impl Camera {
+    /// As configured.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Where its frames and notices are: for the watch loop.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// How it is now.
+    pub fn status(&self) -> Snapshot {
+        self.board.snapshot()
+    }
+
+    /// When its thread was last seen alive; never more than a second ago unless it hangs.
+    pub fn last_beat(&self) -> Mono {
+        self.board.last_beat()
+    }
+
+    /// Asks the thread to end and does not wait: ask all, then [`Camera::join`] each.
+    pub fn ask_to_stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Waits until the thread has said goodbye to the camera and ended; well under a second.
+    pub fn join(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.ask_to_stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by its own thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,138 @@
+//! One encoded picture, as it came from the camera.
+//!
+//! Owns what can be told about a picture without decoding it: its NAL units, whether decoding can start there, and the
+//! parameter sets it needs. Refuses to know GStreamer and where packets come from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::time::Now;
+
+/// Whether decoding can start at a packet. Told by NAL type: a parser's keyframe flag says less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// An IDR picture (NAL type 5): nothing after it refers to anything before it.
+    Idr,
+    /// An intra picture that is not IDR, or the start of an intra refresh: decoding may start here, with a delay.
+    Recovery,
+    /// Needs what came before.
+    Delta,
+}
+
+/// One access unit of H.264: Annex B byte stream, exactly one picture.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// With start codes; with its parameter sets wherever decoding can start.
+    pub data: Arc<[u8]>,
+    /// Presentation time by the connection's own clock: compares only within one connection.
+    pub pts: Duration,
+    /// Decoding time by the same clock; `pts` where the stream does not tell.
+    pub dts: Duration,
+    /// Whether decoding can start here.
+    pub class: Class,
+    /// When it reached the daemon.
+    pub arrived: Now,
+    /// Counts the connections of a camera.
+    pub connection: u64,
+}
+
+const SLICE_IDR: u8 = 5;
+const SEQUENCE_PARAMETERS: u8 = 7;
+const PICTURE_PARAMETERS: u8 = 8;
+
+/// The NAL units of an Annex B byte stream, without start codes.
+fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = after_start_code(data);
+    std::iter::from_fn(move || {
+        let unit = rest?;
+        let (head, tail) = match unit.windows(3).position(|w| w == [0, 0, 1]) {
+            Some(at) => (&unit[..at], Some(&unit[at + 3..])),
+            None => (unit, None),
+        };
+        rest = tail;
+        // A four-byte start code leaves its first zero behind; no NAL unit ends in zero.
+        let end = head.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        Some(&head[..end])
+    })
+    .filter(|unit| !unit.is_empty())
+}
+
+fn after_start_code(data: &[u8]) -> Option<&[u8]> {
+    data.windows(3).position(|w| w == [0, 0, 1]).map(|at| &data[at + 3..])
+}
+
+/// The latest parameter sets of a connection, put in front of every picture where decoding can start without them.
+///
+/// Streams of intra refresh or open GOPs may send them once: who joins later could decode nothing.
+#[derive(Debug, Default)]
+pub struct ParameterSets {
+    latest: Vec<u8>,
+}
+
+impl ParameterSets {
+    /// Classifies an access unit and completes it. `start` is the parser's opinion that decoding can start here.
+    pub fn complete(&mut self, unit: &[u8], start: bool) -> (Class, Arc<[u8]>) {
+        let (mut idr, mut own) = (false, Vec::new());
+        for nal in nal_units(unit) {
+            match nal[0] & 0x1f {
+                SLICE_IDR => idr = true,
+                SEQUENCE_PARAMETERS | PICTURE_PARAMETERS => {
+                    own.extend_from_slice(&[0, 0, 0, 1]);
+                    own.extend_from_slice(nal);
+                }
+                _ => {}
+            }
+        }
+        let class = match (idr, start) {
+            (true, _) => Class::Idr,
+            (false, true) => Class::Recovery,
+            (false, false) => Class::Delta,
+        };
+        let complete = !own.is_empty();
+        if complete {
+            self.latest = own;
+        }
+        if complete || class == Class::Delta {
+            return (class, unit.into());
+        }
+        (class, [self.latest.as_slice(), unit].concat().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPS: &[u8] = &[0, 0, 0, 1, 0x67, 0x42, 0xc0];
+    const PPS: &[u8] = &[0, 0, 0, 1, 0x68, 0xce];
+    const IDR: &[u8] = &[0, 0, 0, 1, 0x65, 0x88];
+    const SLICE: &[u8] = &[0, 0, 1, 0x41, 0x9a];
+
+    #[test]
+    fn nal_units_are_found_behind_long_and_short_start_codes() {
+        let data = [SPS, PPS, SLICE].concat();
+        let units: Vec<&[u8]> = nal_units(&data).collect();
+        assert_eq!(units, [&SPS[4..], &PPS[4..], &SLICE[3..]]);
+        assert_eq!(nal_units(&[]).count(), 0);
+        assert_eq!(nal_units(&[1, 2, 3]).count(), 0);
+        assert_eq!(nal_units(&[0, 0, 1]).count(), 0);
+    }
+
+    #[test]
+    fn the_nal_type_decides_not_the_parser() {
+        let mut sets = ParameterSets::default();
+        assert_eq!(sets.complete(&[SPS, PPS, IDR].concat(), false).0, Class::Idr);
+        assert_eq!(sets.complete(SLICE, true).0, Class::Recovery);
+        assert_eq!(sets.complete(SLICE, false).0, Class::Delta);
+    }
+
+    #[test]
+    fn parameter_sets_are_put_where_decoding_can_start_and_only_there() {
+        let mut sets = ParameterSets::default();
+        let whole = [SPS, PPS, IDR].concat();
+        assert_eq!(&*sets.complete(&whole, true).1, &whole[..]);
+        assert_eq!(&*sets.complete(SLICE, false).1, SLICE);
+        assert_eq!(&*sets.complete(SLICE, true).1, &[SPS, PPS, SLICE].concat()[..]);
+        assert_eq!(&*sets.complete(IDR, true).1, &whole[..]);
+    }
+}

@@ -1,0 +1,64 @@
+//! From the decoder's buffer to a [`Frame`].
+//!
+//! Owns the copying of planes by stride and the reading of colorimetry; refuses to convert anything. Runs on the caller's
+//! thread.
+
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer_video as gst_video;
+use gstreamer_video::{VideoFrameRef, prelude::*};
+
+use super::problem::Problem;
+use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
+use crate::time::Now;
+
+/// High definition begins here: streams that do not tell their matrix use BT.709 from this height on.
+const HD_HEIGHT: u32 = 720;
+
+/// Copies a decoded picture out of GStreamer's memory. Rows are packed: the stride is what a row's samples take.
+pub(super) fn copy(sample: &gst::Sample, arrived: Now, pts: Duration, connection: u64) -> Result<Frame, Problem> {
+    // Never cached: a camera may change its resolution at any keyframe.
+    let info = sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(Problem::Decoder)?;
+    // Of each plane: the component that gives its size, and the samples it interleaves.
+    let (format, layout): (_, &[(u8, usize)]) = match info.format() {
+        gst_video::VideoFormat::I420 => (PixelFormat::I420, &[(0, 1), (1, 1), (2, 1)]),
+        gst_video::VideoFormat::Nv12 => (PixelFormat::Nv12, &[(0, 1), (1, 2)]),
+        other => return Err(Problem::FormatUnsupported(other.to_str().to_string())),
+    };
+    let buffer = sample.buffer().ok_or(Problem::Decoder)?;
+    let picture = VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|_| Problem::Decoder)?;
+    let planes = layout
+        .iter()
+        .enumerate()
+        .map(|(index, &(component, samples))| {
+            let row = info.comp_width(component) as usize * samples;
+            plane(&picture, index as u32, row, info.comp_height(component) as usize)
+        })
+        .collect::<Option<Vec<Plane>>>()
+        .ok_or(Problem::Decoder)?;
+    let (width, height, color) = (info.width(), info.height(), color(&info));
+    Ok(Frame { width, height, format, color, planes, arrived, pts, connection })
+}
+
+fn plane(picture: &VideoFrameRef<&gst::BufferRef>, index: u32, row: usize, rows: usize) -> Option<Plane> {
+    let source = picture.plane_data(index).ok()?;
+    let stride = usize::try_from(*picture.plane_stride().get(index as usize)?).ok()?;
+    let mut data = Vec::with_capacity(row * rows);
+    for line in 0..rows {
+        data.extend_from_slice(source.get(line * stride..line * stride + row)?);
+    }
+    Some(Plane { data, stride: row })
+}
+
+fn color(info: &gst_video::VideoInfo) -> Color {
+    use gst_video::VideoColorMatrix as Told;
+    let told = info.colorimetry();
+    let matrix = match told.matrix() {
+        Told::Bt709 | Told::Bt2020 => Matrix::Bt709,
+        Told::Bt601 | Told::Fcc | Told::Smpte240m => Matrix::Bt601,
+        _ if info.height() >= HD_HEIGHT => Matrix::Bt709,
+        _ => Matrix::Bt601,
+    };
+    Color { matrix, full_range: told.range() == gst_video::VideoColorRange::Range0_255 }
+}

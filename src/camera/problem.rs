@@ -1,0 +1,129 @@
+//! Why a camera does not work, in words that an operator can act on.
+//!
+//! Owns the causes, their codes (`status`, metrics) and their texts; refuses to repeat what GStreamer or the camera said,
+//! because that may hold a URL or credentials.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why no pictures come from a camera or a clip. The texts never hold an address or credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Nothing answers at the camera's address.
+    #[error("the camera can't be reached; check its address, its cable and its power")]
+    Unreachable,
+    /// The machine is there, but nothing listens.
+    #[error("the camera refuses connections; check the port in its URL and that RTSP is switched on")]
+    Refused,
+    /// The camera wants other credentials, or any.
+    #[error("the camera refuses the login; check `username` and `password_file`")]
+    Auth,
+    /// The camera knows no stream of that path.
+    #[error("the camera has no such stream; check the path in its URL")]
+    NotFound,
+    /// The certificate of an `rtsps://` camera was not believed, or no TLS was spoken.
+    #[error("no trusted TLS connection to the camera; check its certificate")]
+    Tls,
+    /// What it speaks is not the RTSP we know.
+    #[error("the camera's answers can't be understood; check that its URL is an RTSP URL")]
+    Protocol,
+    /// There is no H.264 video in the stream.
+    #[error("there is no H.264 video in the stream; set the camera's stream to H.264")]
+    CodecUnsupported,
+    /// It decodes to samples that we do not read.
+    #[error("the pictures are `{0}`, only 8-bit 4:2:0 can be used; set the camera to H.264 Main or High profile")]
+    FormatUnsupported(String),
+    /// Connected, but no video packet came for so long.
+    #[error("no video came within {} s of connecting; check that the camera streams", .0.as_secs())]
+    Timeout(Duration),
+    /// Video packets stopped for so long, on a connection that looks alive.
+    #[error("no video for {} s on an open connection; check the network and the camera", .0.as_secs())]
+    Stalled(Duration),
+    /// Packets come, but for so long no picture could be made of them.
+    #[error("video comes, but no picture could be decoded for {} s; check the camera's encoder", .0.as_secs())]
+    NoPictures(Duration),
+    /// The camera closed the connection.
+    #[error("the camera closed the connection; it is tried again")]
+    Disconnected,
+    /// A clip is at its end.
+    #[error("the clip is at its end")]
+    EndOfClip,
+    /// A clip cannot be read from the disk.
+    #[error("`{}` can't be read: {reason}; check the path and its permissions", .path.display())]
+    Unreadable {
+        /// As configured.
+        path: PathBuf,
+        /// From the operating system.
+        reason: String,
+    },
+    /// A file that holds no video that we play.
+    #[error("`{}` isn't a video that can be played: {reason}; give an MP4, MOV or Matroska file with H.264 video", .path.display())]
+    NotAVideo {
+        /// As configured.
+        path: PathBuf,
+        /// What is wrong with its content.
+        reason: &'static str,
+    },
+    /// A GStreamer plugin is not installed.
+    #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
+    MissingElement,
+    /// The decoder itself failed.
+    #[error("the video decoder failed; it is started again")]
+    Decoder,
+}
+
+impl Problem {
+    /// A short word for `status --json` and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Problem::Unreachable => "unreachable",
+            Problem::Refused => "refused",
+            Problem::Auth => "auth",
+            Problem::NotFound => "not_found",
+            Problem::Tls => "tls",
+            Problem::Protocol => "protocol",
+            Problem::CodecUnsupported => "codec_unsupported",
+            Problem::FormatUnsupported(_) => "format_unsupported",
+            Problem::Timeout(_) => "timeout",
+            Problem::Stalled(_) => "stalled",
+            Problem::NoPictures(_) => "no_pictures",
+            Problem::Disconnected => "disconnected",
+            Problem::EndOfClip => "end_of_clip",
+            Problem::Unreadable { .. } => "unreadable",
+            Problem::NotAVideo { .. } => "not_a_video",
+            Problem::MissingElement => "missing_element",
+            Problem::Decoder => "decoder",
+        }
+    }
+
+    pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            kind => kind.to_string(),
+        };
+        Problem::Unreadable { path: path.to_owned(), reason }
+    }
+
+    pub(super) fn not_a_video(path: &Path, reason: &'static str) -> Problem {
+        Problem::NotAVideo { path: path.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_say_what_to_do() {
+        assert_eq!(
+            Problem::not_a_video(Path::new("x.txt"), "it is neither MP4, MOV nor Matroska").to_string(),
+            "`x.txt` isn't a video that can be played: it is neither MP4, MOV nor Matroska; \
+             give an MP4, MOV or Matroska file with H.264 video"
+        );
+        assert_eq!(
+            Problem::Stalled(Duration::from_secs(5)).to_string(),
+            "no video for 5 s on an open connection; check the network and the camera"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! How a camera is, for those who ask.
+//!
+//! Owns the snapshot and the heartbeat; refuses to decide anything. Written by the camera's thread, read by any.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::problem::Problem;
+use crate::time::{Mono, Now};
+
+/// Frame rates are told as the mean over this time.
+const RATE_WINDOW: Duration = Duration::from_secs(2);
+
+/// Whether pictures come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Never connected so far.
+    #[default]
+    Connecting,
+    /// Pictures come.
+    Online,
+    /// No pictures come; it is tried again for ever.
+    Offline,
+    /// A clip that does not loop is at its end.
+    Ended,
+}
+
+impl State {
+    /// As in `status --json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Connecting => "connecting",
+            State::Online => "online",
+            State::Offline => "offline",
+            State::Ended => "ended",
+        }
+    }
+}
+
+/// A camera at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Whether pictures come.
+    pub state: State,
+    /// Why none come: of the latest attempt, so it may change while the camera stays offline.
+    pub cause: Option<Problem>,
+    /// Pictures a second, a mean over some 2 s; 0 when offline.
+    pub fps: f64,
+    /// When the newest picture's packet arrived.
+    pub last_frame: Option<Now>,
+    /// Whole pictures decoded since the start.
+    pub decoded: u64,
+    /// Of these, so many that nobody wanted: their planes were not copied.
+    pub skipped: u64,
+    /// Connections that gave pictures, after the first one.
+    pub reconnects: u64,
+}
+
+impl Snapshot {
+    /// How old the newest picture is.
+    pub fn last_frame_age(&self, now: Now) -> Option<Duration> {
+        self.last_frame.map(|at| now.mono.since(at.mono))
+    }
+}
+
+/// Where the camera's thread writes and others read.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    held: Mutex<(Snapshot, Rate)>,
+    beat: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Rate {
+    since: Option<Mono>,
+    pictures: u64,
+}
+
+impl Board {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner).0);
+    }
+
+    /// The connection is gone: what comes next begins a new rate.
+    pub(super) fn no_pictures(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.1 = Rate::default();
+        held.0.fps = 0.0;
+    }
+
+    /// Counts decoded pictures, of which `wanted` became frames.
+    pub(super) fn pictures(&self, arrived: Now, decoded: u64, wanted: u64) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (snapshot, rate) = &mut *held;
+        snapshot.decoded += decoded;
+        snapshot.skipped += decoded.saturating_sub(wanted);
+        snapshot.last_frame = Some(arrived);
+        let since = *rate.since.get_or_insert(arrived.mono);
+        let passed = arrived.mono.since(since);
+        if passed >= RATE_WINDOW {
+            snapshot.fps = rate.pictures as f64 / passed.as_secs_f64();
+            *rate = Rate { since: Some(arrived.mono), pictures: 0 };
+        }
+        rate.pictures += decoded;
+    }
+
+    pub(super) fn beat(&self, now: Now) {
+        self.beat.store(now.mono.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_beat(&self) -> Mono {
+        Mono(self.beat.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frame_rate_is_a_mean_and_falls_to_zero_with_the_connection() {
+        let board = Board::default();
+        for tick in 0..100 {
+            board.pictures(Now::in_clip(Duration::from_millis(tick * 100)), 1, tick % 2);
+        }
+        let snapshot = board.snapshot();
+        assert!((snapshot.fps - 10.0).abs() < 0.01, "{}", snapshot.fps);
+        assert_eq!((snapshot.decoded, snapshot.skipped), (100, 50));
+        assert_eq!(snapshot.last_frame_age(Now::in_clip(Duration::from_secs(10))), Some(Duration::from_millis(100)));
+        board.no_pictures();
+        assert_eq!(board.snapshot().fps, 0.0);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a sender tells: to `status`, and to the log.
+//!
+//! Owns the wording and the manners (a repeated error is logged when it changes); refuses to know what follows from an
+//! attempt. Counts over the last day come from the journal, not from here.
+
+use crate::delivery::{Attempt, HoldReason, Outcome};
+use crate::name::Name;
+use crate::retry::Next;
+use crate::time::Mono;
+
+/// How a sender does at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Why nothing is sent, if that is so.
+    pub held: Option<HoldReason>,
+    /// When that is looked at again; None: when something else happens first.
+    pub until: Option<Mono>,
+    /// POSTs under way.
+    pub in_flight: usize,
+    /// What the operator should do about the last failure; None after a success.
+    pub advice: Option<&'static str>,
+}
+
+/// Finds the words for what changes; what stays as it was is passed over in silence.
+#[derive(Debug)]
+pub(super) struct Teller {
+    endpoint: Name,
+    told: Option<Told>,
+}
+
+/// What was told last.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Attempt { class: &'static str, status: Option<u16>, dead: bool },
+    Journal,
+}
+
+impl Teller {
+    pub(super) fn new(endpoint: Name) -> Teller {
+        Teller { endpoint, told: None }
+    }
+
+    /// What to say about an attempt.
+    pub(super) fn attempt(&mut self, attempt: &Attempt, next: Next) -> Option<String> {
+        let endpoint = &self.endpoint;
+        if next == Next::Delivered {
+            return self.told.take().map(|_| format!("endpoint `{endpoint}` takes deliveries again"));
+        }
+        let told = Told::Attempt {
+            class: attempt.outcome.class(),
+            status: attempt.outcome.status(),
+            dead: matches!(next, Next::Dead(_)),
+        };
+        let advice = advice(&attempt.outcome).map(|advice| format!("; {advice}")).unwrap_or_default();
+        let line = format!("endpoint `{endpoint}`: {}; {}{advice}", what(attempt), then(next));
+        self.unless_told(told, line)
+    }
+
+    /// What to say when the journal refuses `what`.
+    pub(super) fn journal(&mut self, what: &str, error: &crate::journal::Error) -> Option<String> {
+        let line = format!("endpoint `{}`: {what} failed: {error}", self.endpoint);
+        self.unless_told(Told::Journal, line)
+    }
+
+    fn unless_told(&mut self, told: Told, line: String) -> Option<String> {
+        if self.told.as_ref() == Some(&told) {
+            return None;
+        }
+        self.told = Some(told);
+        Some(line)
+    }
+}
+
+fn what(attempt: &Attempt) -> String {
+    match (&attempt.outcome, &attempt.error) {
+        (Outcome::Status { status, .. }, _) => format!("it answers {status}"),
+        (_, Some(error)) => error.clone(),
+        (outcome, None) => outcome.class().to_owned(),
+    }
+}
+
+fn then(next: Next) -> String {
+    match next {
+        Next::Delivered => "delivered".to_owned(),
+        Next::RetryAfter { delay, .. } => format!("again in {:.1} s", delay.as_secs_f64()),
+        Next::Hold { reason: HoldReason::EndpointDown, .. } => "held until it can be reached".to_owned(),
+        Next::Hold { reason, delay } => format!("held ({}) for {} s", reason.as_str(), delay.as_secs()),
+        Next::Dead(reason) => {
+            format!("given up ({}): `stakeout dlq list` shows it, `stakeout dlq retry` sends it again", reason.as_str())
+        }
+    }
+}
+
+/// What the operator should do, where an outcome says so.
+pub(super) fn advice(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::NoSuchHost => Some("is the host in `url` right?"),
+        Outcome::Tls => Some("check the receiver's certificate: its name, its issuer and when it expires"),
+        Outcome::OurFault => Some("correct `url` and `headers` of the endpoint, then restart"),
+        Outcome::Status { status: 300..=399, .. } => {
+            Some("redirects are not followed: put the final address into `url`")
+        }
+        Outcome::Status { status: 401 | 403 | 407, .. } => {
+            Some("the receiver does not accept us: compare its secret with `secret_file`, and both clocks")
+        }
+        Outcome::Status { status: 404 | 405 | 410, .. } => Some("is the path in `url` right?"),
+        Outcome::Status { status: 413, .. } => Some("lower `max_body`, or set `frame = \"none\"`"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::delivery::DeadReason;
+
+    fn attempt(outcome: Outcome, error: Option<&str>) -> Attempt {
+        Attempt { outcome, took: Duration::ZERO, error: error.map(str::to_owned), snippet: None }
+    }
+
+    fn status(status: u16) -> Attempt {
+        attempt(Outcome::Status { status, retry_after: None }, None)
+    }
+
+    #[test]
+    fn an_error_is_told_when_it_changes_and_its_end_is_told_once() {
+        let mut teller = Teller::new(Name::new("ops").unwrap());
+        let again = Next::RetryAfter { delay: Duration::from_secs(4), burns: true };
+        let down = Next::Hold { reason: HoldReason::EndpointDown, delay: Duration::from_secs(1) };
+        let refused = attempt(Outcome::Unreachable, Some("connection refused"));
+
+        assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
+        assert_eq!(
+            teller.attempt(&status(401), again).unwrap(),
+            "endpoint `ops`: it answers 401; again in 4.0 s; the receiver does not accept us: compare its secret with \
+             `secret_file`, and both clocks"
+        );
+        assert_eq!(teller.attempt(&status(401), again), None);
+        assert_eq!(
+            teller.attempt(&refused, down).unwrap(),
+            "endpoint `ops`: connection refused; held until it can be reached"
+        );
+        assert_eq!(teller.attempt(&refused, down), None);
+        assert_eq!(
+            teller.attempt(&status(500), Next::Dead(DeadReason::Exhausted)).unwrap(),
+            "endpoint `ops`: it answers 500; given up (exhausted): `stakeout dlq list` shows it, `stakeout dlq retry` \
+             sends it again"
+        );
+        assert_eq!(teller.attempt(&status(200), Next::Delivered).unwrap(), "endpoint `ops` takes deliveries again");
+        assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a failed request means.
+//!
+//! Owns the way from reqwest's nested errors to an [`Outcome`] and to a line for people; refuses to know what follows from
+//! it (`retry`). Pure.
+
+use std::error::Error;
+use std::io;
+
+use super::resolver::LookupError;
+use crate::delivery::Outcome;
+
+/// The class of a request that got no status line.
+pub(super) fn classify(error: &reqwest::Error) -> Outcome {
+    if error.is_builder() {
+        return Outcome::OurFault;
+    }
+    if error.is_connect() {
+        return before_sending(error);
+    }
+    let not_http = causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
+    if not_http { Outcome::Malformed } else { Outcome::NoAnswer }
+}
+
+/// Nothing was sent: the connection did not come about.
+fn before_sending(error: &reqwest::Error) -> Outcome {
+    for cause in causes(error) {
+        if let Some(lookup) = cause.downcast_ref::<LookupError>() {
+            return match lookup {
+                LookupError::NoSuchHost(_) => Outcome::NoSuchHost,
+                LookupError::Failed { .. } => Outcome::Unreachable,
+            };
+        }
+        if cause.downcast_ref::<rustls::Error>().is_some() {
+            return Outcome::Tls;
+        }
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        if let Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown) = kind {
+            return Outcome::Offline;
+        }
+    }
+    Outcome::Unreachable
+}
+
+/// For people: the chain of causes without repetitions. Without the URL, which may be a secret in itself.
+pub(super) fn text(error: &reqwest::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    // The outermost says only that a request failed, with its URL; after it, each cause counts that the one before it
+    // does not already quote.
+    for cause in causes(error).skip(1) {
+        let cause = cause.to_string();
+        if !told.iter().any(|earlier| earlier.contains(&cause)) {
+            told.push(cause);
+        }
+    }
+    if told.is_empty() { "the request failed".to_owned() } else { told.join(": ") }
+}
+
+/// The error and its causes. An `io::Error` that wraps another one hides it from `source`, which skips to its cause.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}

@@ -1,0 +1,24 @@
+//! Watching: from frames to journaled events, one thread per camera.
+//!
+//! Owns what happens between a camera's mailbox and the journal; refuses to know GStreamer, ONNX Runtime and SQLite (it
+//! speaks to their drivers). The parts, from the inside out: a [`Subject`] is what a machine is about; a `Machine` steps
+//! the pure condition and lets it advance only after the [`Ledger`] has the step; a [`Watcher`] directs the frames of a
+//! camera through the models to all its machines; [`start`] puts it on a thread. `replay` uses the same watcher with a
+//! clip and another ledger.
+
+mod accept;
+mod kept;
+mod lane;
+mod ledger;
+mod machine;
+mod run;
+mod subject;
+mod watcher;
+
+pub use accept::JournalLedger;
+pub use kept::{Kept, Restart, farewell, resume};
+pub use ledger::{Evidence, Happening, Ledger, Refused};
+pub use machine::{Machine, Shown};
+pub use run::{Watch, start};
+pub use subject::{About, Subject};
+pub use watcher::Watcher;

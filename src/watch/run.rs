@@ -1,0 +1,149 @@
+//! The thread `watch-<camera>`: waits for frames, for models and for time, and never for anything else but a commit.
+//!
+//! Owns the waiting; refuses to know what is decided (`Watcher`).
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use super::accept::JournalLedger;
+use super::machine::Shown;
+use super::watcher::Watcher;
+use crate::camera::{Demand, Mailbox, Notice};
+use crate::event::JobReason;
+use crate::model::Reply;
+use crate::name::Name;
+use crate::time::{self, Mono, Now};
+
+/// Machines are told at least this often that nothing came (contracts/condition.md).
+const TICK: Duration = Duration::from_millis(250);
+
+/// Counters and hold windows are on disk at most so much later. All cameras do it in the same moment, so that the journal
+/// makes one commit of it.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+
+/// A camera that is being watched. Dropping it leaves the thread running: [`Watch::ask_to_stop`], then [`Watch::join`].
+pub struct Watch {
+    camera: Name,
+    shown: Vec<Arc<Mutex<Shown>>>,
+    beat: Arc<AtomicU64>,
+    stop: Option<Sender<()>>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    /// The camera.
+    pub fn camera(&self) -> &Name {
+        &self.camera
+    }
+
+    /// Its machines, as others may see them.
+    pub fn shown(&self) -> &[Arc<Mutex<Shown>>] {
+        &self.shown
+    }
+
+    /// When the thread was last seen alive.
+    pub fn last_beat(&self) -> Mono {
+        Mono(self.beat.load(Ordering::Relaxed))
+    }
+
+    /// Asks the thread to checkpoint and end, and does not wait.
+    pub fn ask_to_stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Waits for the thread.
+    pub fn join(mut self) {
+        self.ask_to_stop();
+        // A panic there has been reported by its own thread.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts watching what `mailbox` brings.
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn start(camera: Name, mailbox: Arc<Mailbox>, watcher: Watcher, ledger: JournalLedger) -> io::Result<Watch> {
+    let (stop, stopped) = bounded(0);
+    let beat = Arc::new(AtomicU64::new(time::now().mono.0));
+    let shown = watcher.machines().iter().map(|machine| machine.shown()).collect();
+    let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended: false };
+    let thread = std::thread::Builder::new().name(format!("watch-{camera}")).spawn(move || run.run())?;
+    Ok(Watch { camera, shown, beat, stop: Some(stop), thread })
+}
+
+struct Run {
+    mailbox: Arc<Mailbox>,
+    watcher: Watcher,
+    ledger: JournalLedger,
+    stop: Receiver<()>,
+    beat: Arc<AtomicU64>,
+    /// The clip is at its end: its jobs end when the last answers are in.
+    ended: bool,
+}
+
+impl Run {
+    fn run(mut self) {
+        let mut ticked = Mono(0);
+        let mut checkpointed = slot(time::now());
+        loop {
+            self.mailbox.demand(self.watcher.due().map_or(Demand::NOTHING, Demand::newest_from));
+            let reply: Option<Reply> = select! {
+                recv(self.mailbox.bell()) -> _ => None,
+                recv(self.watcher.replies()) -> reply => reply.ok(),
+                recv(self.stop) -> _ => break,
+                default(TICK) => None,
+            };
+            let now = time::now();
+            self.beat.store(now.mono.0, Ordering::Relaxed);
+            if let Some(reply) = reply {
+                self.watcher.reply(&mut self.ledger, now, reply);
+            }
+            self.mail(now);
+            if now.mono.since(ticked) >= TICK {
+                ticked = now.mono;
+                self.watcher.tick(&mut self.ledger, now);
+            }
+            if slot(now) != checkpointed {
+                checkpointed = slot(now);
+                self.checkpoint(now);
+            }
+        }
+        self.checkpoint(time::now());
+    }
+
+    fn mail(&mut self, now: Now) {
+        let mail = self.mailbox.take();
+        self.watcher.passed(&mut self.ledger, now, mail.passed);
+        for frame in mail.frames {
+            self.watcher.frame(&mut self.ledger, now, frame);
+        }
+        for notice in mail.notices {
+            match notice {
+                Notice::Online => self.watcher.online(&mut self.ledger, now),
+                Notice::Lost(_) => self.watcher.lost(&mut self.ledger, now),
+                Notice::Ended => self.ended = true,
+            }
+        }
+        if self.ended && !self.watcher.is_waiting() {
+            self.ended = false;
+            self.watcher.stop(&mut self.ledger, now, JobReason::StreamEnded);
+        }
+    }
+
+    fn checkpoint(&mut self, now: Now) {
+        if let Err(error) = self.ledger.checkpoint(self.watcher.machines(), now) {
+            tracing::error!(%error, "counters were not checkpointed");
+        }
+    }
+}
+
+/// Which checkpoint period `now` is in.
+fn slot(now: Now) -> u128 {
+    u128::from(now.mono.0) / CHECKPOINT.as_nanos()
+}

@@ -1,0 +1,521 @@
+//! From the journal to a receiver: real SQLite, real sockets, the real clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use stakeout::config::{Endpoint, Format, FrameChoice, Located, Retry};
+use stakeout::delivery::{HoldReason, State};
+use stakeout::event::{
+    ClearReason, Cleared, Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered,
+};
+use stakeout::journal::{
+    Accepted, Body, DeadFilter, DeliveryFilter, DeliveryRow, Journal, Keep, Owed, OwedFrame, Record, Stamp,
+};
+use stakeout::name::Name;
+use stakeout::payload::{self, Envelope};
+use stakeout::sender::{Doorbells, Report, Sender};
+use stakeout::sign::{Key, Message, verify};
+use stakeout::time::{Boot, now};
+use stakeout::transport::Client;
+use stakeout::verdict::Answer;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::receiver::{Answer as Reply, Arrived, Receiver};
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn endpoint(url: &str, retry: Retry) -> Endpoint {
+    Endpoint {
+        name: name("ops"),
+        url: Located { value: url.parse().unwrap(), at: 0..0 },
+        format: Format::Stakeout,
+        secrets: Vec::new(),
+        events: EventType::ALL.to_vec(),
+        retry,
+        timeout: Duration::from_secs(5),
+        concurrency: 4,
+        frame: FrameChoice::Inline,
+        max_body: 262_144,
+        headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),
+        enabled: true,
+    }
+}
+
+fn quick(delays: &[u64]) -> Retry {
+    let delays = delays.iter().copied().map(Duration::from_millis).collect();
+    Retry::Custom { delays, max_age: Duration::from_secs(72 * 3600) }
+}
+
+fn triggered() -> EventData {
+    EventData::Triggered(Triggered {
+        open_id: Uuid::now_v7(),
+        repeat: 0,
+        condition: "Steht jemand in der gelben Zone? 人".into(),
+        answer: Answer::Yes,
+        confidence: 0.91,
+        threshold: 0.85,
+        explanation: "A person is inside the yellow zone.".into(),
+        regions: Vec::new(),
+        z: None,
+        answer_mass: None,
+        model: ModelIdentity { name: name("yard"), sha256: "ab".into() },
+        source_url: "rtsp://10.0.0.21/stream1".into(),
+        started: now().wall,
+    })
+}
+
+fn cleared() -> EventData {
+    EventData::Cleared(Cleared {
+        open_id: Uuid::now_v7(),
+        condition: "person".into(),
+        started: now().wall,
+        ended: now().wall,
+        peak_confidence: 0.9,
+        reason: ClearReason::Cleared,
+    })
+}
+
+fn event(data: EventData) -> Event {
+    Event {
+        id: Uuid::now_v7(),
+        observed: now(),
+        boot: Boot::current(),
+        device: "box".into(),
+        camera: name("dock"),
+        monitor: name("person"),
+        job: Uuid::from_u128(7),
+        priority: Priority::Normal,
+        metadata: Metadata::new(),
+        data,
+    }
+}
+
+/// A journal in a directory, and the bells of its endpoint.
+struct Outbox {
+    dir: TempDir,
+    journal: Option<Journal>,
+    bells: Doorbells,
+}
+
+/// A sender that runs.
+struct Sending {
+    stop: watch::Sender<bool>,
+    report: watch::Receiver<Report>,
+    task: JoinHandle<()>,
+}
+
+impl Outbox {
+    fn new() -> Outbox {
+        let dir = tempfile::tempdir().unwrap();
+        let bells = Doorbells::new([name("ops")]);
+        let journal = Some(open(dir.path(), &bells));
+        Outbox { dir, journal, bells }
+    }
+
+    /// As after a restart of the daemon.
+    fn reopen(&mut self) {
+        self.journal.take().unwrap().close().unwrap();
+        self.journal = Some(open(self.dir.path(), &self.bells));
+    }
+
+    fn journal(&self) -> &Journal {
+        self.journal.as_ref().unwrap()
+    }
+
+    fn accept(&self, data: EventData, frame: Option<&[u8]>) -> Stamp {
+        let event = event(data);
+        let rendered = event.clone();
+        let owed = Owed {
+            endpoint: name("ops"),
+            frame: if frame.is_some() { OwedFrame::Original } else { OwedFrame::None },
+            format_version: payload::version(Format::Stakeout),
+            render: Box::new(move |stamp| {
+                let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+                let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
+                Body::marked(text, payload::HOLE)
+            }),
+        };
+        let accepted = Accepted { event, frame: frame.map(Arc::from), owed: vec![owed] };
+        let record = Record { at: now(), events: vec![accepted], machine: None, jobs: Vec::new() };
+        let recorded = self.journal().writer().record(record);
+        tokio::task::block_in_place(|| recorded.wait()).unwrap().events[0].deliveries[0]
+    }
+
+    fn send(&self, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
+        let client = Client::new(endpoint.timeout).unwrap();
+        let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
+        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &self.bells);
+        let (stop, stopped) = watch::channel(false);
+        Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
+    }
+
+    fn deliveries(&self) -> Vec<DeliveryRow> {
+        let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 1000 };
+        self.journal().reader().unwrap().deliveries(&filter).unwrap()
+    }
+
+    /// Waits until all deliveries are as `expected` says.
+    async fn until(&self, what: &str, expected: impl Fn(&DeliveryRow) -> bool) -> Vec<DeliveryRow> {
+        for _ in 0..2400 {
+            let rows = self.deliveries();
+            if !rows.is_empty() && rows.iter().all(&expected) {
+                return rows;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("never {what}: {:?}", self.deliveries());
+    }
+
+    async fn until_state(&self, state: State) -> Vec<DeliveryRow> {
+        self.until(state.as_str(), |row| row.standing.state == state).await
+    }
+}
+
+impl Sending {
+    async fn end(self) {
+        self.stop.send(true).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+fn open(dir: &Path, bells: &Doorbells) -> Journal {
+    let keep = Keep { delivered: Duration::from_secs(3600), dead: Duration::from_secs(3600) };
+    Journal::open(dir, keep, now(), bells.wake()).unwrap()
+}
+
+/// Every body by its event id; fails if an id ever carried other bytes.
+fn bodies(arrived: &[Arrived]) -> BTreeMap<String, Vec<u8>> {
+    let mut bodies = BTreeMap::new();
+    for request in arrived {
+        let first = bodies.entry(request.header("idempotency-key").to_owned()).or_insert_with(|| request.body.clone());
+        assert_eq!(*first, request.body, "the same id with other bytes");
+    }
+    bodies
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_says_who_it_is() {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let outbox = Outbox::new();
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), vec![]);
+    let stamp = outbox.accept(triggered(), Some(b"\xff\xd8jpeg"));
+    let rows = outbox.until_state(State::Delivered).await;
+    sending.end().await;
+
+    let [arrived] = &receiver.arrived()[..] else { panic!("one request") };
+    let event_id = rows[0].event_id.to_string();
+    assert_eq!(arrived.request_line, "POST /hook HTTP/1.1");
+    assert_eq!(arrived.header("content-type"), "application/json");
+    assert_eq!(arrived.header("user-agent"), concat!("stakeout/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(arrived.header("x-stakeout-event"), "monitor.triggered");
+    assert_eq!(arrived.header("x-stakeout-delivery"), stamp.delivery.to_string());
+    assert_eq!(arrived.header("x-stakeout-attempt"), "1");
+    assert_eq!(arrived.header("x-stakeout-sequence"), "1");
+    assert_eq!(arrived.header("idempotency-key"), event_id);
+    assert_eq!(arrived.header("x-site"), "dock");
+    assert!(arrived.has_header("x-stakeout-age"));
+    for absent in ["x-stakeout-late", "x-trio-signature", "webhook-id", "webhook-timestamp", "webhook-signature"] {
+        assert!(!arrived.has_header(absent), "{absent}");
+    }
+    let body: serde_json::Value = serde_json::from_slice(&arrived.body).unwrap();
+    assert_eq!(body["data"]["event_id"], event_id);
+    assert_eq!(body["data"]["sequence"], 1);
+    assert_eq!(body["data"]["epoch"], stamp.epoch.to_string());
+    assert_eq!(body["data"]["frame_b64"], "/9hqcGVn");
+    assert_eq!((rows[0].standing.attempts, rows[0].standing.tries), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_was_down_gets_everything_once_it_is_up() {
+    let address = Receiver::start(|_, _| Reply::status(200)).address();
+    let outbox = Outbox::new();
+    for n in 0..20 {
+        outbox.accept(if n % 2 == 0 { triggered() } else { cleared() }, None);
+    }
+    let sending = outbox.send(endpoint(&format!("http://{address}/hook"), Retry::Edge), vec![]);
+    let mut report = sending.report.clone();
+    report.wait_for(|report| report.held == Some(HoldReason::EndpointDown)).await.unwrap();
+    assert!(outbox.deliveries().iter().all(|row| row.standing.attempts == 0), "nothing was burnt");
+
+    // Some answers are lost, though not that of the probe.
+    let receiver =
+        Receiver::start_at(address, |n, _| if (1..4).contains(&n) { Reply::HangUp } else { Reply::status(200) });
+    let rows = outbox.until_state(State::Delivered).await;
+    sending.end().await;
+
+    assert_eq!(rows.len(), 20);
+    assert!(rows.iter().any(|row| row.standing.holds > 0 && row.standing.tries > row.standing.attempts));
+    let arrived = receiver.arrived();
+    assert_eq!(arrived.len(), 23);
+    assert_eq!(bodies(&arrived).len(), 20);
+    let sequences: BTreeSet<u64> =
+        arrived.iter().map(|request| request.header("x-stakeout-sequence").parse().unwrap()).collect();
+    assert_eq!(sequences, (1..=20).collect());
+}
+
+/// The negative control of the test above: without holds the same outage costs the delivery.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preset_that_counts_attempts_gives_up_on_a_receiver_that_is_down() {
+    let url = Receiver::start(|_, _| Reply::status(200)).url();
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(endpoint(&url, Retry::Aioz), vec![]);
+    let rows = outbox.until_state(State::Dead).await;
+    sending.end().await;
+    assert_eq!((rows[0].standing.attempts, rows[0].standing.holds), (4, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_never_comes_blocks_its_own_slot_only() {
+    let receiver = Receiver::start(|n, _| match n {
+        0 => Reply::Silence,
+        1 => Reply::status(500),
+        _ => Reply::status(200),
+    });
+    let outbox = Outbox::new();
+    let hanging = outbox.accept(triggered(), None);
+    let sending = outbox.send(
+        Endpoint { concurrency: 2, timeout: Duration::from_secs(30), ..endpoint(&receiver.url(), quick(&[10])) },
+        vec![],
+    );
+    receiver.wait_for(1);
+    outbox.accept(cleared(), None);
+    let other = |row: &DeliveryRow| row.id == hanging.delivery || row.standing.state == State::Delivered;
+    let rows = outbox.until("retried beside the one that hangs", other).await;
+    assert_eq!(rows.iter().map(|row| row.standing.tries).collect::<Vec<_>>(), [0, 2]);
+    sending.report.clone().wait_for(|report| report.in_flight == 1).await.unwrap();
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_as_configured_is_a_dead_letter_at_once() {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let mut endpoint = endpoint(&receiver.url(), Retry::Edge);
+    endpoint.headers = BTreeMap::from([("X-Bad".to_owned(), "a\nb".to_owned())]);
+    let sending = outbox.send(endpoint, vec![]);
+    let rows = outbox.until_state(State::Dead).await;
+    assert_eq!(rows[0].standing.reason.as_deref(), Some("config"));
+    let error = "the header `X-Bad` has a value that HTTP does not allow: correct it";
+    assert_eq!(rows[0].last_error.as_deref(), Some(error));
+    let advice = "correct `url` and `headers` of the endpoint, then restart";
+    sending.report.clone().wait_for(|report| report.advice == Some(advice)).await.unwrap();
+    sending.end().await;
+    assert_eq!(receiver.arrived(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_follow_the_schedule() {
+    let receiver = Receiver::start(|n, _| Reply::status(if n < 2 { 500 } else { 200 }));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(endpoint(&receiver.url(), quick(&[10, 20, 30])), vec![]);
+    let rows = outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    let arrived = receiver.arrived();
+    let attempts: Vec<_> = arrived.iter().map(|request| request.header("x-stakeout-attempt")).collect();
+    assert_eq!(attempts, ["1", "2", "3"]);
+    assert_eq!(bodies(&arrived).len(), 1);
+    assert_eq!((rows[0].standing.attempts, rows[0].standing.tries, rows[0].standing.holds), (3, 3, 0));
+
+    let (_, attempts) = outbox.journal().reader().unwrap().delivery(rows[0].id).unwrap().unwrap();
+    let statuses: Vec<_> = attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(500), Some(500), Some(200)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_that_was_decided_is_in_the_journal() {
+    let receiver = Receiver::start(|_, _| Reply::status(503));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(endpoint(&receiver.url(), quick(&[10, 3_600_000])), vec![]);
+    let rows = outbox.until("burnt twice", |row| row.standing.attempts == 2).await;
+    sending.end().await;
+    assert_eq!(rows[0].standing.state, State::RetryWait);
+    assert_eq!(rows[0].standing.delay, Duration::from_secs(3600));
+    assert_eq!(rows[0].last_status, Some(503));
+    assert_eq!(receiver.arrived().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trio_gives_up_after_six_attempts_and_a_redrive_starts_anew() {
+    let works = Arc::new(AtomicBool::new(false));
+    let repaired = Arc::clone(&works);
+    let receiver = Receiver::start(move |_, _| Reply::status(if repaired.load(Ordering::SeqCst) { 200 } else { 500 }));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Trio), vec![]);
+    let dead = outbox.until_state(State::Dead).await;
+    assert_eq!(dead[0].standing.reason.as_deref(), Some("exhausted"));
+    assert_eq!(dead[0].standing.attempts, 6);
+    assert_eq!(receiver.arrived().len(), 6);
+
+    works.store(true, Ordering::SeqCst);
+    assert_eq!(outbox.journal().writer().redrive(DeadFilter::default(), now()).await.unwrap(), 1);
+    let delivered = outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    assert_eq!((delivered[0].id, delivered[0].redriven), (dead[0].id, 1));
+    assert_eq!(delivered[0].standing.attempts, 1, "attempts start anew");
+    assert_eq!(receiver.arrived().len(), 7);
+    assert_eq!(bodies(&receiver.arrived()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttling_receiver_is_left_alone_and_nothing_is_burnt() {
+    let busy = b"HTTP/1.1 429 x\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let receiver = Receiver::start(move |n, _| if n == 0 { Reply::Bytes(busy.clone()) } else { Reply::status(200) });
+    let outbox = Outbox::new();
+    let sending = outbox.send(Endpoint { concurrency: 1, ..endpoint(&receiver.url(), Retry::Edge) }, vec![]);
+    let mut report = sending.report.clone();
+    outbox.accept(triggered(), None);
+    report.wait_for(|report| report.held == Some(HoldReason::Throttled)).await.unwrap();
+    outbox.accept(cleared(), None);
+    let rows = outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    assert_eq!(rows.iter().map(|row| row.standing.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(rows.iter().map(|row| row.standing.holds).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(receiver.arrived().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_endpoint_gets_nothing_and_keeps_what_it_is_owed() {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(Endpoint { enabled: false, ..endpoint(&receiver.url(), Retry::Edge) }, vec![]);
+    let mut report = sending.report.clone();
+    report.wait_for(|report| report.held == Some(HoldReason::Paused)).await.unwrap();
+    outbox.accept(triggered(), None);
+    sending.end().await;
+    assert_eq!(receiver.arrived(), []);
+
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), vec![]);
+    outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    assert_eq!(receiver.arrived().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cut_off_by_a_stop_is_sent_again_and_409_then_means_delivered() {
+    let receiver = Receiver::start(|n, _| if n == 0 { Reply::Silence } else { Reply::status(409) });
+    let mut outbox = Outbox::new();
+    outbox.accept(triggered(), None);
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), vec![]);
+    receiver.wait_for(1);
+    sending.end().await;
+    let rows = outbox.deliveries();
+    assert_eq!((rows[0].standing.attempts, rows[0].standing.maybe_received), (0, true));
+
+    outbox.reopen();
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), vec![]);
+    outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    assert_eq!(receiver.arrived().len(), 2);
+    assert_eq!(bodies(&receiver.arrived()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_is_not_sent_again_after_a_restart() {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let mut outbox = Outbox::new();
+    for _ in 0..3 {
+        outbox.accept(triggered(), None);
+        let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), vec![]);
+        outbox.until_state(State::Delivered).await;
+        sending.end().await;
+        outbox.reopen();
+    }
+    assert_eq!(receiver.arrived().len(), 3);
+}
+
+const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const OLD: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+/// One delivery, signed with these secrets, as it arrived.
+async fn signed(secrets: &[&str]) -> Arrived {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let outbox = Outbox::new();
+    let keys = secrets.iter().map(|secret| Key::new(secret).unwrap()).collect();
+    let sending = outbox.send(endpoint(&receiver.url(), Retry::Edge), keys);
+    outbox.accept(triggered(), Some(b"\xff\xd8jpeg"));
+    outbox.until_state(State::Delivered).await;
+    sending.end().await;
+    receiver.arrived().remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_secrets_sign_while_one_replaces_the_other() {
+    let arrived = signed(&[NEW, OLD]).await;
+    let id = arrived.header("webhook-id");
+    assert_eq!(id, arrived.header("idempotency-key"));
+    let timestamp = arrived.header("webhook-timestamp").parse().unwrap();
+    let message = Some(Message { id, timestamp });
+    let (standard, trio) = (arrived.header("webhook-signature"), arrived.header("x-trio-signature"));
+    for secret in [NEW, OLD] {
+        verify(&[Key::new(secret).unwrap()], standard, message, &arrived.body).unwrap();
+    }
+    verify(&[Key::new(OLD).unwrap()], trio, None, &arrived.body).unwrap();
+    verify(&[Key::new(NEW).unwrap()], trio, None, &arrived.body).unwrap_err();
+    let age = now().wall.unix_seconds() - timestamp;
+    assert!(age.abs() < 300, "receivers allow five minutes");
+}
+
+/// A Python with `standardwebhooks`, made once; None where there is no pip. In CI that is a failure.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
+fn python() -> Option<PathBuf> {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/venv-verify");
+    let python = venv.join("bin/python");
+    let works = |python: &Path| {
+        Command::new(python)
+            .args(["-c", "import standardwebhooks"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    if works(&python) {
+        return Some(python);
+    }
+    let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();
+    let installed = made.and_then(|_| {
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "standardwebhooks==1.1.0"]).output()
+    });
+    if works(&python) {
+        return Some(python);
+    }
+    assert!(std::env::var_os("CI").is_none(), "CI must verify with `standardwebhooks`: {installed:?}");
+    eprintln!("skipped: no Python with pip to install `standardwebhooks`: {installed:?}");
+    None
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verifier_that_we_did_not_write_agrees_and_a_flipped_byte_fails_it() {
+    let Some(python) = python() else { return };
+    let arrived = signed(&[NEW]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let verified = |headers: &BTreeMap<String, String>, body: &str| {
+        let request = dir.path().join("request.json");
+        let json = serde_json::json!({"headers": headers, "body": body});
+        std::fs::write(&request, json.to_string()).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/verify.py");
+        let output = Command::new(&python).arg(script).arg(request).arg(NEW).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    };
+    let headers: BTreeMap<_, _> = arrived.headers.iter().cloned().collect();
+    let body = String::from_utf8(arrived.body).unwrap();
+    assert_eq!(verified(&headers, &body), (true, String::new()));
+
+    let flipped = body.replacen("monitor.triggered", "monitor.triggereD", 1);
+    assert_eq!(verified(&headers, &flipped), (false, "standardwebhooks: No matching signature found".to_owned()));
+    let mut other = headers.clone();
+    other.insert("x-trio-signature".to_owned(), "0".repeat(64));
+    assert_eq!(verified(&other, &body), (false, "X-Trio-Signature: does not match".to_owned()));
+}

@@ -1,0 +1,168 @@
+//! Every outcome of an attempt, provoked over real sockets.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use stakeout::delivery::{Attempt, Outcome};
+use stakeout::transport::{Client, Request};
+use url::Url;
+
+use crate::receiver::{Answer, Receiver};
+
+fn request(url: &str) -> Request {
+    Request {
+        url: Url::parse(url).unwrap(),
+        headers: vec![("X-One".into(), "1".into()), ("User-Agent".into(), "stakeout/test".into())],
+        body: b"{\"exact\": \"bytes\"}".to_vec(),
+    }
+}
+
+async fn post_within(timeout: Duration, url: &str) -> Attempt {
+    Client::new(timeout).unwrap().post(request(url)).await
+}
+
+async fn post(url: &str) -> Attempt {
+    post_within(Duration::from_secs(5), url).await
+}
+
+/// What a receiver that does `answer` makes of an attempt.
+async fn against(answer: Answer) -> Attempt {
+    let receiver = Receiver::start(move |_, _| answer.clone());
+    post_within(Duration::from_secs(2), &receiver.url()).await
+}
+
+fn status(status: u16) -> Outcome {
+    Outcome::Status { status, retry_after: None }
+}
+
+#[tokio::test]
+async fn the_exact_bytes_and_headers_arrive() {
+    let receiver = Receiver::start(|_, _| Answer::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".to_vec()));
+    let attempt = post(&receiver.url()).await;
+    assert_eq!(attempt.outcome, status(200));
+    assert_eq!(attempt.snippet.as_deref(), Some("hello"));
+    assert_eq!(attempt.error, None);
+    let [arrived] = &receiver.arrived()[..] else { panic!("one request") };
+    assert_eq!(arrived.request_line, "POST /hook HTTP/1.1");
+    assert_eq!(arrived.body, b"{\"exact\": \"bytes\"}");
+    assert_eq!(arrived.header("x-one"), "1");
+    assert_eq!(arrived.header("user-agent"), "stakeout/test");
+    assert!(!arrived.has_header("accept-encoding"), "an answer is never unpacked");
+}
+
+#[tokio::test]
+async fn every_status_is_passed_on_and_redirects_are_not_followed() {
+    for code in [201, 204, 301, 302, 307, 308, 400, 404, 410, 429, 500, 503] {
+        let elsewhere = Receiver::start(|_, _| Answer::status(200));
+        let answer = format!("HTTP/1.1 {code} x\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
+        assert_eq!(against(Answer::Bytes(answer.into_bytes())).await.outcome, status(code));
+        assert_eq!(elsewhere.arrived(), []);
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_read() {
+    let answer = b"HTTP/1.1 429 x\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let expected = Outcome::Status { status: 429, retry_after: Some(Duration::from_secs(7)) };
+    assert_eq!(against(Answer::Bytes(answer)).await.outcome, expected);
+}
+
+#[tokio::test]
+async fn the_status_line_alone_counts() {
+    let stalls = Answer::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec());
+    let attempt = against(stalls).await;
+    assert_eq!((attempt.outcome, attempt.snippet.as_deref()), (status(200), Some("half")));
+    let breaks = Answer::Bytes(b"HTTP/1.1 202 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec());
+    assert_eq!(against(breaks).await.outcome, status(202));
+}
+
+#[tokio::test]
+async fn a_long_answer_is_cut() {
+    let mut long = b"HTTP/1.1 500 x\r\nContent-Length: 10000000\r\n\r\n".to_vec();
+    long.extend(vec![b'a'; 10_000_000]);
+    let attempt = against(Answer::Bytes(long)).await;
+    assert_eq!(attempt.outcome, status(500));
+    assert_eq!(attempt.snippet.map(|snippet| snippet.len()), Some(1024));
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let attempt = post(&format!("http://127.0.0.1:{port}/secret-path?token=hunter2")).await;
+    assert_eq!(attempt.outcome, Outcome::Unreachable);
+    let error = attempt.error.unwrap();
+    assert!(error.contains("Connection refused"), "{error}");
+    assert!(!error.contains("secret-path") && !error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn no_route() {
+    // Linux refuses TCP to the broadcast address with ENETUNREACH, whatever the routes are.
+    assert_eq!(post("http://255.255.255.255/").await.outcome, Outcome::Offline);
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_exist_burns_nothing() {
+    // `.invalid` never exists (RFC 2606); a box without any resolver cannot know that.
+    let attempt = post("http://hook.invalid/").await;
+    assert!(matches!(attempt.outcome, Outcome::NoSuchHost | Outcome::Unreachable), "{attempt:?}");
+    assert!(attempt.error.unwrap().contains("`hook.invalid`"));
+}
+
+#[tokio::test]
+async fn tls_with_a_receiver_that_speaks_http() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    assert_eq!(post(&format!("https://127.0.0.1:{port}/")).await.outcome, Outcome::Tls);
+    server.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_sent_nothing() {
+    // The kernel accepts the connection, nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    assert_eq!(post_within(Duration::from_secs(1), &url).await.outcome, Outcome::Unreachable);
+}
+
+#[tokio::test]
+async fn sent_and_no_answer() {
+    let attempt = against(Answer::Silence).await;
+    assert_eq!(attempt.outcome, Outcome::NoAnswer);
+    assert_eq!(attempt.error.as_deref(), Some("no answer within 2 s"));
+    assert_eq!(against(Answer::HangUp).await.outcome, Outcome::NoAnswer);
+    assert_eq!(against(Answer::Reset).await.outcome, Outcome::NoAnswer);
+    let headers_never_end = Answer::Stall(b"HTTP/1.1 200 OK\r\nX-Half: ".to_vec());
+    assert_eq!(against(headers_never_end).await.outcome, Outcome::NoAnswer);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http() {
+    assert_eq!(against(Answer::Bytes(b"220 mail.example ESMTP\r\n\r\n".to_vec())).await.outcome, Outcome::Malformed);
+}
+
+#[tokio::test]
+async fn our_own_faults_never_reach_the_wire() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let client = Client::new(Duration::from_secs(5)).unwrap();
+    for (header, expected) in [
+        (("X-Bad", "a\nb"), "the header `X-Bad` has a value that HTTP does not allow: correct it"),
+        (("X Bad", "b"), "`X Bad` is no name for a header: correct it"),
+    ] {
+        let mut request = request(&receiver.url());
+        request.headers.push((header.0.into(), header.1.into()));
+        let attempt = client.post(request).await;
+        assert_eq!(attempt.outcome, Outcome::OurFault);
+        assert_eq!(attempt.error.as_deref(), Some(expected));
+    }
+    let attempt = client.post(request("ftp://127.0.0.1/")).await;
+    assert_eq!(attempt.outcome, Outcome::OurFault);
+    assert_eq!(attempt.error.as_deref(), Some("`ftp` is no scheme to post to: use https or http"));
+    assert_eq!(receiver.arrived(), []);
+}

@@ -1,0 +1,26 @@
+"""Verifies a request as a receiver would: with PyPI's `standardwebhooks`, and with five lines of `hmac`.
+
+Usage: verify.py REQUEST.json SECRET, where REQUEST.json holds {"headers": {...}, "body": "..."}. Prints `verified` and
+exits 0, or says what failed and exits 1.
+"""
+
+import hashlib
+import hmac
+import json
+import sys
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+request = json.load(open(sys.argv[1], encoding="utf-8"))
+secret = sys.argv[2]
+headers, body = request["headers"], request["body"].encode()
+
+try:
+    Webhook(secret).verify(body, headers)
+except WebhookVerificationError as error:
+    sys.exit(f"standardwebhooks: {error}")
+
+expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+if not hmac.compare_digest(expected, headers["x-trio-signature"]):
+    sys.exit("X-Trio-Signature: does not match")
+print("verified")
