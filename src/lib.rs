@@ -37,3 +37,6 @@ pub mod watch;
 
 // Floor 4, wiring.
 pub mod replay;
+
+// Floor 5, edge.
+pub mod cli;
