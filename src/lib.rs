@@ -36,6 +36,7 @@ pub mod sender;
 pub mod watch;
 
 // Floor 4, wiring.
+pub mod daemon;
 pub mod replay;
 
 // Floor 5, edge.

@@ -1,9 +1,9 @@
-//! `stakeout run`: the daemon.
+//! `stakeout run`: the daemon, once its configuration is known to be usable.
 
 use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
-use crate::{preflight, telemetry};
+use crate::{daemon, preflight, telemetry};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -14,13 +14,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut parsed = args.file.load()?;
     telemetry::start(&parsed.config.log).map_err(Failure::plain)?;
-    let Some(_ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
+    let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
         return Err(Failure::configuration(&parsed.diagnostics));
     };
     if !parsed.diagnostics.is_empty() {
         print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
     }
-    // DAEMON (team lead): take the `_` from `_ready` and replace the line below by
-    //     crate::daemon::run(parsed.config, ready).map_err(Failure::plain)
-    Err(Failure::plain("this build has no daemon"))
+    daemon::run(parsed.config, ready).map_err(Failure::plain)
 }
