@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -25,11 +26,12 @@ pub struct Appliance {
 }
 
 impl Appliance {
-    /// A box whose configuration begins with where things are and goes on with `config`.
+    /// A box whose configuration begins with where things are and goes on with `config`, in which `HERE` is its folder.
     pub fn new(config: &str) -> Appliance {
         let folder = TempDir::new().unwrap();
         let at = folder.path();
         fs::write(at.join("ops.secret"), SECRET).unwrap();
+        fs::set_permissions(at.join("ops.secret"), fs::Permissions::from_mode(0o600)).unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let library = std::env::var_os("ORT_LIB").map_or_else(|| root.join(".setup/lib/libonnxruntime.so"), Into::into);
         let mut text = format!(
@@ -43,7 +45,7 @@ impl Appliance {
         if let Some(model) = yolox(at) {
             write!(text, "[[model]]\nname = \"yolox-nano\"\npath = \"{}\"\n", model.display()).unwrap();
         }
-        fs::write(at.join("stakeout.toml"), text + config).unwrap();
+        fs::write(at.join("stakeout.toml"), text + &config.replace("HERE", at.to_str().unwrap())).unwrap();
         Appliance { folder, daemon: None }
     }
 

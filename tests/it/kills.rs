@@ -19,7 +19,7 @@ fn talkative(endpoint: SocketAddr) -> Appliance {
          [[monitor]]\nname = \"zone\"\ncamera = \"yard\"\ncondition = \"Is a person inside the marked zone?\"\n\
          model = \"yard-classifier\"\nlabels = [\"person_in_zone\"]\nconfidence_threshold = 0.8\nhold = \"1 of 1\"\n\
          check_interval = \"100ms\"\ncooldown = \"400ms\"\nclear_after = \"500ms\"\n\
-         [[endpoint]]\nname = \"ops\"\nurl = \"http://{endpoint}/hook\"\nsecret_file = \"{SECRET_AT}\"\n\
+         [[endpoint]]\nname = \"ops\"\nurl = \"http://{endpoint}/hook\"\nsecret_file = \"HERE/ops.secret\"\n\
          retry = {{ delays = [\"500ms\", \"500ms\", \"500ms\", \"500ms\", \"500ms\", \"500ms\"], max_age = \"1h\" }}\n",
         clip.display()
     ))

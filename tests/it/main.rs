@@ -2,12 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod appliance;
 mod camera;
 mod journal;
+mod kills;
 mod layers;
 mod model;
 mod preflight;
 mod receiver;
+mod rtsp;
 mod sending;
 mod shared;
 mod transport;
+mod visits;
