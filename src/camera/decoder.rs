@@ -13,7 +13,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::packet::{Class, Packet};
-use super::planes;
+use super::planes::Picture;
 use super::problem::Problem;
 use crate::frame::Frame;
 use crate::time::Now;
@@ -160,17 +160,17 @@ impl Decoder {
             }
         }
         while let Some(sample) = self.output.try_pull_sample(gst::ClockTime::ZERO) {
-            let (Some(buffer), Some(stream)) = (sample.buffer(), &self.stream) else { continue };
-            let Some(shown) = buffer.pts().map(Duration::from) else { continue };
-            let Some(at) = self.pending.iter().position(|(pts, _)| *pts == shown) else { continue };
+            // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
+            let picture = Picture::of(&sample)?;
+            let Some(stream) = &self.stream else { continue };
+            let Some(at) = self.pending.iter().position(|(pts, _)| Some(*pts) == picture.pts()) else { continue };
             let Some((pts, arrived)) = self.pending.remove(at) else { continue };
-            if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+            if picture.corrupt() {
                 continue;
             }
             decoded.pictures += 1;
             if wanted(arrived) {
-                let since_start = pts.saturating_sub(stream.origin);
-                decoded.frames.push(planes::copy(&sample, arrived, since_start, stream.connection)?);
+                decoded.frames.push(picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?);
             }
         }
         Ok(())
@@ -339,7 +339,7 @@ mod tests {
     fn samples_that_we_do_not_read_are_named() {
         let packets = packets(1, 2, "format=Y444,width=160,height=120", "bframes=0");
         let mut decoder = Decoder::new().unwrap();
-        let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| true).err());
+        let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| false).err());
         assert_eq!(problem, Some(Problem::FormatUnsupported("Y444".to_owned())));
     }
 
