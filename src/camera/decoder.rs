@@ -197,16 +197,20 @@ fn buffer(packet: &Packet) -> gst::Buffer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::file;
     use super::super::ingest::{Ingest, Stop};
+    use super::super::source::Source;
     use super::*;
 
-    /// What an encoder makes of a moving ball; `raw` are caps, `encoder` properties of x264enc.
+    /// What x264 makes of a moving ball; `raw` are caps, `encoder` properties of x264enc.
     fn packets(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
+        packets_of(connection, frames, raw, &format!("x264enc speed-preset=ultrafast {encoder}"))
+    }
+
+    fn packets_of(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
         gst::init().unwrap();
-        let head = format!(
-            "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} \
-             ! x264enc speed-preset=ultrafast {encoder}"
-        );
+        let head =
+            format!("videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} ! {encoder}");
         let mut ingest = Ingest::start(&head, |_| (), connection).unwrap();
         let mut packets = Vec::new();
         loop {
@@ -238,13 +242,38 @@ mod tests {
 
     #[test]
     fn without_b_frames_each_picture_is_out_before_the_next_packet() {
-        let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
-        let mut decoder = Decoder::new().unwrap();
-        for packet in &packets {
-            let decoded = decoder.decode(packet, |_| true).unwrap();
-            assert_eq!(decoded.frames.len(), 1);
-            assert_eq!(decoded.frames[0].arrived, packet.arrived);
+        for encoder in ["x264enc bframes=0 key-int-max=10", "openh264enc gop-size=10"] {
+            let packets = packets_of(1, 30, SMALL, encoder);
+            let mut decoder = Decoder::new().unwrap();
+            for packet in &packets {
+                let decoded = decoder.decode(packet, |_| true).unwrap();
+                assert_eq!(decoded.frames.len(), 1, "{encoder}");
+                assert_eq!(decoded.frames[0].arrived, packet.arrived);
+            }
         }
+    }
+
+    /// This camera does not say that it reorders nothing: a strict decoder would hold back a whole picture buffer.
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
+    fn a_camera_that_says_nothing_about_reordering_is_not_held_back() {
+        let root = std::env::var("STAKEOUT_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+        let path = std::path::PathBuf::from(root).join("data/videos/car-detection.mp4");
+        if !path.exists() {
+            eprintln!("skipped: `{}` is not there", path.display());
+            return;
+        }
+        gst::init().unwrap();
+        let mut clip = file::Clip::new(path, file::Pace::Full);
+        clip.open(1).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut pictures = Vec::new();
+        while pictures.len() < 20 {
+            if let Some(packet) = clip.next(Duration::from_secs(1)).unwrap() {
+                pictures.push(decoder.decode(&packet, |_| false).unwrap().pictures);
+            }
+        }
+        assert_eq!(pictures, [1; 20]);
     }
 
     #[test]
