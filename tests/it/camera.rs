@@ -46,6 +46,7 @@ fn problem(path: &Path) -> String {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("STAKEOUT_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     let path = root.join("data").join(path);
