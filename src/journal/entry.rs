@@ -150,6 +150,11 @@ impl Origin {
             Origin::Api => "api",
         }
     }
+
+    /// The origin of that name.
+    pub fn parse(text: &str) -> Option<Origin> {
+        [Origin::File, Origin::Api].into_iter().find(|origin| origin.as_str() == text)
+    }
 }
 
 /// Where a delivery stands. The sender gets it with [`super::Due`], lets `retry` decide the next one, and hands that back

@@ -75,13 +75,12 @@ pub enum Error {
     #[error("there is no delivery `{0}`; list them with `stakeout deliveries`")]
     NoSuchDelivery(Uuid),
     /// A row says what this release cannot understand.
-    #[error("the journal holds a {what} that cannot be read: {why}; please report this")]
-    Damaged {
-        /// Of which table.
-        what: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("the journal holds a row that cannot be read: {0}; please report this")]
+    Damaged(String),
+    /// The disk failed to read, write or flush. What it holds is unknown, so the writer ends the process on it (systemd
+    /// starts it again, SQLite recovers); only readers see this.
+    #[error("the journal's disk failed: {0}; check it (`journalctl -k`)")]
+    Storage(String),
     /// Anything else that SQLite says.
     #[error("the journal: {0}; see `journalctl -u stakeout`")]
     Database(String),
@@ -92,9 +91,31 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Error::Full(error.to_string()),
+        use rusqlite::ErrorCode;
+        match (&error, error.sqlite_error_code()) {
+            (rusqlite::Error::FromSqlConversionFailure(..), _) => Error::Damaged(error.to_string()),
+            (_, Some(ErrorCode::DiskFull)) => Error::Full(error.to_string()),
+            (_, Some(ErrorCode::SystemIoFailure)) => Error::Storage(error.to_string()),
             _ => Error::Database(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn from_code(code: i32) -> Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    #[test]
+    fn a_failed_flush_is_told_from_a_full_disk_and_from_a_bad_change() {
+        assert!(matches!(from_code(ffi::SQLITE_IOERR_FSYNC), Error::Storage(_)));
+        assert!(matches!(from_code(ffi::SQLITE_IOERR_WRITE), Error::Storage(_)));
+        assert!(matches!(from_code(ffi::SQLITE_FULL), Error::Full(_)));
+        assert!(matches!(from_code(ffi::SQLITE_CONSTRAINT_UNIQUE), Error::Database(_)));
     }
 }

@@ -7,12 +7,25 @@
 //! [`Journal::open`] once per daemon; [`Writer`] handles go to everybody who writes, a [`Reader`] of its own to everybody
 //! who reads. The CLI opens a [`Reader`] alone when the daemon is down.
 
+mod accept;
 mod body;
+mod columns;
+mod database;
+mod deliveries;
 mod entry;
 mod error;
+mod frames;
+mod group;
+mod letters;
 mod listing;
+mod machines;
 mod open;
+#[cfg(test)]
+mod plans;
+mod purge;
 mod reader;
+mod settle;
+mod statistics;
 mod writer;
 
 pub use body::Body;

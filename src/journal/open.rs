@@ -2,15 +2,31 @@
 //!
 //! Owns the lock, the order of start-up and the clean end; refuses to know rows. Runs on the thread that starts the daemon.
 
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
+use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::columns::{id, unsigned};
+use super::database::open_for_writing;
 use super::error::{Error, OpenError};
+use super::frames::{FOLDER, Frames};
+use super::group::{Committer, Message};
 use super::reader::Reader;
 use super::writer::{Wake, Writer};
 use crate::time::Now;
+
+/// The file that a daemon holds locked for as long as it can write.
+const LOCK: &str = "lock";
+
+/// So many changes may wait for the writer before calls block.
+const CHANNEL: usize = 1024;
 
 /// How long what is over is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +46,17 @@ pub struct Start {
     pub epoch: Uuid,
     /// The last process said good-bye ([`Journal::close`]); true for a new journal.
     pub clean: bool,
-    /// Files of frames that no row names, swept.
+    /// Files that no row names, swept.
     pub orphans: u64,
 }
 
 /// The journal of the running daemon. Dropping it without [`Journal::close`] counts as an unclean end.
 pub struct Journal {
-    writer: Writer,
+    dir: PathBuf,
     start: Start,
+    messages: Sender<Message>,
+    commits: Arc<AtomicU64>,
+    thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
 impl Journal {
@@ -45,9 +64,25 @@ impl Journal {
     /// deadlines that a wrong clock left too far ahead, and starts the thread `journal-writer`.
     ///
     /// `wake` is called on that thread after each commit that made deliveries due, with their endpoints; it must be quick
-    /// and must not call back. Errors: [`OpenError`], nothing was started.
-    pub fn open(_dir: &Path, _keep: Keep, _now: Now, _wake: Wake) -> Result<Journal, OpenError> {
-        todo!()
+    /// and must not wait for the journal. Errors: [`OpenError`], nothing was started.
+    pub fn open(dir: &Path, keep: Keep, now: Now, wake: Wake) -> Result<Journal, OpenError> {
+        fs::create_dir_all(dir).map_err(io_at(dir))?;
+        let lock = lock(dir)?;
+        let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
+        let connection = open_for_writing(dir)?;
+        let start = count_start(&connection, dir)?;
+        let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
+        let commits = Arc::new(AtomicU64::new(0));
+        let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
+        let committer = Committer { connection, frames, start, keep, wake, commits: commits.clone(), _lock: lock };
+        let thread = thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || committer.run(&arriving))
+            .map_err(io_at(dir))?;
+        let journal = Journal { dir: dir.to_owned(), start, messages, commits, thread: Some(thread) };
+        // In order with everything that follows, so nobody needs to wait for it.
+        drop(journal.writer().rein_in(now));
+        Ok(journal)
     }
 
     /// What was found when it was opened.
@@ -57,17 +92,83 @@ impl Journal {
 
     /// A handle for writing.
     pub fn writer(&self) -> Writer {
-        self.writer.clone()
+        Writer::new(self.messages.clone())
     }
 
     /// A connection for reading.
     pub fn reader(&self) -> Result<Reader, OpenError> {
-        todo!()
+        Reader::open(&self.dir)
     }
 
-    /// Writes what is still in the channel, notes the clean end, folds the log into the database and waits for the
-    /// thread. What handles write afterwards gets [`Error::Closed`].
-    pub fn close(self) -> Result<(), Error> {
-        todo!()
+    /// Commits since the start: many changes share one.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
+
+    /// Writes what is in the channel, notes the clean end, folds the log into the database and waits for the thread. What
+    /// handles write afterwards gets [`Error::Closed`].
+    pub fn close(mut self) -> Result<(), Error> {
+        self.stop(true)
+    }
+
+    fn stop(&mut self, clean: bool) -> Result<(), Error> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let _ = self.messages.send(Message::Stop { clean });
+        thread.join().unwrap_or(Err(Error::Closed))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Unclean by intent, and the lock is free once the thread has ended.
+        let _ = self.stop(false);
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    }
+}
+
+/// Reads and clears the sign of a clean end, and begins the next generation.
+fn count_start(connection: &Connection, dir: &Path) -> Result<Start, OpenError> {
+    let counted = connection.query_row("SELECT generation + 1 AS generation, epoch, clean FROM meta", [], |row| {
+        let generation = unsigned(row, "generation")?;
+        Ok(Start { generation, epoch: id(row, "epoch")?, clean: row.get("clean")?, orphans: 0 })
+    });
+    counted
+        .and_then(|start| {
+            connection.execute(
+                "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
+                     generation = generation + 1, clean = 0",
+                [],
+            )?;
+            Ok(start)
+        })
+        .map_err(|source| OpenError::Database { dir: dir.to_owned(), source })
+}
+
+/// Only an unclean end leaves files that no row names.
+fn sweep(connection: &Connection, frames: &Frames, dir: &Path) -> Result<u64, OpenError> {
+    let database = |source| OpenError::Database { dir: dir.to_owned(), source };
+    let mut named = connection.prepare(FRAME_IS_NAMED).map_err(database)?;
+    frames.sweep(
+        |event, file| named.query_row((event.as_bytes(), file), |row| row.get(0)).map_err(database),
+        io_at(&dir.join(FOLDER)),
+    )
+}
+
+/// Two seeks: the event by its id, its deliveries by the event.
+pub(super) const FRAME_IS_NAMED: &str = "SELECT EXISTS (
+     SELECT 1 FROM event WHERE id = ?1
+        AND (frame = ?2 OR EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND delivery.frame = ?2)))";
+
+fn io_at(path: &Path) -> impl Fn(std::io::Error) -> OpenError + use<> {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path: path.clone(), source }
 }

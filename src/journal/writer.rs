@@ -5,10 +5,16 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
+use super::accept::Acceptance;
 use super::entry::{Checkpoint, DeadFilter, Purged, Record, Recorded, Settlement};
 use super::error::Error;
+use super::group::{Change, Message, Queued};
+use super::letters::{Drop, Redrive};
+use super::purge::Purge;
+use super::settle::{Gone, ReinIn};
 use crate::name::Name;
 use crate::time::Now;
 
@@ -18,9 +24,12 @@ pub type Wake = Box<dyn Fn(&[Name]) + Send>;
 /// A handle for writing. Cheap to clone.
 ///
 /// Every method queues its change at once and returns a [`Reply`], which is settled after the commit. Changes of one handle
-/// are applied in the order of the calls. Whatever has gathered while the last commit ran shares the next one.
+/// are applied in the order of the calls. Whatever has gathered while the last commit ran shares the next one. The channel
+/// is bounded: with a thousand changes waiting, calls block until the writer has caught up.
 #[derive(Clone)]
-pub struct Writer {}
+pub struct Writer {
+    messages: Sender<Message>,
+}
 
 /// The answer to a change: `reply.wait()` on a thread, `reply.await` in a task. Dropping it does not undo the change.
 #[must_use = "a change counts only once its reply says so"]
@@ -42,47 +51,59 @@ impl<T> Future for Reply<T> {
 }
 
 impl Writer {
+    pub(super) fn new(messages: Sender<Message>) -> Writer {
+        Writer { messages }
+    }
+
+    fn queue<C: Change>(&self, change: C) -> Reply<C::Answer> {
+        let (reply, receiver) = oneshot::channel();
+        // When the thread has ended, the change is dropped here and its reply says so.
+        let _ = self.messages.send(Message::Change(Box::new(Queued::new(change, reply))));
+        Reply(receiver)
+    }
+
     /// Accepts events with all that is owed because of them, the machine's state and changes of jobs, in one transaction.
-    /// Frames are on stable storage before it.
-    pub fn record(&self, _record: Record) -> Reply<Recorded> {
-        todo!()
+    /// Frames are on stable storage before it. Errors: nothing of it was written, not even the frames.
+    pub fn record(&self, record: Record) -> Reply<Recorded> {
+        self.queue(Acceptance::new(record))
     }
 
     /// Records what became of a delivery. Errors: [`Error::NoSuchDelivery`].
-    pub fn settle(&self, _settlement: Settlement) -> Reply<()> {
-        todo!()
+    pub fn settle(&self, settlement: Settlement) -> Reply<()> {
+        self.queue(settlement)
     }
 
     /// Records counters and hold windows.
-    pub fn checkpoint(&self, _checkpoint: Checkpoint) -> Reply<()> {
-        todo!()
+    pub fn checkpoint(&self, checkpoint: Checkpoint) -> Reply<()> {
+        self.queue(checkpoint)
     }
 
     /// Sends dead letters back into the queue: attempts start anew, id and body stay, `redriven` counts. Answers how many.
-    pub fn redrive(&self, _filter: DeadFilter, _now: Now) -> Reply<u64> {
-        todo!()
+    /// What an operator dropped comes back only when it is named by its id.
+    pub fn redrive(&self, filter: DeadFilter, now: Now) -> Reply<u64> {
+        self.queue(Redrive { filter, now })
     }
 
-    /// Marks dead letters as dropped by hand: no longer listed as dead letters nor counted, kept until `keep_dead` is
-    /// over. Answers how many.
-    pub fn drop_dead(&self, _filter: DeadFilter, _now: Now) -> Reply<u64> {
-        todo!()
+    /// Marks dead letters as dropped by hand: no longer listed as dead letters nor counted as such, kept until
+    /// `keep_dead` is over. Answers how many.
+    pub fn drop_dead(&self, filter: DeadFilter) -> Reply<u64> {
+        self.queue(Drop { filter })
     }
 
     /// Marks an endpoint as gone (410) or not: what is accepted for it while it is gone is `skipped_gone`.
-    pub fn set_gone(&self, _endpoint: Name, _gone: bool) -> Reply<()> {
-        todo!()
+    pub fn set_gone(&self, endpoint: Name, gone: bool) -> Reply<()> {
+        self.queue(Gone { endpoint, gone })
     }
 
     /// Deadlines of deliveries that lie further ahead than their delay start anew from `now`. Call it when the wall clock
-    /// was set back.
-    pub fn rein_in(&self, _now: Now) -> Reply<u64> {
-        todo!()
+    /// was set back. Answers how many.
+    pub fn rein_in(&self, now: Now) -> Reply<u64> {
+        self.queue(ReinIn { now })
     }
 
     /// Takes away a small batch of what has been over for long enough (see [`super::Keep`]), the oldest first, with the
     /// frames that no row names any more. Does nothing while the clock is unsynced.
-    pub fn purge(&self, _now: Now) -> Reply<Purged> {
-        todo!()
+    pub fn purge(&self, now: Now) -> Reply<Purged> {
+        self.queue(Purge { now })
     }
 }

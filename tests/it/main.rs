@@ -1,8 +1,7 @@
 //! The integration tests: one binary, real parts.
 
-#![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
-
 mod camera;
+mod journal;
 mod layers;
 mod model;
 mod receiver;

@@ -1,0 +1,180 @@
+//! Acceptance: events, what is owed because of them, the machine and its jobs, in one transaction.
+//!
+//! Owns the order files, sequence, body, row; refuses to know formats (a closure of the caller's renders) and schedules.
+//! Runs on the thread `journal-writer`.
+
+use std::sync::Arc;
+
+use rusqlite::named_params;
+use uuid::Uuid;
+
+use super::body::Body;
+use super::columns::{to_integer, to_json, to_rank};
+use super::entry::{Accepted, Owed, OwedFrame, Record, Recorded, RecordedEvent, Stamp};
+use super::error::Error;
+use super::frames::{FrameError, Frames};
+use super::group::{Change, Ledger};
+use super::machines::{put_job, put_machine};
+use crate::delivery::State;
+use crate::event::{Event, EventData};
+use crate::time::Now;
+
+/// A [`Record`] on its way into the journal.
+pub(super) struct Acceptance {
+    record: Record,
+    files: Vec<Files>,
+}
+
+/// The files of one event.
+struct Files {
+    original: Option<String>,
+    /// One for each [`Owed`].
+    owed: Vec<Option<String>>,
+}
+
+impl Acceptance {
+    /// Nothing is written yet.
+    pub(super) fn new(record: Record) -> Acceptance {
+        Acceptance { record, files: Vec::new() }
+    }
+}
+
+impl Change for Acceptance {
+    type Answer = Recorded;
+
+    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError> {
+        self.files =
+            self.record.events.iter().map(|accepted| keep_frames(accepted, frames)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
+        let at = self.record.at;
+        let mut events = Vec::with_capacity(self.record.events.len());
+        for (accepted, files) in self.record.events.into_iter().zip(self.files) {
+            let Accepted { event, owed, .. } = accepted;
+            let seq = insert_event(ledger, &event, at, files.original.as_deref(), owed.len())?;
+            let mut deliveries = Vec::with_capacity(owed.len());
+            for (owed, file) in owed.into_iter().zip(files.owed) {
+                deliveries.push(insert_delivery(ledger, &event, seq, at, owed, file)?);
+            }
+            events.push(RecordedEvent { seq, deliveries });
+        }
+        if let Some(machine) = &self.record.machine {
+            put_machine(ledger.connection, machine)?;
+        }
+        for job in &self.record.jobs {
+            put_job(ledger.connection, job)?;
+        }
+        Ok(Recorded { events })
+    }
+}
+
+/// Writes the original, and one file for each distinct picture that was scaled down.
+fn keep_frames(accepted: &Accepted, frames: &mut Frames) -> Result<Files, FrameError> {
+    let event = accepted.event.id;
+    let original = match &accepted.frame {
+        Some(jpeg) => Some(frames.keep(event, 0, jpeg)?),
+        None => None,
+    };
+    let mut scaled: Vec<(Arc<[u8]>, String)> = Vec::new();
+    let mut owed = Vec::with_capacity(accepted.owed.len());
+    for Owed { frame, .. } in &accepted.owed {
+        owed.push(match frame {
+            OwedFrame::None => None,
+            OwedFrame::Original => original.clone(),
+            OwedFrame::Scaled(jpeg) => match scaled.iter().find(|(other, _)| other == jpeg) {
+                Some((_, name)) => Some(name.clone()),
+                None => {
+                    let name = frames.keep(event, scaled.len() + 1, jpeg)?;
+                    scaled.push((jpeg.clone(), name.clone()));
+                    Some(name)
+                }
+            },
+        });
+    }
+    Ok(Files { original, owed })
+}
+
+fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>, owed: usize) -> Result<i64, Error> {
+    let (open_id, repeat) = match &event.data {
+        EventData::Triggered(triggered) => (Some(triggered.open_id), Some(triggered.repeat)),
+        EventData::Cleared(cleared) => (Some(cleared.open_id), None),
+        EventData::JobStatus(_) => (None, None),
+    };
+    let mut statement = ledger.connection.prepare_cached(
+        "INSERT INTO event (id, type, device, camera, monitor, job, open_id, repeat, priority, observed_ms, boot,
+                            observed_ns, synced, recorded_ms, metadata, data, frame, owed)
+         VALUES (:id, :type, :device, :camera, :monitor, :job, :open_id, :repeat, :priority, :observed_ms, :boot,
+                 :observed_ns, :synced, :recorded_ms, :metadata, :data, :frame, :owed)",
+    )?;
+    Ok(statement.insert(named_params! {
+        ":id": event.id.as_bytes(),
+        ":type": event.data.kind().as_str(),
+        ":device": event.device,
+        ":camera": event.camera.as_str(),
+        ":monitor": event.monitor.as_str(),
+        ":job": event.job.as_bytes(),
+        ":open_id": open_id.map(Uuid::into_bytes),
+        ":repeat": repeat,
+        ":priority": to_rank(event.priority),
+        ":observed_ms": event.observed.wall.0,
+        ":boot": event.boot.0.as_bytes(),
+        ":observed_ns": to_integer(event.observed.mono.0),
+        ":synced": event.observed.synced,
+        ":recorded_ms": at.wall.0,
+        ":metadata": to_json(&event.metadata)?,
+        ":data": to_json(&event.data)?,
+        ":frame": frame,
+        ":owed": to_integer(owed as u64),
+    })?)
+}
+
+/// Takes the endpoint's next sequence number, freezes the body with it, and makes the delivery due at once; an endpoint
+/// that is gone gets its row all the same, so that the number is accounted for and the body can be re-driven.
+fn insert_delivery(
+    ledger: &mut Ledger<'_>,
+    event: &Event,
+    seq: i64,
+    at: Now,
+    owed: Owed,
+    frame: Option<String>,
+) -> Result<Stamp, Error> {
+    let (sequence, gone): (i64, bool) = ledger
+        .connection
+        .prepare_cached(
+            "INSERT INTO endpoint_state (name, next_sequence) VALUES (?1, 2)
+             ON CONFLICT (name) DO UPDATE SET next_sequence = next_sequence + 1
+             RETURNING next_sequence - 1, gone",
+        )?
+        .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let stamp = Stamp { delivery: Uuid::now_v7(), sequence: sequence.unsigned_abs(), epoch: ledger.start.epoch };
+    let body: Body = (owed.render)(&stamp);
+    let state = if gone { State::SkippedGone } else { State::Pending };
+    let mut statement = ledger.connection.prepare_cached(
+        "INSERT INTO delivery (id, event_seq, endpoint, sequence, priority, state, due_ms, delay_ms, generation,
+                               accepted_ms, accepted_ns, ended_ms, format_version, body, hole, frame)
+         VALUES (:id, :event_seq, :endpoint, :sequence, :priority, :state, :at, 0, :generation,
+                 :at, :accepted_ns, :ended_ms, :format_version, :body, :hole, :frame)",
+    )?;
+    statement.execute(named_params! {
+        ":id": stamp.delivery.as_bytes(),
+        ":event_seq": seq,
+        ":endpoint": owed.endpoint.as_str(),
+        ":sequence": sequence,
+        ":priority": to_rank(event.priority),
+        ":state": state.as_str(),
+        ":at": at.wall.0,
+        ":generation": to_integer(ledger.start.generation),
+        ":accepted_ns": to_integer(at.mono.0),
+        ":ended_ms": gone.then_some(at.wall.0),
+        ":format_version": owed.format_version,
+        ":body": body.text(),
+        ":hole": body.hole().map(|hole| to_integer(hole as u64)),
+        ":frame": frame,
+    })?;
+    if !gone {
+        ledger.woken.insert(owed.endpoint);
+    }
+    Ok(stamp)
+}

@@ -1,0 +1,327 @@
+//! Group commit: the thread `journal-writer`.
+//!
+//! Owns the only write connection: drains the channel, prepares files, applies every change in one transaction, answers
+//! everybody after its commit. Refuses to know what the changes are. A disk that fails to write or flush ends the process:
+//! what it holds is unknown then, and a second flush could succeed without having written anything.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::Receiver;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::error::Error;
+use super::frames::{FrameError, Frames};
+use super::open::{Keep, Start};
+use super::writer::Wake;
+use crate::name::Name;
+
+/// The most changes that share a commit, so that the first of them is not kept waiting.
+const LARGEST_GROUP: usize = 256;
+
+/// What arrives at the thread.
+pub(super) enum Message {
+    /// Write it.
+    Change(Box<dyn Pending>),
+    /// End, and note whether this was meant.
+    Stop {
+        /// The daemon said good-bye.
+        clean: bool,
+    },
+}
+
+/// One change of the journal.
+pub(super) trait Change: Send + 'static {
+    /// What the caller learns after the commit.
+    type Answer: Send + 'static;
+
+    /// Writes the files that the rows are going to name.
+    fn prepare(&mut self, _frames: &mut Frames) -> Result<(), FrameError> {
+        Ok(())
+    }
+
+    /// Writes the rows. An error undoes this change alone.
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Self::Answer, Error>;
+}
+
+/// What a change may use while it is applied.
+pub(super) struct Ledger<'a> {
+    /// Inside the transaction.
+    pub(super) connection: &'a Connection,
+    /// The process's generation and the journal's epoch.
+    pub(super) start: Start,
+    /// How long what is over is kept.
+    pub(super) keep: Keep,
+    /// Endpoints to wake after the commit.
+    pub(super) woken: BTreeSet<Name>,
+    /// Files to remove after the commit: no row names them any more.
+    pub(super) doomed: Vec<String>,
+}
+
+/// A change whose type is forgotten, with the one who waits for it.
+pub(super) trait Pending: Send {
+    /// [`Change::prepare`]; a failure is kept as the answer.
+    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError>;
+    /// [`Change::apply`], unless it has failed before; the answer is kept.
+    fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
+    /// Answers: `failure` if the commit failed, else what is kept.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+/// See [`Pending`].
+pub(super) struct Queued<C: Change> {
+    change: Option<C>,
+    outcome: Result<C::Answer, Error>,
+    reply: oneshot::Sender<Result<C::Answer, Error>>,
+}
+
+impl<C: Change> Queued<C> {
+    /// A change to which `reply` answers.
+    pub(super) fn new(change: C, reply: oneshot::Sender<Result<C::Answer, Error>>) -> Queued<C> {
+        Queued { change: Some(change), outcome: Err(Error::Closed), reply }
+    }
+}
+
+impl<C: Change> Pending for Queued<C> {
+    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError> {
+        let Some(change) = &mut self.change else { return Ok(()) };
+        match change.prepare(frames) {
+            Err(FrameError::Write(error)) => {
+                self.outcome = Err(Error::Frame(error.to_string()));
+                self.change = None;
+                Err(FrameError::Write(error))
+            }
+            other => other,
+        }
+    }
+
+    fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        if let Some(change) = self.change.take() {
+            self.outcome = change.apply(ledger);
+        }
+        self.outcome.as_ref().map(|_| ()).map_err(Error::clone)
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let outcome = match failure {
+            Some(error) => self.outcome.and(Err(error)),
+            None => self.outcome,
+        };
+        // Nobody waits any more: that undoes nothing.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// The thread's belongings.
+pub(super) struct Committer {
+    /// The only write connection.
+    pub(super) connection: Connection,
+    /// The files beside it.
+    pub(super) frames: Frames,
+    /// Of this process.
+    pub(super) start: Start,
+    /// How long what is over is kept.
+    pub(super) keep: Keep,
+    /// Told after each commit.
+    pub(super) wake: Wake,
+    /// Counts commits.
+    pub(super) commits: Arc<AtomicU64>,
+    /// Held for as long as the thread can write.
+    pub(super) _lock: File,
+}
+
+impl Committer {
+    /// Works until it is told to stop, or nobody holds a handle any more.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
+        while let Ok(first) = messages.recv() {
+            let mut group = Vec::new();
+            let mut stop = None;
+            for message in std::iter::once(first).chain(messages.try_iter()) {
+                match message {
+                    Message::Change(change) => group.push(change),
+                    Message::Stop { clean } => stop = Some(clean),
+                }
+                if stop.is_some() || group.len() >= LARGEST_GROUP {
+                    break;
+                }
+            }
+            self.commit(group);
+            match stop {
+                Some(true) => return self.say_goodbye(),
+                Some(false) => return Ok(()),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Pending>>) {
+        if group.is_empty() {
+            return;
+        }
+        let files = self.prepare(&mut group);
+        let outcome = self.write(&mut group, &files);
+        let failure = match outcome {
+            Ok(Effects { woken, unwanted }) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.frames.remove_all(&unwanted);
+                if !woken.is_empty() {
+                    (self.wake)(&woken.into_iter().collect::<Vec<_>>());
+                }
+                None
+            }
+            Err(error) => {
+                end_if_storage_failed(&error);
+                self.frames.remove_all(files.iter().flatten());
+                Some(error)
+            }
+        };
+        for change in group {
+            change.answer(failure.clone());
+        }
+    }
+
+    /// Writes the files of the group, flushed by name and content, and tells which belong to which change.
+    fn prepare(&mut self, group: &mut [Box<dyn Pending>]) -> Vec<Vec<String>> {
+        let mut files = Vec::with_capacity(group.len());
+        for change in group {
+            if let Err(FrameError::Sync(error)) = change.prepare(&mut self.frames) {
+                end(&error);
+            }
+            files.push(self.frames.take_fresh());
+        }
+        if files.iter().any(|files| !files.is_empty())
+            && let Err(error) = self.frames.sync_names()
+        {
+            end(&error);
+        }
+        files
+    }
+
+    /// One transaction for the group, a savepoint for each change. `files` are those of each change.
+    fn write(&mut self, group: &mut [Box<dyn Pending>], files: &[Vec<String>]) -> Result<Effects, Error> {
+        let mut effects = Effects::default();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (change, files) in group.iter_mut().zip(files) {
+            transaction.execute_batch("SAVEPOINT change")?;
+            let mut ledger = Ledger {
+                connection: &transaction,
+                start: self.start,
+                keep: self.keep,
+                woken: BTreeSet::new(),
+                doomed: Vec::new(),
+            };
+            match change.apply(&mut ledger) {
+                Ok(()) => {
+                    effects.woken.append(&mut ledger.woken);
+                    effects.unwanted.append(&mut ledger.doomed);
+                }
+                Err(error) => {
+                    end_if_storage_failed(&error);
+                    if transaction.is_autocommit() {
+                        // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
+                        return Err(error);
+                    }
+                    transaction.execute_batch("ROLLBACK TO change")?;
+                    effects.unwanted.extend_from_slice(files);
+                }
+            }
+            transaction.execute_batch("RELEASE change")?;
+        }
+        transaction.commit()?;
+        Ok(effects)
+    }
+
+    /// Notes the clean end and folds the log into the database, so that what lies on the disk is one file.
+    fn say_goodbye(self) -> Result<(), Error> {
+        self.connection.execute("UPDATE meta SET clean = 1", [])?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.connection.close().map_err(|(_, error)| Error::from(error))
+    }
+}
+
+/// What is done once a group is committed.
+#[derive(Default)]
+struct Effects {
+    woken: BTreeSet<Name>,
+    unwanted: Vec<String>,
+}
+
+fn end_if_storage_failed(error: &Error) {
+    if let Error::Storage(why) = error {
+        end(&io::Error::other(why.clone()));
+    }
+}
+
+/// Ends the process.
+fn end(error: &io::Error) -> ! {
+    tracing::error!(%error, "the journal's disk failed, what it holds is unknown: ending; check the disk (`journalctl -k`)");
+    std::process::abort();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::journal::database::open_for_writing;
+
+    /// Writes `bytes` bytes into a table of its own.
+    struct Fill {
+        bytes: usize,
+    }
+
+    impl Change for Fill {
+        type Answer = usize;
+
+        fn apply(self, ledger: &mut Ledger<'_>) -> Result<usize, Error> {
+            ledger.connection.execute("INSERT INTO filled VALUES (?1)", [vec![7_u8; self.bytes]])?;
+            Ok(self.bytes)
+        }
+    }
+
+    #[test]
+    fn a_full_journal_refuses_and_goes_on_and_never_answers_what_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        connection.execute_batch("CREATE TABLE filled (what BLOB)").unwrap();
+        let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection.pragma_update_and_check(None, "max_page_count", pages + 20, |_| Ok(())).unwrap();
+        let mut committer = Committer {
+            connection,
+            frames: Frames::open(dir.path()).unwrap(),
+            start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0 },
+            keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO },
+            wake: Box::new(|_| {}),
+            commits: Arc::default(),
+            _lock: File::create(dir.path().join("lock")).unwrap(),
+        };
+        let mut stored = 0;
+        for bytes in [[10_000, 90_000], [5_000, 100]] {
+            let (group, answers): (Vec<Box<dyn Pending>>, Vec<_>) = bytes
+                .map(|bytes| {
+                    let (reply, answer) = oneshot::channel();
+                    (Box::new(Queued::new(Fill { bytes }, reply)) as Box<dyn Pending>, answer)
+                })
+                .into_iter()
+                .unzip();
+            committer.commit(group);
+            for (answer, bytes) in answers.into_iter().zip(bytes) {
+                match answer.blocking_recv().unwrap() {
+                    Ok(acknowledged) => stored += acknowledged,
+                    Err(error) => assert!(matches!(error, Error::Full(_)), "{bytes}: {error}"),
+                }
+            }
+        }
+        let sql = "SELECT coalesce(sum(length(what)), 0) FROM filled";
+        let found: usize = committer.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as usize;
+        assert_eq!(found, stored, "acknowledged is what is there");
+        assert!((5_100..100_000).contains(&found), "the second group fits: {found}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Every query that grows with the journal is a range of an index, never a scan.
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::database::open_for_writing;
+use super::deliveries::{NEXT_DUE, dead_letters_sql, deliveries_sql, due_sql};
+use super::letters::DEAD_STATES;
+use super::listing::{DeliveryFilter, EventFilter, JobFilter};
+use super::open::FRAME_IS_NAMED;
+use super::purge::{EVENTS_UNOWED, deliveries_over_sql};
+use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
+use super::settle::REIN_IN;
+use super::statistics::{COUNT_STATE, DELIVERED_SINCE, OLDEST_IN_STATE, count_dead_sql, failed_since_sql};
+use crate::delivery::State;
+use crate::event::{EventType, JobStatus};
+use crate::name::Name;
+
+/// What has a handful of rows may be scanned.
+const SMALL: [&str; 3] = ["endpoint_state", "meta", "CONSTANT ROW"];
+
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+    let lines = statement.query_map(params_from_iter(nulls), |row| row.get("detail")).unwrap();
+    lines.map(Result::unwrap).collect()
+}
+
+fn scans(connection: &Connection, sql: &str) -> Vec<String> {
+    let is_small = |line: &str| SMALL.iter().any(|table| line.starts_with(&format!("SCAN {table}")));
+    plan(connection, sql).into_iter().filter(|line| line.starts_with("SCAN") && !is_small(line)).collect()
+}
+
+fn uses(connection: &Connection, sql: &str, index: &str) {
+    let plan = plan(connection, sql);
+    assert!(plan.iter().any(|line| line.contains(index)), "{sql}\nshould use {index}: {plan:#?}");
+    assert_eq!(scans(connection, sql), Vec::<String>::new(), "{sql}");
+}
+
+#[test]
+fn what_the_sender_asks_is_a_range() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    for sql in [&due_sql(), NEXT_DUE] {
+        uses(&connection, sql, "USING INDEX delivery_due (endpoint=? AND priority=?");
+        let sorts = plan(&connection, sql).iter().any(|line| line.contains("TEMP B-TREE"));
+        assert!(!sorts, "a backlog of a million rows must not be sorted: {sql}");
+    }
+    uses(&connection, REIN_IN, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)");
+    uses(&connection, FRAME_IS_NAMED, "delivery_event (event_seq=?)");
+}
+
+#[test]
+fn listings_are_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    let name = || Some(Name::new("a").unwrap());
+    let events = |monitor, kind| events_sql(&EventFilter { after: 0, limit: 10, monitor, kind }, "ASC").0;
+    uses(&connection, &events(None, None), "INTEGER PRIMARY KEY (rowid>?)");
+    uses(&connection, &events(name(), None), "event_monitor (monitor=? AND seq>?)");
+    uses(&connection, &events(None, Some(EventType::Cleared)), "event_type (type=? AND seq>?)");
+    uses(&connection, DELIVERIES_OF_EVENT, "delivery_event (event_seq=?)");
+
+    let filter = |state, endpoint| DeliveryFilter { state, endpoint, after: 0, limit: 10 };
+    let deliveries = |state, endpoint| deliveries_sql(&filter(state, endpoint)).0;
+    uses(&connection, &deliveries(None, None), "INTEGER PRIMARY KEY (rowid>?)");
+    uses(&connection, &deliveries(Some(State::Dead), None), "delivery_state (state=? AND n>?)");
+    uses(&connection, &deliveries(None, name()), "delivery_endpoint (endpoint=? AND n>?)");
+    uses(
+        &connection,
+        &deliveries(Some(State::Dead), name()),
+        "delivery_endpoint_state (endpoint=? AND state=? AND n>?)",
+    );
+    uses(&connection, &dead_letters_sql(&filter(None, None)).0, "delivery_state (state=? AND n>?)");
+    uses(&connection, &dead_letters_sql(&filter(None, name())).0, "delivery_endpoint_state (endpoint=? AND state=?");
+
+    let running = JobFilter { status: Some(JobStatus::Running), ..JobFilter::default() };
+    uses(&connection, &jobs_sql(&running).0, "job_status (status=?)");
+    uses(&connection, &jobs_sql(&JobFilter { monitor: name(), ..JobFilter::default() }).0, "job_monitor (monitor=?)");
+}
+
+#[test]
+fn figures_and_the_purge_are_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    uses(&connection, COUNT_STATE, "USING COVERING INDEX delivery_endpoint_state (endpoint=? AND state=?)");
+    uses(&connection, OLDEST_IN_STATE, "delivery_endpoint_state (endpoint=? AND state=?)");
+    uses(&connection, &count_dead_sql(), "delivery_endpoint_state (endpoint=? AND state=?)");
+    uses(&connection, DELIVERED_SINCE, "delivery_ended (endpoint=? AND state=? AND ended_ms>?)");
+    uses(&connection, &failed_since_sql(), "delivery_ended (endpoint=? AND state=? AND ended_ms>?)");
+    uses(&connection, &deliveries_over_sql("('delivered')"), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
+    uses(&connection, &deliveries_over_sql(DEAD_STATES), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
+    uses(&connection, EVENTS_UNOWED, "event_unowed (recorded_ms<?)");
+}
+
+#[test]
+fn without_its_index_a_query_is_seen_to_scan() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    connection.execute_batch("DROP INDEX delivery_event").unwrap();
+    assert_eq!(scans(&connection, DELIVERIES_OF_EVENT), ["SCAN delivery"]);
+}

@@ -1,0 +1,114 @@
+//! Retention: what has been over for long enough goes, in small batches.
+//!
+//! Owns the order (deliveries with their attempts, then events that nobody is owed any more, then files that no row
+//! names); refuses to purge by age while the clock cannot be believed. Runs on the thread `journal-writer`.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::entry::Purged;
+use super::error::Error;
+use super::group::{Change, Ledger};
+use super::letters::DEAD_STATES;
+use crate::time::{Now, Wall};
+
+/// Rows of one kind that one call takes away: short enough that an alert never waits for it noticeably.
+const BATCH: usize = 100;
+
+/// See [`super::Writer::purge`].
+pub(super) struct Purge {
+    /// What the clocks show.
+    pub(super) now: Now,
+}
+
+impl Change for Purge {
+    type Answer = Purged;
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Purged, Error> {
+        let mut purged = Purged::default();
+        if !self.now.synced {
+            return Ok(purged);
+        }
+        let delivered_before = self.now.wall.minus(ledger.keep.delivered);
+        let dead_before = self.now.wall.minus(ledger.keep.dead);
+        for (states, before) in [("('delivered')", delivered_before), (DEAD_STATES, dead_before)] {
+            let over = deliveries_over(ledger.connection, states, before)?;
+            purged.more |= over.len() == BATCH;
+            for delivery in over {
+                purged.deliveries += 1;
+                purged.events += u64::from(remove_delivery(ledger, &delivery)?);
+            }
+        }
+        let unowed = events_unowed(ledger.connection, delivered_before)?;
+        purged.more |= unowed.len() == BATCH;
+        for seq in unowed {
+            remove_event(ledger, seq)?;
+            purged.events += 1;
+        }
+        purged.frames = ledger.doomed.len() as u64;
+        Ok(purged)
+    }
+}
+
+struct Over {
+    n: i64,
+    event_seq: i64,
+    frame: Option<String>,
+}
+
+/// A range of `delivery_ended` per endpoint and state.
+pub(super) fn deliveries_over_sql(states: &str) -> String {
+    format!(
+        "SELECT n, event_seq, frame FROM delivery
+         WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN {states} AND ended_ms < ?1 LIMIT ?2"
+    )
+}
+
+fn deliveries_over(connection: &Connection, states: &str, before: Wall) -> Result<Vec<Over>, Error> {
+    let mut statement = connection.prepare_cached(&deliveries_over_sql(states))?;
+    let rows = statement.query_map((before.0, BATCH as i64), |row| {
+        Ok(Over { n: row.get(0)?, event_seq: row.get(1)?, frame: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A range of `event_unowed`.
+pub(super) const EVENTS_UNOWED: &str = "SELECT seq FROM event WHERE owed = 0 AND recorded_ms < ?1 LIMIT ?2";
+
+fn events_unowed(connection: &Connection, before: Wall) -> Result<Vec<i64>, Error> {
+    let mut statement = connection.prepare_cached(EVENTS_UNOWED)?;
+    let rows = statement.query_map((before.0, BATCH as i64), |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Takes a delivery away with its attempts, its smaller frame if no other delivery shares it, and its event if it was the
+/// last. True: the event went too.
+fn remove_delivery(ledger: &mut Ledger<'_>, over: &Over) -> Result<bool, Error> {
+    ledger.connection.prepare_cached("DELETE FROM delivery WHERE n = ?1")?.execute([over.n])?;
+    let mut others = ledger
+        .connection
+        .prepare_cached("SELECT count(*), count(*) FILTER (WHERE frame = ?2) FROM delivery WHERE event_seq = ?1")?;
+    let (left, sharing): (i64, i64) =
+        others.query_row((over.event_seq, &over.frame), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    drop(others);
+    if let Some(frame) = &over.frame
+        && sharing == 0
+        && event_frame(ledger.connection, over.event_seq)?.as_ref() != Some(frame)
+    {
+        ledger.doomed.push(frame.clone());
+    }
+    if left == 0 {
+        remove_event(ledger, over.event_seq)?;
+    }
+    Ok(left == 0)
+}
+
+fn remove_event(ledger: &mut Ledger<'_>, seq: i64) -> Result<(), Error> {
+    ledger.doomed.extend(event_frame(ledger.connection, seq)?);
+    ledger.connection.prepare_cached("DELETE FROM event WHERE seq = ?1")?.execute([seq])?;
+    Ok(())
+}
+
+fn event_frame(connection: &Connection, seq: i64) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("SELECT frame FROM event WHERE seq = ?1")?;
+    Ok(statement.query_row([seq], |row| row.get(0)).optional()?.flatten())
+}

@@ -1,0 +1,189 @@
+//! Settling: what became of a delivery, and of an endpoint.
+//!
+//! Owns how an attempt and the new standing are written; refuses to decide either (`retry` does). Runs on `journal-writer`.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::columns::{id, to_integer, to_ms, unsigned};
+use super::entry::Settlement;
+use super::error::Error;
+use super::group::{Change, Ledger};
+use crate::delivery::{Attempt, State};
+use crate::name::Name;
+use crate::time::{Boot, Mono, Now, Wall};
+
+/// Of a response's body at most so many bytes are kept.
+const LONGEST_SNIPPET: usize = 1024;
+
+impl Change for Settlement {
+    type Answer = ();
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        let row = find(ledger.connection, &self)?.ok_or(Error::NoSuchDelivery(self.delivery))?;
+        if let Some((started, attempt)) = &self.attempt {
+            insert_attempt(ledger.connection, row.n, *started, attempt)?;
+            note_at_endpoint(ledger.connection, &row.endpoint, &self, attempt)?;
+        }
+        update(ledger, &row, &self)
+    }
+}
+
+/// What the journal knows of the delivery that is settled.
+struct Row {
+    n: i64,
+    endpoint: String,
+    accepted: Wall,
+    accepted_mono: Mono,
+    boot: Boot,
+}
+
+fn find(connection: &Connection, settlement: &Settlement) -> Result<Option<Row>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT n, endpoint, accepted_ms, accepted_ns, boot
+         FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?1",
+    )?;
+    let row = statement.query_row([settlement.delivery.as_bytes()], |row| {
+        Ok(Row {
+            n: row.get("n")?,
+            endpoint: row.get("endpoint")?,
+            accepted: Wall(row.get("accepted_ms")?),
+            accepted_mono: Mono(unsigned(row, "accepted_ns")?),
+            boot: Boot(id(row, "boot")?),
+        })
+    });
+    Ok(row.optional()?)
+}
+
+fn insert_attempt(connection: &Connection, delivery: i64, started: Wall, attempt: &Attempt) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO attempt (delivery, started_ms, took_ms, outcome, status, error, snippet)
+         VALUES (:delivery, :started_ms, :took_ms, :outcome, :status, :error, :snippet)",
+    )?;
+    statement.execute(named_params! {
+        ":delivery": delivery,
+        ":started_ms": started.0,
+        ":took_ms": to_ms(attempt.took),
+        ":outcome": attempt.outcome.class(),
+        ":status": attempt.outcome.status(),
+        ":error": attempt.error,
+        ":snippet": attempt.snippet.as_deref().map(beginning),
+    })?;
+    Ok(())
+}
+
+/// At most [`LONGEST_SNIPPET`] bytes, whole characters.
+fn beginning(text: &str) -> &str {
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=text.len().min(LONGEST_SNIPPET)).rev().find(fits).unwrap_or(0);
+    &text[..end]
+}
+
+/// The endpoint's last success or failure. A duplicate that the receiver refused counts as delivered here too.
+fn note_at_endpoint(
+    connection: &Connection,
+    endpoint: &str,
+    settlement: &Settlement,
+    attempt: &Attempt,
+) -> Result<(), Error> {
+    if settlement.standing.state == State::Delivered {
+        connection
+            .prepare_cached("UPDATE endpoint_state SET last_success_ms = ?2 WHERE name = ?1")?
+            .execute((endpoint, settlement.at.wall.0))?;
+    } else {
+        let text = match (&attempt.error, attempt.outcome.status()) {
+            (Some(error), _) => error.clone(),
+            (None, Some(status)) => format!("status {status}"),
+            (None, None) => attempt.outcome.class().to_owned(),
+        };
+        connection
+            .prepare_cached("UPDATE endpoint_state SET last_error_ms = ?2, last_error = ?3 WHERE name = ?1")?
+            .execute((endpoint, settlement.at.wall.0, text))?;
+    }
+    Ok(())
+}
+
+fn update(ledger: &Ledger<'_>, row: &Row, settlement: &Settlement) -> Result<(), Error> {
+    let Settlement { at, standing, .. } = settlement;
+    let latency = (standing.state == State::Delivered).then(|| latency(row, *at));
+    let mut statement = ledger.connection.prepare_cached(
+        "UPDATE delivery SET state = :state, reason = :reason, due_ms = :due_ms, delay_ms = :delay_ms,
+             attempts = :attempts, tries = :tries, holds = :holds, held_ms = :held_ms,
+             maybe_received = :maybe_received, generation = :generation, ended_ms = :ended_ms, latency_ms = :latency_ms
+         WHERE n = :n",
+    )?;
+    statement.execute(named_params! {
+        ":n": row.n,
+        ":state": standing.state.as_str(),
+        ":reason": standing.reason,
+        ":due_ms": standing.due.0,
+        ":delay_ms": to_ms(standing.delay),
+        ":attempts": standing.attempts,
+        ":tries": standing.tries,
+        ":holds": standing.holds,
+        ":held_ms": to_ms(standing.held),
+        ":maybe_received": standing.maybe_received,
+        ":generation": to_integer(ledger.start.generation),
+        ":ended_ms": (!standing.state.is_open()).then_some(at.wall.0),
+        ":latency_ms": latency.map(to_ms),
+    })?;
+    Ok(())
+}
+
+/// From acceptance until now: exactly within one boot, by the wall clock otherwise.
+fn latency(row: &Row, now: Now) -> Duration {
+    if row.boot == Boot::current() { now.mono.since(row.accepted_mono) } else { now.wall.since(row.accepted) }
+}
+
+/// See [`super::Writer::set_gone`].
+pub(super) struct Gone {
+    /// Which endpoint.
+    pub(super) endpoint: Name,
+    /// Whether it is.
+    pub(super) gone: bool,
+}
+
+impl Change for Gone {
+    type Answer = ();
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        ledger
+            .connection
+            .prepare_cached(
+                "INSERT INTO endpoint_state (name, gone) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET gone = excluded.gone",
+            )?
+            .execute((self.endpoint.as_str(), self.gone))?;
+        Ok(())
+    }
+}
+
+/// See [`super::Writer::rein_in`].
+pub(super) struct ReinIn {
+    /// What the clocks show.
+    pub(super) now: Now,
+}
+
+impl Change for ReinIn {
+    type Answer = u64;
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<u64, Error> {
+        let mut statement = ledger.connection.prepare_cached(REIN_IN)?;
+        let endpoints: Vec<String> =
+            statement.query_map([self.now.wall.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let count = endpoints.len() as u64;
+        for endpoint in endpoints {
+            if let Ok(endpoint) = Name::new(&endpoint) {
+                ledger.woken.insert(endpoint);
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// A range of `delivery_due` per endpoint and priority: what lies ahead, and further than it may.
+pub(super) const REIN_IN: &str = "UPDATE delivery SET due_ms = ?1 + delay_ms
+     WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority IN (0, 1, 2, 3)
+       AND due_ms > ?1 AND due_ms - delay_ms > ?1
+     RETURNING endpoint";
