@@ -30,9 +30,11 @@ pub mod telemetry;
 pub mod transport;
 
 // Floor 3, loops: they compose.
+pub mod api;
 pub mod preflight;
 pub mod sender;
 pub mod watch;
 
 // Floor 4, wiring.
+pub mod daemon;
 pub mod replay;

@@ -13,10 +13,13 @@ use super::packet::Packet;
 use super::problem::Problem;
 use super::source::Source;
 use crate::frame::Frame;
-use crate::time::Now;
+use crate::time::{self, Now};
 
 /// A disk that gives nothing for so long is broken.
 const READ_LIMIT: Duration = Duration::from_secs(30);
+
+/// A file that fails before its first packet is noticed so fast.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// An iterator over every frame of a clip. [`Frame::arrived`] is the frame's position in the clip ([`Now::in_clip`]).
 pub struct Clip {
@@ -37,21 +40,20 @@ impl Clip {
         let mut source = file::Clip::new(path.to_owned(), Pace::Full);
         source.open(1)?;
         let decoder = Decoder::new()?;
-        let first = match source.next(READ_LIMIT) {
+        let first = match next_packet(&mut source) {
             Err(Problem::EndOfClip) => return Err(Problem::not_a_video(path, "there is no H.264 video in it")),
-            first => first?,
+            first => Some(first?),
         };
         Ok(Clip { source, decoder, first, ready: VecDeque::new(), ended: false })
     }
 
     fn decode_next(&mut self) -> Result<(), Problem> {
         let packet = match self.first.take() {
-            Some(packet) => Ok(Some(packet)),
-            None => self.source.next(READ_LIMIT),
+            Some(packet) => Ok(packet),
+            None => next_packet(&mut self.source),
         };
         let decoded = match packet {
-            Ok(Some(packet)) => self.decoder.decode(&packet, |_| true)?,
-            Ok(None) => return Err(Problem::Timeout(READ_LIMIT)),
+            Ok(packet) => self.decoder.decode(&packet, |_| true)?,
             Err(Problem::EndOfClip) => {
                 self.ended = true;
                 self.decoder.drain(|_| true)?
@@ -60,6 +62,18 @@ impl Clip {
         };
         self.ready.extend(in_clip_time(decoded));
         Ok(())
+    }
+}
+
+fn next_packet(source: &mut file::Clip) -> Result<Packet, Problem> {
+    let began = time::now().mono;
+    loop {
+        if let Some(packet) = source.next(LOOK)? {
+            return Ok(packet);
+        }
+        if time::now().mono.since(began) >= READ_LIMIT {
+            return Err(Problem::Timeout(READ_LIMIT));
+        }
     }
 }
 

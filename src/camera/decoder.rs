@@ -194,3 +194,161 @@ fn buffer(packet: &Packet) -> gst::Buffer {
     }
     buffer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ingest::{Ingest, Stop};
+    use super::*;
+
+    /// What an encoder makes of a moving ball; `raw` are caps, `encoder` properties of x264enc.
+    fn packets(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
+        gst::init().unwrap();
+        let head = format!(
+            "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} \
+             ! x264enc speed-preset=ultrafast {encoder}"
+        );
+        let mut ingest = Ingest::start(&head, |_| (), connection).unwrap();
+        let mut packets = Vec::new();
+        loop {
+            match ingest.next(Duration::from_secs(30)) {
+                Ok(packet) => packets.extend(packet),
+                Err(Stop::End) => break,
+                Err(Stop::Error { error, .. }) => panic!("{error}"),
+            }
+        }
+        assert_eq!(packets.len(), frames as usize);
+        packets
+    }
+
+    const SMALL: &str = "format=I420,width=160,height=120";
+
+    fn feed(decoder: &mut Decoder, packets: &[Packet]) -> Vec<Frame> {
+        packets.iter().flat_map(|packet| decoder.decode(packet, |_| true).unwrap().frames).collect()
+    }
+
+    fn all(decoder: &mut Decoder, packets: &[Packet]) -> Vec<Frame> {
+        let mut frames = feed(decoder, packets);
+        frames.extend(decoder.drain(|_| true).unwrap().frames);
+        frames
+    }
+
+    fn keyframes(packets: &[Packet]) -> Vec<usize> {
+        (0..packets.len()).filter(|at| packets[*at].class == Class::Idr).collect()
+    }
+
+    #[test]
+    fn without_b_frames_each_picture_is_out_before_the_next_packet() {
+        let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
+        let mut decoder = Decoder::new().unwrap();
+        for packet in &packets {
+            let decoded = decoder.decode(packet, |_| true).unwrap();
+            assert_eq!(decoded.frames.len(), 1);
+            assert_eq!(decoded.frames[0].arrived, packet.arrived);
+        }
+    }
+
+    #[test]
+    fn a_lone_keyframe_comes_out_with_a_drain() {
+        for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
+            let packets = packets(1, 40, SMALL, encoder);
+            let mut decoder = Decoder::new().unwrap();
+            for at in keyframes(&packets) {
+                let frames = all(&mut decoder, &packets[at..=at]);
+                assert_eq!(frames.len(), 1, "{encoder}");
+                assert_eq!(frames[0].pts, packets[at].pts - packets[0].pts);
+            }
+        }
+    }
+
+    #[test]
+    fn going_back_to_a_keyframe_gives_the_same_pictures_again() {
+        for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
+            let packets = packets(1, 40, SMALL, encoder);
+            let straight = all(&mut Decoder::new().unwrap(), &packets);
+            assert_eq!(straight.len(), 40);
+            let keyframes = keyframes(&packets);
+            assert!(keyframes.len() >= 4);
+            let mut decoder = Decoder::new().unwrap();
+            for at in &keyframes {
+                all(&mut decoder, &packets[*at..=*at]);
+            }
+            for start in keyframes {
+                let again = all(&mut decoder, &packets[start..]);
+                let expected: Vec<&Frame> =
+                    straight.iter().filter(|frame| frame.pts >= packets[start].pts - packets[0].pts).collect();
+                assert_eq!(again.len(), expected.len(), "{encoder} from {start}");
+                for (is, should) in again.iter().zip(expected) {
+                    assert_eq!(is.pts, should.pts);
+                    assert!(is.planes == should.planes, "{encoder} from {start}: another picture at {:?}", is.pts);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_connection_begins_at_zero_and_may_change_the_size() {
+        let first = packets(1, 20, SMALL, "bframes=3 key-int-max=10");
+        let second = packets(2, 20, "format=I420,width=320,height=240", "bframes=3 key-int-max=10");
+        let mut decoder = Decoder::new().unwrap();
+        let mut frames = feed(&mut decoder, &first);
+        frames.extend(all(&mut decoder, &second));
+        let of = |connection| frames.iter().filter(move |frame| frame.connection == connection);
+        assert_eq!((of(1).count(), of(2).count()), (20, 20), "what was held back is not lost at the change");
+        assert!(of(2).all(|frame| frame.width == 320));
+        for connection in [1, 2] {
+            assert!(of(connection).map(|frame| frame.pts).is_sorted_by(|earlier, later| earlier < later));
+            assert_eq!(of(connection).next().map(|frame| frame.pts), Some(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn joined_in_the_middle_of_a_gop_it_waits_for_the_keyframe() {
+        let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
+        let frames = all(&mut Decoder::new().unwrap(), &packets[3..]);
+        assert_eq!(frames.len(), 20);
+        assert_eq!(frames[0].arrived, packets[10].arrived);
+    }
+
+    /// Such streams have one IDR picture at their start and never again.
+    #[test]
+    fn joined_in_an_intra_refresh_only_whole_pictures_come_out() {
+        let packets = packets(1, 90, SMALL, "bframes=0 key-int-max=15 intra-refresh=true");
+        let straight = all(&mut Decoder::new().unwrap(), &packets);
+        let joined = all(&mut Decoder::new().unwrap(), &packets[7..]);
+        assert!(joined.len() > 30, "{} pictures", joined.len());
+        for frame in joined {
+            let same = straight.iter().find(|whole| whole.arrived == frame.arrived).unwrap();
+            assert!(same.planes == frame.planes, "a half-built picture at {:?}", frame.pts);
+        }
+    }
+
+    #[test]
+    fn only_wanted_pictures_become_frames() {
+        let packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
+        let from = packets[15].arrived.mono;
+        let mut decoder = Decoder::new().unwrap();
+        let (mut pictures, mut frames) = (0, 0);
+        for packet in &packets {
+            let decoded = decoder.decode(packet, |arrived| arrived.mono >= from).unwrap();
+            (pictures, frames) = (pictures + decoded.pictures, frames + decoded.frames.len());
+        }
+        assert_eq!((pictures, frames), (20, 5));
+    }
+
+    #[test]
+    fn samples_that_we_do_not_read_are_named() {
+        let packets = packets(1, 2, "format=Y444,width=160,height=120", "bframes=0");
+        let mut decoder = Decoder::new().unwrap();
+        let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| true).err());
+        assert_eq!(problem, Some(Problem::FormatUnsupported("Y444".to_owned())));
+    }
+
+    #[test]
+    fn rubbish_is_no_picture_and_no_end() {
+        let mut packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
+        packets[4].data = vec![0xa5; 300].into();
+        packets[5].data = packets[5].data[..packets[5].data.len() / 2].into();
+        let frames = all(&mut Decoder::new().unwrap(), &packets);
+        assert!((14..20).contains(&frames.len()), "{} pictures", frames.len());
+    }
+}

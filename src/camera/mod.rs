@@ -124,9 +124,11 @@ impl Camera {
         self.board.snapshot()
     }
 
-    /// When its thread was last seen alive; never more than a second ago unless it hangs.
-    pub fn last_beat(&self) -> Mono {
-        self.board.last_beat()
+    /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread
+    /// of a clip that is at its end has nothing more to do, so it counts as alive for ever.
+    pub fn beat_reader(&self) -> Box<dyn Fn() -> Mono + Send> {
+        let board = self.board.clone();
+        Box::new(move || if board.snapshot().state == State::Ended { Mono(u64::MAX) } else { board.last_beat() })
     }
 
     /// Asks the thread to end and does not wait: ask all, then [`Camera::join`] each.

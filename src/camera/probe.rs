@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::problem::Problem;
 
@@ -16,11 +16,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The likely reason why there was no connection to `url`.
 pub(super) fn why_not(url: &Url) -> Problem {
     // A name would have to be looked up, which can't be bounded in time.
-    let address: IpAddr = match url.host() {
-        Some(Host::Ipv4(address)) => address.into(),
-        Some(Host::Ipv6(address)) => address.into(),
-        _ => return Problem::Unreachable,
-    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let Ok(address) = host.parse::<IpAddr>() else { return Problem::Unreachable };
     let secure = url.scheme() == "rtsps";
     let port = url.port().unwrap_or(if secure { 322 } else { 554 });
     match TcpStream::connect_timeout(&SocketAddr::new(address, port), PATIENCE) {

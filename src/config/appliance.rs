@@ -78,7 +78,7 @@ fn log_filter(value: &Value<'_>) -> Read<String> {
     match tracing_subscriber::EnvFilter::builder().parse(&text) {
         Ok(_) => Ok(text),
         Err(_) => {
-            let label = "for example `\"info\"` or `\"warn,stakeout::camera=debug\"`";
+            let label = "for example `\"info\"` or `\"warn,stakeout=debug\"`";
             Err(Problem::new(value.span(), " is not a filter", label).into())
         }
     }

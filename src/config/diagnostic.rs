@@ -141,7 +141,7 @@ impl Diagnostics {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&diagnostic.title)));
+        let mut group = Group::with_title(level.primary_title(clean(&diagnostic.title)));
         group = match diagnostic.at.as_ref().filter(|at| !at.is_empty() || !diagnostic.label.is_empty()) {
             Some(at) => group.element(
                 Snippet::source(self.masked.as_str())
@@ -154,10 +154,10 @@ impl Diagnostics {
             None => group.element(Origin::path(self.path.as_str())),
         };
         for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(normalize_untrusted_str(note)));
+            group = group.element(Level::NOTE.message(clean(note)));
         }
         for help in &diagnostic.helps {
-            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+            group = group.element(Level::HELP.message(clean(help)));
         }
         renderer.render(&[group])
     }
@@ -167,8 +167,13 @@ impl Diagnostics {
         let inside = |index: usize| inside(index).unwrap_or(0);
         let (start, end) = (inside(at.start), inside(at.end.max(at.start)));
         let mark = kind.span(start..end);
-        if label.is_empty() { mark } else { mark.label(normalize_untrusted_str(label)) }
+        if label.is_empty() { mark } else { mark.label(clean(label)) }
     }
+}
+
+/// Without control characters, and without passwords that somebody wrote where they don't belong.
+fn clean(text: &str) -> String {
+    normalize_untrusted_str(&mask::masked_message(text))
 }
 
 /// Without colour.

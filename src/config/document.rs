@@ -94,7 +94,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     cross::unique("endpoint", &endpoint_names, found);
     let known = Known { cameras: &camera_names, endpoints: &endpoint_names };
     let monitors: Vec<_> = drafts.into_iter().map(|draft| cross::link(draft, &known, found)).collect();
-    if whole {
+    if whole && found.is_empty() {
         cross::surprises(&monitors, &endpoint_names, found);
     }
 

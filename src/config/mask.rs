@@ -16,6 +16,15 @@ const POINTERS: [&str; 2] = ["_file", "_credential"];
 pub(super) fn masked(source: &str) -> String {
     let mut hidden = url_secrets(source);
     hidden.extend(telling_values(source));
+    hide(source, hidden)
+}
+
+/// A message, which may quote a URL that was written in the wrong place.
+pub(super) fn masked_message(message: &str) -> String {
+    hide(message, url_secrets(message))
+}
+
+fn hide(source: &str, hidden: Vec<Range<usize>>) -> String {
     let mut bytes = source.as_bytes().to_vec();
     for range in hidden {
         for byte in &mut bytes[range] {

@@ -105,7 +105,7 @@ fn located_name(value: &Value<'_>) -> Read<Located<Name>> {
 }
 
 fn label(value: &Value<'_>) -> Read<Located<String>> {
-    let label = value::text_like("labels", "[\"person\"]")(value)?;
+    let label = value::text_like("strings", "[\"person\"]")(value)?;
     if label.is_empty() {
         return Err(Problem::new(value.span(), " has an empty label", "name one of the model's labels").into());
     }
@@ -122,6 +122,7 @@ fn cameras(section: &mut Section<'_, '_>) -> Vec<Located<Name>> {
     }
     if let (true, false, Some(several)) = (section.has("camera"), none_listed, &several) {
         section.problem(several.at.clone(), "`camera` and `cameras` exclude each other", "leave one of them out");
+        return Vec::new();
     }
     let cameras: Vec<_> = one.into_iter().chain(several.into_iter().flat_map(|list| list.value)).collect();
     for (index, camera) in cameras.iter().enumerate() {

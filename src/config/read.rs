@@ -160,7 +160,11 @@ impl<'a, 'f> Section<'a, 'f> {
     pub(super) fn finish(&mut self) {
         let (table, taken) = (self.table, std::mem::take(&mut self.taken));
         for key in table.keys().filter(|key| !taken.contains(&key.get_ref().as_ref())) {
+            let pointer = format!("{}_file", key.get_ref());
             let label = match suggest::closest(key.get_ref(), taken.iter().copied()) {
+                _ if taken.contains(&pointer.as_str()) => {
+                    format!("secrets don't stand in this file: put it into one of its own and name that as `{pointer}`")
+                }
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "no such key here; `stakeout config` prints all there are".to_owned(),
             };

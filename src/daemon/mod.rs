@@ -14,16 +14,17 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch as flag;
 
+use crate::api::{self, Socket};
 use crate::camera::{self, Address, Camera, Login};
 use crate::config::{self, Config};
 use crate::journal::{self, Journal, Keep, Writer};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Doorbells, Sender};
 use crate::transport::{Client, ClientError};
 use crate::watch::{self, JournalLedger, Kept, Machine, Restart, Subject, Watch, Watcher};
-use crate::{api, condition, systemd, time};
+use crate::{condition, systemd, time};
 use pulse::Pulse;
 use site::Site;
 
@@ -50,7 +51,7 @@ pub enum StartError {
     Client(#[from] ClientError),
     /// The local API.
     #[error(transparent)]
-    Api(#[from] api::ServeError),
+    Api(#[from] api::BindError),
     /// A label that the model lacks; preflight has told of it before.
     #[error(transparent)]
     Label(#[from] model::UnknownLabel),
@@ -65,8 +66,11 @@ pub enum StartError {
 /// [`StartError`]: it did not start, and nothing is left behind.
 pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let config = Arc::new(config);
+    let device = site::device_id(&config);
     let started = time::now();
-    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
+    let socket = Socket::bind(&config.api.socket)?;
+    let tokio =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
 
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
     let keep = Keep { delivered: config.storage.keep_delivered, dead: config.storage.keep_dead };
@@ -79,7 +83,12 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     for (camera, machines) in resume(&config, &models, &journal, started)? {
         let running = camera::spawn(camera.name.clone(), address(camera, &passwords))?;
         let watcher = Watcher::new(machines);
-        watches.push(watch::start(camera.name.clone(), running.mailbox(), watcher, ledger(&config, &journal.writer()))?);
+        watches.push(watch::start(
+            camera.name.clone(),
+            running.mailbox(),
+            watcher,
+            ledger(&config, &journal.writer()),
+        )?);
         cameras.push(running);
     }
 
@@ -97,9 +106,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     }
 
     let pulse = Pulse::of(&cameras, &watches, &models);
-    let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, reports));
-    let api = tokio.block_on(api::serve(&config.api.socket, site.clone(), journal.writer(), &config.storage.path))?;
-    let api = tokio.spawn(api.until(stopped.clone()));
+    let site = Arc::new(Site::new(config.clone(), device, started, cameras, &watches, reports));
+    let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer() };
+    let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
@@ -162,6 +171,12 @@ fn ledger(config: &Config, writer: &Writer) -> JournalLedger {
     JournalLedger::new(writer.clone(), site::device_id(config), config.endpoints.as_slice().into(), &config.storage)
 }
 
+/// Completes when the daemon stops.
+async fn stop_of(mut stopped: flag::Receiver<bool>) {
+    // The other end's drop means the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
 fn address(camera: &config::Camera, passwords: &BTreeMap<Name, crate::secrets::Secret>) -> Address {
     let url = &camera.url.value;
     if camera.is_file() {
@@ -169,8 +184,8 @@ fn address(camera: &config::Camera, passwords: &BTreeMap<Name, crate::secrets::S
         return Address::File { path, repeat: camera.repeat };
     }
     let login = camera.username.as_ref().map(|username| {
-        let password = passwords.get(&camera.name).map(|secret| secret.expose()).unwrap_or_default();
-        Login::new(username, password)
+        let password = passwords.get(&camera.name).map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        Login { username: username.clone(), password: password.into() }
     });
     Address::Rtsp(url.clone(), login)
 }

@@ -3,6 +3,7 @@
 //! Owns the list of loops and how long each may be silent; refuses to know what they do. Read by the main thread, which
 //! feeds systemd's watchdog only while all of them show signs of life.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::camera::Camera;
@@ -10,12 +11,11 @@ use crate::model::Handle;
 use crate::name::Name;
 use crate::time::{Mono, Now};
 use crate::watch::Watch;
-use std::collections::BTreeMap;
 
 /// A loop that was silent for so long hangs. The slowest honest silence is one inference of a large model.
 const SILENCE: Duration = Duration::from_secs(20);
 
-type LastBeat = Box<dyn Fn() -> Mono>;
+type LastBeat = Box<dyn Fn() -> Mono + Send>;
 
 /// The loops that must be alive.
 pub struct Pulse {

@@ -89,9 +89,22 @@ impl Folder {
     }
 }
 
+/// The names of all folders with a manifest, wherever models are searched.
+pub fn available(storage: &Path) -> Vec<Name> {
+    let entries = places(storage).into_iter().filter_map(|place| place.read_dir().ok()).flatten().flatten();
+    let folders = entries.map(|entry| entry.path()).filter(|path| path.join("manifest.toml").is_file());
+    let mut names: Vec<Name> = folders.filter_map(|path| Name::new(path.file_name()?.to_str()?).ok()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn places(storage: &Path) -> Vec<PathBuf> {
+    std::iter::once(storage.join("models")).chain(SYSTEM_FOLDERS.map(PathBuf::from)).collect()
+}
+
 fn find(name: &Name, storage: &Path) -> Result<PathBuf, FolderError> {
-    let places: Vec<PathBuf> =
-        std::iter::once(storage.join("models")).chain(SYSTEM_FOLDERS.map(PathBuf::from)).collect();
+    let places = places(storage);
     let found = places.iter().map(|place| place.join(name.as_str())).find(|path| path.join("manifest.toml").is_file());
     found.ok_or_else(|| {
         let searched: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();

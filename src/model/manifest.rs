@@ -92,6 +92,16 @@ pub enum Family {
     Detector,
 }
 
+impl Family {
+    /// As in the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Classifier => "classifier",
+            Family::Detector => "detector",
+        }
+    }
+}
+
 /// Why a manifest can't be used. Every message goes on after "model `x`: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
@@ -151,7 +161,8 @@ const HEADS: &str = "`softmax`, `sigmoid`, `probabilities` and `yolox`";
 #[serde(deny_unknown_fields)]
 struct Written {
     name: Name,
-    family: String,
+    #[serde(rename = "family")]
+    _family: String,
     #[serde(default)]
     licence: String,
     #[serde(default)]
@@ -231,8 +242,8 @@ impl Manifest {
         };
         let family = family(&toml::from_str::<Kind>(text).map_err(syntax)?.family)?;
         let written: Written = toml::from_str(text).map_err(syntax)?;
-        let head = head(&written.output, family, &written.family)?;
-        check(&written)?;
+        let head = head(&written.output, family)?;
+        check(&written, family)?;
         let WrittenInput { size, resize, pad, color, scale, mean, std } = written.input;
         let WrittenCalibration { temperature, bias } = written.calibration;
         Ok(Manifest {
@@ -258,7 +269,7 @@ fn family(written: &str) -> Result<Family, ManifestError> {
     }
 }
 
-fn head(output: &Output, family: Family, written_family: &str) -> Result<Head, ManifestError> {
+fn head(output: &Output, family: Family) -> Result<Head, ManifestError> {
     let value = output.head.clone();
     let head = match output.head.as_str() {
         "softmax" => Head::Softmax,
@@ -276,18 +287,13 @@ fn head(output: &Output, family: Family, written_family: &str) -> Result<Head, M
     if head.family() == family {
         return Ok(head);
     }
-    let (of, family) = match head.family() {
-        Family::Classifier => ("classifier", "detector"),
-        Family::Detector => ("detector", "classifier"),
-    };
-    debug_assert_eq!(family, written_family);
-    Err(ManifestError::HeadOfOtherFamily { head: head.as_str(), of, family })
+    Err(ManifestError::HeadOfOtherFamily { head: head.as_str(), of: head.family().as_str(), family: family.as_str() })
 }
 
 /// The largest side of an input: beyond it a typing error is likelier than a model.
 const MAX_SIDE: u32 = 4096;
 
-fn check(written: &Written) -> Result<(), ManifestError> {
+fn check(written: &Written, family: Family) -> Result<(), ManifestError> {
     let require = |holds: bool, key, must| if holds { Ok(()) } else { Err(ManifestError::Value { key, must }) };
     let share = |value: Option<f32>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
     let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
@@ -303,10 +309,9 @@ fn check(written: &Written) -> Result<(), ManifestError> {
     let temperature = calibration.temperature;
     require(temperature.is_finite() && temperature > 0.0, "[calibration] temperature", "a number above 0")?;
     require(calibration.bias.is_finite(), "[calibration] bias", "a number")?;
-    let detector_only = !matches!(written.family.as_str(), "classifier") || output.score_threshold.is_none();
-    require(detector_only, "[output] score_threshold", "left out: it is for detectors")?;
-    let detector_only = !matches!(written.family.as_str(), "classifier") || output.nms_iou.is_none();
-    require(detector_only, "[output] nms_iou", "left out: it is for detectors")?;
+    let detector = family == Family::Detector;
+    require(detector || output.score_threshold.is_none(), "[output] score_threshold", "left out by a classifier")?;
+    require(detector || output.nms_iou.is_none(), "[output] nms_iou", "left out by a classifier")?;
     for (entry, path, hash) in [
         (&files.model, "[files] model.path", "[files] model.sha256"),
         (&files.labels, "[files] labels.path", "[files] labels.sha256"),

@@ -7,6 +7,7 @@
 mod classifier;
 mod folder;
 mod graph;
+mod labels;
 mod manifest;
 mod runtime;
 mod session;
@@ -15,8 +16,9 @@ mod yolox;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError};
+pub use folder::{Folder, FolderError, available};
 pub use graph::{Element, Graph, GraphError, Slot};
+pub use labels::{QuestionError, UnknownLabel};
 pub use manifest::{Detect, Family, FileEntry, Head, Manifest, ManifestError};
 pub use runtime::{Runtime, RuntimeError};
 pub use session::{OnnxSession, Rung, SessionError};
@@ -68,26 +70,6 @@ pub struct OutputError {
     pub declared: usize,
 }
 
-/// A label that a model doesn't have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownLabel {
-    /// The model.
-    pub model: Name,
-    /// As asked.
-    pub label: String,
-    /// What it has that looks most like it, best first, at most three.
-    pub nearest: Vec<String>,
-}
-
-impl std::fmt::Display for UnknownLabel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let nearest: Vec<String> = self.nearest.iter().map(|label| format!("`{label}`")).collect();
-        write!(f, "model `{}` has no label `{}`; the nearest it has: {}", self.model, self.label, nearest.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownLabel {}
-
 /// A model as its callers know it.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -138,16 +120,6 @@ impl Model {
     /// The manifest's `[calibration]`.
     pub fn calibration(&self) -> Calibration {
         self.calibration
-    }
-
-    /// The index of `label`.
-    pub fn label_index(&self, label: &str) -> Result<usize, UnknownLabel> {
-        self.labels.iter().position(|known| known == label).ok_or_else(|| {
-            let mut ranked: Vec<&String> = self.labels.iter().collect();
-            ranked.sort_by(|a, b| strsim::jaro_winkler(label, b).total_cmp(&strsim::jaro_winkler(label, a)));
-            let nearest = ranked.into_iter().take(3).cloned().collect();
-            UnknownLabel { model: self.identity.name.clone(), label: label.to_owned(), nearest }
-        })
     }
 
     /// `frame` as this model's input tensor `[1, 3, height, width]`, and where it lies in it.

@@ -3,9 +3,11 @@
 //! Owns where it is looked for and its log; refuses to know models. CPU only for now: execution providers are added where
 //! a session's options are made (`session`), nowhere else.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
@@ -100,7 +102,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn try_path(path: &Path) -> Result<Runtime, String> {
-    let builder = ort::init_from(path).map_err(|error| error.to_string())?;
+    let builder = ort::init_from(path).map_err(|error| told(&error))?;
     let environment = builder
         .with_name("stakeout")
         .with_telemetry(false)
@@ -111,11 +113,56 @@ fn try_path(path: &Path) -> Result<Runtime, String> {
     Ok(Runtime { environment, path: path.to_owned() })
 }
 
+/// The loader's words, without the path that the message around them has already told.
+fn told(error: &LoadDynamicError) -> String {
+    match error {
+        LoadDynamicError::Dlopen { error, .. } => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+        LoadDynamicError::MissingApi { .. } => "it is some other library".to_owned(),
+        LoadDynamicError::InvalidVersionString => "it doesn't tell its version".to_owned(),
+        LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("it is version {version_str}, and 1.{} or later is needed", ort::MINOR_VERSION)
+        }
+    }
+}
+
 /// What goes wrong comes back as an error from the call; the library's own log is for whoever looks deeper.
 fn log(level: LogLevel, message: &str) {
     match level {
         LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
         LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
         LogLevel::Info | LogLevel::Verbose => tracing::trace!(target: "onnxruntime", "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // No test of this binary loads a library that works: it would be the process's one.
+
+    #[test]
+    fn a_library_that_is_not_there_is_told() {
+        let refused = Runtime::load(Some(Path::new("/nowhere/libonnxruntime.so"))).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            "`[runtime] onnxruntime` names `/nowhere/libonnxruntime.so`, which can't be loaded: \
+             /nowhere/libonnxruntime.so: cannot open shared object file: No such file or directory; \
+             correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_told() {
+        let text = tempfile::NamedTempFile::with_suffix(".so").unwrap();
+        std::fs::write(text.path(), "x".repeat(4096)).unwrap();
+        let path = text.path().display();
+        let refused = Runtime::load(Some(text.path())).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {path}: invalid ELF header; \
+                 correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+            )
+        );
     }
 }

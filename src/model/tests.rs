@@ -7,6 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use super::*;
+use crate::config::{Hold, Located, Monitor};
+use crate::event::Priority;
 use crate::picture::still;
 
 fn folder(head: &str, labels: &[&str]) -> Folder {
@@ -133,4 +135,60 @@ fn a_frame_becomes_the_declared_tensor_in_the_same_memory() {
     let memory = first.data.as_ptr();
     let (second, _) = model.prepare(&mut scaler, &frame, first).unwrap();
     assert_eq!(second.data.as_ptr(), memory);
+}
+
+fn monitor(labels: &[&str], min_count: u32) -> Monitor {
+    let name = |text: &str| Name::new(text).unwrap();
+    let located = |label: &&str| Located { value: (*label).to_owned(), at: 0..0 };
+    let second = Duration::from_secs(1);
+    Monitor {
+        name: name("dock"),
+        cameras: vec![name("c")],
+        condition: String::new(),
+        model: Located { value: name("m"), at: 0..0 },
+        labels: labels.iter().map(located).collect(),
+        min_count,
+        zone: Vec::new(),
+        confidence_threshold: 0.7,
+        clear_threshold: 0.5,
+        hold: Hold { needed: 1, of: 1 },
+        cooldown: second,
+        repeat: false,
+        clear_after: second,
+        lost_after: second,
+        check_interval: second,
+        notice_within: second,
+        max_duration: None,
+        stop_on_trigger: false,
+        restart: false,
+        expect_event_within: None,
+        priority: Priority::Normal,
+        shadow: false,
+        enabled: true,
+        metadata: crate::event::Metadata::new(),
+        endpoints: Vec::new(),
+        calibration: None,
+    }
+}
+
+#[test]
+fn a_monitor_asks_what_the_model_knows() {
+    let model = model("sigmoid", &["person", "vehicle"], vec![slot(&[None, Some(2)])]).unwrap();
+    let question = model.question(&monitor(&["vehicle"], 1)).unwrap();
+    assert_eq!(question.labels, [(1, "vehicle".to_owned())]);
+    assert_eq!((question.threshold, question.calibration), (0.7, model.calibration()));
+    let own = Calibration { temperature: 2.0, bias: 1.0 };
+    let calibrated = Monitor { calibration: Some(own), ..monitor(&["vehicle"], 1) };
+    assert_eq!(model.question(&calibrated).unwrap().calibration, own);
+
+    let refused = |labels: &[&str], min_count| model.question(&monitor(labels, min_count)).unwrap_err().to_string();
+    assert_eq!(
+        refused(&["vehicel"], 1),
+        "monitor `dock`: model `m` has no label `vehicel`; the nearest it has: `vehicle`, `person`"
+    );
+    assert_eq!(refused(&[], 1), "monitor `dock` has no `labels`, and model `m` knows nothing else; add some");
+    assert_eq!(
+        refused(&["person"], 2),
+        "monitor `dock` has `min_count = 2`, but model `m` gives one score for each of 1 labels; lower it"
+    );
 }

@@ -13,7 +13,7 @@ use crate::time::{Mono, Now};
 use crate::verdict::{Answer, Verdict};
 
 /// A frame that is early by this part of the interval still counts as on time: cameras are not metronomes.
-const EARLY: u32 = 10;
+const EARLY: u32 = 4;
 
 /// A condition machine with its rhythm.
 pub struct Machine {

@@ -46,9 +46,10 @@ impl Watch {
         &self.shown
     }
 
-    /// When the thread was last seen alive.
-    pub fn last_beat(&self) -> Mono {
-        Mono(self.beat.load(Ordering::Relaxed))
+    /// Tells when the thread was last seen alive, from anywhere.
+    pub fn beat_reader(&self) -> Box<dyn Fn() -> Mono + Send> {
+        let beat = self.beat.clone();
+        Box::new(move || Mono(beat.load(Ordering::Relaxed)))
     }
 
     /// Asks the thread to checkpoint and end, and does not wait.

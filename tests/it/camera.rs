@@ -224,6 +224,15 @@ fn loss(camera: &Camera) -> Problem {
     })
 }
 
+/// The cause changes without a notice while a camera stays offline.
+fn status_until(camera: &Camera, done: impl Fn(&camera::Snapshot) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done(&camera.status()) {
+        assert!(Instant::now() < deadline, "the camera stays {:?}", camera.status());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn small_clip(folder: &TempDir) -> PathBuf {
     make_clip(folder, "small.mp4", 150, "width=320,height=240,framerate=15/1", "key-int-max=15 bframes=0")
 }
@@ -240,17 +249,13 @@ fn a_server_that_dies_and_returns_is_lost_once_and_found_again() {
 
     drop(server);
     assert_eq!(loss(&camera), Problem::Disconnected);
-    until(&camera, "a refused attempt", |_| {
-        std::thread::sleep(Duration::from_millis(50));
-        camera.mailbox().notify(Notice::Ended);
-        (camera.status().cause == Some(Problem::Refused)).then_some(())
-    });
+    status_until(&camera, |status| status.cause == Some(Problem::Refused));
     assert_eq!(camera.status().state, State::Offline);
 
     let _server = Server::start(&clip, url.port().unwrap(), &[]);
     let mut notices = Vec::new();
     let again = until(&camera, "a frame after the return", |mail| {
-        notices.extend(mail.notices.into_iter().filter(|notice| *notice != Notice::Ended));
+        notices.extend(mail.notices);
         mail.frames.into_iter().next()
     });
     assert!(again.connection > first.connection);

@@ -4,6 +4,7 @@ mod camera;
 mod journal;
 mod layers;
 mod model;
+mod preflight;
 mod receiver;
 mod sending;
 mod shared;

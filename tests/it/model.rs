@@ -292,8 +292,8 @@ fn labels_that_the_graph_does_not_have_are_told() {
         short.load().unwrap().err().unwrap(),
         "model `m`: `yolox_nano.onnx` tells 80 labels apart, but `labels.txt` has 2; correct the labels"
     );
-    let folder = Yard::yolox().unwrap().open().unwrap();
-    let loaded = load(runtime, &folder, 1).unwrap();
+    let yard = Yard::yolox().unwrap();
+    let loaded = load(runtime, &yard.open().unwrap(), 1).unwrap();
     assert_eq!(
         loaded.model.label_index("persn").unwrap_err().to_string(),
         "model `m` has no label `persn`; the nearest it has: `person`, `pear`, `oven`"

@@ -1,5 +1,12 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
+mod later;
+mod links;
+mod meanings;
+mod mutations;
+mod shapes;
+mod syntax;
+
 use std::time::Duration;
 
 use super::*;
@@ -35,6 +42,14 @@ fn refused(source: &str) -> String {
     }
 }
 
+/// The least file with parts replaced.
+fn changed(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(LEAST.to_owned(), |source, (from, to)| {
+        assert!(source.contains(from), "{from}");
+        source.replacen(from, to, 1)
+    })
+}
+
 #[test]
 fn the_least_file_has_every_default() {
     let config = good(LEAST);
@@ -45,40 +60,6 @@ fn the_least_file_has_every_default() {
     assert_eq!(monitor.endpoints, [config.endpoints[0].name.clone()]);
     assert_eq!(config.models[0].name.as_str(), "yolox-nano");
     assert_eq!(config.models[0].path, None);
-}
-
-#[test]
-fn explore() {
-    println!(
-        "{}",
-        refused(
-            r#"
-[device]
-id = 5
-[[camera]]
-name = "dock"
-url = "rtsp://viewer:hunter2@10.0.0.21/stream1"
-colour = "red"
-[[camera]]
-name = "dock"
-url = "rtsp://10.0.0.21/stream1"
-decode = "keyframes"
-[[monitor]]
-name = "p"
-cameras = ["dck", "dock"]
-cooldown = 60
-zone = [[0.1, 2], [1, 2]]
-hold = "20 of 20"
-model = "x"
-[[endpoint]]
-name = "ops"
-url = "http://example.com/x"
-password = "geheim"
-events = ["monitor.triggerd", "camera.*"]
-"#
-        )
-    );
-    println!("{}", refused("[device]\nid = dock\n[storage]\npath = 5\npath = \"x\"\nkeep_dead = \"3\n"));
 }
 
 /// The manual with every setting switched on: lines that start with `#` and no space.
@@ -159,4 +140,102 @@ fn the_manual_names_every_key_of_the_contract() {
         assert_eq!(table.keys().map(String::as_str).collect::<Vec<_>>(), expected, "{section}");
     }
     assert_eq!(manual.len(), sections.len());
+}
+
+#[test]
+fn what_is_written_is_what_it_means() {
+    let config = good(
+        r#"
+        [[camera]]
+        name = "east"
+        url = "rtsps://cam.local/1"
+        username = "viewer"
+        password_credential = "cam"
+        [[camera]]
+        name = "clip"
+        url = "file:///srv/a%20clip.mp4"
+        loop = true
+        decode = "all"
+        [[monitor]]
+        name = "people"
+        cameras = ["clip", "east"]
+        model = "yard"
+        condition = "Is a person inside?"
+        min_count = 2
+        zone = [[0, 0], [1, 0.0], [0.5, 1]]
+        confidence_threshold = 0.1
+        hold = "2 of 3"
+        check_interval = "100ms"
+        max_duration = "10m"
+        restart = "never"
+        expect_event_within = "24h"
+        priority = "critical"
+        endpoints = ["b"]
+        calibration = { bias = -1 }
+        [monitor.metadata]
+        zone = "dock"
+        since = 2026-01-01
+        nested = { z = 1, a = [1.5, true] }
+        [[endpoint]]
+        name = "a"
+        url = "http://10.0.0.9:8080/hook"
+        events = ["job.*", "monitor.cleared"]
+        retry = "trio"
+        enabled = false
+        [[endpoint]]
+        name = "b"
+        url = "http://example.com"
+        allow_http = true
+        secret_file = ["/new", "/old"]
+        retry = { delays = ["1s", "2m"] }
+        headers = { "X-Site" = "dock" }
+        "#,
+    );
+    let [east, clip] = &config.cameras[..] else { panic!() };
+    assert!(matches!(&east.password, Some(SecretRef::Credential(name)) if name.value == "cam"));
+    assert!(clip.is_file() && clip.repeat && clip.decode == Decode::All && clip.password.is_none());
+    let monitor = &config.monitors[0];
+    assert_eq!(monitor.cameras, [clip.name.clone(), east.name.clone()]);
+    assert_eq!(monitor.clear_threshold, 0.0, "never below 0");
+    assert_eq!(monitor.hold, Hold { needed: 2, of: 3 });
+    assert_eq!(monitor.zone, [[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]);
+    assert_eq!(monitor.max_duration, Some(Duration::from_secs(600)));
+    assert_eq!(monitor.expect_event_within, Some(Duration::from_secs(86_400)));
+    assert!(!monitor.restart);
+    assert_eq!(monitor.calibration, Some(Calibration { temperature: 1.0, bias: -1.0 }));
+    assert_eq!(
+        serde_json::to_string(&monitor.metadata).unwrap(),
+        r#"{"zone":"dock","since":"2026-01-01","nested":{"z":1,"a":[1.5,true]}}"#
+    );
+    let [a, b] = &config.endpoints[..] else { panic!() };
+    assert_eq!(a.events, [crate::event::EventType::Cleared, crate::event::EventType::JobStatus]);
+    assert_eq!((&a.retry, a.enabled), (&Retry::Trio, false));
+    assert_eq!(
+        b.retry,
+        Retry::Custom {
+            delays: vec![Duration::from_secs(1), Duration::from_secs(120)],
+            max_age: Duration::from_secs(72 * 3600)
+        }
+    );
+    let files: Vec<_> = b.secrets.iter().map(|secret| matches!(secret, SecretRef::File(_))).collect();
+    assert_eq!(files, [true, true]);
+    assert_eq!(b.headers["X-Site"], "dock");
+}
+
+#[test]
+fn surprises_are_warnings() {
+    let told = |source: &str| parse(source, "stakeout.toml").unwrap().diagnostics.to_string();
+    assert_eq!(told(LEAST), "");
+    let nothing = "\
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example";
+    assert_eq!(told(""), nothing);
+    let unused = "
+warning: endpoint `ops` never gets anything
+  --> stakeout.toml:14:8
+   |
+14 | name = \"ops\"
+   |        ^^^^^ no monitor names it in its `endpoints`";
+    assert_eq!(format!("\n{}", told(&LEAST.replace("[\"person\"]", "[\"person\"]\nendpoints = []"))), unused);
 }

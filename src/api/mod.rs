@@ -1,0 +1,110 @@
+//! The local API: HTTP/1.1 and JSON over a unix socket.
+//!
+//! Owns the socket, the routes and what they answer (contracts/api.md). Refuses to know cameras, machines and senders: the
+//! daemon tells it through [`Site`]. Journal rows are read here, off tokio's workers. Runs as one task of the daemon.
+//!
+//! Start-up is two steps, so that the daemon can refuse to start before anything else runs: [`Socket::bind`], then
+//! [`serve`].
+
+mod deliveries;
+mod events;
+mod guard;
+mod lines;
+mod refusal;
+mod site;
+mod socket;
+mod status;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+use tokio::sync::oneshot;
+
+pub use deliveries::{DeadQuery, DeliveryQuery, Dropped, Redriven};
+pub use events::EventQuery;
+pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
+pub use refusal::Refusal;
+pub use site::{Expectation, Site};
+pub use socket::{BindError, Socket};
+pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status, Warning};
+
+use crate::journal::{Reader, Writer};
+use store::Store;
+
+/// The response header that tells who answers; clients warn when it is not their own version.
+pub const VERSION_HEADER: &str = "stakeout-version";
+
+/// How long requests in progress may take once the daemon stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the API answers from.
+pub struct Parts {
+    /// The running daemon.
+    pub site: Arc<dyn Site>,
+    /// A connection of the API's own ([`crate::journal::Journal::reader`]).
+    pub reader: Reader,
+    /// For what people order: retry and drop.
+    pub writer: Writer,
+}
+
+/// What every route is given.
+#[derive(Clone)]
+struct Shared {
+    site: Arc<dyn Site>,
+    store: Store,
+    writer: Writer,
+}
+
+/// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
+/// tokio.
+///
+/// # Errors
+/// The socket could not be handed to tokio. Trouble with single connections is theirs alone.
+pub async fn serve(
+    socket: Socket,
+    parts: Parts,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let Parts { site, reader, writer } = parts;
+    let (listener, _removed_at_the_end) = socket.listen()?;
+    let app = router(Shared { site, store: Store::new(reader), writer });
+    let app = app.into_make_service_with_connect_info::<socket::Peer>();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+        // The sender's end, too, means stop.
+        let _ = stopped.await;
+    });
+    let server = server.into_future();
+    tokio::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = shutdown => drop(stop),
+    }
+    tokio::time::timeout(GRACE, server).await.unwrap_or(Ok(()))
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::status))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::one))
+        .route("/v1/events/{id}/frame", get(events::frame))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/{id}", get(deliveries::one))
+        .route("/v1/deliveries/{id}/retry", post(deliveries::retry_one))
+        .route("/v1/deliveries/{id}/drop", post(deliveries::drop_one))
+        .route("/v1/dlq", get(deliveries::dead_letters))
+        .route("/v1/dlq/retry", post(deliveries::retry_dead))
+        .route("/v1/dlq/drop", post(deliveries::drop_dead))
+        .fallback(refusal::no_such_route)
+        .method_not_allowed_fallback(refusal::wrong_method)
+        .layer(middleware::from_fn(guard::watch))
+        .with_state(shared)
+}

@@ -1,0 +1,77 @@
+//! Answers that are errors: `{"error": "…", "hint": "…"}`.
+//!
+//! Owns their shape and the mapping of the journal's errors to a status; refuses to know routes.
+
+use axum::Json;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::journal;
+
+/// Why a request was not granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The HTTP status; not part of the body.
+    #[serde(skip)]
+    pub status: u16,
+    /// What is wrong.
+    pub error: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Refusal {
+    /// A refusal with that status.
+    pub(super) fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal { status: status.as_u16(), error: error.into(), hint: hint.into() }
+    }
+
+    /// The request itself makes no sense.
+    pub(super) fn bad_request(error: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, error, hint)
+    }
+
+    /// What the request names does not exist.
+    pub(super) fn not_found(error: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, error, hint)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(self)).into_response()
+    }
+}
+
+/// The journal's messages end with what to do; that part is the hint.
+impl From<journal::Error> for Refusal {
+    fn from(error: journal::Error) -> Refusal {
+        let status = match &error {
+            journal::Error::NoSuchDelivery(_) => StatusCode::NOT_FOUND,
+            journal::Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+            journal::Error::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let text = error.to_string();
+        match text.rsplit_once("; ") {
+            Some((error, hint)) => Refusal::new(status, error, hint),
+            None => Refusal::new(status, text, "see `journalctl -u stakeout`"),
+        }
+    }
+}
+
+/// Nothing lives at that path.
+pub(super) async fn no_such_route(uri: Uri) -> Refusal {
+    Refusal::not_found(
+        format!("there is nothing at `{}`", uri.path()),
+        "routes start with `/v1/`, for instance `/v1/status`",
+    )
+}
+
+/// Something lives there, but not for this method.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    let error = format!("`{}` does not take {method}", uri.path());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error, "lists are read with GET, orders are given with POST")
+}

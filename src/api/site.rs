@@ -1,0 +1,44 @@
+//! What the API asks the running daemon.
+//!
+//! Owns the questions; refuses to know who answers. The daemon implements it over its cameras, machines and senders, a
+//! test over plain values. Called from tokio's workers: answers come from memory, at once.
+
+use std::time::Duration;
+
+use super::status::{Camera, Monitor, Warning};
+use crate::name::Name;
+use crate::time::Now;
+
+/// The running daemon, as the API sees it.
+pub trait Site: Send + Sync + 'static {
+    /// `[device] id`, or the hostname.
+    fn device(&self) -> String;
+
+    /// Since the daemon started.
+    fn uptime(&self, now: Now) -> Duration;
+
+    /// Every camera, in the order of the file.
+    fn cameras(&self, now: Now) -> Vec<Camera>;
+
+    /// Every (monitor, camera) pair, in the order of the file; disabled ones too.
+    fn monitors(&self, now: Now) -> Vec<Monitor>;
+
+    /// Every configured endpoint, in the order of the file.
+    fn endpoints(&self) -> Vec<Name>;
+
+    /// Monitors with an `expect_event_within`.
+    fn expectations(&self) -> Vec<Expectation>;
+
+    /// What only the daemon knows: an endpoint that is down, a decoder that was chosen automatically and failed. Dead
+    /// letters, cameras that are not watched, silent monitors and the clock are the API's own to warn of.
+    fn warnings(&self, now: Now) -> Vec<Warning>;
+}
+
+/// `expect_event_within`: how long a monitor may be silent before `status` warns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Which monitor; its cameras count together.
+    pub monitor: Name,
+    /// Without a trigger.
+    pub within: Duration,
+}

@@ -1,0 +1,393 @@
+//! `/v1/status`: everything that `stakeout status` shows, in one object.
+//!
+//! Owns its fields (contracts/api.md), and which warnings follow from them. Cameras and monitors come from the daemon
+//! through [`Site`], endpoints' counts and totals from the journal. Serialised here, read back by the CLI.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Shared;
+use super::refusal::Refusal;
+use super::site::{Expectation, Site};
+use crate::event::{EventType, JobReason, JobStatus, SkipReason};
+use crate::journal::{EndpointCounts, EventFilter, Reader, Totals};
+use crate::name::Name;
+use crate::time::{Now, Wall, now};
+
+/// The daemon at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Which box.
+    pub device: String,
+    /// Of the daemon.
+    pub version: String,
+    /// Seconds since the daemon started.
+    pub uptime_s: u64,
+    /// Whether times can be believed.
+    pub clock: Clock,
+    /// In the order of the file.
+    pub cameras: Vec<Camera>,
+    /// One for each (monitor, camera), in the order of the file.
+    pub monitors: Vec<Monitor>,
+    /// In the order of the file; then those that are owed something but no longer in it.
+    pub endpoints: Vec<Endpoint>,
+    /// What is kept.
+    pub journal: Journal,
+    /// What a person should look at.
+    pub warnings: Vec<Warning>,
+}
+
+/// Whether times can be believed; the words of payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// They can.
+    Synced,
+    /// Not yet.
+    Estimated,
+}
+
+/// A camera at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    /// `[[camera]] name`
+    pub name: Name,
+    /// Whether pictures come.
+    pub state: CameraState,
+    /// Why none come.
+    pub cause: Option<String>,
+    /// What is decoded: `all`, or `all (auto)`.
+    pub decode: String,
+    /// Pictures a second, a mean over some seconds.
+    pub fps: f64,
+    /// Age of the newest picture in seconds; null before the first.
+    pub last_frame_age_s: Option<f64>,
+    /// Since the daemon started.
+    pub frames_decoded: u64,
+    /// Connections after the first.
+    pub reconnects: u64,
+}
+
+/// Whether pictures come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraState {
+    /// Never so far.
+    Connecting,
+    /// They do.
+    Online,
+    /// They do not; it is tried again for ever.
+    Offline,
+    /// A clip that does not loop is over.
+    Ended,
+}
+
+impl fmt::Display for CameraState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            CameraState::Connecting => "connecting",
+            CameraState::Online => "online",
+            CameraState::Offline => "offline",
+            CameraState::Ended => "ended",
+        })
+    }
+}
+
+/// A (monitor, camera) pair at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Monitor {
+    /// `[[monitor]] name`
+    pub name: Name,
+    /// Where it looks.
+    pub camera: Name,
+    /// What judges.
+    pub model: Name,
+    /// Whether the condition holds.
+    pub state: MonitorState,
+    /// The open event's id.
+    pub open: Option<Uuid>,
+    /// Of the last verdict, 0 to 1; null before the first.
+    pub last_confidence: Option<f64>,
+    /// Verdicts asked for by the current job.
+    pub checks: u64,
+    /// Alerts of the current job.
+    pub triggers: u64,
+    /// Frames seen but not checked, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// Checks that ended without an answer.
+    pub verdict_errors: u64,
+    /// Seconds until the next alert is possible; 0 when it is.
+    pub cooldown_left_s: f64,
+    /// The latest job; null before the first.
+    pub job: Option<Job>,
+}
+
+/// Whether the condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MonitorState {
+    /// It doesn't.
+    Idle,
+    /// It does, but the cooldown of the last alert is running.
+    Waiting,
+    /// It does, and receivers know.
+    Open,
+    /// Nobody looks: no job is pending or running.
+    Stopped,
+    /// `enabled = false`
+    Disabled,
+}
+
+impl fmt::Display for MonitorState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            MonitorState::Idle => "idle",
+            MonitorState::Waiting => "waiting",
+            MonitorState::Open => "open",
+            MonitorState::Stopped => "stopped",
+            MonitorState::Disabled => "disabled",
+        })
+    }
+}
+
+/// A run of a monitor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it ended.
+    pub reason: Option<JobReason>,
+    /// Seconds of run time so far.
+    pub elapsed_s: u64,
+}
+
+/// An endpoint at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `[[endpoint]] name`
+    pub name: Name,
+    /// Deliveries that wait for their first or next attempt.
+    pub pending: u64,
+    /// Deliveries that are held.
+    pub held: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Delivered within the last 24 hours.
+    pub delivered_24h: u64,
+    /// Of those that ended within the last 24 hours, 0 to 1; 1 when none did.
+    pub success_rate: f64,
+    /// 95th percentile of the time from acceptance to 2xx; 0 when there is none.
+    pub p95_latency_ms: f64,
+    /// Of the last attempt that failed.
+    pub last_error: Option<String>,
+}
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The database, its log and all frames.
+    pub bytes: u64,
+    /// Events that are kept.
+    pub events: u64,
+    /// Starts of the daemon so far.
+    pub generation: u64,
+}
+
+/// What a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What is the matter.
+    pub what: String,
+    /// What to do about it.
+    #[serde(rename = "do")]
+    pub remedy: String,
+}
+
+impl Warning {
+    /// A warning with its remedy.
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Warning {
+        Warning { what: what.into(), remedy: remedy.into() }
+    }
+}
+
+pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
+    let now = now();
+    let expected = shared.site.expectations();
+    let kept = shared.store.read(move |reader| Kept::read(reader, now.wall, expected)).await?;
+    Ok(Json(assemble(shared.site.as_ref(), now, kept)))
+}
+
+/// The journal's part.
+struct Kept {
+    counts: Vec<EndpointCounts>,
+    totals: Totals,
+    /// With each monitor's last trigger.
+    expected: Vec<(Expectation, Option<Wall>)>,
+}
+
+impl Kept {
+    fn read(reader: &Reader, now: Wall, expected: Vec<Expectation>) -> Result<Kept, Refusal> {
+        let last_trigger = |monitor: &Name| {
+            let (monitor, kind) = (Some(monitor.clone()), Some(EventType::Triggered));
+            let newest = reader.latest_events(&EventFilter { after: 0, limit: 1, monitor, kind })?;
+            Ok::<_, Refusal>(newest.last().map(|row| row.event.observed.wall))
+        };
+        let expected = expected
+            .into_iter()
+            .map(|expectation| {
+                let last = last_trigger(&expectation.monitor)?;
+                Ok((expectation, last))
+            })
+            .collect::<Result<_, Refusal>>()?;
+        Ok(Kept { counts: reader.endpoint_counts(now)?, totals: reader.totals()?, expected })
+    }
+}
+
+fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
+    let cameras: Vec<Camera> = site.cameras(now).into_iter().map(Camera::tidy).collect();
+    let configured = site.endpoints();
+    let endpoints = endpoint_lines(&configured, kept.counts);
+    let clock = if now.synced { Clock::Synced } else { Clock::Estimated };
+    let uptime = site.uptime(now);
+    let mut warnings: Vec<Warning> = cameras.iter().filter_map(not_watched).collect();
+    warnings.extend(endpoints.iter().filter_map(|endpoint| owed_in_vain(endpoint, &configured)));
+    warnings.extend(endpoints.iter().filter_map(dead_letters));
+    warnings.extend(kept.expected.iter().filter_map(|(expected, last)| silent(expected, *last, now, uptime)));
+    warnings.extend(site.warnings(now));
+    if clock == Clock::Estimated {
+        warnings.push(Warning::new(
+            "the wall clock cannot be believed yet",
+            "let the box reach a time server (`timedatectl` shows how it stands)",
+        ));
+    }
+    Status {
+        device: site.device(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: uptime.as_secs(),
+        clock,
+        cameras,
+        monitors: site.monitors(now).into_iter().map(Monitor::tidy).collect(),
+        endpoints,
+        journal: Journal { bytes: kept.totals.bytes, events: kept.totals.events, generation: kept.totals.generation },
+        warnings,
+    }
+}
+
+/// Every configured endpoint, also one that was never owed anything; then those that the journal alone still knows.
+fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -> Vec<Endpoint> {
+    let mut counts: BTreeMap<Name, EndpointCounts> =
+        counts.into_iter().map(|counts| (counts.endpoint.clone(), counts)).collect();
+    let mut lines: Vec<Endpoint> =
+        configured.iter().map(|name| endpoint_line(name.clone(), counts.remove(name))).collect();
+    let forgotten = counts.into_iter().filter(|(_, counts)| counts.pending + counts.held + counts.dead > 0);
+    lines.extend(forgotten.map(|(name, counts)| endpoint_line(name, Some(counts))));
+    lines
+}
+
+fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
+    let Some(counts) = counts else {
+        let (pending, held, dead, delivered_24h) = (0, 0, 0, 0);
+        let (success_rate, p95_latency_ms, last_error) = (1.0, 0.0, None);
+        return Endpoint { name, pending, held, dead, delivered_24h, success_rate, p95_latency_ms, last_error };
+    };
+    Endpoint {
+        name,
+        pending: counts.pending,
+        held: counts.held,
+        dead: counts.dead,
+        delivered_24h: counts.delivered_24h,
+        success_rate: to_places(counts.success_rate, 4),
+        p95_latency_ms: to_places(counts.p95_latency_ms, 1),
+        last_error: counts.last_error.map(|error| error.text),
+    }
+}
+
+impl Camera {
+    fn tidy(mut self) -> Camera {
+        self.fps = to_places(self.fps, 1);
+        self.last_frame_age_s = self.last_frame_age_s.map(|age| to_places(age, 1));
+        self
+    }
+}
+
+impl Monitor {
+    fn tidy(mut self) -> Monitor {
+        self.last_confidence = self.last_confidence.map(|confidence| to_places(confidence, 4));
+        self.cooldown_left_s = to_places(self.cooldown_left_s, 1);
+        self
+    }
+}
+
+/// Numbers for people: more places would only tell of the measuring.
+fn to_places(number: f64, places: i32) -> f64 {
+    let scale = 10_f64.powi(places);
+    (number * scale).round() / scale
+}
+
+fn not_watched(camera: &Camera) -> Option<Warning> {
+    let away = match camera.state {
+        CameraState::Offline => true,
+        CameraState::Connecting => camera.cause.is_some(),
+        CameraState::Online | CameraState::Ended => false,
+    };
+    let cause = camera.cause.as_deref().unwrap_or("no pictures come");
+    away.then(|| {
+        Warning::new(
+            format!("camera `{}` is not watched: {cause}", camera.name),
+            "check its power, cable, address and password; it is tried again for ever",
+        )
+    })
+}
+
+fn owed_in_vain(endpoint: &Endpoint, configured: &[Name]) -> Option<Warning> {
+    let (name, owed) = (&endpoint.name, endpoint.pending + endpoint.held);
+    (owed > 0 && !configured.contains(name)).then(|| {
+        Warning::new(
+            format!("{owed} deliveries are owed to endpoint `{name}`, which is not in the configuration"),
+            format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
+        )
+    })
+}
+
+fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
+    let (name, dead) = (&endpoint.name, endpoint.dead);
+    (dead > 0).then(|| {
+        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
+        Warning::new(
+            format!("endpoint `{name}` has {letters}"),
+            format!("`stakeout dlq list --endpoint {name}`, then `stakeout dlq retry --endpoint {name}` or `drop`"),
+        )
+    })
+}
+
+/// A monitor that never triggered is measured from the daemon's start.
+fn silent(expected: &Expectation, last: Option<Wall>, now: Now, uptime: Duration) -> Option<Warning> {
+    let silent_for = last.map_or(uptime, |last| now.wall.since(last));
+    (silent_for > expected.within).then(|| {
+        Warning::new(
+            format!(
+                "monitor `{}` has been silent for {}, an event was expected within {}",
+                expected.monitor,
+                hours(silent_for),
+                hours(expected.within)
+            ),
+            "look whether its camera still shows the scene, and whether `expect_event_within` is right",
+        )
+    })
+}
+
+fn hours(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

@@ -1,0 +1,111 @@
+//! What this version does not do yet, and what is said about it, to the letter.
+
+use super::{changed, refused};
+
+#[test]
+fn the_gate() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\ngate = \"motion\"\n")]);
+    let told = r#"
+error: monitor `person`: `gate`: `motion` is not implemented yet
+  --> stakeout.toml:11:8
+   |
+11 | gate = "motion"
+   |        ^^^^^^^^ use `"off"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn another_format() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nformat = \"slack\"\n")]);
+    let told = r#"
+error: endpoint `ops`: `format`: `slack` is not implemented yet
+  --> stakeout.toml:14:10
+   |
+14 | format = "slack"
+   |          ^^^^^^^ use `"stakeout"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn another_transport() {
+    let source = changed(&[("name = \"dock\"\n", "name = \"dock\"\ntransport = \"udp\"\n")]);
+    let told = r#"
+error: camera `dock`: `transport`: `udp` is not implemented yet
+ --> stakeout.toml:4:13
+  |
+4 | transport = "udp"
+  |             ^^^^^ use `"tcp"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_hardware_decoder() {
+    let source = changed(&[("name = \"dock\"\n", "name = \"dock\"\nhardware = \"nvv4l2decoder\"\n")]);
+    let told = r#"
+error: camera `dock`: `hardware` is not implemented yet
+ --> stakeout.toml:4:12
+  |
+4 | hardware = "nvv4l2decoder"
+  |            ^^^^^^^^^^^^^^^ use `"auto"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn an_execution_provider() {
+    let source = changed(&[("\n[[camera]]", "[runtime]\nexecution_providers = [\"cuda\", \"cpu\"]\n\n[[camera]]")]);
+    let told = r#"
+error: `[runtime]`: `execution_providers`: `cuda` is not implemented yet
+ --> stakeout.toml:2:24
+  |
+2 | execution_providers = ["cuda", "cpu"]
+  |                        ^^^^^^ use `"auto"` or `"cpu"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_tcp_listener() {
+    let source = changed(&[("\n[[camera]]", "[api]\nlisten = \"127.0.0.1:8787\"\n\n[[camera]]")]);
+    let told = r#"
+error: `[api]`: `listen` is not implemented yet
+ --> stakeout.toml:2:10
+  |
+2 | listen = "127.0.0.1:8787"
+  |          ^^^^^^^^^^^^^^^^ leave it out for now"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn an_event_of_a_later_version() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = [\"camera.*\"]\n")]);
+    let told = r#"
+error: endpoint `ops`: `events`: `camera.*` is not implemented yet
+  --> stakeout.toml:14:11
+   |
+14 | events = ["camera.*"]
+   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_rate() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nrate = \"5/s\"\n")]);
+    let told = r#"
+error: endpoint `ops`: `rate` is not implemented yet
+  --> stakeout.toml:14:8
+   |
+14 | rate = "5/s"
+   |        ^^^^^ use `"10/s"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn negatives() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nnegatives = [\"an empty room\"]\n")]);
+    let told = r#"
+error: monitor `person`: `negatives` is not implemented yet
+  --> stakeout.toml:11:13
+   |
+11 | negatives = ["an empty room"]
+   |             ^^^^^^^^^^^^^^^^^ use `[]`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}

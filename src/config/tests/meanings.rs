@@ -1,0 +1,202 @@
+//! Values that mean nothing: bad input of monitors and endpoints, and what is said about it, to the letter.
+
+use super::{changed, refused};
+
+#[test]
+fn an_endpoint_at_the_metadata_service() {
+    let source = changed(&[("https://your-app.example/events", "http://169.254.169.254/latest")]);
+    let told = r#"
+error: endpoint `ops`: `url` must not be link-local
+  --> stakeout.toml:14:7
+   |
+14 | url = "http://169.254.169.254/latest"
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ link-local and metadata addresses are refused
+   |
+   = help: give the receiver an address of the network; `[egress] allow` is not implemented yet"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_hold_in_other_words() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nhold = \"2/3\"\n")]);
+    let told = r#"
+error: monitor `person`: `hold` can't be `2/3`
+  --> stakeout.toml:11:8
+   |
+11 | hold = "2/3"
+   |        ^^^^^ k of the last n checks: for example `"2 of 3"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_hold_that_asks_for_more_than_it_sees() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nhold = \"3 of 2\"\n")]);
+    let told = r#"
+error: monitor `person`: `hold` can't be `3 of 2`
+  --> stakeout.toml:11:8
+   |
+11 | hold = "3 of 2"
+   |        ^^^^^^^^ more checks than it looks at: the first number must not be larger"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_hold_that_can_never_be_reached() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nhold = \"20 of 20\"\n")]);
+    let told = r#"
+error: monitor `person`: `hold` can never be reached with a `check_interval` of `1s`
+  --> stakeout.toml:11:8
+   |
+11 | hold = "20 of 20"
+   |        ^^^^^^^^^^ checks are remembered for 10s: at most `11 of …`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_clear_threshold_above_the_threshold() {
+    let source = changed(&[(
+        "labels = [\"person\"]\n",
+        "labels = [\"person\"]\nconfidence_threshold = 0.5\nclear_threshold = 0.6\n",
+    )]);
+    let told = r#"
+error: monitor `person`: `clear_threshold` is above `confidence_threshold`
+  --> stakeout.toml:12:19
+   |
+12 | clear_threshold = 0.6
+   |                   ^^^ must be at most `confidence_threshold`, 0.5"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_zone_of_two_points() {
+    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nzone = [[0.1, 0.1], [0.9, 0.9]]\n")]);
+    let told = r#"
+error: monitor `person`: `zone` needs at least three points
+  --> stakeout.toml:11:8
+   |
+11 | zone = [[0.1, 0.1], [0.9, 0.9]]
+   |        ^^^^^^^^^^^^^^^^^^^^^^^^ for example `[[0.1, 0.2], [0.9, 0.2], [0.5, 0.9]]`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_zone_in_pixels() {
+    let source =
+        changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nzone = [[10, 0.1], [0.9, 0.9], [0.5, 0.1]]\n")]);
+    let told = r#"
+error: monitor `person`: `zone` is out of range
+  --> stakeout.toml:11:10
+   |
+11 | zone = [[10, 0.1], [0.9, 0.9], [0.5, 0.1]]
+   |          ^^ points are normalised: 0 is left or top, 1 is right or bottom"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_zone_without_area() {
+    let source =
+        changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nzone = [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]\n")]);
+    let told = r#"
+error: monitor `person`: `zone` has no area
+  --> stakeout.toml:11:8
+   |
+11 | zone = [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]
+   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ its points lie on a line, or its sides cross"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn neither_condition_nor_labels() {
+    let source = changed(&[("labels = [\"person\"]\n", "")]);
+    let told = r#"
+error: monitor `person`: `condition` is missing
+ --> stakeout.toml:6:1
+  |
+6 | [[monitor]]
+  | ^^^^^^^^^^^ add `condition = "Is a person inside the yellow zone?"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn an_event_that_does_not_exist() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = [\"monitor.triggerd\"]\n")]);
+    let told = r#"
+error: endpoint `ops`: `events` names no event: `monitor.triggerd`
+  --> stakeout.toml:14:11
+   |
+14 | events = ["monitor.triggerd"]
+   |           ^^^^^^^^^^^^^^^^^^ did you mean `monitor.triggered`?"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn an_endpoint_that_lets_nothing_through() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = []\n")]);
+    let told = r#"
+error: endpoint `ops`: `events` lets nothing through
+  --> stakeout.toml:14:10
+   |
+14 | events = []
+   |          ^^ use `["*"]`, or `enabled = false` to keep what is owed"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_preset_that_does_not_exist() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nretry = \"never\"\n")]);
+    let told = r#"
+error: endpoint `ops`: `retry` can't be `never`
+  --> stakeout.toml:14:9
+   |
+14 | retry = "never"
+   |         ^^^^^^^ one of `edge`, `trio`, `aioz`, `standard`, or `{ delays = ["1s", "10s"], max_age = "72h" }`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_schedule_without_delays() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nretry = { max_age = \"1h\" }\n")]);
+    let told = r#"
+error: endpoint `ops`: `retry` has no `delays`
+  --> stakeout.toml:14:9
+   |
+14 | retry = { max_age = "1h" }
+   |         ^^^^^^^^^^^^^^^^^^ for example `{ delays = ["1s", "10s"], max_age = "72h" }`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_header_of_ours() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nheaders = { \"Webhook-Id\" = \"1\" }\n")]);
+    let told = r#"
+error: endpoint `ops`: `headers` can't set `Webhook-Id`
+  --> stakeout.toml:14:13
+   |
+14 | headers = { "Webhook-Id" = "1" }
+   |             ^^^^^^^^^^^^ this one is set by the daemon"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn a_header_with_a_newline() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nheaders = { \"X-Site\" = \"a\\nb\" }\n")]);
+    let told = r#"
+error: endpoint `ops`: `headers` has an invalid value for `X-Site`
+  --> stakeout.toml:14:24
+   |
+14 | headers = { "X-Site" = "a\nb" }
+   |                        ^^^^^^ printable ASCII, no space at either end"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn names_with_spaces() {
+    let source = changed(&[("name = \"ops\"", "name = \"my ops\"")]);
+    let told = r#"
+error: endpoint `my ops`: `name` is not a name
+  --> stakeout.toml:13:8
+   |
+13 | name = "my ops"
+   |        ^^^^^^^^ a name has only letters, digits, `-`, `_` and `.`, and starts with a letter or digit"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}

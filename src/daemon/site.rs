@@ -1,0 +1,162 @@
+//! The running daemon as the API sees it.
+//!
+//! Owns the translation from cameras, machines and senders to the API's words; refuses to decide anything. Asked from
+//! tokio's workers, answers from memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch as flag;
+
+use crate::api::{self, CameraState, Expectation, MonitorState, Warning};
+use crate::camera::{self, Camera};
+use crate::condition::Phase;
+use crate::config::{self, Config, Decode};
+use crate::delivery::HoldReason;
+use crate::name::Name;
+use crate::sender::Report;
+use crate::time::Now;
+use crate::verdict::rounded;
+use crate::watch::{Shown, Watch};
+
+/// What is asked from outside while the daemon runs.
+pub(super) struct Site {
+    config: Arc<Config>,
+    device: Arc<str>,
+    started: Now,
+    /// Taken away at shutdown.
+    cameras: Mutex<Vec<Camera>>,
+    machines: Vec<Arc<Mutex<Shown>>>,
+    reports: BTreeMap<Name, flag::Receiver<Report>>,
+}
+
+impl Site {
+    pub(super) fn new(
+        config: Arc<Config>,
+        device: Arc<str>,
+        started: Now,
+        cameras: Vec<Camera>,
+        watches: &[Watch],
+        reports: BTreeMap<Name, flag::Receiver<Report>>,
+    ) -> Site {
+        let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
+        Site { config, device, started, cameras: Mutex::new(cameras), machines, reports }
+    }
+
+    /// The cameras, to be stopped; from now on none are shown.
+    pub(super) fn take_cameras(&self) -> Vec<Camera> {
+        std::mem::take(&mut *self.cameras_now())
+    }
+
+    fn cameras_now(&self) -> MutexGuard<'_, Vec<Camera>> {
+        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl api::Site for Site {
+    fn device(&self) -> String {
+        self.device.to_string()
+    }
+
+    fn uptime(&self, now: Now) -> Duration {
+        now.mono.since(self.started.mono)
+    }
+
+    fn cameras(&self, now: Now) -> Vec<api::Camera> {
+        let running = self.cameras_now();
+        let shown = |settings: &config::Camera| {
+            let camera = running.iter().find(|camera| *camera.name() == settings.name)?;
+            Some(camera_line(settings, camera.status(), now))
+        };
+        self.config.cameras.iter().filter_map(shown).collect()
+    }
+
+    fn monitors(&self, now: Now) -> Vec<api::Monitor> {
+        let line = |shown: &Arc<Mutex<Shown>>| monitor_line(&shown.lock().unwrap_or_else(PoisonError::into_inner), now);
+        self.machines.iter().map(line).collect()
+    }
+
+    fn endpoints(&self) -> Vec<Name> {
+        self.config.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()
+    }
+
+    fn expectations(&self) -> Vec<Expectation> {
+        let expected = |monitor: &config::Monitor| {
+            let within = monitor.expect_event_within?;
+            Some(Expectation { monitor: monitor.name.clone(), within })
+        };
+        self.config.monitors.iter().filter_map(expected).collect()
+    }
+
+    fn warnings(&self, _now: Now) -> Vec<Warning> {
+        self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow())).collect()
+    }
+}
+
+/// `[device] id`, or the hostname.
+pub(super) fn device_id(config: &Config) -> Arc<str> {
+    let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    config.device.id.clone().unwrap_or_else(hostname).into()
+}
+
+fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) -> api::Camera {
+    api::Camera {
+        name: settings.name.clone(),
+        state: match status.state {
+            camera::State::Connecting => CameraState::Connecting,
+            camera::State::Online => CameraState::Online,
+            camera::State::Offline => CameraState::Offline,
+            camera::State::Ended => CameraState::Ended,
+        },
+        cause: status.cause.map(|problem| problem.to_string()),
+        decode: match settings.decode {
+            Decode::Auto => "all (auto)".to_owned(),
+            Decode::All => "all".to_owned(),
+        },
+        fps: status.fps,
+        last_frame_age_s: status.last_frame.map(|last| now.mono.since(last.mono).as_secs_f64()),
+        frames_decoded: status.decoded,
+        reconnects: status.reconnects,
+    }
+}
+
+fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
+    let Shown { subject, state, last } = shown;
+    let counters = state.job().map(|job| job.counters().clone()).unwrap_or_default();
+    api::Monitor {
+        name: subject.about.monitor.clone(),
+        camera: subject.about.camera.clone(),
+        model: subject.model.name.clone(),
+        state: match state.phase() {
+            _ if !subject.enabled => MonitorState::Disabled,
+            _ if !state.is_active() => MonitorState::Stopped,
+            Phase::Idle => MonitorState::Idle,
+            Phase::Waiting { .. } => MonitorState::Waiting,
+            Phase::Open(_) => MonitorState::Open,
+        },
+        open: state.open_id(),
+        last_confidence: last.as_ref().map(|(verdict, _)| rounded(verdict.confidence)),
+        checks: counters.checks_performed,
+        triggers: counters.triggers_fired,
+        verdict_errors: counters.verdict_errors,
+        cooldown_left_s: state.cooldown_left(now).as_secs_f64(),
+        job: state.job().map(|job| api::Job {
+            id: job.id(),
+            status: job.status(),
+            reason: job.ended(),
+            elapsed_s: counters.elapsed_ms / 1000,
+        }),
+        skipped: counters.frames_skipped,
+    }
+}
+
+fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {
+    let what = match report.held? {
+        HoldReason::EndpointDown => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
+        HoldReason::Throttled => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
+        HoldReason::Offline => format!("this box can't reach endpoint `{endpoint}`; what it is owed is held"),
+        HoldReason::Clock | HoldReason::Paused => return None,
+    };
+    Some(Warning::new(what, report.advice.unwrap_or("nothing is lost; look at the receiver and the network")))
+}

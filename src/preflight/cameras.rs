@@ -1,0 +1,39 @@
+//! What cameras need before the first one is opened: GStreamer, and the clips of `file://` cameras.
+//!
+//! Owns that what is missing is told; refuses to know how a video is played. No network camera is tried: one that is away
+//! is normal.
+
+use super::advice;
+use crate::camera::{self, Clip};
+use crate::config::{Camera, Diagnostic, Diagnostics};
+
+/// Tells GStreamer elements that are not installed, and clips that can't be played.
+pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
+    if cameras.is_empty() {
+        return;
+    }
+    if let Err(error) = camera::init() {
+        diagnostics.push(told(&error.to_string()));
+        return;
+    }
+    let missing = camera::missing_elements();
+    missing.iter().for_each(|element| diagnostics.push(told(&element.to_string())));
+    if !missing.is_empty() {
+        return;
+    }
+    for camera in cameras.iter().filter(|camera| camera.is_file()) {
+        let Ok(path) = camera.url.value.to_file_path() else { continue };
+        if let Err(problem) = Clip::open(&path) {
+            let text = problem.to_string();
+            let (what, advice) = advice(&text, "; ");
+            let title = format!("camera `{}`: {what}", camera.name);
+            diagnostics.push(Diagnostic::error(title).at(camera.url.at.clone(), advice));
+        }
+    }
+}
+
+/// Something about the machine, not about a line of the file.
+fn told(text: &str) -> Diagnostic {
+    let (what, advice) = advice(text, "; ");
+    Diagnostic::error(what).help(advice)
+}

@@ -1,0 +1,42 @@
+//! Everything that can be known before the first frame: secrets, models, labels, GStreamer, clips.
+//!
+//! Owns the checks of a configuration against the world, and hands on what they opened, so that nothing is read twice;
+//! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
+//! through here, on the thread that starts the daemon.
+
+mod cameras;
+mod keys;
+mod models;
+
+use std::collections::BTreeMap;
+
+use crate::config::{Config, Diagnostics};
+use crate::model::Loaded;
+use crate::name::Name;
+use crate::secrets::Secret;
+use crate::sign::Key;
+
+/// What the checks opened.
+pub struct Ready {
+    /// Every model that a monitor names, loaded.
+    pub models: BTreeMap<Name, Loaded>,
+    /// Passwords of cameras that have one.
+    pub passwords: BTreeMap<Name, Secret>,
+    /// Keys of every endpoint, newest first; none: unsigned.
+    pub keys: BTreeMap<Name, Vec<Key>>,
+}
+
+/// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
+/// [`Parsed`](crate::config::Parsed)). None if there is an error among them.
+pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
+    let passwords = keys::passwords(&config.cameras, diagnostics);
+    let keys = keys::signing(&config.endpoints, diagnostics);
+    cameras::check(&config.cameras, diagnostics);
+    let models = models::load(config, diagnostics);
+    (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys })
+}
+
+/// "What is wrong; what to do" (or with another `mark` between the two), taken apart.
+fn advice<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
+    text.rsplit_once(mark).unwrap_or((text, ""))
+}

@@ -1,0 +1,117 @@
+//! Loads the models, and checks what monitors ask of them.
+//!
+//! Owns that labels, zones and counts fit the model that is asked; refuses to know how a model is loaded.
+
+use std::collections::BTreeMap;
+
+use super::advice;
+use crate::config::{self, Config, Diagnostic, Diagnostics, Model, Monitor};
+use crate::model::{self, Family, Folder, FolderError, LoadError, Loaded, Problem, Runtime};
+use crate::name::Name;
+
+/// Every model that a monitor names. Models that nobody names are checked, but not loaded.
+pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<Name, Loaded> {
+    let used = |model: &Model| config.monitors.iter().any(|monitor| monitor.model.value == model.name);
+    let runtime = if config.models.iter().any(used) { runtime(config, diagnostics) } else { None };
+    let mut all = BTreeMap::new();
+    for entry in &config.models {
+        let path = entry.path.as_ref().map(|path| path.value.as_path());
+        let folder = match Folder::open(&entry.name, path, &config.storage.path) {
+            Ok(folder) => folder,
+            Err(error) => {
+                diagnostics.push(unusable(config, entry, &error));
+                continue;
+            }
+        };
+        for monitor in config.monitors.iter().filter(|monitor| monitor.model.value == entry.name) {
+            fits(monitor, &folder, diagnostics);
+        }
+        let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
+        match model::load(runtime, &folder, config.runtime.threads) {
+            Ok(loaded) => drop(all.insert(entry.name.clone(), loaded)),
+            Err(error) => diagnostics.push(unusable(config, entry, &error)),
+        }
+    }
+    all
+}
+
+fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
+    let configured = config.runtime.onnxruntime.as_ref();
+    match Runtime::load(configured.map(|library| library.value.as_path())) {
+        Ok(runtime) => Some(runtime),
+        Err(error) => {
+            let text = error.to_string();
+            let (what, advice) = advice(&text, "; ");
+            let diagnostic = Diagnostic::error(what);
+            diagnostics.push(match configured {
+                Some(library) => diagnostic.at(library.at.clone(), "").help(advice),
+                None => diagnostic.help(advice),
+            });
+            None
+        }
+    }
+}
+
+fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
+    let asking = config.monitors.iter().find(|monitor| monitor.model.at == entry.at);
+    if let (Problem::Folder(FolderError::NotFound { .. }), Some(monitor)) = (&error.problem, asking) {
+        return unknown(config, entry, monitor, &error.problem.to_string());
+    }
+    let at = entry.path.as_ref().map_or(entry.at.clone(), |path| path.at.clone());
+    let text = error.to_string();
+    let (what, advice) = advice(&text, "; ");
+    Diagnostic::error(what).at(at, "").help(advice)
+}
+
+/// A monitor names a model that has no section and is in none of the folders.
+fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Diagnostic {
+    let sections = config.models.iter().filter(|other| config.monitors.iter().all(|m| m.model.at != other.at));
+    let mut known: Vec<Name> = sections.map(|model| model.name.clone()).collect();
+    known.extend(model::available(&config.storage.path));
+    known.sort();
+    known.dedup();
+    let names = || known.iter().map(Name::as_str);
+    let label = match config::closest(entry.name.as_str(), names()) {
+        _ if known.is_empty() => "no models are known here".to_owned(),
+        Some(name) => format!("did you mean `{name}`? models known here: {}", config::quoted(names())),
+        None => format!("models known here: {}", config::quoted(names())),
+    };
+    let (what, _) = advice(text, "; ");
+    Diagnostic::error(format!("monitor `{}`: unknown model `{}`", monitor.name, entry.name))
+        .at(entry.at.clone(), label)
+        .note(what)
+        .help("pull it, or name its folder in a `[[model]]` section")
+}
+
+/// Whether the model can answer what the monitor asks.
+fn fits(monitor: &Monitor, folder: &Folder, diagnostics: &mut Diagnostics) {
+    let title = |what: String| format!("monitor `{}`: {what}", monitor.name);
+    let model = &folder.identity.name;
+    let known = || folder.labels.iter().map(String::as_str);
+    for label in monitor.labels.iter().filter(|label| !folder.labels.contains(&label.value)) {
+        let what = title(format!("model `{model}` has no label `{}`", label.value));
+        let nearest = config::nearest(&label.value, known(), 3);
+        let hint = format!("the nearest it has: {}", config::quoted(nearest));
+        diagnostics.push(Diagnostic::error(what).at(label.at.clone(), hint));
+    }
+    if monitor.labels.is_empty() {
+        let what = title(format!("model `{model}` reads no questions, so that any of its labels counts"));
+        let few = config::quoted(known().take(3));
+        let hint = format!("name `labels`; it has {few}{}", if folder.labels.len() > 3 { ", …" } else { "" });
+        diagnostics.push(Diagnostic::warning(what).at(monitor.model.at.clone(), hint));
+    }
+    if folder.manifest.head.family() == Family::Detector {
+        return;
+    }
+    let asked = if monitor.labels.is_empty() { folder.labels.len() } else { monitor.labels.len() };
+    if !monitor.zone.is_empty() {
+        let what = title(format!("`zone` needs a detector, which `{model}` is not"));
+        let hint = "a classifier sees the picture as a whole: leave `zone` out";
+        diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));
+    }
+    if monitor.min_count as usize > asked {
+        let what = title(format!("`min_count = {}` can never be reached", monitor.min_count));
+        let hint = format!("a classifier gives one score a label, and it is asked for {asked}");
+        diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));
+    }
+}

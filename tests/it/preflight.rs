@@ -1,0 +1,279 @@
+//! What `check` says about a configuration that fits itself but not the world, to the letter.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use stakeout::preflight::{self, Ready};
+use stakeout::{config, model};
+
+use crate::shared::{runtime, shared};
+
+/// A place with models, secrets and clips of its own.
+struct Site {
+    root: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Site {
+        Site { root: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.root.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn secret(&self, name: &str, content: &str, mode: u32) {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A folder in `<storage>/models`, with right hashes.
+    fn model(&self, name: &str, family: &str, head: &str, bytes: &[u8], labels: &str) {
+        let folder = self.root.path().join("models").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("model.onnx"), bytes).unwrap();
+        fs::write(folder.join("labels.txt"), labels).unwrap();
+        let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+        let manifest = format!(
+            "name = \"{name}\"\nfamily = \"{family}\"\n[files]\n\
+             model = {{ path = \"model.onnx\", sha256 = \"{}\" }}\nlabels = {{ path = \"labels.txt\", sha256 = \"{}\" }}\n\
+             [input]\nsize = [416, 416]\nresize = \"letterbox-top-left\"\npad = 114\ncolor = \"bgr\"\n\
+             [output]\nhead = \"{head}\"\n",
+            hash(bytes),
+            hash(labels.as_bytes()),
+        );
+        fs::write(folder.join("manifest.toml"), manifest).unwrap();
+    }
+
+    /// Parses and checks; what was opened, and what was said with the place called `SITE`.
+    fn check(&self, source: &str) -> (Option<Ready>, String) {
+        let source = format!("storage.path = \"SITE\"\n{source}").replace("SITE", self.root.path().to_str().unwrap());
+        let mut parsed = config::parse(&source, "stakeout.toml").unwrap_or_else(|wrong| panic!("{wrong}"));
+        let ready = preflight::check(&parsed.config, &mut parsed.diagnostics);
+        (ready, self.shown(&parsed.diagnostics.to_string()))
+    }
+
+    /// With the place's path, and the carets below it, made the same everywhere.
+    fn shown(&self, said: &str) -> String {
+        let path = self.root.path().to_str().unwrap();
+        let surplus = "^".repeat(path.len() - "SITE".len());
+        let mut shown = String::new();
+        let mut quoted = false;
+        for line in said.lines() {
+            let line = if quoted { line.replacen(&surplus, "", 1) } else { line.to_owned() };
+            quoted = line.contains(path) && line.contains(" | ");
+            shown = shown + "\n" + &line.replace(path, "SITE");
+        }
+        shown
+    }
+}
+
+#[test]
+fn secrets_that_cannot_be_used() {
+    let site = Site::new();
+    site.secret("empty", "\n", 0o600);
+    site.secret("open", "hunter2", 0o644);
+    site.secret("garbled", "whsec_hunter2!", 0o600);
+    let (ready, said) = site.check(
+        r#"
+[[camera]]
+name = "dock"
+url = "rtsp://10.0.0.21/1"
+username = "viewer"
+password_file = "SITE/missing"
+[[endpoint]]
+name = "a"
+url = "https://example.com"
+secret_file = [
+  "SITE/open",
+  "SITE/empty",
+]
+[[endpoint]]
+name = "b"
+url = "https://example.com"
+secret_file = "SITE/garbled"
+"#,
+    );
+    assert!(ready.is_none());
+    assert!(!said.contains("hunter2"), "{said}");
+    let told = r#"
+error: camera `dock`: `SITE/missing` does not exist
+ --> stakeout.toml:7:17
+  |
+7 | password_file = "SITE/missing"
+  |                 ^^^^^^^^^^^^^^ create it with nothing but the secret in it
+
+warning: endpoint `a`: everybody on this machine can read `SITE/open`
+  --> stakeout.toml:12:3
+   |
+12 |   "SITE/open",
+   |   ^^^^^^^^^^^ its mode is 644: `chmod 600` it
+
+error: endpoint `a`: `SITE/empty` is empty
+  --> stakeout.toml:13:3
+   |
+13 |   "SITE/empty",
+   |   ^^^^^^^^^^^^ write the secret into it
+
+error: endpoint `b`: what follows `whsec_` in the secret is not base64
+  --> stakeout.toml:18:15
+   |
+18 | secret_file = "SITE/garbled"
+   |               ^^^^^^^^^^^^^^ copy it again, or make a new one with `stakeout keygen`
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
+}
+
+#[test]
+fn clips_that_cannot_be_played() {
+    let site = Site::new();
+    fs::write(site.path("text.mp4"), "this is no video").unwrap();
+    let (ready, said) = site.check(
+        "[[camera]]\nname = \"missing\"\nurl = \"file://SITE/a.mp4\"\n\
+         [[camera]]\nname = \"text\"\nurl = \"file://SITE/text.mp4\"\n",
+    );
+    assert!(ready.is_none());
+    let told = r#"
+error: camera `missing`: `SITE/a.mp4` can't be read: there is no such file
+ --> stakeout.toml:4:7
+  |
+4 | url = "file://SITE/a.mp4"
+  |       ^^^^^^^^^^^^^^^^^^^ check the path and its permissions
+
+error: camera `text`: `SITE/text.mp4` isn't a video that can be played: it is neither MP4, MOV nor Matroska
+ --> stakeout.toml:7:7
+  |
+7 | url = "file://SITE/text.mp4"
+  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264 video
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
+}
+
+/// A monitor that asks `model` for what `more` says.
+fn monitor(model: &str, more: &str) -> String {
+    format!(
+        "[[camera]]\nname = \"dock\"\nurl = \"rtsp://10.0.0.21/1\"\n[[endpoint]]\nname = \"ops\"\n\
+         url = \"https://example.com\"\n[[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"{model}\"\n{more}\n"
+    )
+}
+
+#[test]
+fn an_unknown_model() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yolox-nano", "detector", "yolox", b"x", "person\ncar\n");
+    let (ready, said) = site.check(&monitor("yolox-nona", "labels = [\"person\"]"));
+    assert!(ready.is_none());
+    let known = model::available(Path::new(&site.path("")));
+    let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let told = r#"
+error: monitor `m`: unknown model `yolox-nona`
+  --> stakeout.toml:11:9
+   |
+11 | model = "yolox-nona"
+   |         ^^^^^^^^^^^^ did you mean `yolox-nano`? models known here: KNOWN
+   |
+   = note: there is no `yolox-nona/manifest.toml` in `SITE/models`, `/usr/share/stakeout/models`, `./models`
+   = help: pull it, or name its folder in a `[[model]]` section"#;
+    assert_eq!(said.replace(&format!("here: {known}"), "here: KNOWN"), told);
+}
+
+#[test]
+fn a_label_that_the_model_lacks() {
+    if runtime().is_none() {
+        return;
+    }
+    let Some(file) = shared("models/yolox_nano.onnx") else { return };
+    let labels = fs::read_to_string(shared("models/coco80_labels.txt").unwrap()).unwrap();
+    let site = Site::new();
+    site.model("yolox-nano", "detector", "yolox", &fs::read(file).unwrap(), &labels);
+    let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\", \"persn\"]"));
+    assert!(ready.is_none());
+    let told = r#"
+error: monitor `m`: model `yolox-nano` has no label `persn`
+  --> stakeout.toml:12:21
+   |
+12 | labels = ["person", "persn"]
+   |                     ^^^^^^^ the nearest it has: `person`, `bear`, `oven`"#;
+    assert_eq!(said, told);
+
+    let (ready, said) = site.check(&monitor("yolox-nano", "labels = [\"person\"]"));
+    assert_eq!(said, "");
+    assert_eq!(ready.unwrap().models.len(), 1);
+
+    let (ready, said) = site.check(&monitor("yolox-nano", "condition = \"Is anybody there?\""));
+    assert!(ready.is_some());
+    let told = r#"
+warning: monitor `m`: model `yolox-nano` reads no questions, so that any of its labels counts
+  --> stakeout.toml:11:9
+   |
+11 | model = "yolox-nano"
+   |         ^^^^^^^^^^^^ name `labels`; it has `person`, `bicycle`, `car`, …"#;
+    assert_eq!(said, told);
+}
+
+#[test]
+fn a_wrong_hash() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yard", "classifier", "softmax", b"one", "person\ncar\n");
+    fs::write(site.path("models/yard/model.onnx"), "another").unwrap();
+    let (ready, said) = site.check(&monitor("yard", "labels = [\"person\"]"));
+    assert!(ready.is_none());
+    let told = r#"
+error: model `yard`: `model.onnx` has SHA-256 ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5, the manifest says 7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^
+   |
+   = help: pull it again or correct the manifest"#;
+    assert_eq!(said, told);
+}
+
+#[test]
+fn a_corrupt_model_that_is_asked_for_what_no_classifier_has() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    site.model("yard", "classifier", "softmax", b"this is no ONNX", "person\ncar\n");
+    let more = "labels = [\"person\"]\nmin_count = 2\nzone = [[0, 0], [1, 0], [1, 1]]";
+    let source = monitor("yard", more) + "[[model]]\nname = \"yard\"\npath = \"SITE/models/yard\"\n";
+    let (ready, said) = site.check(&source);
+    assert!(ready.is_none());
+    let told = r#"
+error: monitor `m`: `zone` needs a detector, which `yard` is not
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^ a classifier sees the picture as a whole: leave `zone` out
+
+error: monitor `m`: `min_count = 2` can never be reached
+  --> stakeout.toml:11:9
+   |
+11 | model = "yard"
+   |         ^^^^^^ a classifier gives one score a label, and it is asked for 1
+
+error: model `yard`: `model.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed
+  --> stakeout.toml:17:8
+   |
+17 | path = "SITE/models/yard"
+   |        ^^^^^^^^^^^^^^^^^^
+   |
+   = help: pull it again or correct the manifest"#;
+    assert_eq!(said, told);
+}
