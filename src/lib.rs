@@ -38,3 +38,6 @@ pub mod watch;
 // Floor 4, wiring.
 pub mod daemon;
 pub mod replay;
+
+// Floor 5, edge.
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The binary: parse, run, print, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stakeout::cli::main()
+}

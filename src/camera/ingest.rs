@@ -82,6 +82,11 @@ impl Ingest {
         if self.packets.is_eos() { Err(Stop::End) } else { Ok(None) }
     }
 
+    /// How long ago it was started.
+    pub(super) fn age(&self) -> Duration {
+        time::now().mono.since(self.opened.mono)
+    }
+
     fn packet(&mut self, sample: &gst::Sample) -> Option<Packet> {
         let arrived = time::now();
         let buffer = sample.buffer()?;

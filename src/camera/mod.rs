@@ -35,6 +35,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 use url::Url;
+use zeroize::Zeroizing;
 
 pub use clip::Clip;
 pub use decoder::{Decoded, Decoder};
@@ -45,8 +46,9 @@ pub use problem::Problem;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use source::Source;
-pub use status::{Snapshot, State};
+pub use status::{Decoding, Snapshot, State};
 
+use crate::config;
 use crate::name::Name;
 use crate::time::{self, Mono};
 
@@ -62,6 +64,19 @@ pub enum Address {
         /// Starts again at its end.
         repeat: bool,
     },
+}
+
+impl Address {
+    /// As configured; `password` is what the configured secret holds.
+    pub fn of(camera: &config::Camera, password: Option<Zeroizing<String>>) -> Address {
+        let url = &camera.url.value;
+        if camera.is_file() {
+            let path = url.to_file_path().unwrap_or_else(|()| PathBuf::from(url.path()));
+            return Address::File { path, repeat: camera.repeat };
+        }
+        let login = camera.username.clone().map(|username| Login { username, password: password.unwrap_or_default() });
+        Address::Rtsp(url.clone(), login)
+    }
 }
 
 /// A running camera. Dropping it stops it and waits for its thread.

@@ -37,28 +37,38 @@ pub struct Packet {
 }
 
 const SLICE_IDR: u8 = 5;
+const SLICES: std::ops::RangeInclusive<u8> = 1..=SLICE_IDR;
 const SEQUENCE_PARAMETERS: u8 = 7;
 const PICTURE_PARAMETERS: u8 = 8;
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// The NAL units of an Annex B byte stream, without start codes.
-fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = after_start_code(data);
-    std::iter::from_fn(move || {
-        let unit = rest?;
-        let (head, tail) = match unit.windows(3).position(|w| w == [0, 0, 1]) {
-            Some(at) => (&unit[..at], Some(&unit[at + 3..])),
-            None => (unit, None),
-        };
-        rest = tail;
-        // A four-byte start code leaves its first zero behind; no NAL unit ends in zero.
-        let end = head.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        Some(&head[..end])
-    })
-    .filter(|unit| !unit.is_empty())
+/// The parameter sets in front of the first slice, with start codes, and that slice's NAL type.
+///
+/// Slices, which are nearly all of the data, are not looked through.
+fn before_first_slice(unit: &[u8]) -> (Vec<u8>, Option<u8>) {
+    let mut sets = Vec::new();
+    let mut rest = start_code(unit).map(|at| &unit[at + 3..]);
+    while let Some((header, _)) = rest.and_then(<[u8]>::split_first) {
+        let nal = rest.unwrap_or_default();
+        let kind = header & 0x1f;
+        if SLICES.contains(&kind) {
+            return (sets, Some(kind));
+        }
+        let next = start_code(nal);
+        if matches!(kind, SEQUENCE_PARAMETERS | PICTURE_PARAMETERS) {
+            // A four-byte start code leaves its first zero behind; no NAL unit ends in zero.
+            let nal = &nal[..next.unwrap_or(nal.len())];
+            let end = nal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            sets.extend_from_slice(&START_CODE);
+            sets.extend_from_slice(&nal[..end]);
+        }
+        rest = next.map(|at| &nal[at + 3..]);
+    }
+    (sets, None)
 }
 
-fn after_start_code(data: &[u8]) -> Option<&[u8]> {
-    data.windows(3).position(|w| w == [0, 0, 1]).map(|at| &data[at + 3..])
+fn start_code(data: &[u8]) -> Option<usize> {
+    data.windows(3).position(|window| window == &START_CODE[1..])
 }
 
 /// The latest parameter sets of a connection, put in front of every picture where decoding can start without them.
@@ -72,21 +82,11 @@ pub struct ParameterSets {
 impl ParameterSets {
     /// Classifies an access unit and completes it. `start` is the parser's opinion that decoding can start here.
     pub fn complete(&mut self, unit: &[u8], start: bool) -> (Class, Arc<[u8]>) {
-        let (mut idr, mut own) = (false, Vec::new());
-        for nal in nal_units(unit) {
-            match nal[0] & 0x1f {
-                SLICE_IDR => idr = true,
-                SEQUENCE_PARAMETERS | PICTURE_PARAMETERS => {
-                    own.extend_from_slice(&[0, 0, 0, 1]);
-                    own.extend_from_slice(nal);
-                }
-                _ => {}
-            }
-        }
-        let class = match (idr, start) {
-            (true, _) => Class::Idr,
-            (false, true) => Class::Recovery,
-            (false, false) => Class::Delta,
+        let (own, slice) = before_first_slice(unit);
+        let class = match slice {
+            Some(SLICE_IDR) => Class::Idr,
+            _ if start => Class::Recovery,
+            _ => Class::Delta,
         };
         let complete = !own.is_empty();
         if complete {
@@ -109,13 +109,12 @@ mod tests {
     const SLICE: &[u8] = &[0, 0, 1, 0x41, 0x9a];
 
     #[test]
-    fn nal_units_are_found_behind_long_and_short_start_codes() {
-        let data = [SPS, PPS, SLICE].concat();
-        let units: Vec<&[u8]> = nal_units(&data).collect();
-        assert_eq!(units, [&SPS[4..], &PPS[4..], &SLICE[3..]]);
-        assert_eq!(nal_units(&[]).count(), 0);
-        assert_eq!(nal_units(&[1, 2, 3]).count(), 0);
-        assert_eq!(nal_units(&[0, 0, 1]).count(), 0);
+    fn parameter_sets_are_found_behind_long_and_short_start_codes() {
+        assert_eq!(before_first_slice(&[SPS, &PPS[1..], SLICE, IDR].concat()), ([SPS, PPS].concat(), Some(1)));
+        assert_eq!(before_first_slice(&[SPS, PPS].concat()), ([SPS, PPS].concat(), None));
+        for odd in [&[][..], &[1, 2, 3], &[0, 0, 1], &[0, 0, 1, 0, 0, 1]] {
+            assert_eq!(before_first_slice(odd), (Vec::new(), None), "{odd:?}");
+        }
     }
 
     #[test]

@@ -16,29 +16,57 @@ use crate::time::Now;
 /// High definition begins here: streams that do not tell their matrix use BT.709 from this height on.
 const HD_HEIGHT: u32 = 720;
 
-/// Copies a decoded picture out of GStreamer's memory. Rows are packed: the stride is what a row's samples take.
-pub(super) fn copy(sample: &gst::Sample, arrived: Now, pts: Duration, connection: u64) -> Result<Frame, Problem> {
-    // Never cached: a camera may change its resolution at any keyframe.
-    let info = sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(Problem::Decoder)?;
-    // Of each plane: the component that gives its size, and the samples it interleaves.
-    let (format, layout): (_, &[(u8, usize)]) = match info.format() {
-        gst_video::VideoFormat::I420 => (PixelFormat::I420, &[(0, 1), (1, 1), (2, 1)]),
-        gst_video::VideoFormat::Nv12 => (PixelFormat::Nv12, &[(0, 1), (1, 2)]),
-        other => return Err(Problem::FormatUnsupported(other.to_str().to_string())),
-    };
-    let buffer = sample.buffer().ok_or(Problem::Decoder)?;
-    let picture = VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|_| Problem::Decoder)?;
-    let planes = layout
-        .iter()
-        .enumerate()
-        .map(|(index, &(component, samples))| {
-            let row = info.comp_width(component) as usize * samples;
-            plane(&picture, index as u32, row, info.comp_height(component) as usize)
-        })
-        .collect::<Option<Vec<Plane>>>()
-        .ok_or(Problem::Decoder)?;
-    let (width, height, color) = (info.width(), info.height(), color(&info));
-    Ok(Frame { width, height, format, color, planes, arrived, pts, connection })
+/// A decoded picture in GStreamer's memory, of a layout that we read.
+pub(super) struct Picture<'a> {
+    buffer: &'a gst::BufferRef,
+    info: gst_video::VideoInfo,
+    format: PixelFormat,
+}
+
+impl<'a> Picture<'a> {
+    /// # Errors
+    /// [`Problem::FormatUnsupported`] for everything but 8-bit 4:2:0.
+    pub(super) fn of(sample: &'a gst::SampleRef) -> Result<Picture<'a>, Problem> {
+        // Never cached: a camera may change its resolution at any keyframe.
+        let info = sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(Problem::Decoder)?;
+        let format = match info.format() {
+            gst_video::VideoFormat::I420 => PixelFormat::I420,
+            gst_video::VideoFormat::Nv12 => PixelFormat::Nv12,
+            other => return Err(Problem::FormatUnsupported(other.to_str().to_string())),
+        };
+        Ok(Picture { buffer: sample.buffer().ok_or(Problem::Decoder)?, info, format })
+    }
+
+    /// Its time by the stream's clock.
+    pub(super) fn pts(&self) -> Option<Duration> {
+        self.buffer.pts().map(Duration::from)
+    }
+
+    /// The decoder had to guess parts of it.
+    pub(super) fn corrupt(&self) -> bool {
+        self.buffer.flags().contains(gst::BufferFlags::CORRUPTED)
+    }
+
+    /// Copies it out. Rows are packed: the stride is what a row's samples take.
+    pub(super) fn copy(&self, arrived: Now, pts: Duration, connection: u64) -> Result<Frame, Problem> {
+        let info = &self.info;
+        // Of each plane: the component that gives its size, and the samples it interleaves.
+        let layout: &[(u8, usize)] = match self.format {
+            PixelFormat::Nv12 => &[(0, 1), (1, 2)],
+            _ => &[(0, 1), (1, 1), (2, 1)],
+        };
+        let mapped = VideoFrameRef::from_buffer_ref_readable(self.buffer, info).map_err(|_| Problem::Decoder)?;
+        let planes = (0u32..)
+            .zip(layout)
+            .map(|(index, &(component, samples))| {
+                let row = info.comp_width(component) as usize * samples;
+                plane(&mapped, index, row, info.comp_height(component) as usize)
+            })
+            .collect::<Option<Vec<Plane>>>()
+            .ok_or(Problem::Decoder)?;
+        let (width, height, format, color) = (info.width(), info.height(), self.format, color(info));
+        Ok(Frame { width, height, format, color, planes, arrived, pts, connection })
+    }
 }
 
 fn plane(picture: &VideoFrameRef<&gst::BufferRef>, index: u32, row: usize, rows: usize) -> Option<Plane> {

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
+use super::probe;
 use super::problem::Problem;
 use super::source::Source;
 
@@ -20,9 +21,9 @@ use super::source::Source;
 const HEAD: &str = "rtspsrc name=camera protocols=tcp latency=100 \
      camera. ! application/x-rtp,media=video,encoding-name=H264 ! rtph264depay";
 
-/// For each step of connecting, in microseconds. Less than the longest backoff, so that a camera which comes back in the
-/// middle of an attempt is not missed for long.
-const STEP_TIMEOUT_US: u64 = 3_500_000;
+/// For each step of connecting. Slow cameras need seconds; a longer wait would only miss one that comes back, because the
+/// kernel asks at 0, 1, 3 and 7 s for a TCP connection and then not again before 15 s.
+const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long the camera may take to hear that we leave, in nanoseconds.
 const TEARDOWN_NS: u64 = 200_000_000;
@@ -57,7 +58,7 @@ impl Rtsp {
     fn configure(&self, pipeline: &gst::Pipeline) {
         let Some(camera) = pipeline.by_name("camera") else { return };
         camera.set_property("location", self.url.as_str());
-        camera.set_property("tcp-timeout", STEP_TIMEOUT_US);
+        camera.set_property("tcp-timeout", STEP_TIMEOUT.as_micros() as u64);
         camera.set_property("teardown-timeout", TEARDOWN_NS);
         if let Some(login) = &self.login {
             camera.set_property("user-id", &login.username);
@@ -79,7 +80,10 @@ impl Source for Rtsp {
             // A camera that dies ends its stream as if it were a clip.
             Stop::End => Problem::Disconnected,
             Stop::Error { not_linked: true, .. } => Problem::CodecUnsupported,
-            Stop::Error { error, .. } => meaning(&error).unwrap_or_else(|| super::probe::why_not(&self.url)),
+            Stop::Error { error, .. } => meaning(&error).unwrap_or_else(|| match probe::why_not(&self.url) {
+                Problem::Disconnected if ingest.age() >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
+                problem => problem,
+            }),
         })
     }
 

@@ -38,6 +38,23 @@ impl State {
     }
 }
 
+/// Which packets are decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoding {
+    /// Every one.
+    #[default]
+    All,
+}
+
+impl Decoding {
+    /// As in `status --json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decoding::All => "all",
+        }
+    }
+}
+
 /// A camera at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -45,6 +62,8 @@ pub struct Snapshot {
     pub state: State,
     /// Why none come: of the latest attempt, so it may change while the camera stays offline.
     pub cause: Option<Problem>,
+    /// Which packets are decoded now.
+    pub decoding: Decoding,
     /// Pictures a second, a mean over some 2 s; 0 when offline.
     pub fps: f64,
     /// When the newest picture's packet arrived.

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::time::Now;
 
 /// From the start of an attempt to the first video packet.
-pub const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Between two video packets. With the teardown it keeps an unplugged camera's notice well under 10 s.
 pub const STALL_LIMIT: Duration = Duration::from_secs(5);
 /// From one picture to the next while packets come. Longer than any sensible GOP.
@@ -61,8 +61,8 @@ mod tests {
     #[test]
     fn silence_has_three_names() {
         let mut watchdog = Watchdog::new(at(0));
-        assert_eq!(watchdog.check(at(7)), Ok(()));
-        assert_eq!(watchdog.check(at(8)), Err(Problem::Timeout(CONNECT_LIMIT)));
+        assert_eq!(watchdog.check(at(9)), Ok(()));
+        assert_eq!(watchdog.check(at(10)), Err(Problem::Timeout(CONNECT_LIMIT)));
         watchdog.packet(at(7));
         assert_eq!(watchdog.check(at(11)), Ok(()));
         assert_eq!(watchdog.check(at(12)), Err(Problem::Stalled(STALL_LIMIT)));

@@ -148,7 +148,7 @@ fn insert_delivery(
              RETURNING next_sequence - 1, gone",
         )?
         .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let stamp = Stamp { delivery: Uuid::now_v7(), sequence: sequence.unsigned_abs(), epoch: ledger.start.epoch };
+    let stamp = Stamp { delivery: at.new_id(), sequence: sequence.unsigned_abs(), epoch: ledger.start.epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };
     let mut statement = ledger.connection.prepare_cached(

@@ -108,7 +108,8 @@ pub struct MachineRow {
     pub counters: Counters,
 }
 
-/// One run of a monitor, as it is kept. Writing it creates or replaces the row with its id.
+/// One run of a monitor, as it is kept. Writing it creates the row with its id, or brings status, reason, counters and end
+/// up to date; how a job began stays as it was first written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRow {
     /// The job's id.

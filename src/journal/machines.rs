@@ -50,9 +50,8 @@ pub(super) fn put_job(connection: &Connection, job: &JobRow) -> Result<(), Error
     let mut statement = connection.prepare_cached(
         "INSERT INTO job (id, monitor, camera, origin, status, reason, counters, started_ms, ended_ms, request)
          VALUES (:id, :monitor, :camera, :origin, :status, :reason, :counters, :started_ms, :ended_ms, :request)
-         ON CONFLICT (id) DO UPDATE SET monitor = excluded.monitor, camera = excluded.camera, origin = excluded.origin,
-             status = excluded.status, reason = excluded.reason, counters = excluded.counters,
-             started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, request = excluded.request",
+         ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason,
+             counters = excluded.counters, ended_ms = excluded.ended_ms",
     )?;
     statement.execute(named_params! {
         ":id": job.id.as_bytes(),

@@ -64,13 +64,18 @@ pub enum QuestionError {
     },
 }
 
+/// Below this Jaro-Winkler likeness a suggestion only puzzles; the nearest one is made in any case.
+const ALIKE: f64 = 0.7;
+
 impl Model {
     /// The index of `label`.
     pub fn label_index(&self, label: &str) -> Result<usize, UnknownLabel> {
         self.labels.iter().position(|known| known == label).ok_or_else(|| {
-            let mut ranked: Vec<&String> = self.labels.iter().collect();
-            ranked.sort_by(|a, b| strsim::jaro_winkler(label, b).total_cmp(&strsim::jaro_winkler(label, a)));
-            let nearest = ranked.into_iter().take(3).cloned().collect();
+            let likeness = |known: &String| strsim::jaro_winkler(label, known);
+            let mut nearest = self.labels.clone();
+            nearest.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+            let alike = nearest.iter().take(3).take_while(|known| likeness(known) > ALIKE).count();
+            nearest.truncate(alike.max(1));
             UnknownLabel { model: self.identity.name.clone(), label: label.to_owned(), nearest }
         })
     }

@@ -32,15 +32,18 @@ pub enum Rung {
 impl Rung {
     const LADDER: [Rung; 4] = [Rung::Everything, Rung::WithoutLayerNormFusion, Rung::Basic, Rung::Nothing];
 
-    fn apply(self, builder: SessionBuilder) -> Result<SessionBuilder, Error<SessionBuilder>> {
-        match self {
-            Rung::Everything => builder.with_optimization_level(GraphOptimizationLevel::All),
-            Rung::WithoutLayerNormFusion => builder
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_disabled_optimizers("SimplifiedLayerNormFusion"),
-            Rung::Basic => builder.with_optimization_level(GraphOptimizationLevel::Level1),
-            Rung::Nothing => builder.with_optimization_level(GraphOptimizationLevel::Disable),
-        }
+    fn apply(self, builder: SessionBuilder) -> Result<SessionBuilder, Error> {
+        let (level, disabled) = match self {
+            Rung::Everything => (GraphOptimizationLevel::All, None),
+            Rung::WithoutLayerNormFusion => (GraphOptimizationLevel::All, Some("SimplifiedLayerNormFusion")),
+            Rung::Basic => (GraphOptimizationLevel::Level1, None),
+            Rung::Nothing => (GraphOptimizationLevel::Disable, None),
+        };
+        let builder = builder.with_optimization_level(level)?;
+        Ok(match disabled {
+            Some(optimizer) => builder.with_disabled_optimizers(optimizer)?,
+            None => builder,
+        })
     }
 }
 

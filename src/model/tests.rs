@@ -184,7 +184,7 @@ fn a_monitor_asks_what_the_model_knows() {
     let refused = |labels: &[&str], min_count| model.question(&monitor(labels, min_count)).unwrap_err().to_string();
     assert_eq!(
         refused(&["vehicel"], 1),
-        "monitor `dock`: model `m` has no label `vehicel`; the nearest it has: `vehicle`, `person`"
+        "monitor `dock`: model `m` has no label `vehicel`; the nearest it has: `vehicle`"
     );
     assert_eq!(refused(&[], 1), "monitor `dock` has no `labels`, and model `m` knows nothing else; add some");
     assert_eq!(

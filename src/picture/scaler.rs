@@ -189,7 +189,7 @@ fn scale<P: PixelTrait + InnerPixel>(
     let [columns, rows] = part.size;
     let samples = P::size();
     // The resizer counts strides in pixels: rows that don't end on a whole one are copied, which no decoder of ours does.
-    let (data, stride) = if part.stride % samples == 0 {
+    let (data, stride) = if part.stride.is_multiple_of(samples) {
         (part.data, part.stride / samples)
     } else {
         let row = columns as usize * samples;

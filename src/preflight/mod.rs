@@ -36,6 +36,12 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys })
 }
 
+/// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].
+pub fn models(config: &Config, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Name, Loaded>> {
+    let models = models::load(config, diagnostics);
+    (!diagnostics.has_errors()).then_some(models)
+}
+
 /// "What is wrong; what to do" (or with another `mark` between the two), taken apart.
 fn advice<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
     text.rsplit_once(mark).unwrap_or((text, ""))

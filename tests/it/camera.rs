@@ -1,8 +1,7 @@
 //! Cameras against real streams: clips on disk, and a real RTSP server that dies, freezes and comes back.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stakeout::camera::{self, Address, Camera, Clip, Demand, Notice, Problem, State};
@@ -10,7 +9,8 @@ use stakeout::frame::{Frame, Matrix, PixelFormat};
 use stakeout::name::Name;
 use stakeout::time::{Mono, Now};
 use tempfile::TempDir;
-use url::Url;
+
+use crate::rtsp::Server;
 
 /// Nothing here takes so long; it only keeps a failure from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,6 +46,7 @@ fn problem(path: &Path) -> String {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("STAKEOUT_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     let path = root.join("data").join(path);
@@ -154,41 +155,6 @@ fn what_is_not_a_video_says_so() {
     let expected =
         format!("`{}` can't be read: there is no such file; check the path and its permissions", absent.display());
     assert_eq!(problem(&absent), expected);
-}
-
-/// scripts/rtsp-server, stopped when dropped.
-struct Server {
-    process: Child,
-    url: Url,
-}
-
-impl Server {
-    fn start(clip: &Path, port: u16, more: &[&str]) -> Server {
-        let script = std::env::var("STAKEOUT_RTSP_SERVER").unwrap_or_else(|_| "scripts/rtsp-server".to_owned());
-        let mut process = Command::new(script)
-            .args(["--port", &port.to_string(), "--clip"])
-            .arg(clip)
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("scripts/rtsp-server starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&line).expect("the server says where it is");
-        Server { process, url: told["url"].as_str().unwrap().parse().unwrap() }
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn watch(address: Address) -> Camera {

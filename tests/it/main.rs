@@ -1,11 +1,17 @@
 //! The integration tests: one binary, real parts.
 
+#![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
+
+mod appliance;
 mod camera;
 mod journal;
+mod kills;
 mod layers;
 mod model;
 mod preflight;
 mod receiver;
+mod rtsp;
 mod sending;
 mod shared;
 mod transport;
+mod visits;

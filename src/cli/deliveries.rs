@@ -1,0 +1,85 @@
+//! `stakeout deliveries`: what is owed to endpoints, and what became of it.
+
+use std::io::{self, Write};
+
+use clap::builder::PossibleValuesParser;
+
+use super::events::tint;
+use super::exit::Failure;
+use super::print::{self, Cell, Table, Tint};
+use super::records::{PAGE, Records};
+use super::settings::ConfigFile;
+use crate::api::{DeliveryLine, DeliveryQuery, Page};
+use crate::delivery::State;
+use crate::name::Name;
+use crate::time::now;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Only those in this state
+    #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
+    state: Option<String>,
+    /// Only those to this endpoint
+    #[arg(long, value_name = "NAME", value_parser = Name::new)]
+    endpoint: Option<Name>,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let records = Records::open(&args.file.load()?.config)?;
+    let query = DeliveryQuery { state: args.state.clone(), endpoint: args.endpoint.clone(), ..Default::default() };
+    if !print_all(query, args.json, |query| records.deliveries(query))? {
+        print::say("no such deliveries");
+    }
+    Ok(())
+}
+
+/// Prints page after page, so that a million rows need no memory. False when there is nothing to print.
+pub(super) fn print_all(
+    mut query: DeliveryQuery,
+    json: bool,
+    ask: impl Fn(&DeliveryQuery) -> Result<Page<DeliveryLine>, Failure>,
+) -> Result<bool, Failure> {
+    let mut out = io::stdout().lock();
+    query.limit = Some(PAGE);
+    loop {
+        let Page { items, next } = ask(&query)?;
+        if json {
+            items.iter().try_for_each(|line| print::json_line(&mut out, line))?;
+        } else if !items.is_empty() {
+            table(&items).print(&mut out, print::colour_on_stdout())?;
+        }
+        let printed = query.after.is_some() || !items.is_empty();
+        if next.is_none() {
+            out.flush()?;
+            return Ok(printed);
+        }
+        query.after = next;
+    }
+}
+
+fn table(lines: &[DeliveryLine]) -> Table<8> {
+    let now = now().wall;
+    let mut table = Table::new(["id", "endpoint", "sequence", "state", "attempts", "due", "status", "error"]);
+    for line in lines {
+        let state = match &line.reason {
+            Some(reason) => format!("{} ({reason})", line.state),
+            None => line.state.clone(),
+        };
+        table.row([
+            line.id.into(),
+            line.endpoint.as_str().into(),
+            line.sequence.into(),
+            Cell::tinted(state, tint(&line.state)),
+            line.attempts.into(),
+            line.due_at.map_or_else(String::new, |due| print::ahead(due.0, now)).into(),
+            line.last_status.map_or_else(String::new, |status| status.to_string()).into(),
+            Cell::tinted(line.last_error.as_deref().unwrap_or_default(), Tint::Faint),
+        ]);
+    }
+    table
+}

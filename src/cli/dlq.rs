@@ -1,0 +1,241 @@
+//! `stakeout dlq`: dead letters, looked at, sent again or dropped.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Subcommand;
+use uuid::Uuid;
+
+use super::client::{Client, ClientError};
+use super::deliveries::print_all;
+use super::exit::{Exit, Failure};
+use super::print::{self, Cell, Table, Tint};
+use super::records::Records;
+use super::settings::ConfigFile;
+use crate::api::{AttemptLine, DeadQuery, DeliveryDetail, DeliveryQuery, Dropped, Redriven};
+use crate::config::Config;
+use crate::journal::{DeadFilter, Journal, Keep, Reader};
+use crate::name::Name;
+use crate::time::now;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List dead letters
+    List(List),
+    /// Show a delivery with all its attempts
+    Show(Show),
+    /// Send dead letters again: same id, same body, a fresh schedule
+    Retry(Order),
+    /// Drop dead letters: no longer listed, kept until `keep_dead` is over
+    Drop(Order),
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Only those to this endpoint
+    #[arg(long, value_name = "NAME", value_parser = Name::new)]
+    endpoint: Option<Name>,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// Id of the delivery
+    id: Uuid,
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Order {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// Ids of deliveries
+    #[arg(value_name = "ID")]
+    ids: Vec<Uuid>,
+    /// All dead letters of this endpoint
+    #[arg(long, value_name = "NAME", value_parser = Name::new)]
+    endpoint: Option<Name>,
+    /// All dead letters
+    #[arg(long)]
+    all: bool,
+}
+
+impl Which {
+    /// One query for each id; one for the rest.
+    fn queries(self) -> Vec<DeadQuery> {
+        if self.ids.is_empty() {
+            return vec![DeadQuery { id: None, endpoint: self.endpoint }];
+        }
+        self.ids.into_iter().map(|id| DeadQuery { id: Some(id), endpoint: None }).collect()
+    }
+}
+
+/// What is to be done with dead letters.
+#[derive(Clone, Copy)]
+enum Deed {
+    Retry,
+    Drop,
+}
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::List(args) => list(&args),
+        Command::Show(args) => show(&args),
+        Command::Retry(order) => obey(order, Deed::Retry),
+        Command::Drop(order) => obey(order, Deed::Drop),
+    }
+}
+
+fn list(args: &List) -> Result<(), Failure> {
+    let records = Records::open(&args.file.load()?.config)?;
+    let query = DeliveryQuery { endpoint: args.endpoint.clone(), ..Default::default() };
+    if !print_all(query, args.json, |query| records.dead_letters(query))? {
+        print::say("no dead letters");
+    }
+    Ok(())
+}
+
+fn show(args: &Show) -> Result<(), Failure> {
+    let delivery = Records::open(&args.file.load()?.config)?.delivery(args.id)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        print::json_line(&mut out, &delivery)?;
+    } else {
+        describe(&delivery, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn describe(delivery: &DeliveryDetail, out: &mut dyn Write) -> io::Result<()> {
+    let now = now().wall;
+    let line = &delivery.line;
+    let reason = line.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    writeln!(out, "delivery  {}", line.id)?;
+    writeln!(out, "event     {} (seq {})", line.event_id, delivery.event_seq)?;
+    writeln!(out, "endpoint  {} (sequence {})", line.endpoint, line.sequence)?;
+    writeln!(out, "state     {}{reason}", line.state)?;
+    writeln!(out, "accepted  {} ({})", delivery.accepted_at, print::ago(delivery.accepted_at.0, now))?;
+    if let Some(due) = line.due_at {
+        writeln!(out, "due       {due} ({})", print::ahead(due.0, now))?;
+    }
+    if let Some(ended) = delivery.ended_at {
+        writeln!(out, "ended     {ended} ({})", print::ago(ended.0, now))?;
+    }
+    writeln!(out, "attempts  {} ({} requests sent, re-driven {} times)", line.attempts, line.tries, delivery.redriven)?;
+    if delivery.maybe_received {
+        writeln!(out, "note      an earlier request may have arrived although no answer was seen")?;
+    }
+    let attempts = attempts(&delivery.attempt_log);
+    if !attempts.is_empty() {
+        writeln!(out)?;
+        attempts.print(out, print::colour_on_stdout())?;
+    }
+    Ok(())
+}
+
+fn attempts(log: &[AttemptLine]) -> Table<5> {
+    let mut table = Table::new(["started", "took", "outcome", "status", "answer"]);
+    for attempt in log {
+        let answer = attempt.error.as_deref().or(attempt.snippet.as_deref()).unwrap_or_default();
+        table.row([
+            attempt.started_at.into(),
+            format!("{} ms", attempt.took_ms).into(),
+            attempt.outcome.as_str().into(),
+            attempt.status.map_or_else(String::new, |status| status.to_string()).into(),
+            Cell::tinted(answer, Tint::Faint),
+        ]);
+    }
+    table
+}
+
+/// Through the daemon or, when it is down, by the journal itself.
+fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
+    let config = order.file.load()?.config;
+    let queries = order.which.queries();
+    let client = Client::new(&config.api.socket)?;
+    let done = match client.probe() {
+        Ok(()) => ask(&client, queries, deed)?,
+        Err(unreachable) if unreachable.denied() => return Err(ClientError::Unreachable(unreachable).into()),
+        Err(unreachable) => {
+            print::say(&format!("note: {unreachable}; the journal is changed directly"));
+            write(&config, queries, deed)?
+        }
+    };
+    let letters = if done == 1 { "1 dead letter".to_owned() } else { format!("{done} dead letters") };
+    match deed {
+        Deed::Retry => writeln!(io::stdout(), "sent {letters} back into the queue")?,
+        Deed::Drop => writeln!(io::stdout(), "dropped {letters}")?,
+    }
+    Ok(())
+}
+
+fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
+    let mut done = 0;
+    for query in queries {
+        let base = query.id.map_or_else(|| "/v1/dlq".to_owned(), |id| format!("/v1/deliveries/{id}"));
+        done += match deed {
+            Deed::Retry => client.post::<Redriven>(&format!("{base}/retry"), &query)?.retried,
+            Deed::Drop => client.post::<Dropped>(&format!("{base}/drop"), &query)?.dropped,
+        };
+    }
+    Ok(done)
+}
+
+/// The lock keeps a daemon from starting meanwhile.
+fn write(config: &Config, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
+    let dir: &Path = &config.storage.path;
+    // Opening for writing would make a journal where there is none.
+    drop(Reader::open(dir)?);
+    let keep = Keep { delivered: config.storage.keep_delivered, dead: config.storage.keep_dead };
+    let journal = Journal::open(dir, keep, now(), Box::new(|_| {}))?;
+    let reader = journal.reader()?;
+    let writer = journal.writer();
+    let mut done = 0;
+    for query in queries {
+        let id = query.id;
+        let filter = DeadFilter::from(query);
+        let changed = match deed {
+            Deed::Retry => writer.redrive(filter, now()).wait()?,
+            Deed::Drop => writer.drop_dead(filter).wait()?,
+        };
+        if let (0, Some(id)) = (changed, id) {
+            return Err(unchanged(&reader, id));
+        }
+        done += changed;
+    }
+    journal.close()?;
+    Ok(done)
+}
+
+fn unchanged(reader: &Reader, id: Uuid) -> Failure {
+    match reader.delivery(id) {
+        Ok(Some((row, _))) => {
+            let state = row.standing.state.as_str();
+            Failure::new(Exit::Failure, format_args!("delivery `{id}` is not a dead letter: it is `{state}`"))
+                .hint("list dead letters with `stakeout dlq list`")
+        }
+        Ok(None) => crate::journal::Error::NoSuchDelivery(id).into(),
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,211 @@
+//! What is printed: lines, tables, ages.
+//!
+//! Owns the look of output for people (columns, colour only on a terminal without `NO_COLOR`) and of JSON lines; refuses
+//! to know what is shown.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::time::Wall;
+
+/// Says something to a person, on stderr.
+pub(super) fn say(text: &str) {
+    // When stderr is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// One JSON object in a line of its own.
+pub(super) fn json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let line = serde_json::to_string(value).map_err(io::Error::other)?;
+    writeln!(out, "{line}")
+}
+
+/// Whether stdout takes colour.
+pub(super) fn colour_on_stdout() -> bool {
+    io::stdout().is_terminal() && colour_allowed()
+}
+
+/// Whether stderr takes colour.
+pub(super) fn colour_on_stderr() -> bool {
+    io::stderr().is_terminal() && colour_allowed()
+}
+
+fn colour_allowed() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What a colour says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tint {
+    /// Nothing in particular.
+    Plain,
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Odd,
+    /// Wrong.
+    Bad,
+    /// Of lesser weight.
+    Faint,
+}
+
+impl Tint {
+    fn code(self) -> &'static str {
+        match self {
+            Tint::Plain => "",
+            Tint::Good => "\x1b[32m",
+            Tint::Odd => "\x1b[33m",
+            Tint::Bad => "\x1b[31m",
+            Tint::Faint => "\x1b[2m",
+        }
+    }
+}
+
+/// One field of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    text: String,
+    tint: Tint,
+}
+
+impl Cell {
+    /// A field that says something by its colour, too.
+    pub(super) fn tinted(text: impl ToString, tint: Tint) -> Cell {
+        Cell { text: one_line(&text.to_string()), tint }
+    }
+}
+
+impl<T: ToString> From<T> for Cell {
+    fn from(text: T) -> Cell {
+        Cell::tinted(text, Tint::Plain)
+    }
+}
+
+/// Text from outside (a camera, a receiver) must neither break the table nor command the terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Rows under a head, in columns as wide as they must be.
+pub(super) struct Table<const N: usize> {
+    head: [&'static str; N],
+    rows: Vec<[Cell; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    pub(super) fn new(head: [&'static str; N]) -> Table<N> {
+        Table { head, rows: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, cells: [Cell; N]) {
+        self.rows.push(cells);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Prints the head and the rows.
+    pub(super) fn print(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+        let head = self.head.map(|text| Cell::tinted(text, Tint::Faint));
+        let widths = self.widths();
+        std::iter::once(&head).chain(&self.rows).try_for_each(|row| print_row(out, row, &widths, colour))
+    }
+
+    fn widths(&self) -> [usize; N] {
+        std::array::from_fn(|column| {
+            let cells = self.rows.iter().map(|row| row[column].text.chars().count());
+            cells.chain([self.head[column].len()]).max().unwrap_or(0)
+        })
+    }
+}
+
+fn print_row<const N: usize>(
+    out: &mut dyn Write,
+    row: &[Cell; N],
+    widths: &[usize; N],
+    colour: bool,
+) -> io::Result<()> {
+    let mut line = String::new();
+    let mut gap = 0;
+    for (cell, width) in row.iter().zip(widths) {
+        if !cell.text.is_empty() {
+            line.extend(std::iter::repeat_n(' ', gap));
+            gap = 0;
+            let painted = colour && cell.tint != Tint::Plain;
+            let (on, off) = if painted { (cell.tint.code(), "\x1b[0m") } else { ("", "") };
+            line.push_str(&format!("{on}{}{off}", cell.text));
+        }
+        gap += width.saturating_sub(cell.text.chars().count()) + 2;
+    }
+    writeln!(out, "{line}")
+}
+
+/// `3 s`, `12 min`, `5 h`, `9 d`
+pub(super) fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds @ 7200..=172_799 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// `3 s ago`
+pub(super) fn ago(at: Wall, now: Wall) -> String {
+    format!("{} ago", span(now.since(at)))
+}
+
+/// `in 3 s`, or `now` when it lies behind.
+pub(super) fn ahead(at: Wall, now: Wall) -> String {
+    if at <= now { "now".to_owned() } else { format!("in {}", span(at.since(now))) }
+}
+
+/// `512 B`, `1.5 MiB`
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = bytes as f64;
+    let mut unit = "B";
+    for larger in units.into_iter().take_while(|_| bytes >= 1024) {
+        if scaled < 1024.0 {
+            break;
+        }
+        scaled /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{scaled:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_tidy_columns() {
+        let mut table = Table::new(["name", "state", "age"]);
+        table.row(["dock".into(), Cell::tinted("online", Tint::Good), "3 s ago".into()]);
+        table.row(["yard-east".into(), "".into(), "with\na line break\x1b[2J".into()]);
+        let print = |colour| {
+            let mut out = Vec::new();
+            table.print(&mut out, colour).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            print(false),
+            "name       state   age\ndock       online  3 s ago\nyard-east          with a line break [2J\n"
+        );
+        assert!(print(true).contains("\x1b[32monline\x1b[0m  3 s ago"));
+    }
+
+    #[test]
+    fn times_and_sizes_are_short() {
+        assert_eq!(ago(Wall(0), Wall(3_900)), "3 s ago");
+        assert_eq!(ago(Wall(5_000), Wall(0)), "0 s ago", "a clock that was set back");
+        assert_eq!(ahead(Wall(600_000), Wall(0)), "in 10 min");
+        assert_eq!(ahead(Wall(0), Wall(0)), "now");
+        assert_eq!(span(Duration::from_secs(3 * 86_400)), "3 d");
+        assert_eq!((size(1023), size(1024), size(5 << 20)), ("1023 B".into(), "1.0 KiB".into(), "5.0 MiB".into()));
+    }
+}

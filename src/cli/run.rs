@@ -1,0 +1,24 @@
+//! `stakeout run`: the daemon, once its configuration is known to be usable.
+
+use super::exit::Failure;
+use super::print;
+use super::settings::ConfigFile;
+use crate::{daemon, preflight, telemetry};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut parsed = args.file.load()?;
+    telemetry::start(&parsed.config.log).map_err(Failure::plain)?;
+    let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
+        return Err(Failure::configuration(&parsed.diagnostics));
+    };
+    if !parsed.diagnostics.is_empty() {
+        print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
+    }
+    daemon::run(parsed.config, ready).map_err(Failure::plain)
+}

@@ -1,0 +1,39 @@
+//! `--config`: which file, and what it says.
+//!
+//! Owns where the file is looked for; refuses to know what is in it.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, Failure};
+use crate::config::{self, Parsed};
+
+const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
+const VARIABLE: &str = "STAKEOUT_CONFIG";
+
+/// The option that names the configuration file.
+#[derive(clap::Args)]
+pub(super) struct ConfigFile {
+    /// Configuration file [default: $STAKEOUT_CONFIG, then /etc/stakeout/stakeout.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file that counts.
+    pub(super) fn path(&self) -> PathBuf {
+        let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        self.config.clone().or(named).unwrap_or_else(|| DEFAULT.into())
+    }
+
+    /// Reads it. Its warnings are the caller's to print.
+    pub(super) fn load(&self) -> Result<Parsed, Failure> {
+        let path = self.path();
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        config::parse(&text, &path.display().to_string()).map_err(|wrong| Failure::configuration(&wrong))
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Configuration, format_args!("cannot read the configuration `{}`: {error}", path.display()))
+        .hint("name another file with `--config` or STAKEOUT_CONFIG; `stakeout config` prints one to start from")
+}

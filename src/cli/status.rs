@@ -1,0 +1,179 @@
+//! `stakeout status`: the box on one screen.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::thread;
+use std::time::Duration;
+
+use super::client::{Client, ClientError};
+use super::exit::Failure;
+use super::print::{self, Cell, Table, Tint};
+use super::settings::ConfigFile;
+use crate::api::{Camera, CameraState, Clock, Endpoint, Monitor, MonitorState, Status};
+
+/// Between two looks with `--watch`.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Clears the terminal and goes to its upper left corner.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON, one object in a line
+    #[arg(long)]
+    json: bool,
+    /// Show it anew every second, across restarts of the daemon
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = Client::new(&args.file.load()?.config.api.socket)?;
+    show(args, &look(&client)?)?;
+    let mut live = true;
+    while args.watch {
+        thread::park_timeout(PAUSE);
+        match look(&client) {
+            Ok(status) => {
+                live = true;
+                show(args, &status)?;
+            }
+            Err(ClientError::Unreachable(unreachable)) if !unreachable.denied() => {
+                if std::mem::replace(&mut live, false) {
+                    print::say(&format!("note: {unreachable}; waiting for it"));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn look(client: &Client) -> Result<Status, ClientError> {
+    client.get("/v1/status", &())
+}
+
+fn show(args: &Args, status: &Status) -> io::Result<()> {
+    let stdout = io::stdout();
+    let mut out = Vec::new();
+    if args.json {
+        print::json_line(&mut out, status)?;
+    } else {
+        if args.watch && stdout.is_terminal() {
+            out.extend_from_slice(CLEAR.as_bytes());
+        }
+        screen(status, &mut out, print::colour_on_stdout())?;
+    }
+    let mut stdout = stdout.lock();
+    stdout.write_all(&out)?;
+    stdout.flush()
+}
+
+/// The whole screen: head, cameras, monitors, endpoints, warnings.
+fn screen(status: &Status, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+    let Status { device, version, uptime_s, journal, .. } = status;
+    let clock = match status.clock {
+        Clock::Synced => "synced",
+        Clock::Estimated => "not synced",
+    };
+    let up = print::span(Duration::from_secs(*uptime_s));
+    writeln!(out, "{device}  stakeout {version}  up {up}  clock {clock}")?;
+    let size = print::size(journal.bytes);
+    writeln!(out, "journal  {} events, {size}, start number {}", journal.events, journal.generation)?;
+    print_table(&cameras(&status.cameras), out, colour)?;
+    print_table(&monitors(&status.monitors), out, colour)?;
+    print_table(&endpoints(&status.endpoints), out, colour)?;
+    for warning in &status.warnings {
+        let (on, off) = if colour { ("\x1b[33m", "\x1b[0m") } else { ("", "") };
+        writeln!(out, "\n{on}warning{off}: {}\n     do: {}", warning.what, warning.remedy)?;
+    }
+    Ok(())
+}
+
+fn print_table<const N: usize>(table: &Table<N>, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+    if table.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    table.print(out, colour)
+}
+
+fn cameras(cameras: &[Camera]) -> Table<7> {
+    let mut table = Table::new(["camera", "state", "fps", "decode", "last frame", "reconnects", "cause"]);
+    for camera in cameras {
+        let tint = match camera.state {
+            CameraState::Online => Tint::Good,
+            CameraState::Connecting | CameraState::Ended => Tint::Odd,
+            CameraState::Offline => Tint::Bad,
+        };
+        let age = camera.last_frame_age_s.map_or_else(|| "never".to_owned(), |age| format!("{age:.1} s ago"));
+        table.row([
+            camera.name.as_str().into(),
+            Cell::tinted(camera.state, tint),
+            format!("{:.1}", camera.fps).into(),
+            camera.decode.as_str().into(),
+            age.into(),
+            camera.reconnects.into(),
+            camera.cause.as_deref().unwrap_or_default().into(),
+        ]);
+    }
+    table
+}
+
+fn monitors(monitors: &[Monitor]) -> Table<8> {
+    let mut table = Table::new(["monitor", "camera", "model", "state", "confidence", "checks", "triggers", "notes"]);
+    for monitor in monitors {
+        let tint = match monitor.state {
+            MonitorState::Open => Tint::Bad,
+            MonitorState::Waiting => Tint::Odd,
+            MonitorState::Idle => Tint::Good,
+            MonitorState::Stopped | MonitorState::Disabled => Tint::Faint,
+        };
+        table.row([
+            monitor.name.as_str().into(),
+            monitor.camera.as_str().into(),
+            monitor.model.as_str().into(),
+            Cell::tinted(monitor.state, tint),
+            monitor.last_confidence.map_or_else(String::new, |confidence| format!("{confidence:.2}")).into(),
+            monitor.checks.into(),
+            monitor.triggers.into(),
+            notes(monitor).into(),
+        ]);
+    }
+    table
+}
+
+fn notes(monitor: &Monitor) -> String {
+    let mut notes = String::new();
+    if monitor.cooldown_left_s > 0.0 {
+        let _ = write!(notes, "cooldown {:.0} s  ", monitor.cooldown_left_s.ceil());
+    }
+    if monitor.verdict_errors > 0 {
+        let _ = write!(notes, "{} checks failed  ", monitor.verdict_errors);
+    }
+    if let Some(job) = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped) {
+        let reason = job.reason.map_or("", |reason| reason.as_str());
+        let _ = write!(notes, "job {} {reason}", job.status.as_str());
+    }
+    notes.trim_end().to_owned()
+}
+
+fn endpoints(endpoints: &[Endpoint]) -> Table<8> {
+    let mut table =
+        Table::new(["endpoint", "pending", "held", "dead", "delivered 24 h", "success", "p95", "last error"]);
+    for endpoint in endpoints {
+        table.row([
+            endpoint.name.as_str().into(),
+            endpoint.pending.into(),
+            Cell::tinted(endpoint.held, if endpoint.held > 0 { Tint::Odd } else { Tint::Plain }),
+            Cell::tinted(endpoint.dead, if endpoint.dead > 0 { Tint::Bad } else { Tint::Plain }),
+            endpoint.delivered_24h.into(),
+            format!("{:.0} %", (endpoint.success_rate * 100.0).floor()).into(),
+            format!("{:.0} ms", endpoint.p95_latency_ms).into(),
+            Cell::tinted(endpoint.last_error.as_deref().unwrap_or_default(), Tint::Faint),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,172 @@
+//! The built binary on a folder of its own: its configuration, its state, its process.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::shared::shared;
+
+/// The secret of every endpoint in these tests.
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Things that take longer than this have gone wrong; nothing is measured with it.
+const ABSURD: Duration = Duration::from_secs(90);
+
+/// A box with Stakeout on it.
+pub struct Appliance {
+    pub folder: TempDir,
+    daemon: Option<Child>,
+}
+
+impl Appliance {
+    /// A box whose configuration begins with where things are and goes on with `config`, in which `HERE` is its folder.
+    pub fn new(config: &str) -> Appliance {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        fs::write(at.join("ops.secret"), SECRET).unwrap();
+        fs::set_permissions(at.join("ops.secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let library = std::env::var_os("ORT_LIB").map_or_else(|| root.join(".setup/lib/libonnxruntime.so"), Into::into);
+        let mut text = format!(
+            "[device]\nid = \"box\"\n[storage]\npath = \"{0}/state\"\n[runtime]\nonnxruntime = \"{1}\"\nthreads = 1\n\
+             [api]\nsocket = \"{0}/stakeout.sock\"\n\
+             [[model]]\nname = \"yard-classifier\"\npath = \"{2}/models/yard-classifier\"\n",
+            at.display(),
+            library.display(),
+            root.display(),
+        );
+        if let Some(model) = yolox(at) {
+            write!(text, "[[model]]\nname = \"yolox-nano\"\npath = \"{}\"\n", model.display()).unwrap();
+        }
+        fs::write(at.join("stakeout.toml"), text + &config.replace("HERE", at.to_str().unwrap())).unwrap();
+        Appliance { folder, daemon: None }
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("stakeout.toml")
+    }
+
+    /// `stakeout ARGS --config …` to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_stakeout")).args(args).arg("--config").arg(self.config()).output().unwrap()
+    }
+
+    /// The JSON lines that a command prints.
+    pub fn json(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.run(args);
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        told.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(&mut self) {
+        assert!(self.daemon.is_none(), "one daemon at a time");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let daemon = Command::new(env!("CARGO_BIN_EXE_stakeout"))
+            .args(["run", "--config"])
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.daemon = Some(daemon);
+        self.until("the daemon answers", |it| it.run(&["status", "--json"]).status.success().then_some(()));
+    }
+
+    /// SIGKILL: nothing is said, nothing is tidied up.
+    pub fn kill(&mut self) {
+        let mut daemon = self.daemon.take().expect("it runs");
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+
+    /// SIGTERM, and whether it ended well.
+    pub fn stop(&mut self) {
+        let mut daemon = self.daemon.take().expect("it runs");
+        assert!(Command::new("kill").arg(daemon.id().to_string()).status().unwrap().success());
+        let ended = daemon.wait().unwrap();
+        assert!(ended.success(), "{ended}\n{}", self.log());
+    }
+
+    pub fn status(&self) -> Value {
+        self.json(&["status", "--json"]).remove(0)
+    }
+
+    /// All events, oldest first.
+    pub fn events(&self) -> Vec<Value> {
+        self.json(&["events", "--json", "--limit", "1000"])
+    }
+
+    /// When the camera came online, in seconds since 1970, from the log.
+    pub fn began(&self) -> f64 {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("camera online")).expect("the camera came online");
+        let at: jiff::Timestamp = line.split_whitespace().next().unwrap().parse().unwrap();
+        at.as_microsecond() as f64 / 1e6
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Asks until there is an answer. Panics when that takes absurdly long.
+    pub fn until<T>(&self, what: &str, answer: impl Fn(&Appliance) -> Option<T>) -> T {
+        self.until_within(ABSURD, what, answer)
+    }
+
+    /// The same where it rightly takes long.
+    pub fn until_within<T>(&self, limit: Duration, what: &str, answer: impl Fn(&Appliance) -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(answer) = answer(self) {
+                return answer;
+            }
+            assert!(began.elapsed() < limit, "{what}: not in {limit:?}\n{}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// A model folder for the real yolox_nano, made in `folder`; None without the shared data.
+fn yolox(folder: &Path) -> Option<PathBuf> {
+    let (model, labels) = (shared("models/yolox_nano.onnx")?, shared("models/coco80_labels.txt")?);
+    let made = folder.join("yolox-nano");
+    fs::create_dir(&made).unwrap();
+    let mut entries = String::new();
+    for (key, source) in [("model", &model), ("labels", &labels)] {
+        let name = source.file_name().unwrap().to_str().unwrap();
+        fs::copy(source, made.join(name)).unwrap();
+        writeln!(entries, "{key} = {{ path = \"{name}\", sha256 = \"{}\" }}", sha256(source)).unwrap();
+    }
+    let manifest = format!(
+        "name = \"yolox-nano\"\nfamily = \"detector\"\nlicence = \"Apache-2.0\"\nsource = \"test\"\n[files]\n{entries}\
+         [input]\nsize = [416, 416]\nresize = \"letterbox-top-left\"\npad = 114\ncolor = \"bgr\"\nscale = 1.0\n\
+         mean = [0, 0, 0]\nstd = [1, 1, 1]\n\
+         [output]\nhead = \"yolox\"\nscore_threshold = 0.3\nnms_iou = 0.45\n"
+    );
+    fs::write(made.join("manifest.toml"), manifest).unwrap();
+    Some(made)
+}
+
+fn sha256(path: &Path) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(fs::read(path).unwrap()))
+}
