@@ -224,6 +224,8 @@ impl<'a> JobData<'a> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::event::{ClearReason, Counters, JobReason, Priority, SkipReason};
     use crate::name::Name;
@@ -387,5 +389,34 @@ mod tests {
         let parsed: serde_json::Value = serde_json::from_str(&body.replace(HOLE, "AAAA")).unwrap();
         assert_eq!(parsed["data"]["condition"], "Ist jemand \"drin\"? 人 🚨 \u{0} \n");
         assert_eq!(parsed["data"]["frame_b64"], "AAAA");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_one_hole_in_valid_json_with_the_keys_in_order(
+            condition in ".*", explanation in "\\PC*", key in ".*", value in ".*", confidence in 0.0_f32..=1.0
+        ) {
+            let mut event = triggered();
+            event.metadata = Metadata::from_iter([(key, serde_json::Value::String(value))]);
+            if let EventData::Triggered(triggered) = &mut event.data {
+                triggered.condition = condition.clone();
+                triggered.explanation = explanation.clone();
+                triggered.confidence = confidence;
+            }
+            let body = rendered(&event, FrameChoice::Inline);
+            prop_assert_eq!(body.matches(HOLE).count(), 1);
+            let parsed: serde_json::Value = serde_json::from_str(&body.replace(HOLE, "")).unwrap();
+            let data = parsed["data"].as_object().unwrap();
+            prop_assert_eq!(&data["condition"], &condition);
+            prop_assert_eq!(&data["explanation"], &explanation);
+            prop_assert_eq!(&data["metadata"], &serde_json::Value::Object(event.metadata));
+            prop_assert!(data["confidence"].to_string().len() <= 6, "{}", data["confidence"]);
+            let keys: Vec<_> = data.keys().map(String::as_str).collect();
+            prop_assert_eq!(
+                keys.join(" "),
+                "event_id device epoch sequence camera monitor job_id condition open_id repeat answer confidence \
+                 threshold explanation regions model observed_at clock source_url metadata priority frame_b64"
+            );
+        }
     }
 }

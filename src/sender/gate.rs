@@ -30,7 +30,7 @@ pub(super) struct Gate {
     last_success: HashMap<EventType, Mono>,
 }
 
-/// What a delivery met before.
+/// What a delivery met before, and since when it has met nothing else.
 #[derive(Clone, Copy, Debug)]
 struct Refusal {
     since: Mono,
@@ -89,8 +89,9 @@ impl Gate {
     }
 
     /// In which an attempt is judged.
-    pub(super) fn circumstances(&self, now: Now, subject: Subject) -> Circumstances {
+    pub(super) fn circumstances(&self, now: Now, subject: Subject, outcome: &Outcome) -> Circumstances {
         let refused = self.refusals.get(&subject.delivery);
+        let refused = refused.filter(|refused| Some(refused.status) == outcome.status());
         let taken = self.last_success.get(&subject.kind);
         Circumstances {
             clock_synced: now.synced,
@@ -146,7 +147,10 @@ impl Gate {
                 self.refusals.remove(&delivery);
             }
             (_, Some(status)) if self.refusals.contains_key(&delivery) || self.refusals.len() < REMEMBERED => {
-                self.refusals.entry(delivery).or_insert(Refusal { since: now, status }).status = status;
+                let refusal = self.refusals.entry(delivery).or_insert(Refusal { since: now, status });
+                if refusal.status != status {
+                    *refusal = Refusal { since: now, status };
+                }
             }
             _ => {}
         }
@@ -176,7 +180,7 @@ mod tests {
     /// Judges and records as the sender does.
     fn attempt(gate: &mut Gate, retry: &Retry, seconds: u64, subject: Subject, outcome: Outcome) -> Next {
         let progress = Progress { last_status: gate.last_status(subject.delivery), ..Progress::default() };
-        let next = next(retry, &progress, &outcome, &gate.circumstances(at(seconds), subject), 0.0);
+        let next = next(retry, &progress, &outcome, &gate.circumstances(at(seconds), subject, &outcome), 0.0);
         gate.record(at(seconds).mono, subject, &outcome, next);
         next
     }
@@ -190,6 +194,19 @@ mod tests {
         assert_eq!(edge(3, B, 200), Next::Delivered);
         assert_eq!(edge(4, A, 422), Next::Dead(DeadReason::Rejected));
         assert!(matches!(edge(5, A, 422), Next::RetryAfter { .. }), "after a re-drive it counts anew");
+    }
+
+    #[test]
+    fn a_receiver_in_trouble_does_not_count_as_a_refusal_of_content() {
+        for trouble in [429, 500] {
+            let mut gate = Gate::new(&Retry::Edge);
+            let mut edge = |seconds, subject, code| attempt(&mut gate, &Retry::Edge, seconds, subject, status(code));
+            edge(1, A, trouble);
+            edge(40, B, 200);
+            assert!(matches!(edge(41, A, 422), Next::RetryAfter { .. }), "{trouble}: its first refusal");
+            edge(42, B, 200);
+            assert_eq!(edge(43, A, 422), Next::Dead(DeadReason::Rejected));
+        }
     }
 
     #[test]

@@ -40,6 +40,10 @@ const LOOK_AGAIN_IN_FLIGHT: Duration = Duration::from_millis(500);
 /// After an error of the journal.
 const LOOK_AGAIN_AFTER_ERROR: Duration = Duration::from_secs(5);
 
+/// Outcomes that wait for the journal, for each slot, before nothing more is sent: what cannot be recorded would be sent
+/// again after a restart.
+const UNSETTLED_PER_SLOT: usize = 8;
+
 /// Sends to one endpoint.
 pub struct Sender {
     endpoint: Arc<Endpoint>,
@@ -136,6 +140,7 @@ impl Sender {
         let now = now();
         let most = usize::try_from(self.endpoint.concurrency).unwrap_or(usize::MAX).max(1);
         let free = match self.gate.passage(now.mono) {
+            _ if self.in_flight.len() >= most * UNSETTLED_PER_SLOT => 0,
             Passage::Free => most.saturating_sub(self.posting()),
             Passage::One => 1,
             Passage::Until(until) => return until.since(now.mono).min(LOOK_AGAIN),
@@ -223,7 +228,7 @@ impl Sender {
             maybe_received: before.maybe_received,
             last_status: self.gate.last_status(subject.delivery),
         };
-        let circumstances = self.gate.circumstances(now, subject);
+        let circumstances = self.gate.circumstances(now, subject, &attempt.outcome);
         let next = retry::next(&self.endpoint.retry, &progress, &attempt.outcome, &circumstances, fastrand::f64());
         self.gate.record(now.mono, subject, &attempt.outcome, next);
         match self.teller.attempt(&attempt, next) {

@@ -128,7 +128,11 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
+        {
+            let _nobody_is_about_to_wait = self.shared.arrived.lock();
+            self.shared.stopping.store(true, Ordering::SeqCst);
+            self.shared.more.notify_all();
+        }
         let _ = TcpStream::connect(self.address);
         let _ = self.listening.take().map(thread::JoinHandle::join);
     }
@@ -164,9 +168,8 @@ fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 fn hold(shared: &Shared) {
-    while !shared.stopping.load(Ordering::SeqCst) {
-        thread::sleep(Duration::from_millis(20));
-    }
+    let arrived = shared.arrived.lock().unwrap();
+    drop(shared.more.wait_while(arrived, |_| !shared.stopping.load(Ordering::SeqCst)).unwrap());
 }
 
 /// Closing then means tearing down.

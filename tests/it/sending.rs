@@ -57,7 +57,7 @@ fn quick(delays: &[u64]) -> Retry {
 
 fn triggered() -> EventData {
     EventData::Triggered(Triggered {
-        open_id: Uuid::now_v7(),
+        open_id: Uuid::new_v4(),
         repeat: 0,
         condition: "Steht jemand in der gelben Zone? 人".into(),
         answer: Answer::Yes,
@@ -75,7 +75,7 @@ fn triggered() -> EventData {
 
 fn cleared() -> EventData {
     EventData::Cleared(Cleared {
-        open_id: Uuid::now_v7(),
+        open_id: Uuid::new_v4(),
         condition: "person".into(),
         started: now().wall,
         ended: now().wall,
@@ -86,7 +86,7 @@ fn cleared() -> EventData {
 
 fn event(data: EventData) -> Event {
     Event {
-        id: Uuid::now_v7(),
+        id: Uuid::new_v4(),
         observed: now(),
         boot: Boot::current(),
         device: "box".into(),
