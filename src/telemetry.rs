@@ -14,9 +14,7 @@ use crate::config::{Log, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `[log] filter` is not a filter.
-    #[error(
-        "`[log] filter = \"{filter}\"` isn't a log filter; use for instance \"info\" or \"info,stakeout::sender=debug\""
-    )]
+    #[error("`[log] filter = \"{filter}\"` isn't a log filter; use for instance \"info\" or \"debug,hyper=info\"")]
     Filter {
         /// What was given.
         filter: String,

@@ -41,9 +41,10 @@ const FLOORS: &[(&str, u8)] = &[
 /// Outside things, and the only module that may name them.
 const OWNED: &[(&str, &[&str])] = &[
     ("gstreamer", &["camera"]),
-    ("ort::", &["model"]),
+    (" ort::", &["model"]),
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),
+    ("hyper::", &["transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),
 ];
@@ -77,7 +78,8 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
                 continue;
             }
-            if path.extension().is_none_or(|ext| ext != "rs") {
+            let is_test = path.file_stem().is_some_and(|stem| stem == "tests") || folder_is(&path, "tests");
+            if path.extension().is_none_or(|ext| ext != "rs") || is_test {
                 continue;
             }
             let inside = path.strip_prefix(&root).unwrap();
@@ -90,6 +92,10 @@ fn sources() -> Vec<Source> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+fn folder_is(path: &Path, name: &str) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|folder| folder == name)
 }
 
 fn floors() -> BTreeMap<&'static str, u8> {

@@ -55,7 +55,10 @@ fn a_replay_gives_one_alert_for_each_visit_and_nothing_else() {
     let appliance = Appliance::new(&monitor(&url, "cooldown = \"1s\"\nrepeat = false\n"));
     let mut lines = appliance.json(&["replay", clip.to_str().unwrap(), "--json"]);
     let summary = lines.pop().unwrap();
-    assert_eq!((&summary["type"], &summary["triggers"], &summary["frames"]), (&"summary".into(), &6.into(), &1394.into()));
+    assert_eq!(
+        (&summary["type"], &summary["triggers"], &summary["frames"]),
+        (&"summary".into(), &6.into(), &1394.into())
+    );
     let events: Vec<(String, f64)> =
         lines.iter().map(|line| (line["type"].as_str().unwrap().to_owned(), line["t"].as_f64().unwrap())).collect();
     assert_eq!(complaints(&events, &visits, 1.0), [] as [String; 0]);
@@ -78,7 +81,8 @@ fn through_a_real_rtsp_server_it_is_the_same() {
     let (Some(clip), Some(visits)) = (shared(&format!("videos/{CLIP}")), visits()) else { return };
     let receiver = Receiver::start(|_, _| Answer::status(200));
     let server = Server::start(&clip, 0, &["--no-loop"]);
-    let endpoint = format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\n", receiver.url());
+    let endpoint =
+        format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\n", receiver.url());
     let config = monitor(server.url.as_str(), "cooldown = \"1s\"\nrepeat = false\n") + &endpoint;
     let mut appliance = Appliance::new(&config);
     appliance.start();
@@ -108,7 +112,8 @@ fn a_long_visit_repeats_its_alert_under_the_same_open_id() {
     let Some(clip) = shared(&format!("videos/{CLIP}")) else { return };
     let url = format!("file://{}", clip.canonicalize().unwrap().display());
     let receiver = Receiver::start(|_, _| Answer::status(200));
-    let endpoint = format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\n", receiver.url());
+    let endpoint =
+        format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\n", receiver.url());
     let mut appliance = Appliance::new(&(monitor(&url, "cooldown = \"5s\"\n") + &endpoint));
     appliance.start();
     // The first visit lasts from 6.0 s to 20.3 s: an alert, repeats every 5 s, the clear.
