@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
 mod camera;
+mod cli;
 mod layers;
 mod model;
 mod preflight;
