@@ -16,9 +16,6 @@ mod socket;
 mod status;
 mod store;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
