@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::decoder::{Decoded, Decoder};
+use super::elements;
 use super::file::{self, Pace};
 use super::packet::Packet;
 use super::problem::Problem;
@@ -37,6 +38,7 @@ impl Clip {
     /// [`Problem::Unreadable`], [`Problem::NotAVideo`]: the file can't be played. [`Problem::MissingElement`]: GStreamer is
     /// not installed as needed.
     pub fn open(path: &Path) -> Result<Clip, Problem> {
+        elements::init().map_err(|_| Problem::MissingElement)?;
         let mut source = file::Clip::new(path.to_owned(), Pace::Full);
         source.open(1)?;
         let decoder = Decoder::new()?;
