@@ -35,7 +35,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("daemon", 4),
     ("replay", 4),
     ("cli", 5),
-    ("main", 5),
+    ("main", 6),
 ];
 
 /// Outside things, and the only module that may name them.
