@@ -155,7 +155,7 @@ fn the_manual_is_printed_and_exit_codes_tell_what_went_wrong() {
     let (code, out, said) = home.run(&["check"], b"");
     assert_eq!((code, out.as_str()), (78, ""));
     let expected = "\
-error: [storage]: unknown key `paht`
+error: `[storage]`: unknown key `paht`
  --> c.toml:2:1
   |
 2 | paht = \"x\"
@@ -182,36 +182,32 @@ fn listings_read_the_journal_when_the_daemon_is_down() {
     assert_eq!(home.run(&["deliveries", "--json", "--state", "dead"], b"").1, "");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_api_answers_the_cli_over_its_socket_and_removes_it() {
-    let home = Arc::new(Home::new());
+#[test]
+fn the_api_answers_the_cli_over_its_socket_and_removes_it() {
+    let home = Home::new();
+    let tokio = tokio::runtime::Runtime::new().unwrap();
     let (journal, id) = home.journal();
     let path = home.0.path().join("s.sock");
     let socket = Socket::bind(&path).unwrap();
     assert!(Socket::bind(&path).err().unwrap().to_string().starts_with("another daemon answers at"));
     let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
-    let asking = home.clone();
-    tokio::task::spawn_blocking(move || {
-        let (code, out, said) = asking.run(&["status", "--json"], b"");
-        assert_eq!((code, said.as_str()), (0, ""));
-        let status: api::Status = serde_json::from_str(&out).unwrap();
-        assert_eq!((status.endpoints[0].pending, status.journal.events), (1, 1));
-        let whats: Vec<_> = status.warnings.iter().map(|warning| warning.what.as_str()).collect();
-        assert_eq!(whats[0], "camera `dock` is not watched: no route");
-        assert_eq!(whats[1], "monitor `person` has been silent for 90 s, an event was expected within 60 s");
-        let (code, out, said) = asking.run(&["events", "--json"], b"");
-        assert_eq!((code, said.as_str()), (0, ""));
-        assert!(out.contains(&id.to_string()));
-        let (code, _, said) = asking.run(&["dlq", "retry", &Uuid::from_u128(1).to_string()], b"");
-        assert_eq!(code, 1);
-        assert!(said.contains("there is no delivery `00000000-"), "{said}");
-        assert_eq!(asking.run(&["dlq", "drop", "--all"], b"").1, "dropped 0 dead letters\n");
-    })
-    .await
-    .unwrap();
+    let serving = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+    let (code, out, said) = home.run(&["status", "--json"], b"");
+    assert_eq!((code, said.as_str()), (0, ""));
+    let status: api::Status = serde_json::from_str(&out).unwrap();
+    assert_eq!((status.endpoints[0].pending, status.journal.events), (1, 1));
+    let whats: Vec<_> = status.warnings.iter().map(|warning| warning.what.as_str()).collect();
+    assert_eq!(whats[0], "camera `dock` is not watched: no route");
+    assert_eq!(whats[1], "monitor `person` has been silent for 90 s, an event was expected within 60 s");
+    let (code, out, said) = home.run(&["events", "--json"], b"");
+    assert_eq!((code, said.as_str()), (0, ""));
+    assert!(out.contains(&id.to_string()));
+    let (code, _, said) = home.run(&["dlq", "retry", &Uuid::from_u128(1).to_string()], b"");
+    assert_eq!(code, 1);
+    assert!(said.contains("there is no delivery `00000000-"), "{said}");
+    assert_eq!(home.run(&["dlq", "drop", "--all"], b"").1, "dropped 0 dead letters\n");
     drop(stop);
-    serving.await.unwrap().unwrap();
+    tokio.block_on(serving).unwrap().unwrap();
     assert!(!path.exists());
 }
