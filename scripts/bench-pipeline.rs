@@ -4,6 +4,8 @@
 //! `pipeline_cost LIBRARY MODEL_FOLDER PICTURE` reads one count a line from stdin, checks the picture (as an I420 frame)
 //! so many times, and answers with one line of JSON: the milliseconds of each check, in total and inside the engine.
 
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
+
 use std::error::Error;
 use std::io::BufRead;
 use std::path::Path;

@@ -84,13 +84,10 @@ impl Source for Clip {
             return Ok(None);
         };
         let due_in = self.due_in(&packet);
+        rest(due_in.min(wait));
         if due_in > wait {
-            std::thread::sleep(wait);
             self.next = Some(packet);
             return Ok(None);
-        }
-        if !due_in.is_zero() {
-            std::thread::sleep(due_in);
         }
         packet.arrived = time::now();
         Ok(Some(packet))
@@ -117,5 +114,13 @@ fn demuxer(path: &Path) -> Result<&'static str, Problem> {
     match head.get(4..8) {
         Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"skip" | b"wide" | b"pnot") => Ok("qtdemux"),
         _ => Err(Problem::not_a_video(path, "it is neither MP4, MOV nor Matroska")),
+    }
+}
+
+/// The clip's own pace. Never longer than the caller is willing to be deaf to a stop.
+#[expect(clippy::disallowed_methods, reason = "it is bounded by the caller's patience")]
+fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        std::thread::sleep(pause);
     }
 }

@@ -32,8 +32,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.file.load()?.config.api.socket)?;
     show(args, &look(&client)?)?;
+    if !args.watch {
+        return Ok(());
+    }
     let mut live = true;
-    while args.watch {
+    loop {
         thread::park_timeout(PAUSE);
         match look(&client) {
             Ok(status) => {
@@ -48,7 +51,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
 }
 
 fn look(client: &Client) -> Result<Status, ClientError> {

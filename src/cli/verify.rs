@@ -1,7 +1,7 @@
 //! `stakeout verify`: whether a webhook body is what the box signed. For the receiver's developer.
 
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use crate::config::{Located, SecretRef};
@@ -25,7 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let keys = args.secret_file.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.secret_file.iter().map(|path| key(path)).collect::<Result<Vec<_>, _>>()?;
     let mut body = Vec::new();
     io::stdin()
         .read_to_end(&mut body)
@@ -42,8 +42,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn key(path: &PathBuf) -> Result<Key, Failure> {
-    let reference = SecretRef::File(Located { value: path.clone(), at: 0..0 });
+fn key(path: &Path) -> Result<Key, Failure> {
+    let reference = SecretRef::File(Located { value: path.to_owned(), at: 0..0 });
     let secret = secrets::read(&reference).map_err(Failure::plain)?;
     Key::new(secret.expose()).map_err(|error| Failure::plain(format_args!("`{}`: {error}", path.display())))
 }

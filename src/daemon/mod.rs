@@ -132,13 +132,16 @@ fn start_models(loaded: BTreeMap<Name, model::Loaded>, cameras: usize) -> io::Re
     loaded.into_iter().map(|(name, loaded)| Ok((name, model::start(loaded, cameras)?))).collect()
 }
 
+/// A camera of the configuration with its machines and the model that judges each.
+type Watched<'c> = (&'c config::Camera, Vec<(Machine, Handle)>);
+
 /// For every camera, its machines as they go on; machines that are gone from the file say good-bye.
 fn resume<'c>(
     config: &'c Config,
     models: &BTreeMap<Name, Handle>,
     journal: &Journal,
     now: time::Now,
-) -> Result<Vec<(&'c config::Camera, Vec<(Machine, Handle)>)>, StartError> {
+) -> Result<Vec<Watched<'c>>, StartError> {
     let last = if journal.start().clean { condition::Shutdown::Clean } else { condition::Shutdown::Unclean };
     let restart = Restart { now, boot: time::Boot::current(), last };
     let mut ledger = ledger(config, &journal.writer());
@@ -206,9 +209,21 @@ async fn until_signal(pulse: &Pulse, writer: &Writer) -> io::Result<()> {
                 }
             }
             _ = housekeeping.tick() => {
-                if let Err(error) = writer.purge(time::now()).await {
-                    tracing::error!(%error, "what is over could not be purged");
-                }
+                purge(writer).await;
+            }
+        }
+    }
+}
+
+/// Batch by batch, so that what happens meanwhile never waits for long.
+async fn purge(writer: &Writer) {
+    loop {
+        match writer.purge(time::now()).await {
+            Ok(purged) if purged.more => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::error!(%error, "what is over could not be purged");
+                return;
             }
         }
     }

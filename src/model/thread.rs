@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
@@ -104,8 +104,8 @@ fn run(mut engine: Box<dyn Engine>, inbox: &Receiver<Request>, heartbeat: &Atomi
 }
 
 fn serve(engine: &mut dyn Engine, Request { input, tag, reply }: Request) {
-    let began = Instant::now();
+    let began = time::now();
     let outputs = engine.run(&input);
     // A caller that is gone, or that has left no room, has no use for the answer.
-    let _ = reply.try_send(Reply { tag, input, outputs, took: began.elapsed() });
+    let _ = reply.try_send(Reply { tag, input, outputs, took: time::now().mono.since(began.mono) });
 }
