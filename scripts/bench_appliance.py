@@ -116,7 +116,7 @@ def make_1080p(folder):
     """20 s of 1080p15 H.264 at 3 Mbit/s with something moving."""
     clip = pathlib.Path(folder) / "1080p.mp4"
     pipeline = (
-        "videotestsrc num-buffers=300 pattern=smpte motion=wavy ! video/x-raw,width=1920,height=1080,framerate=15/1"
+        "videotestsrc num-buffers=300 pattern=smpte motion=wavy ! video/x-raw,format=I420,width=1920,height=1080,framerate=15/1"
         " ! x264enc bitrate=3000 bframes=0 key-int-max=30 speed-preset=ultrafast ! h264parse ! mp4mux"
         f" ! filesink location={clip}"
     )
