@@ -80,7 +80,7 @@ fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Dia
     Diagnostic::error(format!("monitor `{}`: unknown model `{}`", monitor.name, entry.name))
         .at(entry.at.clone(), label)
         .note(what)
-        .help("pull it, or name its folder in a `[[model]]` section")
+        .help("copy its folder into one of these places, or name it in a `[[model]]` section")
 }
 
 /// Whether the model can answer what the monitor asks.
