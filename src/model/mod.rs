@@ -196,6 +196,17 @@ pub struct LoadError {
     pub problem: Problem,
 }
 
+impl LoadError {
+    /// Whether it may go away by itself: files on a disk that is not mounted yet, a lack of memory.
+    pub fn may_heal(&self) -> bool {
+        match &self.problem {
+            Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
+            Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+        }
+    }
+}
+
 /// What is wrong with a model.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {

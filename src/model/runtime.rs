@@ -56,6 +56,16 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// Whether it may go away without a change of the configuration.
+    pub fn may_heal(&self) -> bool {
+        match self {
+            RuntimeError::Configured { path, .. } => !Path::new(path).exists(),
+            RuntimeError::NotFound { .. } | RuntimeError::Broken { .. } => true,
+        }
+    }
+}
+
 static LOADED: OnceLock<Runtime> = OnceLock::new();
 /// One at a time: the second one finds the first one's.
 static LOADING: Mutex<()> = Mutex::new(());
