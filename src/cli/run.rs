@@ -6,8 +6,9 @@ use super::settings::ConfigFile;
 use crate::{daemon, preflight, telemetry};
 
 const AFTER_HELP: &str = "\
-Exit codes: 78 when the configuration has to change first, so that systemd leaves the service stopped; 1 when starting
-again may help, as with a secret, model or library that can't be read yet. `stakeout check` exits with 78 for both.";
+Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
+1 when another start may help, as after a secret, model or library that couldn't be read (systemd
+then starts it again). `stakeout check` exits with 78 for both.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -418,6 +418,16 @@ fn a_daemon_that_may_start_later_exits_so_that_it_is_started_again() {
         url = \"https://example.com\"\nsecret_file = \"empty\"\n";
     assert_eq!(codes(&both), (78, 78), "one that must be changed is enough");
     assert_eq!(codes(&camera("pasword = 1")), (78, 78));
+
+    let clip = |name: &str| format!("[[camera]]\nname = \"clip\"\nurl = \"file://{}/{name}\"\n", home.path());
+    assert_eq!(codes(&clip("missing.mp4")), (1, 78));
+    assert_eq!(codes(&clip("c.toml")), (78, 78), "no video");
+
+    let model = "[[model]]\nname = \"yard\"\npath = \"yard\"\n";
+    assert_eq!(codes(model), (1, 78));
+    fs::create_dir(home.0.path().join("yard")).unwrap();
+    home.write("yard/manifest.toml", "family = 1\n");
+    assert_eq!(codes(model), (78, 78), "a manifest that says something wrong");
 }
 
 #[test]
@@ -459,9 +469,8 @@ fn the_help_says_what_there_is() {
                            /etc/stakeout/stakeout.toml]
       -h, --help           Print help
 
-    Exit codes: 78 when the configuration has to change first, so that systemd leaves the service
-    stopped; 1 when starting
-    again may help, as with a secret, model or library that can't be read yet. `stakeout check` exits
-    with 78 for both.
+    Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
+    1 when another start may help, as after a secret, model or library that couldn't be read (systemd
+    then starts it again). `stakeout check` exits with 78 for both.
     "#);
 }
