@@ -53,6 +53,13 @@ impl Appliance {
         self.folder.path().join("stakeout.toml")
     }
 
+    /// Changes the configuration, which counts from the next start.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "`{from}` is not in\n{text}");
+        fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
     /// `stakeout ARGS --config …` to its end.
     pub fn run(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_stakeout")).args(args).arg("--config").arg(self.config()).output().unwrap()
