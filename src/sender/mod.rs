@@ -199,7 +199,8 @@ impl Sender {
     fn put_off(&mut self, due: &Due, attempt: Attempt, now: Now) {
         let wait = retry::wait(&self.endpoint.retry, due.standing.attempts.saturating_add(1));
         let next = wait.map_or(Next::Dead(DeadReason::Exhausted), |delay| Next::RetryAfter { delay, burns: true });
-        tracing::error!(delivery = %due.id, endpoint = %self.endpoint.name, "{}", attempt.error.as_deref().unwrap_or_default());
+        let why = attempt.error.as_deref().unwrap_or_default();
+        tracing::error!(delivery = %due.id, endpoint = %self.endpoint.name, "put off: {why}");
         let standing = standing::after(&due.standing, &attempt.outcome, next, now.wall);
         self.in_flight.insert(due.id, None);
         let settlement = Settlement { delivery: due.id, at: now, attempt: Some((now.wall, attempt)), standing };
