@@ -50,7 +50,7 @@ impl Change for Acceptance {
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
-        if !self.record.events.is_empty() && !ledger.room.is_left_for_events(ledger.connection)? {
+        if !has_room(&self.record, ledger)? {
             return Err(Error::Full("its database has no room for another event".to_owned()));
         }
         let at = self.record.at;
@@ -71,6 +71,15 @@ impl Change for Acceptance {
             put_job(ledger.connection, job)?;
         }
         Ok(Recorded { events })
+    }
+}
+
+/// States of machines and jobs need none of it worth speaking of: mostly they replace what is there.
+fn has_room(record: &Record, ledger: &Ledger<'_>) -> Result<bool, Error> {
+    match record.events.iter().any(|accepted| matches!(accepted.event.data, EventData::Triggered(_))) {
+        true => ledger.room.is_left_for_alerts(ledger.connection),
+        false if record.events.is_empty() => Ok(true),
+        false => ledger.room.is_left_for_outcomes(ledger.connection),
     }
 }
 

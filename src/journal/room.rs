@@ -5,7 +5,7 @@
 //!
 //! The database gets half of `max_size` at most, the frames get what it leaves, so that both together never take more
 //! (SQLite's log comes on top: 1 MiB, unless a reader holds it back). Frames without room are left out of their events;
-//! events without room are refused. Dropping old rows to make room for new ones is not done yet: what frees room is the
+//! events without room are refused, alerts before the ends of alerts. Dropping old rows to make room for new ones is not done yet: what frees room is the
 //! purge by age.
 
 use rusqlite::Connection;
@@ -15,12 +15,13 @@ use super::error::Error;
 /// The database gets one part in so many.
 const DATABASE: u64 = 2;
 
-/// Eighths of the database that events may fill. The rest is for what becomes of them: a journal that could not record an
+/// Eighths of the database that alerts may fill. The rest is for what becomes of them: a journal that could not record an
 /// outcome would never get rid of what fills it.
-const EVENTS: u64 = 7;
+const ALERTS: u64 = 7;
 
-/// Sixteenths of it that the log of attempts may fill. The rest is for what rows in place need.
-const ATTEMPTS: u64 = 15;
+/// Sixteenths of it that the ends of alerts and jobs (a daemon records them when it starts) and the log of attempts may
+/// fill. The rest is for what rows in place need.
+const OUTCOMES: u64 = 15;
 
 /// The room of one journal's database.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +49,14 @@ impl Room {
         max_size.saturating_sub(self.pages.saturating_mul(self.page_size))
     }
 
-    /// Whether another event may be recorded.
-    pub(super) fn is_left_for_events(&self, connection: &Connection) -> Result<bool, Error> {
-        Ok(used(connection)? < self.pages * EVENTS / 8)
+    /// Whether another alert may be recorded.
+    pub(super) fn is_left_for_alerts(&self, connection: &Connection) -> Result<bool, Error> {
+        Ok(used(connection)? < self.pages * ALERTS / 8)
     }
 
-    /// Whether another attempt may be logged.
-    pub(super) fn is_left_for_attempts(&self, connection: &Connection) -> Result<bool, Error> {
-        Ok(used(connection)? < self.pages * ATTEMPTS / 16)
+    /// Whether an end of something may be recorded, or another attempt logged.
+    pub(super) fn is_left_for_outcomes(&self, connection: &Connection) -> Result<bool, Error> {
+        Ok(used(connection)? < self.pages * OUTCOMES / 16)
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!((room.pages, room.for_frames(4 << 20)), (1024, 2 << 20));
         let limit: i64 = connection.pragma_query_value(None, "max_page_count", |row| row.get(0)).unwrap();
         assert_eq!(limit, 1024);
-        assert!(Room::claim(&connection, u64::MAX).unwrap().is_left_for_events(&connection).unwrap());
+        assert!(Room::claim(&connection, u64::MAX).unwrap().is_left_for_alerts(&connection).unwrap());
     }
 
     #[test]
@@ -89,7 +90,7 @@ mod tests {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         let room = Room::claim(&connection, 4096).unwrap();
         assert_eq!((room.pages, room.for_frames(4096)), (pages.unsigned_abs(), 0));
-        assert!(!room.is_left_for_events(&connection).unwrap());
-        assert!(!room.is_left_for_attempts(&connection).unwrap());
+        assert!(!room.is_left_for_alerts(&connection).unwrap());
+        assert!(!room.is_left_for_outcomes(&connection).unwrap());
     }
 }

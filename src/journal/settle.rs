@@ -23,7 +23,7 @@ impl Change for Settlement {
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         let row = find(ledger.connection, &self)?.ok_or(Error::NoSuchDelivery(self.delivery))?;
         if let Some((started, attempt)) = &self.attempt {
-            if ledger.room.is_left_for_attempts(ledger.connection)? {
+            if ledger.room.is_left_for_outcomes(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
             note_at_endpoint(ledger.connection, &row.endpoint, &self, attempt)?;

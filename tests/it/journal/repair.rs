@@ -1,5 +1,6 @@
 //! Mending rows while the daemon is down leaves what is known of its last end as it is.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -67,8 +68,8 @@ fn a_repair_excludes_a_daemon_and_makes_no_journal() {
 fn repairing_child() {
     let Some(dir) = std::env::var_os(DIR) else { return };
     let dir = Path::new(&dir);
-    println!("\nrepair: {}", Journal::open_for_repair(dir, KEEP).err().unwrap());
-    println!("\nread: {}", Reader::open(dir).err().unwrap());
+    let (repair, read) = (Journal::open_for_repair(dir, KEEP).err().unwrap(), Reader::open(dir).err().unwrap());
+    write!(std::io::stdout(), "\nrepair: {repair}\nread: {read}\n").unwrap();
 }
 
 #[test]
