@@ -81,8 +81,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let socket = Socket::bind(&config.api.socket)?;
 
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
-    let keep = Keep { delivered: config.storage.keep_delivered, dead: config.storage.keep_dead };
-    let journal = Journal::open(&config.storage.path, keep, started, bells.wake())?;
+    let storage = &config.storage;
+    let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
+    let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
     let Ready { passwords, keys, models } = ready;
     let models = start_models(models, config.cameras.len())?;
 
