@@ -40,8 +40,9 @@ pub(super) fn machines<'c>(
         }
         watched.push((camera, machines));
     }
-    for gone in kept.into_values() {
+    for ((monitor, camera), gone) in kept {
         watch::farewell(&mut ledger, gone, restart).map_err(StartError::Resume)?;
+        journal.writer().forget_machine(monitor, camera).wait()?;
     }
     Ok(watched)
 }
