@@ -63,3 +63,21 @@ impl Pulse {
         steady
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_loop_that_hangs_is_enough() {
+        let second = |seconds: u64| Now::in_clip(Duration::from_secs(seconds));
+        let beating =
+            |name: &str, at: Now, silence| Loop { name: name.into(), last_beat: Box::new(move || at.mono), silence };
+        let pulse = |camera, model| Pulse {
+            loops: vec![beating("camera", camera, SILENCE), beating("model", model, THINKING)],
+        };
+        assert!(pulse(second(100), second(50)).is_steady(second(110)), "a model may think for long");
+        assert!(!pulse(second(100), second(100)).is_steady(second(121)), "a camera may not");
+        assert!(!pulse(second(1000), second(100)).is_steady(second(1000)), "nor may a model for ever");
+    }
+}

@@ -75,11 +75,17 @@ impl Appliance {
 
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with these environment variables.
+    pub fn start_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "one daemon at a time");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let daemon = Command::new(env!("CARGO_BIN_EXE_stakeout"))
             .args(["run", "--config"])
             .arg(self.config())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
