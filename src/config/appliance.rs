@@ -25,7 +25,7 @@ pub(super) fn device(section: &mut Section<'_, '_>) -> Device {
 pub(super) fn storage(section: &mut Section<'_, '_>) -> Storage {
     Storage {
         path: section.or("path", PathBuf::from("/var/lib/stakeout"), path),
-        max_size: section.not_yet_but("max_size", (4 << 30, "4GiB"), value::size(1 << 20..=64 << 40)),
+        max_size: section.or("max_size", 4 << 30, value::size(1 << 20..=64 << 40)),
         keep_delivered: section.or("keep_delivered", 7 * DAY, value::duration(HOUR..=10 * YEAR)),
         keep_dead: section.or("keep_dead", 30 * DAY, value::duration(HOUR..=10 * YEAR)),
         snapshot_width: section.or("snapshot_width", 1280, value::whole(16..=7680)),

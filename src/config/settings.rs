@@ -58,7 +58,7 @@ pub struct Device {
 pub struct Storage {
     /// The state directory.
     pub path: PathBuf,
-    /// Bytes for the journal and its frames.
+    /// Bytes for the journal and its frames: the database gets half at most, the frames what that leaves.
     pub max_size: u64,
     /// How long delivered rows are kept.
     pub keep_delivered: Duration,

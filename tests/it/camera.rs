@@ -11,6 +11,7 @@ use stakeout::time::{Mono, Now};
 use tempfile::TempDir;
 
 use crate::rtsp::Server;
+use crate::shared::shared;
 
 /// Nothing here takes so long; it only keeps a failure from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,17 +45,6 @@ fn problem(path: &Path) -> String {
         Err(problem) | Ok(Err(problem)) => problem.to_string(),
         Ok(Ok(frames)) => panic!("{} frames", frames.len()),
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
-fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STAKEOUT_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
-    let path = root.join("data").join(path);
-    if !path.exists() {
-        eprintln!("skipped: `{}` is not there", path.display());
-        return None;
-    }
-    Some(path)
 }
 
 /// As many pictures as another program gets out of the file, in order, each at its own time.

@@ -61,7 +61,7 @@ impl Home {
     /// A journal with one event, owed to `ops`.
     fn journal(&self) -> (Journal, Uuid) {
         let day = Duration::from_secs(86_400);
-        let keep = Keep { delivered: day, dead: day };
+        let keep = Keep { delivered: day, dead: day, max_size: 1 << 30 };
         let journal = Journal::open(&self.0.path().join("state"), keep, now(), Box::new(|_| {})).unwrap();
         let id = record(&journal, None);
         (journal, id)
