@@ -321,6 +321,8 @@ def parse_arguments():
     arguments = parser.parse_args()
     if not arguments.clip.is_file():
         parser.error(f"`{arguments.clip}` is not a file")
+    if arguments.binary and not arguments.binary.is_file():
+        parser.error(f"`{arguments.binary}` is not a file; leave --binary out, and it is built")
     model = MODELS[arguments.model]
     arguments.label = arguments.label or model.label
     asked = f"Is there a {arguments.label} in the picture?"

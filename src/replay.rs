@@ -118,8 +118,10 @@ struct Line<'a> {
     t: f64,
     monitor: &'a Name,
     camera: &'a Name,
+    /// Of the check that decided it; the peak where an event ended without one.
     confidence: f64,
-    answer: &'static str,
+    /// Null where an event ended without a check.
+    answer: Option<&'static str>,
     explanation: &'a str,
     /// Null where it has no meaning.
     repeat: Option<u32>,
@@ -137,15 +139,20 @@ struct Summary {
 
 impl Ledger for Timeline<'_> {
     fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
-        let Some(evidence) = happening.evidence else { return Ok(()) };
+        let verdict = happening.evidence.map(|evidence| evidence.verdict);
         for effect in happening.effects {
-            let (kind, at, repeat) = match effect {
-                Effect::Triggered { observed, repeat, .. } => (EventType::Triggered, observed.wall, Some(*repeat)),
-                Effect::Cleared { ended, .. } => (EventType::Cleared, ended.wall, None),
+            let (kind, at, confidence, repeat) = match effect {
+                Effect::Triggered { observed, repeat, confidence, .. } => {
+                    (EventType::Triggered, observed.wall, *confidence, Some(*repeat))
+                }
+                Effect::Cleared { ended, peak_confidence, .. } => {
+                    let confidence = verdict.map_or(*peak_confidence, |verdict| verdict.confidence);
+                    (EventType::Cleared, ended.wall, confidence, None)
+                }
                 _ => continue,
             };
             self.triggers += u64::from(kind == EventType::Triggered);
-            self.print(kind.as_str(), at, happening.about, evidence.verdict, repeat);
+            self.print(kind.as_str(), at, happening.about, (confidence, verdict), repeat);
         }
         Ok(())
     }
@@ -153,21 +160,28 @@ impl Ledger for Timeline<'_> {
     fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
         self.checks += 1;
         if self.style.verdicts {
-            self.print("verdict", seen.wall, about, verdict, None);
+            self.print("verdict", seen.wall, about, (verdict.confidence, Some(verdict)), None);
         }
     }
 }
 
 impl Timeline<'_> {
-    fn print(&mut self, kind: &'static str, at: Wall, about: &About, verdict: &Verdict, repeat: Option<u32>) {
+    fn print(
+        &mut self,
+        kind: &'static str,
+        at: Wall,
+        about: &About,
+        (confidence, verdict): (f32, Option<&Verdict>),
+        repeat: Option<u32>,
+    ) {
         let line = Line {
             kind,
             t: at.since(Wall(0)).as_secs_f64(),
             monitor: &about.monitor,
             camera: &about.camera,
-            confidence: rounded(verdict.confidence),
-            answer: verdict.answer.as_str(),
-            explanation: &verdict.explanation,
+            confidence: rounded(confidence),
+            answer: verdict.map(|verdict| verdict.answer.as_str()),
+            explanation: verdict.map_or("", |verdict| &verdict.explanation),
             repeat,
         };
         let written = if self.style.json { self.json(&line) } else { self.text(&line) };

@@ -16,19 +16,15 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// One line for `systemctl status`.
-pub fn status(line: &str) {
-    tell(&[NotifyState::Status(line)]);
-}
-
 /// Every loop has shown a sign of life.
 pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// How often systemd wants [`alive`], if it watches at all: half of `WatchdogSec`, as its manual asks.
+/// How often to call [`alive`], if systemd watches at all: four times within `WatchdogSec`, so that one look at an unsteady
+/// moment is not the end.
 pub fn watchdog_interval() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+    sd_notify::watchdog_enabled().map(|limit| limit / 4)
 }
 
 fn tell(states: &[NotifyState]) {

@@ -81,9 +81,12 @@ pub(super) fn id(text: &str) -> Result<Uuid, Refusal> {
         .map_err(|_| Refusal::bad_request(format!("`{text}` is not an id"), "ids are UUIDs, as listings show them"))
 }
 
+const QUERY_HINT: &str = "events take `after`, `limit`, `monitor` and `type`; deliveries and dead letters take `state`, \
+                          `endpoint`, `after` and `limit`";
+
 /// What a query string cannot mean.
 pub(super) fn bad_query(rejection: QueryRejection) -> Refusal {
-    Refusal::bad_request(rejection.body_text(), "see contracts/api.md for what this route takes")
+    Refusal::bad_request(rejection.body_text(), QUERY_HINT)
 }
 
 pub(super) async fn list(

@@ -10,6 +10,7 @@ mod deliveries;
 mod events;
 mod guard;
 mod lines;
+mod parts;
 mod refusal;
 mod site;
 mod socket;
@@ -90,6 +91,10 @@ pub async fn serve(
 fn router(shared: Shared) -> Router {
     Router::new()
         .route("/v1/status", get(status::status))
+        .route("/v1/cameras", get(parts::cameras))
+        .route("/v1/monitors", get(parts::monitors))
+        .route("/v1/monitors/{name}", get(parts::monitor))
+        .route("/v1/endpoints", get(parts::endpoints))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))

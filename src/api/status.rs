@@ -282,7 +282,7 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
 }
 
 /// Every configured endpoint, also one that was never owed anything; then those that the journal alone still knows.
-fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -> Vec<Endpoint> {
+pub(super) fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -> Vec<Endpoint> {
     let mut counts: BTreeMap<Name, EndpointCounts> =
         counts.into_iter().map(|counts| (counts.endpoint.clone(), counts)).collect();
     let mut lines: Vec<Endpoint> =
@@ -311,7 +311,7 @@ fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
 }
 
 impl Camera {
-    fn tidy(mut self) -> Camera {
+    pub(super) fn tidy(mut self) -> Camera {
         self.fps = to_places(self.fps, 1);
         self.last_frame_age_s = self.last_frame_age_s.map(|age| to_places(age, 1));
         self
@@ -319,7 +319,7 @@ impl Camera {
 }
 
 impl Monitor {
-    fn tidy(mut self) -> Monitor {
+    pub(super) fn tidy(mut self) -> Monitor {
         self.last_confidence = self.last_confidence.map(|confidence| to_places(confidence, 4));
         self.cooldown_left_s = to_places(self.cooldown_left_s, 1);
         self

@@ -156,6 +156,18 @@ impl Camera {
         self.end();
     }
 
+    /// The same, but not beyond `deadline`: a thread that hangs is left to the end of the process.
+    pub fn join_by(mut self, deadline: Mono) {
+        self.ask_to_stop();
+        let finished = |thread: &JoinHandle<()>| thread.is_finished();
+        while !self.thread.as_ref().is_none_or(finished) && time::now().mono < deadline {
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+        }
+        if !self.thread.as_ref().is_none_or(finished) {
+            self.thread = None;
+        }
+    }
+
     fn end(&mut self) {
         self.ask_to_stop();
         if let Some(thread) = self.thread.take() {

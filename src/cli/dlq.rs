@@ -1,7 +1,6 @@
 //! `stakeout dlq`: dead letters, looked at, sent again or dropped.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use clap::Subcommand;
 use uuid::Uuid;
@@ -204,11 +203,9 @@ fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Fail
 
 /// The lock keeps a daemon from starting meanwhile.
 fn write(config: &Config, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
-    let dir: &Path = &config.storage.path;
-    // Opening for writing would make a journal where there is none.
-    drop(Reader::open(dir)?);
-    let keep = Keep { delivered: config.storage.keep_delivered, dead: config.storage.keep_dead };
-    let journal = Journal::open(dir, keep, now(), Box::new(|_| {}))?;
+    let storage = &config.storage;
+    let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
+    let journal = Journal::open_for_repair(&storage.path, keep)?;
     let reader = journal.reader()?;
     let writer = journal.writer();
     let mut done = 0;

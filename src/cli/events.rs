@@ -1,7 +1,6 @@
 //! `stakeout events`: what happened, and what happens.
 
 use std::io::{self, Write};
-use std::thread;
 use std::time::Duration;
 
 use super::client::{Client, ClientError};
@@ -31,17 +30,31 @@ pub(super) struct Args {
     /// Only events of this monitor
     #[arg(long, value_name = "NAME", value_parser = Name::new)]
     monitor: Option<Name>,
-    /// The newest N events, 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
+    /// Only events behind this `seq`, the oldest first
+    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+    after: Option<i64>,
+    /// At most N events, 1 to 1000 [default: the newest 100; all with --json or --after]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: Option<u32>,
 }
+
+/// Events for a person who says nothing else.
+const NEWEST: u32 = 100;
 
 impl Args {
     fn query(&self, after: Option<i64>, limit: u32) -> EventQuery {
         EventQuery { after, limit: Some(limit), monitor: self.monitor.clone(), kind: None }
     }
 
+    /// Whether every event is asked for, page after page.
+    fn wants_all(&self) -> bool {
+        self.limit.is_none() && (self.json || self.after.is_some())
+    }
+
     fn print(&self, events: &[EventLine]) -> io::Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         if self.json {
             events.iter().try_for_each(|event| print::json_line(&mut out, event))?;
@@ -57,19 +70,35 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.file.load()?.config;
     let records = Records::open(&config)?;
-    let newest = records.events(&args.query(None, args.limit))?.items;
-    if newest.is_empty() && !args.follow {
-        print::say("no events yet");
-        return Ok(());
-    }
-    args.print(&newest)?;
+    let last = list(args, &records)?;
     if args.follow {
-        return follow(args, &config, newest.last().map_or(0, |event| event.seq), records.are_live());
+        return follow(args, &config, last.or(args.after).unwrap_or(0), records.are_live());
+    }
+    if last.is_none() {
+        print::say("no events yet");
     }
     Ok(())
 }
 
-/// Asks for what came since, for ever. The daemon may come and go.
+/// Prints what there is; the `seq` of the last one.
+fn list(args: &Args, records: &Records) -> Result<Option<i64>, Failure> {
+    let all = args.wants_all();
+    // Without an `after` the answer would be the newest ones.
+    let mut after = if all { args.after.or(Some(0)) } else { args.after };
+    let limit = args.limit.unwrap_or(if all { PAGE } else { NEWEST });
+    let mut last = None;
+    loop {
+        let Page { items, next } = records.events(&args.query(after, limit))?;
+        args.print(&items)?;
+        last = items.last().map(|event| event.seq).or(last);
+        match next.filter(|_| all) {
+            Some(next) => after = Some(next),
+            None => return Ok(last),
+        }
+    }
+}
+
+/// Asks for what came since, until nobody reads it any more. The daemon may come and go.
 fn follow(args: &Args, config: &Config, mut after: i64, mut live: bool) -> Result<(), Failure> {
     let client = Client::new(&config.api.socket)?;
     loop {
@@ -79,7 +108,9 @@ fn follow(args: &Args, config: &Config, mut after: i64, mut live: bool) -> Resul
                 if std::mem::replace(&mut live, false) {
                     print::say(&format!("note: {unreachable}; waiting for it"));
                 }
-                thread::park_timeout(PAUSE);
+                if print::reader_leaves_within(PAUSE) {
+                    return Ok(());
+                }
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -89,8 +120,8 @@ fn follow(args: &Args, config: &Config, mut after: i64, mut live: bool) -> Resul
         }
         args.print(&page.items)?;
         after = page.items.last().map_or(after, |event| event.seq);
-        if page.next.is_none() {
-            thread::park_timeout(PAUSE);
+        if page.next.is_none() && print::reader_leaves_within(PAUSE) {
+            return Ok(());
         }
     }
 }

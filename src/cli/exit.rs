@@ -61,6 +61,12 @@ impl Failure {
         Failure { exit: Exit::Configuration, text: diagnostics.render(print::colour_on_stderr()) }
     }
 
+    /// A daemon that can't start: starting it again may help, unless the configuration has to change first.
+    pub(super) fn at_start(diagnostics: &Diagnostics) -> Failure {
+        let exit = if diagnostics.may_heal() { Exit::Failure } else { Exit::Configuration };
+        Failure { exit, ..Failure::configuration(diagnostics) }
+    }
+
     /// Says it on stderr.
     pub(super) fn report(self) -> Exit {
         if self.exit != Exit::Ok {

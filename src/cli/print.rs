@@ -4,8 +4,10 @@
 //! to know what is shown.
 
 use std::io::{self, IsTerminal, Write};
+use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::time::Wall;
@@ -20,6 +22,20 @@ pub(super) fn say(text: &str) {
 pub(super) fn json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let line = serde_json::to_string(value).map_err(io::Error::other)?;
     writeln!(out, "{line}")
+}
+
+/// Waits for `pause`, but no longer than somebody reads stdout; whether the reader is gone.
+pub(super) fn reader_leaves_within(pause: Duration) -> bool {
+    let stdout = io::stdout();
+    // Hang-ups are told even to those who ask for nothing.
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    match poll(&mut watched, Timespec::try_from(pause).ok().as_ref()) {
+        Ok(told) => told > 0,
+        Err(_) => {
+            thread::park_timeout(pause);
+            false
+        }
+    }
 }
 
 /// Whether stdout takes colour.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::thread;
 use std::time::Duration;
 
 use super::client::{Client, ClientError};
@@ -36,8 +35,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     let mut live = true;
-    loop {
-        thread::park_timeout(PAUSE);
+    while !print::reader_leaves_within(PAUSE) {
         match look(&client) {
             Ok(status) => {
                 live = true;
@@ -51,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(())
 }
 
 fn look(client: &Client) -> Result<Status, ClientError> {

@@ -97,17 +97,20 @@ fn has_userinfo(url: &Url) -> bool {
 
 /// `?token=…` and `/user=a&password=b/` are credentials too.
 fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str) -> Read<()> {
-    let named =
-        url[url::Position::BeforePath..].split(['/', '?', '&', ';', '#']).filter_map(|part| part.split_once('='));
-    for (name, _) in named.filter(|(_, secret)| !secret.is_empty()) {
-        if mask::is_telling(name) {
-            let predicate = format!(" must not contain a secret (`{name}=`)");
-            return Err(Problem::new(value.span(), predicate, format!("use {instead}"))
-                .help("`url_file`, for a URL that is itself a secret, is not implemented yet")
-                .into());
-        }
-    }
-    Ok(())
+    let mut parts = url[url::Position::BeforePath..].split(['/', '?', '&', ';', '#']);
+    let Some(name) = parts.find_map(login_name) else { return Ok(()) };
+    let predicate = format!(" must not contain credentials (`{name}=`)");
+    Err(Problem::new(value.span(), predicate, format!("use {instead}"))
+        .help("`url_file`, for a URL that is itself a secret, is not implemented yet")
+        .into())
+}
+
+/// The name in `password=x`, if it is one of a login. Some cameras want `user=a_password=x_channel=1` in one piece: then it
+/// is the first name, as what stands before the others is a value.
+fn login_name(part: &str) -> Option<&str> {
+    let (names, value) = part.rsplit_once('=')?;
+    let first = names.split('=').next()?;
+    (!value.is_empty() && names.split('=').any(mask::is_login)).then_some(first)
 }
 
 /// Whether traffic to it stays on the premises.

@@ -39,6 +39,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What to do.
     pub helps: Vec<String>,
+    /// It may go away without a change of the file: a disk that is not mounted yet, a lack of memory.
+    pub may_heal: bool,
 }
 
 impl Diagnostic {
@@ -61,6 +63,7 @@ impl Diagnostic {
             related: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
+            may_heal: false,
         }
     }
 
@@ -86,6 +89,12 @@ impl Diagnostic {
     /// Adds a `help:` line.
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.helps.push(text.into());
+        self
+    }
+
+    /// Whether it may go away without a change of the file.
+    pub fn may_heal(mut self, may_heal: bool) -> Self {
+        self.may_heal = may_heal;
         self
     }
 
@@ -128,6 +137,12 @@ impl Diagnostics {
     /// Whether the configuration can't be used.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether nothing in the file has to change: every error may go away by itself.
+    pub fn may_heal(&self) -> bool {
+        let mut errors = self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
+        errors.peek().is_some() && errors.all(|error| error.may_heal)
     }
 
     /// All of them as rustc would show them, a blank line between two, without a newline at the end.

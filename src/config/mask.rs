@@ -6,8 +6,32 @@
 use std::ops::Range;
 
 /// Parts of names (of keys, headers, query parameters) whose values are hidden.
-const TELLING: [&str; 10] =
-    ["password", "passwd", "pwd", "secret", "token", "apikey", "api_key", "api-key", "authorization", "cookie"];
+const TELLING: [&str; 18] = [
+    "accesskey",
+    "api-key",
+    "api_key",
+    "apikey",
+    "authkey",
+    "authorization",
+    "cookie",
+    "credential",
+    "loginpas",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "pwd",
+    "secret",
+    "signature",
+    "token",
+    "userpass",
+];
+
+/// Whole words of names, too short to be looked for within longer ones (`design`, `keyframes`).
+const TELLING_WORDS: [&str; 8] = ["auth", "key", "pas", "pass", "psw", "pw", "sig", "sign"];
+
+/// Words of names in URLs whose values are the other half of a login.
+const LOGIN_WORDS: [&str; 5] = ["login", "loginuse", "user", "username", "usr"];
 
 /// Names with these endings only point at a secret, which is what we want to show.
 const POINTERS: [&str; 2] = ["_file", "_credential"];
@@ -38,8 +62,20 @@ fn hide(source: &str, hidden: Vec<Range<usize>>) -> String {
 
 /// Whether a key, a header or a query parameter of that name holds a secret itself.
 pub(super) fn is_telling(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    TELLING.iter().any(|part| name.contains(part)) && !POINTERS.iter().any(|end| name.ends_with(end))
+    let lower = name.to_ascii_lowercase();
+    let tells =
+        TELLING.iter().any(|part| lower.contains(part)) || words(&lower).any(|word| TELLING_WORDS.contains(&word));
+    tells && !POINTERS.iter().any(|end| lower.ends_with(end))
+}
+
+/// Whether a parameter of that name in a URL belongs to a login: it is telling, or says who logs in.
+pub(super) fn is_login(name: &str) -> bool {
+    is_telling(name) || words(&name.to_ascii_lowercase()).any(|word| LOGIN_WORDS.contains(&word))
+}
+
+/// `access`, `key` of `access_key2`.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|c: char| !c.is_alphabetic())
 }
 
 /// User information in URLs: from the scheme to the last `@` of the word, as passwords may hold `/`, `:` and `@` too.
@@ -134,6 +170,36 @@ mod tests {
 b""""#
             ),
             "secret = ****\n****"
+        );
+    }
+
+    #[test]
+    fn names_are_told_by_their_parts_and_words() {
+        let telling = "pass passwd password pass2 pwd userpwd pw psw loginpas auth auth_key key access-key AWSAccessKeyId \
+                       sig signature X-Amz-Signature credential credentials token client_secret Set-Cookie";
+        for name in telling.split_whitespace() {
+            assert!(is_telling(name), "{name}");
+        }
+        for name in
+            "keyframes design bypass_cache author monkey channel stream subtype passive user loginuse".split(' ')
+        {
+            assert!(!is_telling(name), "{name}");
+        }
+        for name in "user usr username login_user loginuse pw".split(' ') {
+            assert!(is_login(name), "{name}");
+        }
+        assert!(!is_login("users_online_count"), "only whole words");
+    }
+
+    #[test]
+    fn short_names_in_urls_are_hidden_too() {
+        assert_eq!(
+            masked(r#"url = "https://h/x?n=1&sig=abc&key=de#f""#),
+            r#"url = "https://h/x?n=1&sig=***&key=**#f""#
+        );
+        assert_eq!(
+            masked(r#"url = "rtsp://h/user=admin_password=abc_channel=1""#),
+            r#"url = "rtsp://h/user=admin_password=*************""#
         );
     }
 

@@ -59,7 +59,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         clear_after: section.or("clear_after", Duration::from_secs(5), value::duration(Duration::ZERO..=YEAR)),
         lost_after: section.or("lost_after", Duration::from_secs(30), value::duration(Duration::ZERO..=YEAR)),
         check_interval,
-        notice_within: section.or("notice_within", Duration::from_secs(2), spans(10, 3_600_000)),
+        notice_within: section.not_yet_but("notice_within", (Duration::from_secs(2), "2s"), spans(10, 3_600_000)),
         max_duration: section.or("max_duration", None, max_duration),
         stop_on_trigger: section.or("stop_on_trigger", false, value::flag),
         restart: section.or("restart", true, value::choice(&[("always", true), ("never", false)], &[])),
@@ -94,8 +94,8 @@ fn spans(least_ms: u64, most_ms: u64) -> impl Fn(&Value<'_>) -> Read<Duration> {
 /// Keys that only their neutral values are known of.
 fn not_yet(section: &mut Section<'_, '_>) {
     section.take("gate", value::choice(&[("off", ())], &["motion"]));
-    section.take("recheck", spans(100, 86_400_000)); // says nothing while the gate is off
-    section.take("label", value::text); // says nothing until the videodb format
+    section.not_yet_but("recheck", (Duration::from_secs(30), "30s"), spans(100, 86_400_000));
+    section.not_yet("label", &[""]);
     section.not_yet("only_when", &[""]);
     section.not_yet_list("negatives");
 }

@@ -4,6 +4,7 @@
 //! (but for [`Located`], which lets later checks point at the line).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub struct Device {
 pub struct Storage {
     /// The state directory.
     pub path: PathBuf,
-    /// Bytes for the journal and its frames.
+    /// Bytes for the journal and its frames: the database gets half at most, the frames what that leaves.
     pub max_size: u64,
     /// How long delivered rows are kept.
     pub keep_delivered: Duration,
@@ -72,7 +73,7 @@ pub struct Storage {
 /// `[runtime]`
 #[derive(Clone, Debug)]
 pub struct Runtime {
-    /// `libonnxruntime.so`. None: next to the binary, `/usr/lib/stakeout`, then the system's.
+    /// `libonnxruntime.so`. None: next to the binary, `/usr/lib/stakeout`, the system's, `.setup/lib`.
     pub onnxruntime: Option<Located<PathBuf>>,
     /// Inference threads; 0 = all cores.
     pub threads: usize,
@@ -243,8 +244,8 @@ pub struct Calibration {
     pub bias: f32,
 }
 
-/// `[[endpoint]]`
-#[derive(Clone, Debug)]
+/// `[[endpoint]]`. Its `Debug` shows the names of `headers` only: a value may be a secret.
+#[derive(Clone)]
 pub struct Endpoint {
     /// Unique among endpoints.
     pub name: Name,
@@ -270,6 +271,39 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, String>,
     /// Whether anything is sent; what is owed waits.
     pub enabled: bool,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endpoint {
+            name,
+            url,
+            format,
+            secrets,
+            events,
+            retry,
+            timeout,
+            concurrency,
+            frame,
+            max_body,
+            headers,
+            enabled,
+        } = self;
+        f.debug_struct("Endpoint")
+            .field("name", name)
+            .field("url", url)
+            .field("format", format)
+            .field("secrets", secrets)
+            .field("events", events)
+            .field("retry", retry)
+            .field("timeout", timeout)
+            .field("concurrency", concurrency)
+            .field("frame", frame)
+            .field("max_body", max_body)
+            .field("headers", &headers.keys())
+            .field("enabled", enabled)
+            .finish()
+    }
 }
 
 /// How a body is written.

@@ -14,6 +14,7 @@ use crate::camera::{self, Camera};
 use crate::condition::Phase;
 use crate::config::{self, Config, Decode};
 use crate::delivery::HoldReason;
+use crate::event::JobReason;
 use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
@@ -34,13 +35,13 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(
         config: Arc<Config>,
-        device: Arc<str>,
         started: Now,
         cameras: Vec<Camera>,
         watches: &[Watch],
         reports: BTreeMap<Name, flag::Receiver<Report>>,
     ) -> Site {
         let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
+        let device = device_id(&config);
         Site { config, device, started, cameras: Mutex::new(cameras), machines, reports }
     }
 
@@ -89,8 +90,9 @@ impl api::Site for Site {
         self.config.monitors.iter().filter_map(expected).collect()
     }
 
-    fn warnings(&self, _now: Now) -> Vec<Warning> {
-        self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow())).collect()
+    fn warnings(&self, now: Now) -> Vec<Warning> {
+        let down = self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow()));
+        down.chain(api::Site::monitors(self, now).iter().filter_map(ended)).collect()
     }
 }
 
@@ -149,6 +151,17 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         }),
         skipped: counters.frames_skipped,
     }
+}
+
+/// A job that ended by itself leaves nobody watching.
+fn ended(monitor: &api::Monitor) -> Option<Warning> {
+    let job = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped)?;
+    let remedy = match job.reason? {
+        JobReason::ConditionTriggered => "remove `stop_on_trigger` and restart the daemon to watch again",
+        JobReason::MaxDurationReached => "set `restart = \"always\"` and restart the daemon to watch again",
+        _ => return None,
+    };
+    Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
 }
 
 fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {

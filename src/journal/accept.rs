@@ -3,6 +3,7 @@
 //! Owns the order files, sequence, body, row; refuses to know formats (a closure of the caller's renders) and schedules.
 //! Runs on the thread `journal-writer`.
 
+use std::io;
 use std::sync::Arc;
 
 use rusqlite::named_params;
@@ -12,7 +13,7 @@ use super::body::Body;
 use super::columns::{to_integer, to_json, to_rank};
 use super::entry::{Accepted, Owed, OwedFrame, Record, Recorded, RecordedEvent, Stamp};
 use super::error::Error;
-use super::frames::{FrameError, Frames};
+use super::frames::Frames;
 use super::group::{Change, Ledger};
 use super::machines::{put_job, put_machine};
 use crate::delivery::State;
@@ -42,13 +43,16 @@ impl Acceptance {
 impl Change for Acceptance {
     type Answer = Recorded;
 
-    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError> {
+    fn prepare(&mut self, frames: &mut Frames) -> io::Result<()> {
         self.files =
             self.record.events.iter().map(|accepted| keep_frames(accepted, frames)).collect::<Result<_, _>>()?;
         Ok(())
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
+        if !has_room(&self.record, ledger)? {
+            return Err(Error::Full("its database has no room for another event".to_owned()));
+        }
         let at = self.record.at;
         let mut events = Vec::with_capacity(self.record.events.len());
         for (accepted, files) in self.record.events.into_iter().zip(self.files) {
@@ -70,11 +74,21 @@ impl Change for Acceptance {
     }
 }
 
-/// Writes the original, and one file for each distinct picture that was scaled down.
-fn keep_frames(accepted: &Accepted, frames: &mut Frames) -> Result<Files, FrameError> {
+/// States of machines and jobs need none of it worth speaking of: mostly they replace what is there.
+fn has_room(record: &Record, ledger: &Ledger<'_>) -> Result<bool, Error> {
+    match record.events.iter().any(|accepted| matches!(accepted.event.data, EventData::Triggered(_))) {
+        true => ledger.room.is_left_for_alerts(ledger.connection),
+        false if record.events.is_empty() => Ok(true),
+        false => ledger.room.is_left_for_outcomes(ledger.connection),
+    }
+}
+
+/// Writes the original, and one file for each distinct picture that was scaled down. One that the disk refuses is left
+/// out: an event without its picture is worth more than none.
+fn keep_frames(accepted: &Accepted, frames: &mut Frames) -> io::Result<Files> {
     let event = accepted.event.id;
     let original = match &accepted.frame {
-        Some(jpeg) => Some(frames.keep(event, 0, jpeg)?),
+        Some(jpeg) => frames.keep(event, 0, jpeg)?,
         None => None,
     };
     let mut scaled: Vec<(Arc<[u8]>, String)> = Vec::new();
@@ -87,8 +101,8 @@ fn keep_frames(accepted: &Accepted, frames: &mut Frames) -> Result<Files, FrameE
                 Some((_, name)) => Some(name.clone()),
                 None => {
                     let name = frames.keep(event, scaled.len() + 1, jpeg)?;
-                    scaled.push((jpeg.clone(), name.clone()));
-                    Some(name)
+                    scaled.extend(name.clone().map(|name| (jpeg.clone(), name)));
+                    name
                 }
             },
         });

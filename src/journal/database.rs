@@ -1,6 +1,6 @@
 //! Connections to the SQLite file: settings, schema, migrations.
 //!
-//! Owns every PRAGMA and the schema's version; refuses to know rows. Runs on the thread that opens.
+//! Owns the PRAGMAs (but for those of size, see `room`) and the schema's version; refuses to know rows. Runs on the thread that opens.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::OldSqlite { found: rusqlite::version() });
     }
-    let database = |source| OpenError::Database { dir: dir.to_owned(), source };
+    let database = |source| OpenError::database(dir, source);
     let mut connection = Connection::open(dir.join(FILE)).map_err(database)?;
     refuse_newer(&connection, dir)?;
     configure(&connection).map_err(database)?;
@@ -43,7 +43,7 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
     if !file.exists() {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     }
-    let database = |source| OpenError::Database { dir: dir.to_owned(), source };
+    let database = |source| OpenError::database(dir, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(database)?;
     connection.busy_timeout(BUSY).map_err(database)?;
@@ -56,7 +56,7 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
 }
 
 fn refuse_newer(connection: &Connection, dir: &Path) -> Result<i64, OpenError> {
-    let found = user_version(connection).map_err(|source| OpenError::Database { dir: dir.to_owned(), source })?;
+    let found = user_version(connection).map_err(|source| OpenError::database(dir, source))?;
     if found > VERSION {
         return Err(OpenError::Newer { dir: dir.to_owned(), found, known: VERSION });
     }

@@ -223,6 +223,8 @@ pub struct Purged {
     pub deliveries: u64,
     /// Rows of events.
     pub events: u64,
+    /// Rows of jobs.
+    pub jobs: u64,
     /// Files of frames.
     pub frames: u64,
     /// The batch was full: call again.

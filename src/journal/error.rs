@@ -3,7 +3,7 @@
 //! Owns the messages, and which errors no process may survive; refuses to know what the caller does about the others.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -52,6 +52,14 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// This user may not open it: even reading needs to write there (SQLite's shared memory).
+    #[error("the journal in `{}` could not be opened: {source}; do this as the daemon's user, or with `sudo`", dir.display())]
+    Denied {
+        /// The state directory.
+        dir: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// The database itself.
     #[error("the journal in `{}` could not be opened: {source}; see `journalctl -u stakeout`", dir.display())]
     Database {
@@ -62,15 +70,24 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What SQLite says of the journal in `dir`.
+    pub(super) fn database(dir: &Path, source: rusqlite::Error) -> OpenError {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+        let dir = dir.to_owned();
+        match source.sqlite_error_code() {
+            Some(CannotOpen | PermissionDenied | ReadOnly) => OpenError::Denied { dir, source },
+            _ => OpenError::Database { dir, source },
+        }
+    }
+}
+
 /// Why something was not written, or could not be read. What was not written left no trace.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The disk or the quota is full.
-    #[error("the journal is full: {0}; free some space on its disk")]
+    /// The disk, the quota or `[storage] max_size` is full.
+    #[error("the journal is full: {0}; free some space on its disk, or raise `[storage] max_size`")]
     Full(String),
-    /// A frame's file could not be written.
-    #[error("the frame could not be kept: {0}; check the journal's disk")]
-    Frame(String),
     /// No such delivery.
     #[error("there is no delivery `{0}`; list them with `stakeout deliveries`")]
     NoSuchDelivery(Uuid),

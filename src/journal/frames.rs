@@ -1,6 +1,6 @@
 //! The frames' files beside the database.
 //!
-//! Owns their names, how they become durable before a row names them, and sweeping; refuses to know pictures and rows.
+//! Owns their names, how they become durable before a row names them, how much they take, and sweeping; refuses to know pictures and rows.
 //! Runs on the thread `journal-writer`.
 
 use std::fs::{self, File};
@@ -16,15 +16,31 @@ pub(super) const FOLDER: &str = "frames";
 pub(super) struct Frames {
     folder: PathBuf,
     fresh: Vec<String>,
+    /// Bytes that the files take.
+    taken: u64,
+    /// Bytes that they may take.
+    room: u64,
+    /// The last original was refused and that was said: a full disk must not fill the log too.
+    refusing: bool,
 }
 
 /// Why a frame was not kept.
 #[derive(Debug)]
-pub(super) enum FrameError {
-    /// Nothing was written, the caller may go on without.
+enum FrameError {
+    /// Nothing was written, the event goes on without.
     Write(io::Error),
-    /// The disk refused to flush: what it holds is unknown, so no process may go on.
+    /// The disk failed to flush: what it holds is unknown, so no process may go on.
     Sync(io::Error),
+}
+
+impl FrameError {
+    /// Some file systems find the room only when they flush: that is a full disk, not a broken one.
+    fn of_flush(error: io::Error) -> FrameError {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FrameError::Write(error),
+            _ => FrameError::Sync(error),
+        }
+    }
 }
 
 impl Frames {
@@ -33,32 +49,62 @@ impl Frames {
         let folder = dir.join(FOLDER);
         fs::create_dir_all(&folder)?;
         File::open(dir)?.sync_all()?;
-        Ok(Frames { folder, fresh: Vec::new() })
+        Ok(Frames { folder, fresh: Vec::new(), taken: 0, room: u64::MAX, refusing: false })
     }
 
-    /// Keeps `jpeg`, flushed, as the event's original (`variant` 0) or a smaller one, and tells its name. The name itself
-    /// is durable after [`Frames::sync_names`]. A file that exists is never replaced: bodies rest on it.
-    pub(super) fn keep(&mut self, event: Uuid, variant: usize, jpeg: &[u8]) -> Result<String, FrameError> {
+    /// From now on the files may take `room` bytes; what there is counts.
+    pub(super) fn bound(&mut self, room: u64) -> io::Result<()> {
+        self.room = room;
+        self.taken = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum::<io::Result<u64>>()?;
+        Ok(())
+    }
+
+    /// Keeps `jpeg`, flushed, as the event's original (`variant` 0) or a smaller one, and tells its name; None when it
+    /// cannot be written, which is logged when it begins. The name itself is durable after [`Frames::sync_names`]. A file
+    /// that exists is never replaced: bodies rest on it. Errors: the disk failed to flush, so no process may go on.
+    pub(super) fn keep(&mut self, event: Uuid, variant: usize, jpeg: &[u8]) -> io::Result<Option<String>> {
         let name = if variant == 0 { format!("{event}.jpg") } else { format!("{event}-{variant}.jpg") };
-        let path = self.folder.join(&name);
+        match self.write(&name, jpeg) {
+            Ok(()) => {
+                self.taken += jpeg.len() as u64;
+                self.fresh.push(name.clone());
+                self.refusing &= variant > 0;
+                Ok(Some(name))
+            }
+            Err(FrameError::Write(error)) => {
+                if !std::mem::replace(&mut self.refusing, true) {
+                    tracing::error!(
+                        %event, %error,
+                        "a frame cannot be kept; events go on without their frames: free some space on the journal's \
+                         disk, or raise `[storage] max_size`"
+                    );
+                }
+                Ok(None)
+            }
+            Err(FrameError::Sync(error)) => Err(error),
+        }
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, name: &str, jpeg: &[u8]) -> Result<(), FrameError> {
+        if self.taken.saturating_add(jpeg.len() as u64) > self.room {
+            let why = format!("the frames take all of the {} bytes that `[storage] max_size` leaves them", self.room);
+            return Err(FrameError::Write(io::Error::new(io::ErrorKind::QuotaExceeded, why)));
+        }
+        let path = self.folder.join(name);
         if path.exists() {
             return Err(FrameError::Write(io::Error::new(io::ErrorKind::AlreadyExists, format!("`{name}` is taken"))));
         }
         let temporary = self.folder.join(format!("{name}.tmp"));
-        let written = File::create(&temporary).and_then(|mut file| file.write_all(jpeg).map(|()| file));
-        let renamed = match written {
-            Ok(file) => {
-                file.sync_all().map_err(FrameError::Sync)?;
-                fs::rename(&temporary, &path)
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = renamed {
+        let written = File::create(&temporary)
+            .and_then(|mut file| file.write_all(jpeg).map(|()| file))
+            .map_err(FrameError::Write)
+            .and_then(|file| file.sync_all().map_err(FrameError::of_flush))
+            .and_then(|()| fs::rename(&temporary, &path).map_err(FrameError::Write));
+        if written.is_err() {
             let _ = fs::remove_file(&temporary);
-            return Err(FrameError::Write(error));
         }
-        self.fresh.push(name.clone());
-        Ok(name)
+        written
     }
 
     /// The names of what was kept since the last call.
@@ -72,13 +118,16 @@ impl Frames {
     }
 
     /// Removes files that no row names (any more). One that stays takes space until it is swept.
-    pub(super) fn remove_all<'a>(&self, names: impl IntoIterator<Item = &'a String>) {
+    pub(super) fn remove_all<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
         for name in names {
-            match fs::remove_file(self.folder.join(name)) {
+            let path = self.folder.join(name);
+            let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+            match fs::remove_file(path) {
+                Ok(()) => self.taken = self.taken.saturating_sub(bytes),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(frame = name, %error, "a frame could not be removed; it takes space until it is swept");
                 }
-                _ => {}
+                Err(_) => {}
             }
         }
     }
@@ -110,4 +159,39 @@ impl Frames {
 fn event_of(name: &str) -> Option<Uuid> {
     let stem = name.strip_suffix(".jpg")?;
     Uuid::parse_str(stem.get(..36)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: io::ErrorKind) -> FrameError {
+        FrameError::of_flush(kind.into())
+    }
+
+    #[test]
+    fn a_disk_that_is_full_when_it_flushes_is_not_a_broken_disk() {
+        assert!(matches!(error(io::ErrorKind::StorageFull), FrameError::Write(_)));
+        assert!(matches!(error(io::ErrorKind::QuotaExceeded), FrameError::Write(_)));
+        assert!(matches!(error(io::ErrorKind::Other), FrameError::Sync(_)));
+        let broken = io::Error::from_raw_os_error(5);
+        assert!(matches!(FrameError::of_flush(broken), FrameError::Sync(_)), "EIO");
+    }
+
+    #[test]
+    fn what_is_there_counts_and_what_goes_makes_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frames = Frames::open(dir.path()).unwrap();
+        frames.bound(10).unwrap();
+        let [first, second] = [1, 2].map(Uuid::from_u128);
+        let kept = frames.keep(first, 0, b"six by").unwrap().unwrap();
+        assert_eq!(frames.keep(second, 0, b"large").unwrap(), None);
+        assert!(frames.keep(second, 1, b"tiny").unwrap().is_some());
+
+        let mut again = Frames::open(dir.path()).unwrap();
+        again.bound(10).unwrap();
+        assert_eq!(again.keep(second, 2, b"x").unwrap(), None);
+        again.remove_all([&kept]);
+        assert!(again.keep(second, 0, b"large").unwrap().is_some());
+    }
 }

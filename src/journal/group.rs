@@ -15,8 +15,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::error::Error;
-use super::frames::{FrameError, Frames};
+use super::frames::Frames;
 use super::open::{Keep, Start};
+use super::room::Room;
 use super::writer::Wake;
 use crate::name::Name;
 
@@ -39,8 +40,8 @@ pub(super) trait Change: Send + 'static {
     /// What the caller learns after the commit.
     type Answer: Send + 'static;
 
-    /// Writes the files that the rows are going to name.
-    fn prepare(&mut self, _frames: &mut Frames) -> Result<(), FrameError> {
+    /// Writes the files that the rows are going to name. Errors: the disk failed to flush, so no process may go on.
+    fn prepare(&mut self, _frames: &mut Frames) -> io::Result<()> {
         Ok(())
     }
 
@@ -56,6 +57,8 @@ pub(super) struct Ledger<'a> {
     pub(super) start: Start,
     /// How long what is over is kept.
     pub(super) keep: Keep,
+    /// How far the database may grow.
+    pub(super) room: Room,
     /// Endpoints to wake after the commit.
     pub(super) woken: BTreeSet<Name>,
     /// Files to remove after the commit: no row names them any more.
@@ -64,9 +67,9 @@ pub(super) struct Ledger<'a> {
 
 /// A change whose type is forgotten, with the one who waits for it.
 pub(super) trait Pending: Send {
-    /// [`Change::prepare`]; a failure is kept as the answer.
-    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError>;
-    /// [`Change::apply`], unless it has failed before; the answer is kept.
+    /// [`Change::prepare`].
+    fn prepare(&mut self, frames: &mut Frames) -> io::Result<()>;
+    /// [`Change::apply`]; the answer is kept.
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
     /// Answers: `failure` if the commit failed, else what is kept.
     fn answer(self: Box<Self>, failure: Option<Error>);
@@ -87,16 +90,8 @@ impl<C: Change> Queued<C> {
 }
 
 impl<C: Change> Pending for Queued<C> {
-    fn prepare(&mut self, frames: &mut Frames) -> Result<(), FrameError> {
-        let Some(change) = &mut self.change else { return Ok(()) };
-        match change.prepare(frames) {
-            Err(FrameError::Write(error)) => {
-                self.outcome = Err(Error::Frame(error.to_string()));
-                self.change = None;
-                Err(FrameError::Write(error))
-            }
-            other => other,
-        }
+    fn prepare(&mut self, frames: &mut Frames) -> io::Result<()> {
+        self.change.as_mut().map_or(Ok(()), |change| change.prepare(frames))
     }
 
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
@@ -126,6 +121,8 @@ pub(super) struct Committer {
     pub(super) start: Start,
     /// How long what is over is kept.
     pub(super) keep: Keep,
+    /// How far the database may grow.
+    pub(super) room: Room,
     /// Told after each commit.
     pub(super) wake: Wake,
     /// Counts commits.
@@ -189,7 +186,7 @@ impl Committer {
     fn prepare(&mut self, group: &mut [Box<dyn Pending>]) -> Vec<Vec<String>> {
         let mut files = Vec::with_capacity(group.len());
         for change in group {
-            if let Err(FrameError::Sync(error)) = change.prepare(&mut self.frames) {
+            if let Err(error) = change.prepare(&mut self.frames) {
                 end(&error);
             }
             files.push(self.frames.take_fresh());
@@ -212,6 +209,7 @@ impl Committer {
                 connection: &transaction,
                 start: self.start,
                 keep: self.keep,
+                room: self.room,
                 woken: BTreeSet::new(),
                 doomed: Vec::new(),
             };
@@ -294,10 +292,11 @@ mod tests {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages + 20, |_| Ok(())).unwrap();
         let mut committer = Committer {
+            room: Room::claim(&open_for_writing(dir.path()).unwrap(), u64::MAX).unwrap(),
             connection,
             frames: Frames::open(dir.path()).unwrap(),
             start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0 },
-            keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO },
+            keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO, max_size: u64::MAX },
             wake: Box::new(|_| {}),
             commits: Arc::default(),
             _lock: File::create(dir.path().join("lock")).unwrap(),

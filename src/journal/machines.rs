@@ -9,6 +9,7 @@ use super::columns::to_json;
 use super::entry::{Checkpoint, JobRow, MachineRow};
 use super::error::Error;
 use super::group::{Change, Ledger};
+use crate::name::Name;
 
 impl Change for Checkpoint {
     type Answer = ();
@@ -21,6 +22,26 @@ impl Change for Checkpoint {
         for (job, counters) in &self.jobs {
             statement.execute((job.as_bytes(), to_json(counters)?))?;
         }
+        Ok(())
+    }
+}
+
+/// See [`super::Writer::forget_machine`].
+pub(super) struct Forget {
+    /// Which monitor.
+    pub(super) monitor: Name,
+    /// On which camera.
+    pub(super) camera: Name,
+}
+
+impl Change for Forget {
+    type Answer = ();
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        ledger
+            .connection
+            .prepare_cached("DELETE FROM machine WHERE monitor = ?1 AND camera = ?2")?
+            .execute((self.monitor.as_str(), self.camera.as_str()))?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! which holds the only write connection. Refuses to know formats, endpoints' settings, schedules and machines: bodies are
 //! rendered by a closure of the caller's, states of machines are opaque JSON. Only this module names SQLite.
 //!
-//! [`Journal::open`] once per daemon; [`Writer`] handles go to everybody who writes, a [`Reader`] of its own to everybody
+//! [`Journal::open`] once per daemon, [`Journal::open_for_repair`] beside a daemon that is down; [`Writer`] handles go to everybody who writes, a [`Reader`] of its own to everybody
 //! who reads. The CLI opens a [`Reader`] alone when the daemon is down.
 
 mod accept;
@@ -24,6 +24,7 @@ mod open;
 mod plans;
 mod purge;
 mod reader;
+mod room;
 mod settle;
 mod statistics;
 mod writer;

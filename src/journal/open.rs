@@ -1,4 +1,4 @@
-//! Opening and closing the journal of a daemon.
+//! Opening and closing the journal: of a daemon, or for repair while it is down.
 //!
 //! Owns the lock, the order of start-up and the clean end; refuses to know rows. Runs on the thread that starts the daemon.
 
@@ -14,11 +14,12 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::columns::{id, unsigned};
-use super::database::open_for_writing;
+use super::database::{FILE, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
 use super::group::{Committer, Message};
 use super::reader::Reader;
+use super::room::Room;
 use super::writer::{Wake, Writer};
 use crate::time::Now;
 
@@ -28,13 +29,16 @@ const LOCK: &str = "lock";
 /// So many changes may wait for the writer before calls block.
 const CHANNEL: usize = 1024;
 
-/// How long what is over is kept.
+/// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// Delivered rows, and events that nobody was owed (`[storage] keep_delivered`).
+    /// Delivered rows, events that nobody was owed and jobs that ended (`[storage] keep_delivered`).
     pub delivered: Duration,
     /// Dead letters (`[storage] keep_dead`).
     pub dead: Duration,
+    /// Bytes for the database and the frames (`[storage] max_size`): the database gets half of it at most, the frames what
+    /// that leaves.
+    pub max_size: u64,
 }
 
 /// What was found when the journal was opened.
@@ -50,10 +54,13 @@ pub struct Start {
     pub orphans: u64,
 }
 
-/// The journal of the running daemon. Dropping it without [`Journal::close`] counts as an unclean end.
+/// The journal of the running daemon. Dropping it without [`Journal::close`] counts as an unclean end. (One that was opened
+/// for repair leaves what is known of the last end as it is.)
 pub struct Journal {
     dir: PathBuf,
     start: Start,
+    /// It ends as a daemon ends.
+    of_daemon: bool,
     messages: Sender<Message>,
     commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<(), Error>>>,
@@ -70,19 +77,29 @@ impl Journal {
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let connection = open_for_writing(dir)?;
-        let start = count_start(&connection, dir)?;
+        let start = next_start(&connection, dir)?;
+        count_start(&connection, dir)?;
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
-        let commits = Arc::new(AtomicU64::new(0));
-        let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
-        let committer = Committer { connection, frames, start, keep, wake, commits: commits.clone(), _lock: lock };
-        let thread = thread::Builder::new()
-            .name("journal-writer".to_owned())
-            .spawn(move || committer.run(&arriving))
-            .map_err(io_at(dir))?;
-        let journal = Journal { dir: dir.to_owned(), start, messages, commits, thread: Some(thread) };
+        let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
         // In order with everything that follows, so nobody needs to wait for it.
         drop(journal.writer().rein_in(now));
         Ok(journal)
+    }
+
+    /// Opens the journal in `dir` to mend rows of it while the daemon is down: takes the lock, but is no start of the
+    /// daemon. How the last daemon ended stays as it is noted, the start is not counted, nothing is swept, and none is
+    /// made. Errors: [`OpenError`], nothing was changed.
+    pub fn open_for_repair(dir: &Path, keep: Keep) -> Result<Journal, OpenError> {
+        if !dir.join(FILE).exists() {
+            return Err(OpenError::Missing { dir: dir.to_owned() });
+        }
+        let lock = lock(dir)?;
+        drop(open_for_reading(dir)?);
+        let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
+        let connection = open_for_writing(dir)?;
+        let start = next_start(&connection, dir)?;
+        let wake: Wake = Box::new(|_| {});
+        launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: false })
     }
 
     /// What was found when it was opened.
@@ -108,7 +125,7 @@ impl Journal {
     /// Writes what is in the channel, notes the clean end, folds the log into the database and waits for the thread. What
     /// handles write afterwards gets [`Error::Closed`].
     pub fn close(mut self) -> Result<(), Error> {
-        self.stop(true)
+        self.stop(self.of_daemon)
     }
 
     fn stop(&mut self, clean: bool) -> Result<(), Error> {
@@ -125,6 +142,32 @@ impl Drop for Journal {
     }
 }
 
+/// What the thread is made of.
+struct Parts {
+    lock: File,
+    frames: Frames,
+    connection: Connection,
+    start: Start,
+    keep: Keep,
+    wake: Wake,
+    of_daemon: bool,
+}
+
+/// Bounds the journal's size and starts the thread.
+fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
+    let Parts { lock, mut frames, connection, start, keep, wake, of_daemon } = parts;
+    let room = Room::claim(&connection, keep.max_size).map_err(|source| OpenError::database(dir, source))?;
+    frames.bound(room.for_frames(keep.max_size)).map_err(io_at(&dir.join(FOLDER)))?;
+    let commits = Arc::new(AtomicU64::new(0));
+    let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
+    let committer = Committer { connection, frames, start, keep, room, wake, commits: commits.clone(), _lock: lock };
+    let thread = thread::Builder::new()
+        .name("journal-writer".to_owned())
+        .spawn(move || committer.run(&arriving))
+        .map_err(io_at(dir))?;
+    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, thread: Some(thread) })
+}
+
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
@@ -135,27 +178,28 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Reads and clears the sign of a clean end, and begins the next generation.
-fn count_start(connection: &Connection, dir: &Path) -> Result<Start, OpenError> {
-    let counted = connection.query_row("SELECT generation + 1 AS generation, epoch, clean FROM meta", [], |row| {
+/// The start that comes next.
+fn next_start(connection: &Connection, dir: &Path) -> Result<Start, OpenError> {
+    let read = connection.query_row("SELECT generation + 1 AS generation, epoch, clean FROM meta", [], |row| {
         let generation = unsigned(row, "generation")?;
         Ok(Start { generation, epoch: id(row, "epoch")?, clean: row.get("clean")?, orphans: 0 })
     });
-    counted
-        .and_then(|start| {
-            connection.execute(
-                "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
-                     generation = generation + 1, clean = 0",
-                [],
-            )?;
-            Ok(start)
-        })
-        .map_err(|source| OpenError::Database { dir: dir.to_owned(), source })
+    read.map_err(|source| OpenError::database(dir, source))
+}
+
+/// Clears the sign of a clean end and begins the next generation.
+fn count_start(connection: &Connection, dir: &Path) -> Result<(), OpenError> {
+    let counted = connection.execute(
+        "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
+             generation = generation + 1, clean = 0",
+        [],
+    );
+    counted.map(drop).map_err(|source| OpenError::database(dir, source))
 }
 
 /// Only an unclean end leaves files that no row names.
 fn sweep(connection: &Connection, frames: &Frames, dir: &Path) -> Result<u64, OpenError> {
-    let database = |source| OpenError::Database { dir: dir.to_owned(), source };
+    let database = |source| OpenError::database(dir, source);
     let mut named = connection.prepare(FRAME_IS_NAMED).map_err(database)?;
     frames.sweep(
         |event, file| named.query_row((event.as_bytes(), file), |row| row.get(0)).map_err(database),

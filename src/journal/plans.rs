@@ -7,7 +7,7 @@ use super::deliveries::{NEXT_DUE, dead_letters_sql, deliveries_sql, due_sql};
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
-use super::purge::{EVENTS_UNOWED, deliveries_over_sql};
+use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
 use super::settle::REIN_IN;
 use super::statistics::{COUNT_STATE, DELIVERED_SINCE, OLDEST_IN_STATE, count_dead_sql, failed_since_sql};
@@ -89,6 +89,7 @@ fn figures_and_the_purge_are_ranges() {
     uses(&connection, &failed_since_sql(), "delivery_ended (endpoint=? AND state=? AND ended_ms>?)");
     uses(&connection, &deliveries_over_sql("('delivered')"), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
     uses(&connection, &deliveries_over_sql(DEAD_STATES), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
+    uses(&connection, REMOVE_JOBS, "job_status (status=?)");
     uses(&connection, EVENTS_UNOWED, "event_unowed (recorded_ms<?)");
 }
 

@@ -1,7 +1,7 @@
 //! Retention: what has been over for long enough goes, in small batches.
 //!
-//! Owns the order (deliveries with their attempts, then events that nobody is owed any more, then files that no row
-//! names); refuses to purge by age while the clock cannot be believed. Runs on the thread `journal-writer`.
+//! Owns the order (deliveries with their attempts, then events that nobody is owed any more, then jobs, then files that no
+//! row names); refuses to purge by age while the clock cannot be believed. Runs on the thread `journal-writer`.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -13,6 +13,9 @@ use crate::time::{Now, Wall};
 
 /// Rows of one kind that one call takes away: short enough that an alert never waits for it noticeably.
 const BATCH: usize = 100;
+
+/// Free pages that one call gives back to the disk.
+const PAGES: i64 = 64;
 
 /// See [`super::Writer::purge`].
 pub(super) struct Purge {
@@ -44,6 +47,9 @@ impl Change for Purge {
             remove_event(ledger, seq)?;
             purged.events += 1;
         }
+        purged.jobs = remove_jobs(ledger.connection, delivered_before)?;
+        purged.more |= purged.jobs == BATCH as u64;
+        give_back(ledger.connection)?;
         purged.frames = ledger.doomed.len() as u64;
         Ok(purged)
     }
@@ -78,6 +84,22 @@ fn events_unowed(connection: &Connection, before: Wall) -> Result<Vec<i64>, Erro
     let mut statement = connection.prepare_cached(EVENTS_UNOWED)?;
     let rows = statement.query_map((before.0, BATCH as i64), |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A range of `job_status` per status that a job ends in.
+pub(super) const REMOVE_JOBS: &str = "DELETE FROM job WHERE n IN (
+     SELECT n FROM job WHERE status IN ('stopped', 'completed', 'failed') AND ended_ms < ?1 LIMIT ?2)";
+
+fn remove_jobs(connection: &Connection, before: Wall) -> Result<u64, Error> {
+    Ok(connection.prepare_cached(REMOVE_JOBS)?.execute((before.0, BATCH as i64))? as u64)
+}
+
+/// One page for each step.
+fn give_back(connection: &Connection) -> Result<(), Error> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut steps = statement.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
 }
 
 /// Takes a delivery away with its attempts, its smaller frame if no other delivery shares it, and its event if it was the

@@ -1,6 +1,6 @@
 //! Settling: what became of a delivery, and of an endpoint.
 //!
-//! Owns how an attempt and the new standing are written; refuses to decide either (`retry` does). Runs on `journal-writer`.
+//! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). Runs on `journal-writer`.
 
 use std::time::Duration;
 
@@ -23,7 +23,9 @@ impl Change for Settlement {
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         let row = find(ledger.connection, &self)?.ok_or(Error::NoSuchDelivery(self.delivery))?;
         if let Some((started, attempt)) = &self.attempt {
-            insert_attempt(ledger.connection, row.n, *started, attempt)?;
+            if ledger.room.is_left_for_outcomes(ledger.connection)? {
+                insert_attempt(ledger.connection, row.n, *started, attempt)?;
+            }
             note_at_endpoint(ledger.connection, &row.endpoint, &self, attempt)?;
         }
         update(ledger, &row, &self)

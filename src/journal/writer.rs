@@ -13,6 +13,7 @@ use super::entry::{Checkpoint, DeadFilter, Purged, Record, Recorded, Settlement}
 use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
+use super::machines::Forget;
 use super::purge::Purge;
 use super::settle::{Gone, ReinIn};
 use crate::name::Name;
@@ -63,7 +64,9 @@ impl Writer {
     }
 
     /// Accepts events with all that is owed because of them, the machine's state and changes of jobs, in one transaction.
-    /// Frames are on stable storage before it. Errors: nothing of it was written, not even the frames.
+    /// Frames are on stable storage before it; one that cannot be written (the disk or `[storage] max_size` is full) is left
+    /// out, and its holes stay empty. Errors: nothing of it was written, not even the frames; [`Error::Full`]: there is no
+    /// room for another event.
     pub fn record(&self, record: Record) -> Reply<Recorded> {
         self.queue(Acceptance::new(record))
     }
@@ -76,6 +79,11 @@ impl Writer {
     /// Records counters and hold windows.
     pub fn checkpoint(&self, checkpoint: Checkpoint) -> Reply<()> {
         self.queue(checkpoint)
+    }
+
+    /// Forgets the machine of a monitor and a camera that the configuration no longer has, once it has said good-bye.
+    pub fn forget_machine(&self, monitor: Name, camera: Name) -> Reply<()> {
+        self.queue(Forget { monitor, camera })
     }
 
     /// Sends dead letters back into the queue: attempts start anew, id and body stay, `redriven` counts. Answers how many.
@@ -102,7 +110,7 @@ impl Writer {
     }
 
     /// Takes away a small batch of what has been over for long enough (see [`super::Keep`]), the oldest first, with the
-    /// frames that no row names any more. Does nothing while the clock is unsynced.
+    /// frames that no row names any more, and gives a few free pages back to the disk. Does nothing while the clock is unsynced.
     pub fn purge(&self, now: Now) -> Reply<Purged> {
         self.queue(Purge { now })
     }

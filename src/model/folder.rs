@@ -30,7 +30,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// None of the places has it.
-    #[error("there is no `{name}/manifest.toml` in {searched}; pull it or give its `path`")]
+    #[error("there is no `{name}/manifest.toml` in {searched}; copy its folder into one of them, or give its `path`")]
     NotFound {
         /// The folder's name.
         name: Name,
@@ -38,7 +38,7 @@ pub enum FolderError {
         searched: String,
     },
     /// A file of the folder can't be read.
-    #[error("`{file}` can't be read: {error}; pull it again or correct the manifest")]
+    #[error("`{file}` can't be read: {error}; check the path and its permissions, or copy the model's folder again")]
     Unreadable {
         /// The whole path.
         file: String,
@@ -49,7 +49,9 @@ pub enum FolderError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A file isn't the one that the manifest means.
-    #[error("`{file}` has SHA-256 {actual}, the manifest says {expected}; pull it again or correct the manifest")]
+    #[error(
+        "`{file}` has SHA-256 {actual}, the manifest says {expected}; copy the model's folder again, or correct the SHA-256 in manifest.toml"
+    )]
     Hash {
         /// As in the manifest.
         file: String,

@@ -57,12 +57,16 @@ pub trait Engine: Send {
 
 /// A run that gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the model failed on a frame: {0}; `stakeout models check` tells more")]
+#[error(
+    "the model failed on a frame: {0}; run `stakeout check`, and copy the model's folder again if that finds nothing"
+)]
 pub struct RunError(pub String);
 
 /// Outputs that aren't those that were declared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the model gave {given} numbers where its graph declares {declared}; `stakeout models check` tells more")]
+#[error(
+    "the model gave {given} numbers where its graph declares {declared}; export it again, with an input of one fixed size"
+)]
 pub struct OutputError {
     /// How many came.
     pub given: usize,
@@ -190,6 +194,17 @@ pub struct LoadError {
     pub model: Name,
     /// What is wrong, and what to do.
     pub problem: Problem,
+}
+
+impl LoadError {
+    /// Whether it may go away by itself: files on a disk that is not mounted yet, a lack of memory.
+    pub fn may_heal(&self) -> bool {
+        match &self.problem {
+            Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
+            Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+        }
+    }
 }
 
 /// What is wrong with a model.

@@ -23,7 +23,8 @@ pub enum RuntimeError {
     /// The one that the operator asked for.
     #[error(
         "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {reason}; \
-         correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+         correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+         (in a checkout, scripts/setup fetches one)"
     )]
     Configured {
         /// As configured.
@@ -34,14 +35,19 @@ pub enum RuntimeError {
     /// None was asked for, and none was found.
     #[error(
         "ONNX Runtime is missing (looked for {searched}); \
-         set `[runtime] onnxruntime` to a libonnxruntime.so of 1.22 or later, or run scripts/setup, which fetches one"
+         name a libonnxruntime.so of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         (in a checkout, scripts/setup fetches one)"
     )]
     NotFound {
         /// The places, in the order they were looked at.
         searched: String,
     },
     /// It was loaded and then refused to work.
-    #[error("ONNX Runtime from `{path}` doesn't start: {reason}; run scripts/setup, which fetches one that works")]
+    #[error(
+        "ONNX Runtime from `{path}` doesn't start: {reason}; \
+         name one of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         (in a checkout, scripts/setup fetches one)"
+    )]
     Broken {
         /// Where it is.
         path: String,
@@ -50,12 +56,23 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// Whether it may go away without a change of the configuration.
+    pub fn may_heal(&self) -> bool {
+        match self {
+            RuntimeError::Configured { path, .. } => !Path::new(path).exists(),
+            RuntimeError::NotFound { .. } | RuntimeError::Broken { .. } => true,
+        }
+    }
+}
+
 static LOADED: OnceLock<Runtime> = OnceLock::new();
 /// One at a time: the second one finds the first one's.
 static LOADING: Mutex<()> = Mutex::new(());
 
 impl Runtime {
-    /// Loads the library at `configured`; without that next to the binary, then `/usr/lib/stakeout`, then the system's.
+    /// Loads the library at `configured`; without that next to the binary, then `/usr/lib/stakeout`, then the system's, then
+    /// the one that scripts/setup put into the checkout that is the current directory.
     ///
     /// A process has one: later calls give the first one's, whatever they ask for.
     pub fn load(configured: Option<&Path>) -> Result<&'static Runtime, RuntimeError> {
@@ -94,7 +111,9 @@ fn candidates() -> Vec<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
     let folders = beside.into_iter().chain([PathBuf::from("/usr/lib/stakeout")]);
     let system = ["libonnxruntime.so", "libonnxruntime.so.1"].map(PathBuf::from);
-    folders.map(|folder| folder.join("libonnxruntime.so")).chain(system).collect()
+    // Last, so that an installed daemon never takes a library from wherever it happens to be called.
+    let checkout = std::env::current_dir().ok().map(|here| here.join(".setup/lib/libonnxruntime.so"));
+    folders.map(|folder| folder.join("libonnxruntime.so")).chain(system).chain(checkout).collect()
 }
 
 fn shown(path: &Path) -> String {
@@ -147,7 +166,8 @@ mod tests {
             refused.to_string(),
             "`[runtime] onnxruntime` names `/nowhere/libonnxruntime.so`, which can't be loaded: \
              /nowhere/libonnxruntime.so: cannot open shared object file: No such file or directory; \
-             correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+             correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+             (in a checkout, scripts/setup fetches one)"
         );
     }
 
@@ -161,8 +181,18 @@ mod tests {
             refused.to_string(),
             format!(
                 "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {path}: invalid ELF header; \
-                 correct it, or run scripts/setup, which fetches a libonnxruntime.so that works"
+                 correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+                 (in a checkout, scripts/setup fetches one)"
             )
         );
+    }
+
+    #[test]
+    fn packages_come_before_checkouts() {
+        let candidates = candidates();
+        let place = |path: &Path| candidates.iter().position(|candidate| candidate == path).unwrap();
+        let packaged = place(Path::new("/usr/lib/stakeout/libonnxruntime.so"));
+        let checkout = place(&std::env::current_dir().unwrap().join(".setup/lib/libonnxruntime.so"));
+        assert!(packaged < checkout);
     }
 }

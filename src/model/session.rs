@@ -62,8 +62,18 @@ impl fmt::Display for Rung {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// ONNX Runtime says no, whatever is switched off.
-    #[error("`{file}` isn't a model that ONNX Runtime can load: {reason}; pull it again or correct the manifest")]
+    #[error(
+        "`{file}` isn't a model that ONNX Runtime can load: {reason}; copy the model's folder again, or export it anew"
+    )]
     NotAModel {
+        /// The file's name.
+        file: String,
+        /// What ONNX Runtime says without optimisations.
+        reason: String,
+    },
+    /// The machine lacks what it takes.
+    #[error("there is not enough memory for `{file}`: {reason}; free some, or use a smaller model")]
+    Memory {
         /// The file's name.
         file: String,
         /// What ONNX Runtime says without optimisations.
@@ -98,7 +108,11 @@ impl OnnxSession {
             }
         }
         let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        Err(SessionError::NotAModel { file, reason })
+        Err(if is_about_memory(&reason) {
+            SessionError::Memory { file, reason }
+        } else {
+            SessionError::NotAModel { file, reason }
+        })
     }
 }
 
@@ -112,6 +126,11 @@ fn commit(runtime: &Runtime, file: &Path, threads: usize, rung: Rung) -> Result<
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?;
     rung.apply(builder)?.commit_from_file(file)
+}
+
+/// ONNX Runtime has no code for it: `std::bad_alloc`, `Failed to allocate memory for requested buffer of size …`.
+fn is_about_memory(reason: &str) -> bool {
+    reason.contains("bad_alloc") || reason.contains("Failed to allocate memory")
 }
 
 /// ONNX Runtime's words without the path, which the message around it has already told.
@@ -178,5 +197,18 @@ fn copy(value: &DynValue) -> Result<Tensor, Error> {
         }
         // An output that no head reads: the index of those that are read must not shift.
         _ => Ok(Tensor::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_no_fault_of_the_model() {
+        assert!(is_about_memory("Exception during initialization: std::bad_alloc"));
+        assert!(is_about_memory("Failed to allocate memory for requested buffer of size 4294967296"));
+        assert!(!is_about_memory("Protobuf parsing failed"));
+        assert!(!is_about_memory("no kernel for the op RoiAlign"));
     }
 }

@@ -104,7 +104,7 @@ fn the_thread_answers_with_the_callers_mark_and_buffer() {
     assert_eq!(failure.tag, 8);
     assert_eq!(
         failure.outputs.unwrap_err().to_string(),
-        "the model failed on a frame: nothing to see; `stakeout models check` tells more"
+        "the model failed on a frame: nothing to see; run `stakeout check`, and copy the model's folder again if that finds nothing"
     );
     assert!(handle.heartbeat().load(Ordering::Relaxed) > beat);
 }

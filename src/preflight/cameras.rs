@@ -4,7 +4,7 @@
 //! is normal.
 
 use super::advice;
-use crate::camera::{self, Clip};
+use crate::camera::{self, Clip, Problem};
 use crate::config::{Camera, Diagnostic, Diagnostics};
 
 /// Tells GStreamer elements that are not installed, and clips that can't be played.
@@ -27,7 +27,8 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
             let text = problem.to_string();
             let (what, advice) = advice(&text, "; ");
             let title = format!("camera `{}`: {what}", camera.name);
-            diagnostics.push(Diagnostic::error(title).at(camera.url.at.clone(), advice));
+            let diagnostic = Diagnostic::error(title).at(camera.url.at.clone(), advice);
+            diagnostics.push(diagnostic.may_heal(!matches!(problem, Problem::NotAVideo { .. })));
         }
     }
 }
@@ -35,5 +36,5 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
 /// Something about the machine, not about a line of the file.
 fn told(text: &str) -> Diagnostic {
     let (what, advice) = advice(text, "; ");
-    Diagnostic::error(what).help(advice)
+    Diagnostic::error(what).help(advice).may_heal(true)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::advice;
 use crate::config::{Camera, Diagnostic, Diagnostics, Endpoint, SecretRef};
 use crate::name::Name;
-use crate::secrets::{self, Secret};
+use crate::secrets::{self, Secret, SecretError};
 use crate::sign::Key;
 
 /// The passwords of cameras.
@@ -52,9 +52,13 @@ fn read(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Op
     match secrets::read(reference) {
         Ok(secret) => Some(secret),
         Err(why) => {
+            // A disk that is not mounted yet; what the secret holds heals as little as a credential that the unit lacks.
+            let may_heal =
+                matches!(why, SecretError::Missing(_) | SecretError::Denied(_) | SecretError::Unreadable(..));
             let why = why.to_string();
             let (what, advice) = advice(&why, ": ");
-            diagnostics.push(Diagnostic::error(format!("{whose}: {what}")).at(reference.at(), advice));
+            let diagnostic = Diagnostic::error(format!("{whose}: {what}")).at(reference.at(), advice);
+            diagnostics.push(diagnostic.may_heal(may_heal));
             None
         }
     }

@@ -42,7 +42,7 @@ fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Ru
         Err(error) => {
             let text = error.to_string();
             let (what, advice) = advice(&text, "; ");
-            let diagnostic = Diagnostic::error(what);
+            let diagnostic = Diagnostic::error(what).may_heal(error.may_heal());
             diagnostics.push(match configured {
                 Some(library) => diagnostic.at(library.at.clone(), "").help(advice),
                 None => diagnostic.help(advice),
@@ -55,12 +55,12 @@ fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Ru
 fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
     let asking = config.monitors.iter().find(|monitor| monitor.model.at == entry.at);
     if let (Problem::Folder(FolderError::NotFound { .. }), Some(monitor)) = (&error.problem, asking) {
-        return unknown(config, entry, monitor, &error.problem.to_string());
+        return unknown(config, entry, monitor, &error.problem.to_string()).may_heal(error.may_heal());
     }
     let at = entry.path.as_ref().map_or(entry.at.clone(), |path| path.at.clone());
     let text = error.to_string();
     let (what, advice) = advice(&text, "; ");
-    Diagnostic::error(what).at(at, "").help(advice)
+    Diagnostic::error(what).at(at, "").help(advice).may_heal(error.may_heal())
 }
 
 /// A monitor names a model that has no section and is in none of the folders.
@@ -80,7 +80,7 @@ fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Dia
     Diagnostic::error(format!("monitor `{}`: unknown model `{}`", monitor.name, entry.name))
         .at(entry.at.clone(), label)
         .note(what)
-        .help("pull it, or name its folder in a `[[model]]` section")
+        .help("copy its folder into one of these places, or name it in a `[[model]]` section")
 }
 
 /// Whether the model can answer what the monitor asks.

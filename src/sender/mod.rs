@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use crate::config::Endpoint;
-use crate::delivery::{Attempt, HoldReason, Outcome};
+use crate::delivery::{Attempt, DeadReason, HoldReason, Outcome};
 use crate::journal::{self, Due, Reader, Settlement, Standing, Writer};
 use crate::retry::breaker::Passage;
 use crate::retry::{self, Next, Progress};
@@ -178,20 +178,33 @@ impl Sender {
     }
 
     fn post(&mut self, due: Due, bytes: std::io::Result<Vec<u8>>, now: Now) {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => return self.put_off(&due, unreadable(&error), now),
+        };
         if matches!(self.gate.passage(now.mono), Passage::One) {
             self.gate.probing();
         }
         self.in_flight.insert(due.id, Some(due.standing.clone()));
-        let request = bytes.map(|bytes| request::request(&self.endpoint, &self.keys, &due, bytes, now));
+        let request = request::request(&self.endpoint, &self.keys, &due, bytes, now);
         let client = self.client.clone();
         let subject = Subject { delivery: due.id, kind: due.kind };
         self.work.spawn(async move {
-            let attempt = match request {
-                Ok(request) => client.post(request).await,
-                Err(error) => unreadable(&error),
-            };
+            let attempt = client.post(request).await;
             Done::Posted(Posted { subject, standing: due.standing, started: now.wall, attempt })
         });
+    }
+
+    /// Nothing can be posted, by no fault of the endpoint's nor of its settings: again when the schedule says so.
+    fn put_off(&mut self, due: &Due, attempt: Attempt, now: Now) {
+        let wait = retry::wait(&self.endpoint.retry, due.standing.attempts.saturating_add(1));
+        let next = wait.map_or(Next::Dead(DeadReason::Exhausted), |delay| Next::RetryAfter { delay, burns: true });
+        let why = attempt.error.as_deref().unwrap_or_default();
+        tracing::error!(delivery = %due.id, endpoint = %self.endpoint.name, "put off: {why}");
+        let standing = standing::after(&due.standing, &attempt.outcome, next, now.wall);
+        self.in_flight.insert(due.id, None);
+        let settlement = Settlement { delivery: due.id, at: now, attempt: Some((now.wall, attempt)), standing };
+        self.work.spawn(settle(self.writer.clone(), settlement));
     }
 
     /// How long until something is due that is not yet.

@@ -12,6 +12,7 @@ mod failure;
 mod resolver;
 mod retry_after;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +42,7 @@ pub struct Client {
     timeout: Duration,
 }
 
-/// What to post.
-#[derive(Debug)]
+/// What to post. Its `Debug` shows neither the values of headers, which may be secrets, nor the body.
 pub struct Request {
     /// `http` or `https`.
     pub url: Url,
@@ -50,6 +50,18 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The exact bytes.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Request { url, headers, body } = self;
+        let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Request")
+            .field("url", &url.as_str())
+            .field("headers", &names)
+            .field("body", &format_args!("{} bytes", body.len()))
+            .finish()
+    }
 }
 
 impl Client {
@@ -132,4 +144,17 @@ async fn beginning(mut answer: reqwest::Response, deadline: Instant) -> Option<S
         kept.extend_from_slice(&chunk[..chunk.len().min(KEPT - kept.len())]);
     }
     (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_shows_no_header_values() {
+        let headers = vec![("Authorization".to_owned(), "Bearer hunter2".to_owned())];
+        let request = Request { url: "https://example.com/x".parse().unwrap(), headers, body: vec![0; 3] };
+        let shown = "Request { url: \"https://example.com/x\", headers: [\"Authorization\"], body: 3 bytes }";
+        assert_eq!(format!("{request:?}"), shown);
+    }
 }

@@ -5,17 +5,23 @@
 
 use super::ledger::{Happening, Ledger, Refused};
 use super::subject::{About, Subject};
-use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
+use crate::condition::{self, Ids, Input, Saved, Shutdown, Spec, State, Unreadable};
 use crate::event::JobReason;
 use crate::journal::MachineRow;
 use crate::time::{Boot, Deadline, Now};
 use serde::{Deserialize, Serialize};
 
 /// The `state` column of a machine's row.
-#[derive(Serialize, Deserialize)]
 pub struct Kept {
     about: About,
     machine: Saved,
+}
+
+/// Its JSON. The machine's own part is read on its own, because it has a version of its own.
+#[derive(Serialize, Deserialize)]
+struct Text {
+    about: About,
+    machine: serde_json::Value,
 }
 
 impl Kept {
@@ -25,12 +31,12 @@ impl Kept {
     /// The state cannot be written as JSON.
     pub fn row(about: &About, state: &State, now: Now, boot: Boot) -> Result<MachineRow, Unreadable> {
         let left = state.cooldown_left(now);
-        let kept = Kept { about: about.clone(), machine: state.save(now, boot) };
+        let text = Text { about: about.clone(), machine: serde_json::to_value(state.save(now, boot))? };
         Ok(MachineRow {
             monitor: about.monitor.clone(),
             camera: about.camera.clone(),
             definition: about.definition.clone(),
-            state: serde_json::to_string(&kept)?,
+            state: serde_json::to_string(&text)?,
             open: state.open_id(),
             cooldown: (!left.is_zero()).then(|| Deadline::after(now, left).save(now, boot)),
             counters: state.job().map(|job| job.counters().clone()).unwrap_or_default(),
@@ -42,7 +48,8 @@ impl Kept {
     /// # Errors
     /// It was written by a newer release, or is damaged.
     pub fn read(row: &MachineRow) -> Result<Kept, Unreadable> {
-        Ok(serde_json::from_str(&row.state)?)
+        let Text { about, machine } = serde_json::from_str(&row.state)?;
+        Ok(Kept { about, machine: Saved::from_json(&machine.to_string())? })
     }
 }
 
@@ -79,7 +86,7 @@ pub fn resume(
         None => State::new(),
     };
     let input = match subject.enabled {
-        true if begins(&state) => Input::Start,
+        true if begins(&state, &subject.spec) => Input::Start,
         false if state.is_active() => Input::Stop(JobReason::UserRequested),
         _ => return Ok(state),
     };
@@ -104,9 +111,15 @@ pub fn farewell(ledger: &mut dyn Ledger, kept: Kept, restart: Restart) -> Result
     ledger.record(Happening { now: restart.now, about: &about, effects: &effects, state: &next, evidence: None })
 }
 
-/// Whether a start of the daemon begins a new job: there was none; or it ended with its clip, which now plays again; or
-/// it was stopped by `enabled = false`, which is gone. A job that ran into its limit or completed stays ended.
-fn begins(state: &State) -> bool {
+/// Whether a start of the daemon begins a new job: there was none; or what ended it is gone: the clip plays again, the
+/// monitor is enabled again, the limit or `stop_on_trigger` is no longer in the file. Otherwise an ended job stays ended.
+fn begins(state: &State, spec: &Spec) -> bool {
     let Some(job) = state.job() else { return true };
-    matches!(job.ended(), Some(JobReason::StreamEnded | JobReason::UserRequested | JobReason::DefinitionChanged))
+    match job.ended() {
+        None => false,
+        Some(JobReason::StreamEnded | JobReason::UserRequested | JobReason::DefinitionChanged) => true,
+        Some(JobReason::ConditionTriggered) => !spec.stop_on_trigger,
+        Some(JobReason::MaxDurationReached) => spec.restart || spec.max_duration.is_none(),
+        Some(JobReason::StreamError) => false,
+    }
 }

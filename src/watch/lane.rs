@@ -23,6 +23,8 @@ pub struct Lane {
     /// Tells replies of this lane from those of others.
     tag: u64,
     replies: Sender<Reply>,
+    /// Why the last frame got no answer: said when it changes.
+    trouble: Option<String>,
 }
 
 /// A frame on its way through the model.
@@ -45,7 +47,15 @@ pub struct Answered {
 impl Lane {
     /// A free lane whose replies come to `replies`, marked with `tag`.
     pub fn new(model: Handle, tag: u64, replies: Sender<Reply>) -> Lane {
-        Lane { model, scaler: Scaler::default(), spare: Tensor::default(), outstanding: None, tag, replies }
+        Lane {
+            model,
+            scaler: Scaler::default(),
+            spare: Tensor::default(),
+            outstanding: None,
+            tag,
+            replies,
+            trouble: None,
+        }
     }
 
     /// Which model it leads to.
@@ -64,7 +74,7 @@ impl Lane {
         let (input, placement) = match self.model.model().prepare(&mut self.scaler, frame, spare) {
             Ok(prepared) => prepared,
             Err(error) => {
-                tracing::warn!(model = %self.model(), %error, "a frame could not be prepared");
+                self.failed(&error);
                 return false;
             }
         };
@@ -87,17 +97,23 @@ impl Lane {
         self.spare = reply.input;
         let Outstanding { frame, placement, asking } = self.outstanding.take()?;
         let seen = match reply.outputs {
-            Ok(outputs) => match self.model.model().interpret(&outputs, &placement) {
-                Ok(seen) => Some(seen),
-                Err(error) => self.failed(&error),
-            },
-            Err(error) => self.failed(&error),
+            Ok(outputs) => self.model.model().interpret(&outputs, &placement).map_err(|error| self.failed(&error)).ok(),
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
         };
+        if seen.is_some() && self.trouble.take().is_some() {
+            tracing::info!(model = %self.model(), "checks are answered again");
+        }
         Some(Answered { frame, asking, seen })
     }
 
-    fn failed(&self, error: &dyn std::error::Error) -> Option<Seen> {
-        tracing::warn!(model = %self.model(), %error, "a check ended without an answer");
-        None
+    fn failed(&mut self, error: &dyn std::error::Error) {
+        let error = error.to_string();
+        if self.trouble.as_ref() != Some(&error) {
+            tracing::warn!(model = %self.model(), %error, "checks end without an answer");
+            self.trouble = Some(error);
+        }
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ledger::{Evidence, Happening, Ledger};
-use super::subject::Subject;
+use super::ledger::{Evidence, Happening, Ledger, Refused};
+use super::subject::{About, Subject};
 use crate::condition::{self, Ids, Input, State};
 use crate::frame::Frame;
 use crate::time::{Mono, Now};
@@ -21,6 +21,10 @@ pub struct Machine {
     state: State,
     /// When the next check is due.
     next: Mono,
+    /// What the ledger refused although it comes only once: it is tried again before anything else.
+    missed: Vec<Input>,
+    /// The ledger refused the last step that it was given; said once.
+    troubled: bool,
     shown: Arc<Mutex<Shown>>,
 }
 
@@ -40,7 +44,14 @@ impl Machine {
     pub fn new(subject: Subject, state: State) -> Machine {
         let subject = Arc::new(subject);
         let shown = Shown { subject: subject.clone(), state: state.clone(), last: None };
-        Machine { subject, state, next: Mono(0), shown: Arc::new(Mutex::new(shown)) }
+        Machine {
+            subject,
+            state,
+            next: Mono(0),
+            missed: Vec::new(),
+            troubled: false,
+            shown: Arc::new(Mutex::new(shown)),
+        }
     }
 
     /// What it is about.
@@ -90,21 +101,55 @@ impl Machine {
         self.show(None);
     }
 
-    /// One step. With effects the new state counts only once the ledger has both; where it refuses, the machine stays
-    /// where it was, and the next input leads to the same effects again.
+    /// One step, after those that were refused before.
     fn step(&mut self, ledger: &mut dyn Ledger, now: Now, input: Input, evidence: Option<Evidence<'_>>) {
+        while let Some(first) = self.missed.first().copied() {
+            if self.advance(ledger, now, first, None).is_err() {
+                return self.remember(input);
+            }
+            self.missed.remove(0);
+        }
+        if let Err(error) = self.advance(ledger, now, input, evidence) {
+            if !std::mem::replace(&mut self.troubled, true) {
+                let About { monitor, camera, .. } = &self.subject.about;
+                tracing::error!(%monitor, %camera, %error, "not recorded, so it has not happened; it is tried again");
+            }
+            self.remember(input);
+        }
+    }
+
+    /// The state advances only once the ledger has it together with its effects.
+    fn advance(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        now: Now,
+        input: Input,
+        evidence: Option<Evidence<'_>>,
+    ) -> Result<(), Refused> {
         let ids = Ids { open: now.new_id(), job: now.new_id() };
         let (state, effects) = condition::step(&self.subject.spec, &self.state, now, input, ids);
-        let about = &self.subject.about;
         if !effects.is_empty() {
-            let happening = Happening { now, about, effects: &effects, state: &state, evidence };
-            if let Err(error) = ledger.record(happening) {
-                let (monitor, camera) = (&about.monitor, &about.camera);
-                tracing::error!(%monitor, %camera, %error, "not recorded, so it is tried again with the next frame");
-                return;
+            let about = &self.subject.about;
+            ledger.record(Happening { now, about, effects: &effects, state: &state, evidence })?;
+            if std::mem::take(&mut self.troubled) {
+                tracing::info!(monitor = %about.monitor, camera = %about.camera, "recorded again");
             }
         }
         self.state = state;
+        Ok(())
+    }
+
+    /// Keeps an input that was refused, if it comes only once. Checks and ticks come again by themselves. Of two notices
+    /// about the camera the later one holds; beyond a stop nothing matters.
+    fn remember(&mut self, input: Input) {
+        match input {
+            Input::CameraLost | Input::CameraBack => {
+                self.missed.retain(|kept| !matches!(kept, Input::CameraLost | Input::CameraBack));
+                self.missed.push(input);
+            }
+            Input::Start | Input::Stop(_) if !self.missed.contains(&input) => self.missed.push(input),
+            _ => {}
+        }
     }
 
     fn show(&self, last: Option<(Verdict, Now)>) {
@@ -113,3 +158,6 @@ impl Machine {
         shown.last = last.or(shown.last.take());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,13 +26,14 @@ const TICK: Duration = Duration::from_millis(250);
 /// makes one commit of it.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 
-/// A camera that is being watched. Dropping it leaves the thread running: [`Watch::ask_to_stop`], then [`Watch::join`].
+/// A camera that is being watched. Dropping it leaves the thread running: [`Watch::ask_to_stop`], then [`Watch::join_by`].
 pub struct Watch {
     camera: Name,
     shown: Vec<Arc<Mutex<Shown>>>,
     beat: Arc<AtomicU64>,
     stop: Option<Sender<()>>,
-    thread: JoinHandle<()>,
+    /// Whether the last checkpoint was made.
+    thread: JoinHandle<bool>,
 }
 
 impl Watch {
@@ -57,11 +58,14 @@ impl Watch {
         self.stop = None;
     }
 
-    /// Waits for the thread.
-    pub fn join(mut self) {
+    /// Waits for the thread until `deadline`. Whether it has ended, with every machine on disk as it was last.
+    pub fn join_by(mut self, deadline: Mono) -> bool {
         self.ask_to_stop();
+        while !self.thread.is_finished() && time::now().mono < deadline {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
         // A panic there has been reported by its own thread.
-        let _ = self.thread.join();
+        self.thread.is_finished() && self.thread.join().unwrap_or(false)
     }
 }
 
@@ -89,7 +93,7 @@ struct Run {
 }
 
 impl Run {
-    fn run(mut self) {
+    fn run(mut self) -> bool {
         let mut ticked = Mono(0);
         let mut checkpointed = slot(time::now());
         loop {
@@ -115,7 +119,7 @@ impl Run {
                 self.checkpoint(now);
             }
         }
-        self.checkpoint(time::now());
+        self.checkpoint(time::now())
     }
 
     fn mail(&mut self, now: Now) {
@@ -137,10 +141,12 @@ impl Run {
         }
     }
 
-    fn checkpoint(&mut self, now: Now) {
-        if let Err(error) = self.ledger.checkpoint(self.watcher.machines(), now) {
+    fn checkpoint(&mut self, now: Now) -> bool {
+        let made = self.ledger.checkpoint(self.watcher.machines(), now);
+        if let Err(error) = &made {
             tracing::error!(%error, "counters were not checkpointed");
         }
+        made.is_ok()
     }
 }
 

@@ -82,7 +82,7 @@ impl Subject {
                 threshold: monitor.confidence_threshold,
             },
             model: model.identity().clone(),
-            source_url: camera.url.value.to_string(),
+            source_url: camera.url.value[..url::Position::AfterPath].to_owned(),
             enabled: monitor.enabled,
         })
     }

@@ -53,6 +53,13 @@ impl Appliance {
         self.folder.path().join("stakeout.toml")
     }
 
+    /// Changes the configuration, which counts from the next start.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "`{from}` is not in\n{text}");
+        fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
     /// `stakeout ARGS --config …` to its end.
     pub fn run(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_stakeout")).args(args).arg("--config").arg(self.config()).output().unwrap()
@@ -68,11 +75,17 @@ impl Appliance {
 
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with these environment variables.
+    pub fn start_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "one daemon at a time");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let daemon = Command::new(env!("CARGO_BIN_EXE_stakeout"))
             .args(["run", "--config"])
             .arg(self.config())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

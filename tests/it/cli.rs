@@ -1,14 +1,17 @@
 //! The built binary, as scripts and people meet it: exit codes, stdout, stderr; and the API behind it over a real socket.
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stakeout::api::{self, Camera, CameraState, Expectation, Monitor, Parts, Site, Socket, Warning};
+use stakeout::api::{self, Camera, CameraState, Expectation, Monitor, MonitorState, Parts, Site, Socket, Warning};
+use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
-use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
+use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
 use stakeout::name::Name;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
@@ -33,16 +36,21 @@ impl Home {
         fs::write(self.0.path().join(name), text).unwrap();
     }
 
-    fn run(&self, args: &[&str], stdin: &[u8]) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stakeout"))
+    fn start(&self, args: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_stakeout"))
             .args(args)
             .current_dir(self.0.path())
             .env("STAKEOUT_CONFIG", "c.toml")
+            .env_remove("COLUMNS")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn run(&self, args: &[&str], stdin: &[u8]) -> (i32, String, String) {
+        let mut child = self.start(args);
         // A command that reads nothing may be gone already.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
@@ -53,29 +61,35 @@ impl Home {
     /// A journal with one event, owed to `ops`.
     fn journal(&self) -> (Journal, Uuid) {
         let day = Duration::from_secs(86_400);
-        let keep = Keep { delivered: day, dead: day };
+        let keep = Keep { delivered: day, dead: day, max_size: 1 << 30 };
         let journal = Journal::open(&self.0.path().join("state"), keep, now(), Box::new(|_| {})).unwrap();
-        let report = JobReport { reason: JobReason::UserRequested, counters: Default::default() };
-        let event = Event {
-            id: now().new_id(),
-            observed: now(),
-            boot: Boot::current(),
-            device: "box".into(),
-            camera: name("dock"),
-            monitor: name("person"),
-            job: Uuid::from_u128(7),
-            priority: Priority::Normal,
-            metadata: Metadata::new(),
-            data: EventData::JobStatus(report),
-        };
-        let id = event.id;
-        let render = Box::new(|_: &_| Body::whole("{}".to_owned()));
-        let owed = Owed { endpoint: name("ops"), frame: OwedFrame::None, format_version: 1, render };
-        let events = vec![Accepted { event, frame: None, owed: vec![owed] }];
-        let record = Record { at: now(), events, machine: None, jobs: Vec::new() };
-        journal.writer().record(record).wait().unwrap();
+        let id = record(&journal, None);
         (journal, id)
     }
+}
+
+/// One event, owed to `ops`; its id.
+fn record(journal: &Journal, frame: Option<&[u8]>) -> Uuid {
+    let report = JobReport { reason: JobReason::UserRequested, counters: Default::default() };
+    let event = Event {
+        id: now().new_id(),
+        observed: now(),
+        boot: Boot::current(),
+        device: "box".into(),
+        camera: name("dock"),
+        monitor: name("person"),
+        job: Uuid::from_u128(7),
+        priority: Priority::Normal,
+        metadata: Metadata::new(),
+        data: EventData::JobStatus(report),
+    };
+    let id = event.id;
+    let render = Box::new(|_: &_| Body::whole("{}".to_owned()));
+    let owed = Owed { endpoint: name("ops"), frame: OwedFrame::None, format_version: 1, render };
+    let events = vec![Accepted { event, frame: frame.map(Into::into), owed: vec![owed] }];
+    let record = Record { at: now(), events, machine: None, jobs: Vec::new() };
+    journal.writer().record(record).wait().unwrap();
+    id
 }
 
 fn name(text: &str) -> Name {
@@ -107,7 +121,20 @@ impl Site for Quiet {
         }]
     }
     fn monitors(&self, _: Now) -> Vec<Monitor> {
-        Vec::new()
+        vec![Monitor {
+            name: name("person"),
+            camera: name("dock"),
+            model: name("yard"),
+            state: MonitorState::Idle,
+            open: None,
+            last_confidence: Some(0.123_456),
+            checks: 3,
+            triggers: 0,
+            skipped: Default::default(),
+            verdict_errors: 0,
+            cooldown_left_s: 0.0,
+            job: None,
+        }]
     }
     fn endpoints(&self) -> Vec<Name> {
         vec![name("ops")]
@@ -182,17 +209,55 @@ fn listings_read_the_journal_when_the_daemon_is_down() {
     assert_eq!(home.run(&["deliveries", "--json", "--state", "dead"], b"").1, "");
 }
 
+/// The API of a quiet daemon over a journal, until it is dropped.
+struct Serving {
+    tokio: tokio::runtime::Runtime,
+    socket: PathBuf,
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Serving {
+    fn start(home: &Home, journal: &Journal) -> Serving {
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let path = home.0.path().join("s.sock");
+        let socket = Socket::bind(&path).unwrap();
+        let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+        Serving { tokio, socket: path, stop, task }
+    }
+
+    fn end(self) {
+        drop(self.stop);
+        self.tokio.block_on(self.task).unwrap().unwrap();
+        assert!(!self.socket.exists());
+    }
+
+    /// One request; the status, the head in lower case, and the body.
+    fn ask(&self, request: &str, headers: &str) -> (u16, String, Vec<u8>) {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8(answer).unwrap().to_lowercase();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head, body)
+    }
+
+    fn json(&self, request: &str) -> (u16, serde_json::Value) {
+        let (status, _, body) = self.ask(request, "");
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+}
+
 #[test]
 fn the_api_answers_the_cli_over_its_socket_and_removes_it() {
     let home = Home::new();
-    let tokio = tokio::runtime::Runtime::new().unwrap();
     let (journal, id) = home.journal();
-    let path = home.0.path().join("s.sock");
-    let socket = Socket::bind(&path).unwrap();
-    assert!(Socket::bind(&path).err().unwrap().to_string().starts_with("another daemon answers at"));
-    let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+    let serving = Serving::start(&home, &journal);
+    assert!(Socket::bind(&serving.socket).err().unwrap().to_string().starts_with("another daemon answers at"));
     let (code, out, said) = home.run(&["status", "--json"], b"");
     assert_eq!((code, said.as_str()), (0, ""));
     let status: api::Status = serde_json::from_str(&out).unwrap();
@@ -207,7 +272,205 @@ fn the_api_answers_the_cli_over_its_socket_and_removes_it() {
     assert_eq!(code, 1);
     assert!(said.contains("there is no delivery `00000000-"), "{said}");
     assert_eq!(home.run(&["dlq", "drop", "--all"], b"").1, "dropped 0 dead letters\n");
-    drop(stop);
-    tokio.block_on(serving).unwrap().unwrap();
-    assert!(!path.exists());
+    serving.end();
+}
+
+#[test]
+fn every_answer_says_who_answers_and_web_pages_get_none() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    let serving = Serving::start(&home, &journal);
+    let version = format!("\r\nstakeout-version: {}\r\n", env!("CARGO_PKG_VERSION"));
+    let (status, head, _) = serving.ask("GET /v1/status", "");
+    assert!(status == 200 && head.contains(&version), "{head}");
+    let (status, head, body) = serving.ask("GET /v1/status", "origin: https://evil.example\r\n");
+    let told = String::from_utf8(body).unwrap();
+    assert!(status == 403 && head.contains(&version), "{head}");
+    assert!(told.contains("`Origin: https://evil.example`") && !told.contains("uptime_s"), "{told}");
+    let (status, told) = serving.json("GET /v1/events?limit=1&colour=red");
+    assert_eq!(status, 400);
+    assert!(told["hint"].as_str().unwrap().starts_with("events take `after`, `limit`, `monitor` and `type`"), "{told}");
+    serving.end();
+}
+
+#[test]
+fn the_parts_of_a_status_are_there_one_by_one() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    let serving = Serving::start(&home, &journal);
+    let whole = serving.json("GET /v1/status").1;
+    for part in ["cameras", "monitors", "endpoints"] {
+        let (status, mut list) = serving.json(&format!("GET /v1/{part}"));
+        assert_eq!((status, list["next"].take()), (200, serde_json::Value::Null));
+        assert!(!list["items"].as_array().unwrap().is_empty(), "{part}");
+        assert_eq!(list["items"], whole[part]);
+    }
+    let (status, one) = serving.json("GET /v1/monitors/person");
+    assert_eq!((status, &one["items"]), (200, &whole["monitors"]));
+    let (status, told) = serving.json("GET /v1/monitors/persn");
+    assert_eq!((status, told["error"].as_str()), (404, Some("there is no monitor `persn`")));
+    assert_eq!(told["hint"], "monitors known here: `person`");
+    serving.end();
+}
+
+#[test]
+fn the_frame_of_an_event_is_its_jpeg() {
+    let home = Home::new();
+    let (journal, without) = home.journal();
+    let jpeg = b"\xff\xd8 a picture \xff\xd9";
+    let with = record(&journal, Some(jpeg));
+    let serving = Serving::start(&home, &journal);
+    let (status, head, body) = serving.ask(&format!("GET /v1/events/{with}/frame"), "");
+    assert_eq!((status, body.as_slice()), (200, jpeg.as_slice()));
+    assert!(head.contains("\r\ncontent-type: image/jpeg\r\n"), "{head}");
+    let (status, told) = serving.json(&format!("GET /v1/events/{without}/frame"));
+    assert_eq!((status, told["error"].as_str().unwrap()), (404, format!("event `{without}` has no frame").as_str()));
+    assert_eq!(serving.json("GET /v1/events/nonsense/frame").0, 400);
+    serving.end();
+}
+
+#[test]
+fn a_dead_letter_is_sent_again_through_the_api() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    let reader = journal.reader().unwrap();
+    let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 9 };
+    let id = reader.deliveries(&filter).unwrap()[0].id;
+    let standing = Standing {
+        state: State::Dead,
+        reason: Some("exhausted".to_owned()),
+        due: now().wall,
+        delay: Duration::ZERO,
+        attempts: 5,
+        tries: 5,
+        holds: 0,
+        held: Duration::ZERO,
+        maybe_received: false,
+    };
+    journal.writer().settle(Settlement { delivery: id, at: now(), attempt: None, standing }).wait().unwrap();
+    let serving = Serving::start(&home, &journal);
+    let retry = format!("POST /v1/deliveries/{id}/retry");
+    assert_eq!(serving.json(&retry), (200, serde_json::json!({"retried": 1})));
+    let (row, _) = reader.delivery(id).unwrap().unwrap();
+    assert_eq!((row.standing.state, row.standing.attempts, row.redriven), (State::Pending, 0, 1));
+    let (status, told) = serving.json(&retry);
+    assert_eq!((status, told["error"].as_str().unwrap().ends_with("it is `pending`")), (409, true), "{told}");
+    serving.end();
+}
+
+#[test]
+fn events_as_json_are_all_of_them_the_oldest_first() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    // More than a page of the listing, and more than the newest ones of a table.
+    for _ in 0..600 {
+        record(&journal, None);
+    }
+    let seqs = |args: &[&str]| {
+        let (code, out, said) = home.run(&[&["events", "--json"], args].concat(), b"");
+        assert_eq!(code, 0, "{said}");
+        let seq = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_i64().unwrap();
+        out.lines().map(seq).collect::<Vec<i64>>()
+    };
+    let all: Vec<i64> = (1..=601).collect();
+    assert_eq!(seqs(&[]), all, "from the journal");
+    let serving = Serving::start(&home, &journal);
+    assert_eq!(seqs(&[]), all, "from the daemon");
+    assert_eq!(seqs(&["--after", "50"]), all[50..]);
+    assert_eq!(seqs(&["--after", "50", "--limit", "3"]), [51, 52, 53]);
+    assert_eq!(seqs(&["--limit", "3"]), [599, 600, 601]);
+    assert_eq!(home.run(&["events"], b"").1.lines().count(), 101, "the newest, and a head");
+    serving.end();
+}
+
+#[test]
+fn following_ends_quietly_when_nobody_reads_any_more() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    let serving = Serving::start(&home, &journal);
+    let mut child = home.start(&["events", "--follow"]);
+    let mut first = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut first).unwrap();
+    assert!(first.contains("job.status"), "{first}");
+    // No event follows: only the pipe can tell.
+    drop(reader);
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    assert_eq!((status.code(), String::from_utf8(stderr).unwrap().as_str()), (Some(0), ""));
+    serving.end();
+}
+
+#[test]
+fn a_daemon_that_may_start_later_exits_so_that_it_is_started_again() {
+    let home = Home::new();
+    let camera = |more: &str| {
+        format!("[[camera]]\nname = \"dock\"\nurl = \"rtsp://10.0.0.21/1\"\nusername = \"viewer\"\n{more}\n")
+    };
+    let codes = |source: &str| {
+        home.write("c.toml", source);
+        (home.run(&["run"], b"").0, home.run(&["check"], b"").0)
+    };
+    assert_eq!(codes(&camera("password_file = \"mount/missing\"")), (1, 78), "its disk may come");
+    home.write("empty", "");
+    assert_eq!(codes(&camera("password_file = \"empty\"")), (78, 78), "what is in it does not heal");
+    let both = camera("password_file = \"mount/missing\"")
+        + "[[endpoint]]\nname = \"ops\"\n\
+        url = \"https://example.com\"\nsecret_file = \"empty\"\n";
+    assert_eq!(codes(&both), (78, 78), "one that must be changed is enough");
+    assert_eq!(codes(&camera("pasword = 1")), (78, 78));
+
+    let clip = |name: &str| format!("[[camera]]\nname = \"clip\"\nurl = \"file://{}/{name}\"\n", home.path());
+    assert_eq!(codes(&clip("missing.mp4")), (1, 78));
+    assert_eq!(codes(&clip("c.toml")), (78, 78), "no video");
+
+    let model = "[[model]]\nname = \"yard\"\npath = \"yard\"\n";
+    assert_eq!(codes(model), (1, 78));
+    fs::create_dir(home.0.path().join("yard")).unwrap();
+    home.write("yard/manifest.toml", "family = 1\n");
+    assert_eq!(codes(model), (78, 78), "a manifest that says something wrong");
+}
+
+#[test]
+fn the_help_says_what_there_is() {
+    let home = Home::new();
+    insta::assert_snapshot!(home.run(&["--help"], b"").1, @r#"
+    Watches cameras, journals what it saw, and delivers signed webhooks that are never lost
+
+    Usage: stakeout <COMMAND>
+
+    Commands:
+      run         Run the daemon
+      check       Check the configuration: syntax, references, secrets, models and labels
+      config      Print the manual of the configuration: every key at its default
+      status      Show cameras, monitors, endpoints and warnings of the running daemon
+      events      List events, or follow them
+      deliveries  List deliveries: what is owed to endpoints, and what became of it
+      dlq         Handle dead letters: deliveries that ended without success
+      replay      Play a recording through the monitors and print what they would have reported
+      verify      Check the signature of a webhook body, read from stdin
+      keygen      Print a new webhook secret
+      help        Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit codes: 0 ok, 1 failure, 2 usage, 3 the daemon is not reachable, 78 the configuration can't be
+    used.
+    Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG names another file.
+    "#);
+    insta::assert_snapshot!(home.run(&["run", "--help"], b"").1, @r#"
+    Run the daemon
+
+    Usage: stakeout run [OPTIONS]
+
+    Options:
+          --config <FILE>  Configuration file [default: $STAKEOUT_CONFIG, then
+                           /etc/stakeout/stakeout.toml]
+      -h, --help           Print help
+
+    Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
+    1 when another start may help, as after a secret, model or library that couldn't be read (systemd
+    then starts it again). `stakeout check` exits with 78 for both.
+    "#);
 }

@@ -13,6 +13,7 @@ mod preflight;
 mod receiver;
 mod rtsp;
 mod sending;
+mod service;
 mod shared;
 mod transport;
 mod visits;

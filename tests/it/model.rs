@@ -220,7 +220,8 @@ fn a_wrong_hash_is_told_before_a_session_exists() {
     assert_eq!(
         yard.open().unwrap_err(),
         format!(
-            "model `m`: `f.onnx` has SHA-256 {}, the manifest says {}; pull it again or correct the manifest",
+            "model `m`: `f.onnx` has SHA-256 {}, the manifest says {}; copy the model's folder again, \
+             or correct the SHA-256 in manifest.toml",
             hash(b"something else"),
             hash(b"this is no protobuf"),
         )
@@ -233,7 +234,7 @@ fn a_corrupt_file_is_told() {
     assert_eq!(
         loaded.err().unwrap(),
         "model `m`: `f.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed; \
-         pull it again or correct the manifest"
+         copy the model's folder again, or export it anew"
     );
 }
 
@@ -248,7 +249,7 @@ fn a_truncated_model_is_told() {
     assert_eq!(
         loaded.err().unwrap(),
         "model `m`: `f.onnx` isn't a model that ONNX Runtime can load: Protobuf parsing failed; \
-         pull it again or correct the manifest"
+         copy the model's folder again, or export it anew"
     );
 }
 
@@ -258,7 +259,7 @@ fn a_missing_folder_and_a_missing_file_are_told() {
     assert_eq!(
         Folder::open(&name, None, Path::new("/nowhere")).unwrap_err().to_string(),
         "model `x`: there is no `x/manifest.toml` in `/nowhere/models`, `/usr/share/stakeout/models`, `./models`; \
-         pull it or give its `path`"
+         copy its folder into one of them, or give its `path`"
     );
     let yard = paper();
     fs::remove_file(yard.folder.path().join("labels.txt")).unwrap();
@@ -266,7 +267,7 @@ fn a_missing_folder_and_a_missing_file_are_told() {
         yard.open().unwrap_err(),
         format!(
             "model `m`: `{}` can't be read: No such file or directory (os error 2); \
-             pull it again or correct the manifest",
+             check the path and its permissions, or copy the model's folder again",
             yard.folder.path().join("labels.txt").display(),
         )
     );

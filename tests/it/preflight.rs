@@ -185,7 +185,7 @@ error: monitor `m`: unknown model `yolox-nona`
    |         ^^^^^^^^^^^^ did you mean `yolox-nano`? models known here: KNOWN
    |
    = note: there is no `yolox-nona/manifest.toml` in `SITE/models`, `/usr/share/stakeout/models`, `./models`
-   = help: pull it, or name its folder in a `[[model]]` section"#;
+   = help: copy its folder into one of these places, or name it in a `[[model]]` section"#;
     assert_eq!(said.replace(&format!("here: {known}"), "here: KNOWN"), told);
 }
 
@@ -240,7 +240,7 @@ error: model `yard`: `model.onnx` has SHA-256 ae448ac86c4e8e4dec645729708ef41873
 11 | model = "yard"
    |         ^^^^^^
    |
-   = help: pull it again or correct the manifest"#;
+   = help: copy the model's folder again, or correct the SHA-256 in manifest.toml"#;
     assert_eq!(said, told);
 }
 
@@ -274,6 +274,6 @@ error: model `yard`: `model.onnx` isn't a model that ONNX Runtime can load: Prot
 17 | path = "SITE/models/yard"
    |        ^^^^^^^^^^^^^^^^^^
    |
-   = help: pull it again or correct the manifest"#;
+   = help: copy the model's folder again, or export it anew"#;
     assert_eq!(said, told);
 }

@@ -189,7 +189,8 @@ impl Sending {
 }
 
 fn open(dir: &Path, bells: &Doorbells) -> Journal {
-    let keep = Keep { delivered: Duration::from_secs(3600), dead: Duration::from_secs(3600) };
+    let hour = Duration::from_secs(3600);
+    let keep = Keep { delivered: hour, dead: hour, max_size: 1 << 30 };
     Journal::open(dir, keep, now(), bells.wake()).unwrap()
 }
 
@@ -513,8 +514,29 @@ async fn a_verifier_that_we_did_not_write_agrees_and_a_flipped_byte_fails_it() {
     assert_eq!(verified(&headers, &body), (true, String::new()));
 
     let flipped = body.replacen("monitor.triggered", "monitor.triggereD", 1);
-    assert_eq!(verified(&headers, &flipped), (false, "standardwebhooks: No matching signature found".to_owned()));
+    let both = "standardwebhooks: No matching signature found; X-Trio-Signature: does not match";
+    assert_eq!(verified(&headers, &flipped), (false, both.to_owned()));
     let mut other = headers.clone();
     other.insert("x-trio-signature".to_owned(), "0".repeat(64));
     assert_eq!(verified(&other, &body), (false, "X-Trio-Signature: does not match".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_the_disk_does_not_give_back_is_tried_again() {
+    let receiver = Receiver::start(|_, _| Reply::status(200));
+    let outbox = Outbox::new();
+    outbox.accept(triggered(), Some(b"jpeg"));
+    let file = std::fs::read_dir(outbox.dir.path().join("frames")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&file).unwrap();
+    // Reading it is an error, but not that it is gone.
+    std::fs::create_dir(&file).unwrap();
+    let sending = outbox.send(endpoint(&receiver.url(), quick(&[50; 1000])), Vec::new());
+    let rows = outbox.until("put off", |row| row.standing.attempts > 0).await;
+    assert_eq!(rows[0].standing.state, State::RetryWait);
+    assert!(receiver.arrived().is_empty(), "nothing was posted");
+    assert!(rows[0].last_error.as_ref().unwrap().starts_with("the frame cannot be read: "));
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, b"jpeg").unwrap();
+    outbox.until_state(State::Delivered).await;
+    sending.end().await;
 }

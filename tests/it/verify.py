@@ -15,12 +15,15 @@ request = json.load(open(sys.argv[1], encoding="utf-8"))
 secret = sys.argv[2]
 headers, body = request["headers"], request["body"].encode()
 
+failures = []
 try:
     Webhook(secret).verify(body, headers)
 except WebhookVerificationError as error:
-    sys.exit(f"standardwebhooks: {error}")
+    failures.append(f"standardwebhooks: {error}")
 
 expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 if not hmac.compare_digest(expected, headers["x-trio-signature"]):
-    sys.exit("X-Trio-Signature: does not match")
+    failures.append("X-Trio-Signature: does not match")
+if failures:
+    sys.exit("; ".join(failures))
 print("verified")

@@ -1,6 +1,6 @@
 //! What this version does not do yet, and what is said about it, to the letter.
 
-use super::{changed, refused};
+use super::{changed, good, refused};
 
 #[test]
 fn the_gate() {
@@ -108,4 +108,20 @@ error: monitor `person`: `negatives` is not implemented yet
 11 | negatives = ["an empty room"]
    |             ^^^^^^^^^^^^^^^^^ use `[]`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+/// Keys that nobody reads yet: whoever sets one must learn that it changes nothing.
+#[test]
+fn settings_that_would_change_nothing() {
+    let with = |setting: &str| changed(&[("labels = [\"person\"]\n", &format!("labels = [\"person\"]\n{setting}\n"))]);
+    for (key, value, label) in [
+        ("label", "Person", "leave it out for now"),
+        ("recheck", "10s", "use `\"30s\"`"),
+        ("notice_within", "500ms", "use `\"2s\"`"),
+    ] {
+        let told = refused(&with(&format!("{key} = \"{value}\"")));
+        assert!(told.starts_with(&format!("error: monitor `person`: `{key}` is not implemented yet\n")), "{told}");
+        assert!(told.ends_with(label), "{told}");
+    }
+    good(&with("label = \"\"\nrecheck = \"30000ms\"\nnotice_within = \"2s\""));
 }

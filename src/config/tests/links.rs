@@ -1,6 +1,6 @@
 //! Names, references and URLs: bad input, and what is said about it, to the letter.
 
-use super::{changed, refused};
+use super::{changed, good, refused};
 
 #[test]
 fn two_cameras_of_the_same_name() {
@@ -72,7 +72,7 @@ error: camera `dock`: `url` must not contain credentials
 fn credentials_in_the_query_of_a_camera() {
     let source = changed(&[("rtsp://10.0.0.21/stream1", "rtsp://10.0.0.21/s?user=viewer&password=hunter2")]);
     let told = r#"
-error: camera `dock`: `url` must not contain a secret (`password=`)
+error: camera `dock`: `url` must not contain credentials (`user=`)
  --> stakeout.toml:4:7
   |
 4 | url = "rtsp://10.0.0.21/s?user=viewer&password=*******"
@@ -80,6 +80,24 @@ error: camera `dock`: `url` must not contain a secret (`password=`)
   |
   = help: `url_file`, for a URL that is itself a secret, is not implemented yet"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn credentials_by_whatever_name() {
+    let camera = "rtsp://10.0.0.21/stream1";
+    let endpoint = "https://your-app.example/events";
+    for name in "pass pwd pw psw auth key sig signature credential loginpas token api_key user".split(' ') {
+        for url in [camera, endpoint] {
+            let told = refused(&changed(&[(url, &format!("{url}?n=1&{name}=hunter2"))]));
+            assert!(told.contains(&format!("`url` must not contain credentials (`{name}=`)")), "{told}");
+            assert!(name == "user" || !told.contains("hunter2"), "{told}");
+        }
+    }
+    let told = refused(&changed(&[(camera, "rtsp://10.0.0.21/user=admin_password=hunter2_channel=1.sdp")]));
+    assert!(told.contains("(`user=`)") && !told.contains("hunter2"), "{told}");
+    for harmless in ["?channel=1&subtype=0", "/keyframes=1", "?token=", "?design=x"] {
+        good(&changed(&[(camera, &format!("{camera}{harmless}"))]));
+    }
 }
 
 #[test]

@@ -223,6 +223,15 @@ fn what_is_written_is_what_it_means() {
 }
 
 #[test]
+fn no_header_value_is_shown_to_whoever_debugs() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nheaders = { Authorization = \"Bearer hunter2\" }\n")]);
+    let parsed = parse(&source, "stakeout.toml").unwrap();
+    assert_eq!(parsed.config.endpoints[0].headers["Authorization"], "Bearer hunter2");
+    let shown = format!("{parsed:?}{:#?}", parsed.config);
+    assert!(shown.contains("\"Authorization\"") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn surprises_are_warnings() {
     let told = |source: &str| parse(source, "stakeout.toml").unwrap().diagnostics.to_string();
     assert_eq!(told(LEAST), "");

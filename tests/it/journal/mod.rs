@@ -1,8 +1,10 @@
-//! The journal on real disks: round trips, sequences, groups, frames, retention, kills, the fixture of version 1.
+//! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
 
 mod durability;
 mod fixture;
 mod keeping;
+mod limits;
+mod repair;
 mod settling;
 
 use std::path::Path;
@@ -23,7 +25,7 @@ use stakeout::verdict::{Answer, Region};
 use uuid::Uuid;
 
 pub const HOUR: Duration = Duration::from_secs(3600);
-pub const KEEP: Keep = Keep { delivered: HOUR, dead: Duration::from_secs(24 * 3600) };
+pub const KEEP: Keep = Keep { delivered: HOUR, dead: Duration::from_secs(24 * 3600), max_size: 1 << 30 };
 
 pub fn open(dir: &Path) -> Journal {
     Journal::open(dir, KEEP, at(0), nobody()).unwrap()

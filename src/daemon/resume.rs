@@ -1,0 +1,69 @@
+//! How the machines of a configuration go on from the journal.
+//!
+//! Owns the meeting of what the file says with what the journal remembers; refuses to know what follows (`watch` does).
+//! Runs on the main thread at start.
+
+use std::collections::BTreeMap;
+
+use super::{StartError, site};
+use crate::condition::{Shutdown, Unreadable};
+use crate::config::{Camera, Config};
+use crate::journal::{Journal, Writer};
+use crate::model::Handle;
+use crate::name::Name;
+use crate::time::{Boot, Now};
+use crate::watch::{self, JournalLedger, Kept, Machine, Restart, Subject};
+
+/// A camera of the configuration with its machines and the model that judges each.
+pub(super) type Watched<'c> = (&'c Camera, Vec<(Machine, Handle)>);
+
+/// For every camera, its machines as they go on; machines that are gone from the file say good-bye.
+pub(super) fn machines<'c>(
+    config: &'c Config,
+    models: &BTreeMap<Name, Handle>,
+    journal: &Journal,
+    now: Now,
+) -> Result<Vec<Watched<'c>>, StartError> {
+    let last = if journal.start().clean { Shutdown::Clean } else { Shutdown::Unclean };
+    let restart = Restart { now, boot: Boot::current(), last };
+    let mut ledger = ledger(config, &journal.writer());
+    let mut kept = kept(journal)?;
+    let mut watched = Vec::new();
+    for camera in &config.cameras {
+        let mut machines = Vec::new();
+        for monitor in config.monitors.iter().filter(|monitor| monitor.cameras.contains(&camera.name)) {
+            let Some(model) = models.get(&monitor.model.value) else { continue };
+            let subject = Subject::new(monitor, camera, model.model())?;
+            let before = kept.remove(&(monitor.name.clone(), camera.name.clone()));
+            let state = watch::resume(&mut ledger, before, &subject, restart).map_err(StartError::Resume)?;
+            machines.push((Machine::new(subject, state), model.clone()));
+        }
+        watched.push((camera, machines));
+    }
+    for ((monitor, camera), gone) in kept {
+        watch::farewell(&mut ledger, gone, restart).map_err(StartError::Resume)?;
+        journal.writer().forget_machine(monitor, camera).wait()?;
+    }
+    Ok(watched)
+}
+
+/// What the journal remembers, by monitor and camera. A row that is damaged is left behind, and said; one of a newer
+/// release stops the start, because going on without it would overwrite it.
+fn kept(journal: &Journal) -> Result<BTreeMap<(Name, Name), Kept>, StartError> {
+    let mut kept = BTreeMap::new();
+    for row in journal.reader()?.machines()? {
+        match Kept::read(&row) {
+            Ok(machine) => {
+                kept.insert((row.monitor, row.camera), machine);
+            }
+            Err(error @ Unreadable::Newer { .. }) => return Err(error.into()),
+            Err(error) => tracing::error!(monitor = %row.monitor, camera = %row.camera, %error, "it begins afresh"),
+        }
+    }
+    Ok(kept)
+}
+
+/// A ledger for one camera, or for the start.
+pub(super) fn ledger(config: &Config, writer: &Writer) -> JournalLedger {
+    JournalLedger::new(writer.clone(), site::device_id(config), config.endpoints.as_slice().into(), &config.storage)
+}

@@ -1,0 +1,70 @@
+//! The main thread's watch: signals, systemd's watchdog, and the housekeeping of the journal.
+//!
+//! Owns what happens regularly while the daemon runs; refuses to know what the loops do. Signals are heard from the first
+//! moment on, even before anybody waits for them.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::pulse::Pulse;
+use crate::journal::Writer;
+use crate::{systemd, time};
+
+/// What is over is purged this often, in small batches.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// The loops are looked at this often where no watchdog asks for more.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Waits for the end.
+pub(super) struct Vigil {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Vigil {
+    /// From here on SIGTERM and SIGINT are heard.
+    pub(super) fn new(tokio: &Runtime) -> io::Result<Vigil> {
+        let _inside = tokio.enter();
+        Ok(Vigil { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, and keeps house.
+    pub(super) async fn keep(mut self, pulse: &Pulse, writer: Writer) {
+        let housekeeping = tokio::spawn(keep_house(writer));
+        let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = look.tick() => {
+                    if pulse.is_steady(time::now()) {
+                        systemd::alive();
+                    }
+                }
+            }
+        }
+        housekeeping.abort();
+    }
+}
+
+/// Purges what is over, batch by batch, so that what happens meanwhile never waits for long.
+async fn keep_house(writer: Writer) {
+    let mut due = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        due.tick().await;
+        loop {
+            match writer.purge(time::now()).await {
+                Ok(purged) if purged.more => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(%error, "what is over could not be purged");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A machine and a ledger that sometimes refuses.
+
+use std::time::Duration;
+
+use super::*;
+use crate::condition::{Effect, Spec};
+use crate::config::{Calibration, Hold};
+use crate::event::{JobReason, Metadata, ModelIdentity, Priority};
+use crate::frame::{Color, Matrix, PixelFormat};
+use crate::judge::Question;
+use crate::name::Name;
+
+/// Keeps what it was given, unless it is full.
+#[derive(Default)]
+struct Book {
+    full: bool,
+    kept: Vec<&'static str>,
+}
+
+impl Ledger for Book {
+    fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
+        if self.full {
+            return Err("the disk is full".into());
+        }
+        self.kept.extend(happening.effects.iter().map(|effect| match effect {
+            Effect::JobStarted { .. } => "job started",
+            Effect::JobRunning { .. } => "job running",
+            Effect::Triggered { .. } => "triggered",
+            Effect::Cleared { .. } => "cleared",
+            Effect::JobEnded { .. } => "job ended",
+        }));
+        Ok(())
+    }
+}
+
+fn at(seconds: f64) -> Now {
+    Now::in_clip(Duration::from_secs_f64(seconds))
+}
+
+fn machine() -> Machine {
+    let name = |text| Name::new(text).unwrap();
+    let seconds = Duration::from_secs;
+    let spec = Spec {
+        confidence_threshold: 0.8,
+        clear_threshold: 0.6,
+        hold: Hold { needed: 1, of: 1 },
+        cooldown: seconds(1),
+        repeat: false,
+        clear_after: seconds(5),
+        lost_after: seconds(30),
+        check_interval: seconds(1),
+        max_duration: None,
+        stop_on_trigger: false,
+        restart: true,
+        first_frame_within: None,
+    };
+    let about = About {
+        monitor: name("m"),
+        camera: name("c"),
+        definition: String::new(),
+        condition: "?".into(),
+        metadata: Metadata::new(),
+        priority: Priority::Normal,
+        endpoints: Vec::new(),
+        shadow: false,
+    };
+    let calibration = Calibration { temperature: 1.0, bias: 0.0 };
+    let question = Question { labels: vec![], zone: vec![], min_count: 1, calibration, threshold: 0.8 };
+    let model = ModelIdentity { name: name("x"), sha256: String::new() };
+    Machine::new(Subject { about, spec, question, model, source_url: String::new(), enabled: true }, State::new())
+}
+
+fn check(machine: &mut Machine, book: &mut Book, seconds: f64, confidence: f32) {
+    let frame = Frame {
+        width: 0,
+        height: 0,
+        format: PixelFormat::Rgb,
+        color: Color { matrix: Matrix::Bt601, full_range: true },
+        planes: Vec::new(),
+        arrived: at(seconds),
+        pts: Duration::ZERO,
+        connection: 1,
+    };
+    let verdict = Verdict {
+        confidence,
+        answer: if confidence >= 0.8 { Answer::Yes } else { Answer::No },
+        explanation: String::new(),
+        regions: Vec::new(),
+        z: None,
+        answer_mass: None,
+    };
+    machine.check(book, at(seconds), &frame, verdict);
+}
+
+/// With an open event at 1 s.
+fn open() -> (Machine, Book) {
+    let (mut machine, mut book) = (machine(), Book::default());
+    machine.tell(&mut book, at(0.0), Input::Start);
+    check(&mut machine, &mut book, 1.0, 0.9);
+    assert_eq!(std::mem::take(&mut book.kept), ["job started", "job running", "triggered"]);
+    (machine, book)
+}
+
+#[test]
+fn an_alert_that_was_refused_is_made_by_the_next_check_and_only_once() {
+    let (mut machine, mut book) = (machine(), Book::default());
+    machine.tell(&mut book, at(0.0), Input::Start);
+    book.full = true;
+    check(&mut machine, &mut book, 1.0, 0.9);
+    assert!(machine.state().open_id().is_none(), "it has not happened");
+    book.full = false;
+    check(&mut machine, &mut book, 2.0, 0.9);
+    check(&mut machine, &mut book, 3.0, 0.9);
+    assert_eq!(book.kept, ["job started", "job running", "triggered"]);
+}
+
+#[test]
+fn a_camera_that_came_back_while_nothing_could_be_recorded_is_back() {
+    let (mut machine, mut book) = open();
+    machine.tell(&mut book, at(2.0), Input::CameraLost);
+    book.full = true;
+    machine.tell(&mut book, at(40.0), Input::Tick);
+    machine.tell(&mut book, at(41.0), Input::CameraBack);
+    book.full = false;
+    // The loss itself was long enough to end the event; from then on the camera is there, and alerts stay open.
+    check(&mut machine, &mut book, 42.0, 0.9);
+    for second in 43..90 {
+        check(&mut machine, &mut book, f64::from(second), 0.9);
+    }
+    assert_eq!(book.kept, ["cleared", "triggered"]);
+}
+
+#[test]
+fn a_stop_that_was_refused_is_tried_again() {
+    let (mut machine, mut book) = open();
+    book.full = true;
+    machine.tell(&mut book, at(2.0), Input::Stop(JobReason::StreamEnded));
+    assert!(machine.state().is_active());
+    book.full = false;
+    machine.tell(&mut book, at(3.0), Input::Tick);
+    assert_eq!(book.kept, ["cleared", "job ended"]);
+    assert!(!machine.state().is_active());
+}
+
+#[test]
+fn the_rhythm_is_kept_where_frames_come_early_or_late_and_starts_anew_after_a_gap() {
+    let mut machine = machine();
+    let mut book = Book::default();
+    assert_eq!(machine.due(), None, "no job, no checks");
+    machine.tell(&mut book, at(0.0), Input::Start);
+    let mut checked = Vec::new();
+    for arrived in [10.0, 10.5, 10.9, 11.1, 12.0, 12.9, 20.0, 20.6, 21.0] {
+        if machine.due().is_some_and(|due| at(arrived).mono >= due) {
+            machine.scheduled(at(arrived).mono);
+            checked.push(arrived);
+        }
+    }
+    assert_eq!(checked, [10.0, 10.9, 12.0, 12.9, 20.0, 21.0]);
+}
