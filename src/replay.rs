@@ -204,7 +204,13 @@ impl Timeline<'_> {
     fn summary(&mut self, frames: u64, wall_s: f64) -> io::Result<()> {
         let Timeline { checks, triggers, .. } = *self;
         if self.style.json {
-            return self.json(&Summary { kind: "summary", frames, checks, triggers, wall_s });
+            return self.json(&Summary {
+                kind: "summary",
+                frames,
+                checks,
+                triggers,
+                wall_s: (wall_s * 1000.0).round() / 1000.0,
+            });
         }
         writeln!(self.out, "{frames} frames, {checks} checks, {triggers} triggers in {wall_s:.1} s")
     }

@@ -18,6 +18,7 @@ use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Now};
+use crate::verdict::rounded;
 
 /// Writes what happens on one camera into the journal.
 pub struct JournalLedger {
@@ -220,6 +221,7 @@ fn announce(about: &About, effect: &Effect) {
     let About { monitor, camera, .. } = about;
     match effect {
         Effect::Triggered { confidence, repeat, open_id, .. } => {
+            let confidence = rounded(*confidence);
             tracing::info!(%monitor, %camera, confidence, repeat, %open_id, "triggered");
         }
         Effect::Cleared { open_id, reason, .. } => {
