@@ -1,7 +1,7 @@
 //! The frames' files beside the database.
 //!
-//! Owns their names, how they become durable before a row names them, how much they take, and sweeping; refuses to know pictures and rows.
-//! Runs on the thread `journal-writer`.
+//! Owns their names, how they become durable before a row names them, how much they take, and sweeping; refuses to know
+//! pictures and rows. Runs on the thread `journal-writer`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
