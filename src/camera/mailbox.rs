@@ -73,7 +73,6 @@ struct Held {
     demand: Demand,
     notices: VecDeque<Notice>,
     frames: VecDeque<Frame>,
-    overwritten: u64,
     passed: u64,
 }
 
@@ -81,11 +80,7 @@ impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        Mailbox {
-            held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, overwritten: 0, passed: 0 }),
-            ring,
-            bell,
-        }
+        Mailbox { held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, passed: 0 }), ring, bell }
     }
 }
 
@@ -121,7 +116,6 @@ impl Mailbox {
         let room = held.demand.burst.clamp(1, MAX_BURST);
         while held.frames.len() >= room {
             held.frames.pop_front();
-            held.overwritten += 1;
             held.passed += 1;
         }
         held.frames.push_back(frame);
@@ -138,11 +132,6 @@ impl Mailbox {
         held.notices.push_back(notice);
         drop(held);
         self.announce();
-    }
-
-    /// Frames that a newer one replaced before anybody took them.
-    pub fn overwritten(&self) -> u64 {
-        self.held().overwritten
     }
 
     fn announce(&self) {
@@ -191,7 +180,6 @@ mod tests {
         assert_eq!(mailbox.bell().try_iter().count(), 1);
         let mail = mailbox.take();
         assert_eq!((times(&mail), mail.passed), (vec![3], 2));
-        assert_eq!(mailbox.overwritten(), 2);
         assert_eq!(mailbox.take().passed, 0, "told once");
         assert_eq!(times(&mailbox.take()), [] as [u64; 0]);
     }

@@ -32,13 +32,7 @@ pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
     }
     if has_userinfo(&url) {
         let help = "write `username = \"viewer\"` and `password_file = \"/etc/stakeout/cam.pass\"` beside it";
-        return Err(Problem::new(
-            value.span(),
-            " must not contain credentials",
-            "leave out what stands before the `@`",
-        )
-        .help(help)
-        .into());
+        return Err(credentials(value, help));
     }
     no_telling_parameter(value, &url, "`username` and `password_file`, if the camera takes them")?;
     Ok(url)
@@ -56,13 +50,7 @@ pub(super) fn endpoint(value: &Value<'_>, allow_http: bool) -> Read<Url> {
     };
     if has_userinfo(&url) {
         let help = "events are signed with `secret_file`; a receiver that wants a password is not supported yet";
-        return Err(Problem::new(
-            value.span(),
-            " must not contain credentials",
-            "leave out what stands before the `@`",
-        )
-        .help(help)
-        .into());
+        return Err(credentials(value, help));
     }
     no_telling_parameter(value, &url, "`secret_file`, which signs what is sent")?;
     if is_link_local(&host) {
@@ -89,6 +77,11 @@ fn parse(value: &Value<'_>, example: &'static str) -> Read<Url> {
 
 fn no_host(value: &Value<'_>) -> Vec<Problem> {
     Problem::new(value.span(), " names no host", "a host or an address follows `://`").into()
+}
+
+fn credentials(value: &Value<'_>, help: &str) -> Vec<Problem> {
+    let label = "leave out what stands before the `@`";
+    Problem::new(value.span(), " must not contain credentials", label).help(help).into()
 }
 
 fn has_userinfo(url: &Url) -> bool {
