@@ -3,6 +3,7 @@
 //! Owns which facts an event states and to whom it is owed; refuses to know SQL, formats and thresholds. Runs on the watch
 //! thread, which waits for the commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -101,7 +102,10 @@ impl JournalLedger {
         let subscribed = |endpoint: &&Endpoint| {
             about.endpoints.contains(&endpoint.name) && endpoint.events.contains(&event.data.kind())
         };
-        self.endpoints.iter().filter(subscribed).map(|endpoint| owed_to(endpoint, &shared, frame)).collect()
+        // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
+        let mut fitted = BTreeMap::new();
+        let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
+        self.endpoints.iter().filter(subscribed).map(owed).collect()
     }
 }
 
@@ -188,10 +192,18 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
-fn owed_to(endpoint: &Endpoint, event: &Arc<Event>, frame: Option<&Arc<[u8]>>) -> Owed {
+/// `fitted` are the frames of this event so far, by the bytes that they may take.
+fn owed_to(
+    endpoint: &Endpoint,
+    event: &Arc<Event>,
+    frame: Option<&Arc<[u8]>>,
+    fitted: &mut BTreeMap<usize, OwedFrame>,
+) -> Owed {
     let (format, choice) = (endpoint.format, endpoint.frame);
     let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
-        (Some(frame), FrameChoice::Inline, Some(budget)) => fitting(frame, budget),
+        (Some(frame), FrameChoice::Inline, Some(budget)) => {
+            fitted.entry(budget).or_insert_with(|| fitting(frame, budget)).clone()
+        }
         _ => OwedFrame::None,
     };
     let event = event.clone();
