@@ -139,8 +139,15 @@ pub enum Outcome {
     NoSuchHost,
     /// DNS failure, refused, reset or timed out before anything was sent.
     Unreachable,
-    /// TLS could not be agreed upon.
+    /// The certificate is not valid yet, or no longer, by our clock.
+    CertificateDates,
+    /// TLS could not be agreed upon for another reason: an unknown issuer, a wrong name, an alert, no TLS at all.
     Tls,
+    /// Every address of the host is one that the egress rules forbid; nothing was sent.
+    Forbidden,
+    /// The request went out on a connection that was kept open, and that broke before a status came: mostly the receiver
+    /// had just closed it.
+    StaleConnection,
     /// The request was sent, and no status came in time, or the connection broke: it may have been received.
     NoAnswer,
     /// What came back is not HTTP.
@@ -158,7 +165,10 @@ impl Outcome {
             Outcome::Offline => "offline",
             Outcome::NoSuchHost => "no_such_host",
             Outcome::Unreachable => "unreachable",
+            Outcome::CertificateDates => "certificate_dates",
             Outcome::Tls => "tls",
+            Outcome::Forbidden => "forbidden",
+            Outcome::StaleConnection => "stale_connection",
             Outcome::NoAnswer => "no_answer",
             Outcome::Malformed => "malformed",
             Outcome::OurFault => "our_fault",

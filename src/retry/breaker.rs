@@ -23,8 +23,8 @@ const REMEMBERED: usize = 100;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// How long it stays open at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
-/// How long it stays open when TLS failed: someone has to repair that.
-const TLS_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How long it stays open when someone has to repair something: a certificate, an address.
+const REPAIR_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// The breaker of one endpoint.
 #[derive(Clone, Debug, Default)]
@@ -118,9 +118,13 @@ impl Breaker {
     fn way(&self, outcome: &Outcome) -> Way {
         match outcome {
             Outcome::Status { .. } | Outcome::Malformed => Way::Open,
-            Outcome::NoSuchHost | Outcome::Unreachable | Outcome::Tls => Way::Blocked,
+            Outcome::NoSuchHost
+            | Outcome::Unreachable
+            | Outcome::CertificateDates
+            | Outcome::Tls
+            | Outcome::Forbidden => Way::Blocked,
             Outcome::NoAnswer if matches!(self.state, State::Probing { .. }) => Way::Blocked,
-            Outcome::NoAnswer | Outcome::Offline | Outcome::OurFault => Way::Unknown,
+            Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Offline | Outcome::OurFault => Way::Unknown,
         }
     }
 
@@ -150,7 +154,7 @@ impl Breaker {
             // Sent before it opened: nothing new.
             State::Open { .. } => return None,
         };
-        let wait = if *outcome == Outcome::Tls { TLS_WAIT } else { wait };
+        let wait = if needs_repair(outcome) { REPAIR_WAIT } else { wait };
         self.state = State::Open { until: now.plus(wait), wait };
         Some(Change::Opened(wait))
     }
@@ -166,6 +170,11 @@ impl Breaker {
         let failed = self.recent.iter().filter(|(_, failed)| *failed).count();
         self.recent.len() >= ENOUGH && failed * 100 >= self.recent.len() * FAILED_PERCENT
     }
+}
+
+/// Somebody has to mend a certificate or a setting first.
+fn needs_repair(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::CertificateDates | Outcome::Tls | Outcome::Forbidden)
 }
 
 #[cfg(test)]
@@ -226,7 +235,7 @@ mod tests {
     fn broken_tls_waits_for_someone_to_repair_it() {
         let mut breaker = Breaker::default();
         let changes: Vec<_> = (0..5).filter_map(|second| breaker.record(at(second), &Outcome::Tls)).collect();
-        assert_eq!(changes, [Change::Opened(TLS_WAIT)]);
+        assert_eq!(changes, [Change::Opened(REPAIR_WAIT)]);
     }
 
     #[test]
@@ -272,7 +281,7 @@ mod tests {
                     Passage::Free => {}
                     Passage::One => breaker.probing(),
                     Passage::Until(until) => {
-                        prop_assert!(until.since(now) <= TLS_WAIT);
+                        prop_assert!(until.since(now) <= REPAIR_WAIT);
                         now = until;
                         prop_assert_eq!(breaker.passage(now), Passage::One);
                         breaker.probing();

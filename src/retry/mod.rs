@@ -111,7 +111,7 @@ pub fn next(retry: &Retry, progress: &Progress, outcome: &Outcome, circumstances
 
 /// Whether the receiver may have got the body though we heard no status.
 pub fn maybe_received(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::NoAnswer | Outcome::Malformed)
+    matches!(outcome, Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Malformed)
 }
 
 /// The wait after the `burnt`-th attempt (from 1) without jitter; None: that was the last one.
@@ -272,7 +272,10 @@ mod tests {
             Just(Outcome::Offline),
             Just(Outcome::NoSuchHost),
             Just(Outcome::Unreachable),
+            Just(Outcome::CertificateDates),
             Just(Outcome::Tls),
+            Just(Outcome::Forbidden),
+            Just(Outcome::StaleConnection),
             Just(Outcome::NoAnswer),
             Just(Outcome::Malformed),
             Just(Outcome::OurFault),

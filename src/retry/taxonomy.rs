@@ -27,7 +27,10 @@ enum On {
     Offline,
     NoSuchHost,
     Unreachable,
+    CertificateDates,
     Tls,
+    Forbidden,
+    StaleConnection,
     Malformed,
     NoAnswer,
     OurFault,
@@ -94,8 +97,12 @@ static EDGE: &[Row] = &[
     row(On::Offline, Always, Then::Hold(HoldReason::Offline), Scope::Box),
     row(On::NoSuchHost, Always, Then::Hold(EndpointDown), Scope::Endpoint),
     row(On::Unreachable, Always, Then::Hold(EndpointDown), Scope::Endpoint),
-    row(On::Tls, ClockUnsynced, Then::Hold(Clock), Scope::Box),
+    row(On::CertificateDates, ClockUnsynced, Then::Hold(Clock), Scope::Box),
+    row(On::CertificateDates, Always, Then::Hold(EndpointDown), Scope::Endpoint),
     row(On::Tls, Always, Then::Hold(EndpointDown), Scope::Endpoint),
+    row(On::Forbidden, Always, Then::Hold(EndpointDown), Scope::Endpoint),
+    row(On::StaleConnection, NotYetResent, Then::ResendAtOnce, Scope::Delivery),
+    row(On::StaleConnection, Always, Then::Schedule, Scope::Delivery),
     row(On::NoAnswer, Always, Then::Schedule, Scope::Delivery),
     row(On::Malformed, NotYetResent, Then::ResendAtOnce, Scope::Delivery),
     row(On::Malformed, Always, Then::Schedule, Scope::Delivery),
@@ -123,7 +130,7 @@ static EDGE: &[Row] = &[
 /// nothing.
 static STRICT: &[Row] = &[
     row(On::Offline, Always, Then::Hold(HoldReason::Offline), Scope::Box),
-    row(On::Tls, ClockUnsynced, Then::Hold(Clock), Scope::Box),
+    row(On::CertificateDates, ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
     row(On::Statuses(200..=299), Always, Then::Delivered, Scope::Delivery),
     row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
@@ -148,7 +155,10 @@ impl On {
             On::Offline => *outcome == Outcome::Offline,
             On::NoSuchHost => *outcome == Outcome::NoSuchHost,
             On::Unreachable => *outcome == Outcome::Unreachable,
+            On::CertificateDates => *outcome == Outcome::CertificateDates,
             On::Tls => *outcome == Outcome::Tls,
+            On::Forbidden => *outcome == Outcome::Forbidden,
+            On::StaleConnection => *outcome == Outcome::StaleConnection,
             On::Malformed => *outcome == Outcome::Malformed,
             On::NoAnswer => *outcome == Outcome::NoAnswer,
             On::OurFault => *outcome == Outcome::OurFault,
@@ -192,6 +202,9 @@ mod tests {
             (Outcome::NoSuchHost, Then::Hold(EndpointDown)),
             (Outcome::Unreachable, Then::Hold(EndpointDown)),
             (Outcome::Tls, Then::Hold(EndpointDown)),
+            (Outcome::CertificateDates, Then::Hold(EndpointDown)),
+            (Outcome::Forbidden, Then::Hold(EndpointDown)),
+            (Outcome::StaleConnection, Then::ResendAtOnce),
             (Outcome::NoAnswer, Then::Schedule),
             (Outcome::Malformed, Then::ResendAtOnce),
             (Outcome::OurFault, Then::Dead(DeadReason::Config)),
@@ -232,7 +245,7 @@ mod tests {
             row_for(&Retry::Edge, &progress, &outcome, &circumstances).then
         };
         let unsynced = Circumstances { clock_synced: false, ..Circumstances::default() };
-        for outcome in [status(400), status(401), status(403), Outcome::Tls] {
+        for outcome in [status(400), status(401), status(403), Outcome::CertificateDates] {
             assert_eq!(edge(Progress::default(), unsynced, outcome), Then::Hold(Clock));
         }
         assert_eq!(edge(Progress::default(), unsynced, status(404)), Then::Schedule);

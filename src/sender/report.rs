@@ -95,7 +95,11 @@ fn then(next: Next) -> String {
 pub(super) fn advice(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::NoSuchHost => Some("is the host in `url` right?"),
-        Outcome::Tls => Some("check the receiver's certificate: its name, its issuer and when it expires"),
+        Outcome::CertificateDates => Some("check the clock of this box, then when the receiver's certificate expires"),
+        Outcome::Tls => Some("check the receiver's certificate: its name and its issuer"),
+        Outcome::Forbidden => {
+            Some("its name leads to a link-local or metadata address; correct the URL, or allow it: `[egress] allow`")
+        }
         Outcome::OurFault => Some("correct `url` and `headers` of the endpoint, then restart"),
         Outcome::Status { status: 300..=399, .. } => {
             Some("redirects are not followed: put the final address into `url`")

@@ -30,8 +30,8 @@ fn before_sending(error: &reqwest::Error) -> Outcome {
                 LookupError::Failed { .. } => Outcome::Unreachable,
             };
         }
-        if cause.downcast_ref::<rustls::Error>().is_some() {
-            return Outcome::Tls;
+        if let Some(refusal) = cause.downcast_ref::<rustls::Error>() {
+            return of_tls(refusal);
         }
         let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         if let Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown) = kind {
@@ -39,6 +39,17 @@ fn before_sending(error: &reqwest::Error) -> Outcome {
         }
     }
     Outcome::Unreachable
+}
+
+/// Why TLS was not agreed upon, as far as it matters for what follows.
+fn of_tls(refusal: &rustls::Error) -> Outcome {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    match refusal {
+        rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        ) => Outcome::CertificateDates,
+        _ => Outcome::Tls,
+    }
 }
 
 /// For people: the chain of causes without repetitions. Without the URL, which may be a secret in itself.
