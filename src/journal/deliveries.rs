@@ -20,7 +20,7 @@ use crate::name::Name;
 use crate::time::Wall;
 
 /// Everything about a delivery. What was open when a process ended uncleanly may have been sent by it.
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "d.n, d.id, d.event_seq, d.endpoint, d.sequence, d.priority, d.state, d.reason, d.due_ms, d.delay_ms,
      d.attempts, d.tries, d.holds, d.held_ms, d.redriven, d.accepted_ms, d.ended_ms, d.body, d.hole, d.frame,
      d.maybe_received OR d.generation < (SELECT unclean_generation FROM meta) AS maybe_received,
@@ -94,7 +94,7 @@ impl Reader {
         Ok(statement.query_map(&*values, delivery_row)?.collect::<Result<_, _>>()?)
     }
 
-    fn due_row(&self, row: &Row<'_>) -> rusqlite::Result<Due> {
+    pub(super) fn due_row(&self, row: &Row<'_>) -> rusqlite::Result<Due> {
         Ok(Due {
             id: id(row, "id")?,
             event_id: id(row, "event_id")?,

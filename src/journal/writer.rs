@@ -9,11 +9,12 @@ use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
 use super::accept::Acceptance;
-use super::entry::{Checkpoint, DeadFilter, Purged, Record, Recorded, Settlement};
+use super::entry::{Checkpoint, DeadFilter, Notice, Purged, Record, Recorded, Settlement};
 use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
 use super::machines::Forget;
+use super::notices::{Announcement, Ripen};
 use super::purge::Purge;
 use super::settle::{Gone, ReinIn};
 use crate::name::Name;
@@ -101,6 +102,25 @@ impl Writer {
     /// Marks an endpoint as gone (410) or not: what is accepted for it while it is gone is `skipped_gone`.
     pub fn set_gone(&self, endpoint: Name, gone: bool) -> Reply<()> {
         self.queue(Gone { endpoint, gone })
+    }
+
+    /// What the journal itself has to say by now: an episode of dropping is over, or the journal began anew. It says so
+    /// again until [`Writer::announce`] has recorded it.
+    pub fn notices(&self, now: Now) -> Reply<Vec<Notice>> {
+        self.queue(Ripen { now })
+    }
+
+    /// Records the event that states a notice, and forgets the notice, in one transaction. Nothing is recorded when it was
+    /// stated already.
+    pub fn announce(&self, notice: &Notice, record: Record) -> Reply<Recorded> {
+        self.queue(Announcement::new(notice.n, record))
+    }
+
+    /// Tells that reading failed. If that means damage, the process ends, and the next start saves what can be read.
+    pub fn report(&self, error: &Error) {
+        if let Error::Corrupt(why) | Error::Damaged(why) = error {
+            let _ = self.messages.send(Message::Suspect(why.clone()));
+        }
     }
 
     /// Deadlines of deliveries that lie further ahead than their delay start anew from `now`. Call it when the wall clock
