@@ -86,6 +86,8 @@ pub(super) fn open_as_it_is(dir: &Path, with_log: bool) -> rusqlite::Result<Conn
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Otherwise a file that is too short for what its header says cannot be read at all.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
@@ -191,10 +193,13 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         transaction.execute_batch(step)?;
         if version == 1 {
+            let epoch = Uuid::new_v4();
             transaction.execute(
                 "INSERT INTO meta (one, epoch, generation, clean, unclean_generation) VALUES (1, ?1, 0, 1, 0)",
-                [Uuid::new_v4().into_bytes()],
+                [epoch.into_bytes()],
             )?;
+            // On the first page, which nearly every log holds: so that a log can be told from that of another journal.
+            transaction.pragma_update(None, "application_id", epoch.as_fields().0.cast_signed())?;
         }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;

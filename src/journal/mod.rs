@@ -40,6 +40,7 @@ mod suspicion;
 mod wreck;
 mod writer;
 
+pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use entry::{
     Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record, Recorded,
@@ -48,7 +49,7 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
-    LastError, Totals,
+    LastError, Mishaps, Totals,
 };
 pub use open::{Journal, Keep, Start};
 pub use reader::Reader;
