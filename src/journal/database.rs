@@ -60,6 +60,8 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     }
     let database = |source| OpenError::database(dir, source);
     let connection = Connection::open_with_flags(&file, FOR_WRITING).map_err(database)?;
+    // Until somebody has looked at it, closing must not fold a log in.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(database)?;
     if refuse_newer(&connection, dir)? == 0 {
         return Err(OpenError::damaged(dir, "it has no schema"));
     }
@@ -68,9 +70,10 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Brings the schema to [`VERSION`].
+/// Trusts the database from here on, and brings its schema to [`VERSION`].
 pub(super) fn upgrade(connection: &mut Connection, dir: &Path) -> Result<(), OpenError> {
-    migrate(connection).map_err(|source| OpenError::database(dir, source))
+    let trusted = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    trusted.and_then(|_| migrate(connection)).map_err(|source| OpenError::database(dir, source))
 }
 
 /// Bytes of the write-ahead log; 0 after a clean end.
