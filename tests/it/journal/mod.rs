@@ -3,6 +3,7 @@
 mod damage;
 mod durability;
 mod fixture;
+mod full_disk;
 mod keeping;
 mod limits;
 mod repair;
