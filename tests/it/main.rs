@@ -5,6 +5,7 @@
 mod appliance;
 mod camera;
 mod cli;
+mod clock;
 mod journal;
 mod kills;
 mod layers;
