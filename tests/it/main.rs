@@ -17,4 +17,5 @@ mod sending;
 mod service;
 mod shared;
 mod transport;
+mod verifiers;
 mod visits;
