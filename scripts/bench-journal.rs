@@ -7,6 +7,7 @@
 //! - `latency DIR COUNT`: one event at a time; milliseconds until the first byte of its POST has arrived.
 //! - `receiver`: answers 204 to everything; tells how many arrived, and the seconds between the first and the last, and
 //!   begins anew when the line is `forget`.
+//! - `backlog DIR COUNT`: a journal with so many deliveries that are due, for `scripts/bench backlog`.
 //! - `deliver DIR COUNT URL`: a backlog of so many deliveries sent to URL, no rate limit.
 
 #![allow(clippy::disallowed_methods, reason = "it measures time")]
@@ -53,6 +54,7 @@ fn main() -> Result<(), Failed> {
         }
         ["latency", dir, count] => tell(&runtime()?.block_on(latency(Path::new(dir), count.parse()?))?),
         ["receiver"] => runtime()?.block_on(receiver()),
+        ["backlog", dir, count] => tell(&runtime()?.block_on(backlog(Path::new(dir), count.parse()?))?),
         ["deliver", dir, count, url] => tell(&runtime()?.block_on(deliver(Path::new(dir), count.parse()?, url))?),
         _ => Err("see the head of scripts/bench-journal.rs".into()),
     }
@@ -233,6 +235,55 @@ async fn latency(dir: &Path, count: usize) -> Result<serde_json::Value, Failed> 
     Ok(json!({"from_call_ms": from_call, "from_commit_ms": from_commit}))
 }
 
+/// One event as the product writes it, and copies of its rows with ids of their own: a million through the front door
+/// would take minutes.
+async fn backlog(dir: &Path, count: u64) -> Result<serde_json::Value, Failed> {
+    let journal = journal(dir, &Doorbells::new([]))?;
+    journal.writer().record(record(None)).await?;
+    journal.close()?;
+    let mut connection = rusqlite::Connection::open(dir.join("journal.db"))?;
+    let transaction = connection.transaction()?;
+    for (table, fresh) in [
+        ("event", vec![("seq", "seq + n"), ("id", "randomblob(16)")]),
+        (
+            "delivery",
+            vec![
+                ("n", "delivery.n + it.n"),
+                ("id", "randomblob(16)"),
+                ("event_seq", "event_seq + it.n"),
+                ("sequence", "sequence + it.n"),
+            ],
+        ),
+    ] {
+        let columns: Vec<String> = transaction
+            .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let values = columns.iter().map(|column| {
+            let fresh = fresh.iter().find(|(name, _)| name == column);
+            fresh.map_or_else(|| format!("{table}.{column}"), |(_, value)| (*value).to_owned())
+        });
+        let (columns, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));
+        transaction.execute(
+            &format!(
+                "WITH RECURSIVE it (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM it WHERE n + 1 < ?1)
+                 INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, it"
+            ),
+            [count.cast_signed()],
+        )?;
+    }
+    transaction.execute("UPDATE endpoint_state SET next_sequence = ?1", [count.cast_signed() + 1])?;
+    let (rows, endpoints): (i64, i64) = transaction.query_row(
+        "SELECT (SELECT count(*) FROM delivery WHERE ended_ms IS NULL), (SELECT count(*) FROM endpoint_state)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    transaction.commit()?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let bytes = std::fs::metadata(dir.join("journal.db"))?.len();
+    Ok(json!({"pending": rows, "endpoints": endpoints, "bytes": bytes}))
+}
+
 async fn deliver(dir: &Path, count: usize, url: &str) -> Result<serde_json::Value, Failed> {
     let bells = Doorbells::new([name("ops")]);
     let journal = journal(dir, &bells)?;
@@ -287,7 +338,8 @@ async fn receiver() -> Result<(), Failed> {
             let first = *seen.first.lock().expect("nobody panics");
             let last = *seen.last.lock().expect("nobody panics");
             let seconds = first.zip(last).map(|(first, last)| (last - first).as_secs_f64());
-            tell(&json!({"count": seen.count.load(Ordering::Acquire), "seconds": seconds}))?;
+            let first_ago = first.map(|first| first.elapsed().as_secs_f64());
+            tell(&json!({"count": seen.count.load(Ordering::Acquire), "seconds": seconds, "first_ago": first_ago}))?;
         }
         Ok(())
     })

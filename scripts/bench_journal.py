@@ -1,4 +1,5 @@
-"""`scripts/bench journal`: accepting and delivering, beside bare SQLite and beside Celery with Redis.
+"""`scripts/bench journal` and `scripts/bench backlog`: accepting and delivering, beside bare SQLite and beside Celery with
+Redis, and a start with a million deliveries that are due.
 
 Every ratio is of the same run, in turns, on the same disk. Nothing is asserted: the goals stand beside the figures.
 """
@@ -7,6 +8,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import socket
 import statistics
@@ -219,4 +221,80 @@ def journal(example, seconds, rounds, count):
         f"Celery with Redis (acks_late, appendfsync always): {told['celery_per_second']:.0f}; "
         f"ratio {told['ratio']:.1f} ({told['ratio_min']:.1f} to {told['ratio_max']:.1f}), goal: ≥ 5")
     say(f"machine: {figures['machine']}; medians of {rounds} rounds")
+    return figures
+
+
+CONFIG = """
+[device]
+id = "bench"
+[storage]
+path = "{folder}/state"
+max_size = "64GiB"
+[runtime]
+onnxruntime = "{library}"
+threads = 1
+[api]
+socket = "{folder}/stakeout.sock"
+[[camera]]
+name = "yard"
+url = "file://{root}/tests/data/yard.mp4"
+loop = true
+[[model]]
+name = "yard-classifier"
+path = "{root}/models/yard-classifier"
+[[monitor]]
+name = "person"
+camera = "yard"
+model = "yard-classifier"
+labels = ["person"]
+enabled = false
+[[endpoint]]
+name = "ops"
+url = "{url}"
+secret_file = "{folder}/ops.secret"
+"""
+
+
+def started(binary, library, url, path, seconds):
+    """The daemon on the journal in `path`, for so long; its resident megabytes then, and their peak."""
+    config, secret = pathlib.Path(path, "stakeout.toml"), pathlib.Path(path, "ops.secret")
+    config.write_text(CONFIG.format(folder=path, library=library, root=ROOT, url=url))
+    secret.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    secret.chmod(0o600)
+    with open(pathlib.Path(path, "log"), "w") as log:
+        daemon = subprocess.Popen([str(binary), "run", "--config", str(config)], stderr=log, stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(seconds)
+        status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+        return {name: int(re.search(rf"{field}:\s+(\d+)", status).group(1)) / 1024
+                for name, field in [("rss_mb", "VmRSS"), ("peak_mb", "VmHWM")]}
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def backlog(binary, example, library, rows, seconds=15):
+    """From the start of the process to the first arrival, and the memory it takes; answers what `--json` prints."""
+    with folder() as empty, folder() as full, Receiver(example) as receiver:
+        figures = {"machine": machine(), "empty": started(binary, library, receiver.url, empty, seconds)}
+        pathlib.Path(full, "state").mkdir()
+        figures["journal"] = ask(example, "backlog", f"{full}/state", rows)
+        receiver.forget()
+        began = time.monotonic()
+        figures["full"] = started(binary, library, receiver.url, full, seconds)
+        told, now = receiver.seen(), time.monotonic()
+        if not told["count"]:
+            sys.exit(f"bench: nothing was delivered\n{pathlib.Path(full, 'log').read_text()}")
+        figures |= {"first_delivery_s": now - told["first_ago"] - began, "delivered": told["count"],
+                    "memory_ratio": figures["full"]["rss_mb"] / figures["empty"]["rss_mb"],
+                    "peak_ratio": figures["full"]["peak_mb"] / figures["empty"]["peak_mb"]}
+    table([
+        ["", "measured", "goal"],
+        ["deliveries that are due", f"{figures['journal']['pending']:,} in {figures['journal']['bytes'] / 1e6:.0f} MB", ""],
+        ["start of the process to the first delivery", f"{figures['first_delivery_s']:.2f} s", "under 2 s"],
+        ["resident memory, beside an empty journal",
+         f"{figures['full']['rss_mb']:.0f} MB / {figures['empty']['rss_mb']:.0f} MB = {figures['memory_ratio']:.2f}", "under 1.2"],
+        ["its peak", f"{figures['full']['peak_mb']:.0f} MB / {figures['empty']['peak_mb']:.0f} MB = {figures['peak_ratio']:.2f}", ""],
+    ])
+    say(f"machine: {figures['machine']}; {seconds} s each")
     return figures
