@@ -14,6 +14,7 @@ mod parts;
 mod refusal;
 mod site;
 mod socket;
+mod statistics;
 mod status;
 mod store;
 
@@ -31,6 +32,7 @@ pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, Ev
 pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
+pub use statistics::Statistics;
 pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status, Warning};
 
 use crate::journal::{Reader, Writer};

@@ -150,6 +150,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
             elapsed_s: counters.elapsed_ms / 1000,
         }),
         skipped: counters.frames_skipped,
+        statistics: api::Statistics::default(),
     }
 }
 

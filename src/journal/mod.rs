@@ -9,8 +9,10 @@
 
 mod accept;
 mod body;
+mod clock;
 mod columns;
 mod database;
+mod day;
 mod deliveries;
 mod entry;
 mod error;
@@ -36,8 +38,8 @@ pub use entry::{
 };
 pub use error::{Error, OpenError};
 pub use listing::{
-    AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
-    LastError, Totals,
+    AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
+    JobFilter, LastError, MonitorCounts, Totals,
 };
 pub use open::{Journal, Keep, Start};
 pub use reader::Reader;

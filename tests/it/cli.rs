@@ -134,6 +134,7 @@ impl Site for Quiet {
             verdict_errors: 0,
             cooldown_left_s: 0.0,
             job: None,
+            statistics: Default::default(),
         }]
     }
     fn endpoints(&self) -> Vec<Name> {
