@@ -89,6 +89,12 @@ pub enum CameraState {
     Ended,
 }
 
+impl CameraState {
+    /// Every state there is.
+    pub const ALL: [CameraState; 4] =
+        [CameraState::Connecting, CameraState::Online, CameraState::Offline, CameraState::Ended];
+}
+
 impl fmt::Display for CameraState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

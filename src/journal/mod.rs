@@ -21,6 +21,7 @@ mod group;
 mod letters;
 mod listing;
 mod machines;
+mod meters;
 mod open;
 #[cfg(test)]
 mod plans;
@@ -41,6 +42,7 @@ pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
     JobFilter, LastError, MonitorCounts, Totals,
 };
+pub use meters::Meters;
 pub use open::{Journal, Keep, Start};
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};

@@ -27,6 +27,7 @@ impl Change for Settlement {
             if ledger.room.is_left_for_outcomes(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
+            ledger.meters.attempted(&row.endpoint, attempt.took);
             note_outcome(ledger.connection, &row, &self, attempt)?;
         }
         update(ledger, &row, &self)

@@ -8,6 +8,7 @@ mod cli;
 mod journal;
 mod kills;
 mod layers;
+mod metrics;
 mod model;
 mod preflight;
 mod receiver;
