@@ -9,6 +9,7 @@ mod clock;
 mod journal;
 mod kills;
 mod layers;
+mod metrics;
 mod model;
 mod preflight;
 mod receiver;
