@@ -26,7 +26,7 @@ use crate::name::Name;
 use crate::preflight::Ready;
 use crate::sender::{Doorbells, Report, Sender};
 use crate::sign::Key;
-use crate::transport::{Client, ClientError};
+use crate::transport::{self, Client, ClientError};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
 use pulse::Pulse;
@@ -145,7 +145,11 @@ fn start_senders(
     let mut reports = BTreeMap::new();
     for endpoint in &config.endpoints {
         let keys = keys.remove(&endpoint.name).unwrap_or_default();
-        let client = Client::new(endpoint.timeout)?;
+        let settings = transport::Settings {
+            kept_connections: endpoint.concurrency as usize,
+            ..transport::Settings::new(endpoint.timeout)
+        };
+        let client = Client::new(&settings)?;
         let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));

@@ -4,6 +4,7 @@
 
 mod appliance;
 mod camera;
+mod certificates;
 mod cli;
 mod clock;
 mod journal;

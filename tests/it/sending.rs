@@ -19,7 +19,7 @@ use stakeout::payload::{self, Envelope};
 use stakeout::sender::{Doorbells, Report, Sender};
 use stakeout::sign::{Key, Message, verify};
 use stakeout::time::{Boot, now};
-use stakeout::transport::Client;
+use stakeout::transport::{Client, Settings};
 use stakeout::verdict::Answer;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -150,7 +150,7 @@ impl Outbox {
     }
 
     fn send(&self, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
-        let client = Client::new(endpoint.timeout).unwrap();
+        let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
         let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
         let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &self.bells);
         let (stop, stopped) = watch::channel(false);
