@@ -24,7 +24,7 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
 use crate::transport::{Client, ClientError};
 use crate::watch::{self, Watch, Watcher};
@@ -141,12 +141,14 @@ fn start_senders(
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
 ) -> Result<Senders, StartError> {
+    let office = Office::new(bells, Clock::Real, !journal.start().clean);
     let mut tasks = Vec::new();
     let mut reports = BTreeMap::new();
     for endpoint in &config.endpoints {
         let keys = keys.remove(&endpoint.name).unwrap_or_default();
         let client = Client::new(endpoint.timeout)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
+        let (sender, report) =
+            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

@@ -9,9 +9,11 @@
 
 mod accept;
 mod body;
+mod claims;
 mod columns;
 mod database;
 mod deliveries;
+mod endpoint;
 mod entry;
 mod error;
 mod frames;
@@ -23,6 +25,7 @@ mod open;
 #[cfg(test)]
 mod plans;
 mod purge;
+mod queue;
 mod reader;
 mod room;
 mod settle;
@@ -37,8 +40,9 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
-    LastError, Totals,
+    LastError, Queue, Totals,
 };
 pub use open::{Journal, Keep, Start};
+pub use queue::Ask;
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};
