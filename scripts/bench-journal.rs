@@ -28,10 +28,10 @@ use stakeout::event::{Event, EventData, EventType, Metadata, ModelIdentity, Prio
 use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Doorbells, Sender};
+use stakeout::sender::{Clock, Doorbells, Office, Sender};
 use stakeout::sign::Key;
 use stakeout::time::{Boot, now};
-use stakeout::transport::Client;
+use stakeout::transport::{self, Client};
 use stakeout::verdict::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -192,14 +192,20 @@ impl Sending {
             retry: Retry::Edge,
             timeout: Duration::from_secs(5),
             concurrency: CONCURRENCY,
+            rate: None,
             frame: FrameChoice::Inline,
             max_body: 262_144,
             headers: Default::default(),
             enabled: true,
         };
-        let client = Client::new(endpoint.timeout)?;
+        let settings = transport::Settings {
+            kept_connections: CONCURRENCY as usize,
+            ..transport::Settings::new(endpoint.timeout)
+        };
+        let client = Client::new(&settings)?;
+        let office = Office::new(bells, Clock::Real, false);
         let keys = vec![Key::new(SECRET)?];
-        let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, bells);
+        let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, &office);
         let (stop, stopped) = watch::channel(false);
         Ok(Sending { stop, task: tokio::spawn(sender.run(stopped, Duration::from_secs(5))) })
     }

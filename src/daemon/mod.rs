@@ -24,7 +24,7 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
 use crate::transport::{self, Client, ClientError};
 use crate::watch::{self, Watch, Watcher};
@@ -141,6 +141,7 @@ fn start_senders(
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
 ) -> Result<Senders, StartError> {
+    let office = Office::new(bells, Clock::Real, !journal.start().clean);
     let mut tasks = Vec::new();
     let mut reports = BTreeMap::new();
     for endpoint in &config.endpoints {
@@ -150,7 +151,8 @@ fn start_senders(
             ..transport::Settings::new(endpoint.timeout)
         };
         let client = Client::new(&settings)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
+        let (sender, report) =
+            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use stakeout::config::{Endpoint, Format, FrameChoice, Located, Retry};
+use stakeout::config::{Endpoint, Format, FrameChoice, Located, Rate, Retry};
 use stakeout::delivery::{HoldReason, State};
 use stakeout::event::{
     ClearReason, Cleared, Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered,
@@ -16,7 +16,7 @@ use stakeout::journal::{
 };
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Doorbells, Report, Sender};
+use stakeout::sender::{Clock, Doorbells, Office, Report, Sender};
 use stakeout::sign::{Key, Message, verify};
 use stakeout::time::{Boot, now};
 use stakeout::transport::{Client, Settings};
@@ -42,6 +42,7 @@ fn endpoint(url: &str, retry: Retry) -> Endpoint {
         retry,
         timeout: Duration::from_secs(5),
         concurrency: 4,
+        rate: Some(Rate { count: 10, per: Duration::from_secs(1) }),
         frame: FrameChoice::Inline,
         max_body: 262_144,
         headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),
@@ -152,7 +153,8 @@ impl Outbox {
     fn send(&self, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
         let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
         let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
-        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &self.bells);
+        let office = Office::new(&self.bells, Clock::Real, !self.journal().start().clean);
+        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &office);
         let (stop, stopped) = watch::channel(false);
         Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
     }
