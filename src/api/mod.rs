@@ -1,4 +1,4 @@
-//! The local API: HTTP/1.1 and JSON over a unix socket.
+//! The local API: HTTP/1.1 and JSON (and metrics) over a unix socket.
 //!
 //! Owns the socket, the routes and what they answer (contracts/api.md). Refuses to know cameras, machines and senders: the
 //! daemon tells it through [`Site`]. Journal rows are read here, off tokio's workers. Runs as one task of the daemon.
@@ -8,12 +8,15 @@
 
 mod deliveries;
 mod events;
+mod exposition;
 mod guard;
 mod lines;
+mod metrics;
 mod parts;
 mod refusal;
 mod site;
 mod socket;
+mod statistics;
 mod status;
 mod store;
 
@@ -31,6 +34,7 @@ pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, Ev
 pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
+pub use statistics::Statistics;
 pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status, Warning};
 
 use crate::journal::{Reader, Writer};
@@ -90,6 +94,7 @@ pub async fn serve(
 
 fn router(shared: Shared) -> Router {
     Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
         .route("/v1/cameras", get(parts::cameras))
         .route("/v1/monitors", get(parts::monitors))

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::status::{Camera, Monitor, Warning};
+use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::Now;
 
@@ -22,6 +23,9 @@ pub trait Site: Send + Sync + 'static {
 
     /// Every (monitor, camera) pair, in the order of the file; disabled ones too.
     fn monitors(&self, now: Now) -> Vec<Monitor>;
+
+    /// Every model that runs, and how long its runs took.
+    fn models(&self) -> Vec<(Name, Reading)>;
 
     /// Every configured endpoint, in the order of the file.
     fn endpoints(&self) -> Vec<Name>;

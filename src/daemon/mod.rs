@@ -100,7 +100,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let (stop, stopped) = flag::channel(false);
     let (senders, reports) = start_senders(&tokio, &config, (keys, tls), &journal, &bells, &stopped)?;
     let pulse = Pulse::of(&cameras, &watches, &models);
-    let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, reports));
+    let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, &models, reports));
     let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer() };
     let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
 

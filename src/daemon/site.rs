@@ -15,6 +15,8 @@ use crate::condition::Phase;
 use crate::config::{self, Config, Decode};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
+use crate::meter::{Meter, Reading};
+use crate::model::Handle;
 use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
@@ -29,6 +31,8 @@ pub(super) struct Site {
     /// Taken away at shutdown.
     cameras: Mutex<Vec<Camera>>,
     machines: Vec<Arc<Mutex<Shown>>>,
+    /// How long the models' runs took.
+    models: Vec<(Name, Arc<Meter>)>,
     reports: BTreeMap<Name, flag::Receiver<Report>>,
 }
 
@@ -38,11 +42,13 @@ impl Site {
         started: Now,
         cameras: Vec<Camera>,
         watches: &[Watch],
+        models: &BTreeMap<Name, Handle>,
         reports: BTreeMap<Name, flag::Receiver<Report>>,
     ) -> Site {
         let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
         let device = device_id(&config);
-        Site { config, device, started, cameras: Mutex::new(cameras), machines, reports }
+        let models = models.iter().map(|(name, model)| (name.clone(), model.runs().clone())).collect();
+        Site { config, device, started, cameras: Mutex::new(cameras), machines, models, reports }
     }
 
     /// The cameras, to be stopped; from now on none are shown.
@@ -76,6 +82,10 @@ impl api::Site for Site {
     fn monitors(&self, now: Now) -> Vec<api::Monitor> {
         let line = |shown: &Arc<Mutex<Shown>>| monitor_line(&shown.lock().unwrap_or_else(PoisonError::into_inner), now);
         self.machines.iter().map(line).collect()
+    }
+
+    fn models(&self) -> Vec<(Name, Reading)> {
+        self.models.iter().map(|(name, runs)| (name.clone(), runs.read())).collect()
     }
 
     fn endpoints(&self) -> Vec<Name> {
@@ -150,6 +160,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
             elapsed_s: counters.elapsed_ms / 1000,
         }),
         skipped: counters.frames_skipped,
+        statistics: api::Statistics::default(),
     }
 }
 

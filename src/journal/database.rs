@@ -14,9 +14,10 @@ use super::error::OpenError;
 pub(super) const FILE: &str = "journal.db";
 
 /// The schema that this release writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-const SCHEMA: &str = include_str!("schema.sql");
+/// What brings the schema from each version to the next, from nothing on.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-figures.sql")];
 
 /// Before it, SQLite could corrupt a database when a checkpoint reset the WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -88,14 +89,17 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Brings an older schema up, step by step, each step whole or not at all.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    if user_version(connection)? == 0 {
+    let found = usize::try_from(user_version(connection)?).unwrap_or(0);
+    for (version, step) in (1_i64..).zip(STEPS).skip(found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.execute(
-            "INSERT INTO meta (one, epoch, generation, clean, unclean_generation) VALUES (1, ?1, 0, 1, 0)",
-            [Uuid::new_v4().into_bytes()],
-        )?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.execute_batch(step)?;
+        if version == 1 {
+            transaction.execute(
+                "INSERT INTO meta (one, epoch, generation, clean, unclean_generation) VALUES (1, ?1, 0, 1, 0)",
+                [Uuid::new_v4().into_bytes()],
+            )?;
+        }
+        transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
     Ok(())
@@ -117,17 +121,18 @@ mod tests {
         assert_eq!(number("page_size"), 2048);
         assert_eq!(number("auto_vacuum"), 2, "incremental");
         assert_eq!(number("foreign_keys"), 1);
-        assert_eq!(number("user_version"), 1);
+        assert_eq!(number("user_version"), VERSION);
     }
 
     #[test]
     fn a_newer_schema_is_refused_whoever_opens() {
         let dir = tempfile::tempdir().unwrap();
-        open_for_writing(dir.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        open_for_writing(dir.path()).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
         let expected = format!(
-            "the journal in `{}` has schema version 2, this release knows version 1 at most; install the release that \
-             wrote it, or a newer one",
-            dir.path().display()
+            "the journal in `{}` has schema version {}, this release knows version {VERSION} at most; install the release \
+             that wrote it, or a newer one",
+            dir.path().display(),
+            VERSION + 1,
         );
         assert_eq!(open_for_writing(dir.path()).unwrap_err().to_string(), expected);
         assert_eq!(open_for_reading(dir.path()).unwrap_err().to_string(), expected);

@@ -16,10 +16,12 @@ use tokio::sync::oneshot;
 
 use super::error::Error;
 use super::frames::Frames;
+use super::meters::Meters;
 use super::open::{Keep, Start};
 use super::room::Room;
 use super::writer::Wake;
 use crate::name::Name;
+use crate::time;
 
 /// The most changes that share a commit, so that the first of them is not kept waiting.
 const LARGEST_GROUP: usize = 256;
@@ -59,6 +61,8 @@ pub(super) struct Ledger<'a> {
     pub(super) keep: Keep,
     /// How far the database may grow.
     pub(super) room: Room,
+    /// What is measured.
+    pub(super) meters: &'a Meters,
     /// Endpoints to wake after the commit.
     pub(super) woken: BTreeSet<Name>,
     /// Files to remove after the commit: no row names them any more.
@@ -127,6 +131,8 @@ pub(super) struct Committer {
     pub(super) wake: Wake,
     /// Counts commits.
     pub(super) commits: Arc<AtomicU64>,
+    /// What is measured.
+    pub(super) meters: Arc<Meters>,
     /// Held for as long as the thread can write.
     pub(super) _lock: File,
 }
@@ -210,6 +216,7 @@ impl Committer {
                 start: self.start,
                 keep: self.keep,
                 room: self.room,
+                meters: &self.meters,
                 woken: BTreeSet::new(),
                 doomed: Vec::new(),
             };
@@ -230,7 +237,9 @@ impl Committer {
             }
             transaction.execute_batch("RELEASE change")?;
         }
+        let began = time::now().mono;
         transaction.commit()?;
+        self.meters.committed(time::now().mono.since(began));
         Ok(effects)
     }
 
@@ -299,6 +308,7 @@ mod tests {
             keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO, max_size: u64::MAX },
             wake: Box::new(|_| {}),
             commits: Arc::default(),
+            meters: Arc::default(),
             _lock: File::create(dir.path().join("lock")).unwrap(),
         };
         let mut stored = 0;

@@ -9,8 +9,10 @@
 
 mod accept;
 mod body;
+mod clock;
 mod columns;
 mod database;
+mod day;
 mod deliveries;
 mod entry;
 mod error;
@@ -19,6 +21,7 @@ mod group;
 mod letters;
 mod listing;
 mod machines;
+mod meters;
 mod open;
 #[cfg(test)]
 mod plans;
@@ -36,9 +39,10 @@ pub use entry::{
 };
 pub use error::{Error, OpenError};
 pub use listing::{
-    AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
-    LastError, Totals,
+    AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
+    JobFilter, LastError, MonitorCounts, Totals,
 };
+pub use meters::Meters;
 pub use open::{Journal, Keep, Start};
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};

@@ -18,6 +18,7 @@ use super::database::{FILE, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
 use super::group::{Committer, Message};
+use super::meters::Meters;
 use super::reader::Reader;
 use super::room::Room;
 use super::writer::{Wake, Writer};
@@ -63,6 +64,7 @@ pub struct Journal {
     of_daemon: bool,
     messages: Sender<Message>,
     commits: Arc<AtomicU64>,
+    meters: Arc<Meters>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -109,7 +111,7 @@ impl Journal {
 
     /// A handle for writing.
     pub fn writer(&self) -> Writer {
-        Writer::new(self.messages.clone())
+        Writer::new(self.messages.clone(), self.meters.clone())
     }
 
     /// A connection for reading.
@@ -159,13 +161,24 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
     let room = Room::claim(&connection, keep.max_size).map_err(|source| OpenError::database(dir, source))?;
     frames.bound(room.for_frames(keep.max_size)).map_err(io_at(&dir.join(FOLDER)))?;
     let commits = Arc::new(AtomicU64::new(0));
+    let meters = Arc::<Meters>::default();
     let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
-    let committer = Committer { connection, frames, start, keep, room, wake, commits: commits.clone(), _lock: lock };
+    let committer = Committer {
+        connection,
+        frames,
+        start,
+        keep,
+        room,
+        wake,
+        commits: commits.clone(),
+        meters: meters.clone(),
+        _lock: lock,
+    };
     let thread = thread::Builder::new()
         .name("journal-writer".to_owned())
         .spawn(move || committer.run(&arriving))
         .map_err(io_at(dir))?;
-    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, thread: Some(thread) })
+    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, meters, thread: Some(thread) })
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {
@@ -191,7 +204,7 @@ fn next_start(connection: &Connection, dir: &Path) -> Result<Start, OpenError> {
 fn count_start(connection: &Connection, dir: &Path) -> Result<(), OpenError> {
     let counted = connection.execute(
         "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
-             generation = generation + 1, clean = 0",
+             unclean_starts = unclean_starts + 1 - clean, generation = generation + 1, clean = 0",
         [],
     );
     counted.map(drop).map_err(|source| OpenError::database(dir, source))

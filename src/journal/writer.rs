@@ -3,6 +3,7 @@
 //! Owns the channel to the thread `journal-writer` and the replies; refuses to know SQL. Called from threads and tasks.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crossbeam_channel::Sender;
@@ -14,6 +15,7 @@ use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
 use super::machines::Forget;
+use super::meters::Meters;
 use super::purge::Purge;
 use super::settle::{Gone, ReinIn};
 use crate::name::Name;
@@ -30,6 +32,7 @@ pub type Wake = Box<dyn Fn(&[Name]) + Send>;
 #[derive(Clone)]
 pub struct Writer {
     messages: Sender<Message>,
+    meters: Arc<Meters>,
 }
 
 /// The answer to a change: `reply.wait()` on a thread, `reply.await` in a task. Dropping it does not undo the change.
@@ -52,8 +55,13 @@ impl<T> Future for Reply<T> {
 }
 
 impl Writer {
-    pub(super) fn new(messages: Sender<Message>) -> Writer {
-        Writer { messages }
+    pub(super) fn new(messages: Sender<Message>, meters: Arc<Meters>) -> Writer {
+        Writer { messages, meters }
+    }
+
+    /// What the writer's thread has measured since it started.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     fn queue<C: Change>(&self, change: C) -> Reply<C::Answer> {

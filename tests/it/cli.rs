@@ -12,6 +12,7 @@ use stakeout::api::{self, Camera, CameraState, Expectation, Monitor, MonitorStat
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
+use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
@@ -134,7 +135,11 @@ impl Site for Quiet {
             verdict_errors: 0,
             cooldown_left_s: 0.0,
             job: None,
+            statistics: Default::default(),
         }]
+    }
+    fn models(&self) -> Vec<(Name, Reading)> {
+        vec![(name("yard"), Meter::default().read())]
     }
     fn endpoints(&self) -> Vec<Name> {
         vec![name("ops")]

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("delivery", 0),
     ("event", 0),
     ("frame", 0),
+    ("meter", 0),
     ("name", 0),
     ("time", 0),
     ("verdict", 0),
@@ -48,6 +49,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper::", &["transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),
+    ("prometheus_client", &["api"]),
 ];
 
 /// What would make a decision impure, with the reason.

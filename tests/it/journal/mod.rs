@@ -1,6 +1,7 @@
 //! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
 
 mod durability;
+mod figures;
 mod fixture;
 mod keeping;
 mod limits;
