@@ -19,6 +19,7 @@ mod socket;
 mod statistics;
 mod status;
 mod store;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
 pub use statistics::Statistics;
-pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status, Warning};
+pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
+pub use warnings::Warning;
 
 use crate::journal::{Reader, Writer};
 use store::Store;

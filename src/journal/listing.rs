@@ -240,7 +240,7 @@ pub struct LastError {
 }
 
 /// The journal as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The database, its log and all frames.
     pub bytes: u64,

@@ -16,5 +16,6 @@ mod rtsp;
 mod sending;
 mod service;
 mod shared;
+mod statistics;
 mod transport;
 mod visits;
