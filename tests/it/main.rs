@@ -5,6 +5,7 @@
 mod appliance;
 mod camera;
 mod cli;
+mod dlq;
 mod journal;
 mod kills;
 mod layers;
