@@ -55,13 +55,19 @@ pub struct DeliveryBrief {
     pub attempts: u32,
 }
 
-/// Which deliveries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which deliveries. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only in this state.
     pub state: Option<State>,
+    /// Only held or dead for this reason.
+    pub reason: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<Name>,
+    /// Only those accepted then or later.
+    pub since: Option<Wall>,
+    /// Only those accepted before.
+    pub until: Option<Wall>,
     /// Only those behind this [`DeliveryRow::n`]; 0: from the first.
     pub after: i64,
     /// At most so many, the oldest first.
@@ -257,7 +263,7 @@ pub struct LastError {
 }
 
 /// The journal as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The database, its log and all frames.
     pub bytes: u64,

@@ -71,7 +71,7 @@ fn listings_are_ranges() {
     uses(&connection, &events(None, Some(EventType::Cleared)), "event_type (type=? AND seq>?)");
     uses(&connection, DELIVERIES_OF_EVENT, "delivery_event (event_seq=?)");
 
-    let filter = |state, endpoint| DeliveryFilter { state, endpoint, after: 0, limit: 10 };
+    let filter = |state, endpoint| DeliveryFilter { state, endpoint, limit: 10, ..DeliveryFilter::default() };
     let deliveries = |state, endpoint| deliveries_sql(&filter(state, endpoint)).0;
     uses(&connection, &deliveries(None, None), "INTEGER PRIMARY KEY (rowid>?)");
     uses(&connection, &deliveries(Some(State::Dead), None), "delivery_state (state=? AND n>?)");

@@ -339,7 +339,7 @@ fn a_dead_letter_is_sent_again_through_the_api() {
     let home = Home::new();
     let (journal, _) = home.journal();
     let reader = journal.reader().unwrap();
-    let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 9 };
+    let filter = DeliveryFilter { limit: 9, ..DeliveryFilter::default() };
     let id = reader.deliveries(&filter).unwrap()[0].id;
     let standing = Standing {
         state: State::Dead,

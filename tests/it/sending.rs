@@ -162,7 +162,7 @@ impl Outbox {
     }
 
     fn deliveries(&self) -> Vec<DeliveryRow> {
-        let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 1000 };
+        let filter = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
         self.journal().reader().unwrap().deliveries(&filter).unwrap()
     }
 

@@ -156,5 +156,5 @@ pub fn all_events() -> EventFilter {
 }
 
 pub fn all_deliveries() -> DeliveryFilter {
-    DeliveryFilter { state: None, endpoint: None, after: 0, limit: 100_000 }
+    DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() }
 }
