@@ -87,9 +87,9 @@ fn event() -> Event {
         observed: now(),
         boot: Boot::current(),
         device: "bench".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data: EventData::Triggered(Triggered {
@@ -301,7 +301,7 @@ async fn deliver(dir: &Path, count: usize, url: &str) -> Result<serde_json::Valu
     }
     let reader = journal.reader()?;
     let sending = Sending::start(&journal, &bells, url)?;
-    let filter = stakeout::journal::DeliveryFilter { state: Some(State::Pending), endpoint: None, after: 0, limit: 1 };
+    let filter = stakeout::journal::DeliveryFilter { state: Some(State::Pending), limit: 1, ..Default::default() };
     while !reader.deliveries(&filter)?.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
