@@ -17,8 +17,8 @@ pub(super) async fn cameras(State(shared): State<Shared>) -> Json<Page<Camera>> 
     whole(shared.site.cameras(now()).into_iter().map(Camera::tidy))
 }
 
-pub(super) async fn monitors(State(shared): State<Shared>) -> Json<Page<Monitor>> {
-    whole(shared.site.monitors(now()).into_iter().map(Monitor::tidy))
+pub(super) async fn monitors(State(shared): State<Shared>) -> Result<Json<Page<Monitor>>, Refusal> {
+    Ok(whole(with_statistics(&shared, shared.site.monitors(now())).await?))
 }
 
 /// One monitor: a line for each of its cameras.
@@ -29,7 +29,7 @@ pub(super) async fn monitor(
     let all = shared.site.monitors(now());
     let (named, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|monitor| monitor.name.as_str() == name);
     if !named.is_empty() {
-        return Ok(whole(named.into_iter().map(Monitor::tidy)));
+        return Ok(whole(with_statistics(&shared, named).await?));
     }
     let mut known: Vec<&str> = others.iter().map(|monitor| monitor.name.as_str()).collect();
     known.dedup();
@@ -40,9 +40,13 @@ pub(super) async fn monitor(
     Err(Refusal::not_found(format!("there is no monitor `{name}`"), hint))
 }
 
+async fn with_statistics(shared: &Shared, monitors: Vec<Monitor>) -> Result<Vec<Monitor>, Refusal> {
+    let counts = shared.store.read(|reader| Ok(reader.monitor_counts(now())?)).await?;
+    Ok(status::monitor_lines(monitors, counts))
+}
+
 pub(super) async fn endpoints(State(shared): State<Shared>) -> Result<Json<Page<Endpoint>>, Refusal> {
-    let now = now();
-    let counts = shared.store.read(move |reader| Ok(reader.endpoint_counts(now.wall)?)).await?;
+    let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
     Ok(whole(status::endpoint_lines(&shared.site.endpoints(), counts)))
 }
 

@@ -95,14 +95,26 @@ pub(super) fn dead_letters_sql(filter: &DeliveryFilter) -> (String, Values) {
 
 fn listing_sql(filter: &DeliveryFilter, conditions: &str, order: &str) -> (String, Values) {
     let mut values: Values = vec![Box::new(filter.after), Box::new(filter.limit)];
-    let mut of_endpoint = "";
+    let mut conditions = conditions.to_owned();
+    let mut condition = |compared: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        conditions += &format!(" AND d.{compared} ?{}", values.len());
+    };
     if let Some(endpoint) = &filter.endpoint {
-        values.push(Box::new(endpoint.to_string()));
-        of_endpoint = " AND d.endpoint = ?3";
+        condition("endpoint =", Box::new(endpoint.to_string()));
+    }
+    if let Some(reason) = &filter.reason {
+        condition("reason =", Box::new(reason.clone()));
+    }
+    if let Some(since) = filter.since {
+        condition("accepted_ms >=", Box::new(since.0));
+    }
+    if let Some(until) = filter.until {
+        condition("accepted_ms <", Box::new(until.0));
     }
     let sql = format!(
         "SELECT {COLUMNS}, {LAST_ATTEMPT} FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq
-         WHERE d.n > ?1{of_endpoint}{conditions} ORDER BY {order} LIMIT ?2"
+         WHERE d.n > ?1{conditions} ORDER BY {order} LIMIT ?2"
     );
     (sql, values)
 }

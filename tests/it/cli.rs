@@ -12,6 +12,7 @@ use stakeout::api::{self, Camera, CameraState, Expectation, Monitor, MonitorStat
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
+use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
@@ -76,9 +77,9 @@ fn record(journal: &Journal, frame: Option<&[u8]>) -> Uuid {
         observed: now(),
         boot: Boot::current(),
         device: "box".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data: EventData::JobStatus(report),
@@ -134,7 +135,11 @@ impl Site for Quiet {
             verdict_errors: 0,
             cooldown_left_s: 0.0,
             job: None,
+            statistics: Default::default(),
         }]
+    }
+    fn models(&self) -> Vec<(Name, Reading)> {
+        vec![(name("yard"), Meter::default().read())]
     }
     fn endpoints(&self) -> Vec<Name> {
         vec![name("ops")]
@@ -334,7 +339,7 @@ fn a_dead_letter_is_sent_again_through_the_api() {
     let home = Home::new();
     let (journal, _) = home.journal();
     let reader = journal.reader().unwrap();
-    let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 9 };
+    let filter = DeliveryFilter { limit: 9, ..DeliveryFilter::default() };
     let id = reader.deliveries(&filter).unwrap()[0].id;
     let standing = Standing {
         state: State::Dead,
