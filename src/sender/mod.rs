@@ -231,6 +231,7 @@ impl Sender {
     }
 
     fn complain(&mut self, what: &str, error: &journal::Error) {
+        self.writer.report(error);
         if let Some(line) = self.teller.journal(what, error) {
             tracing::error!("{line}");
         }
