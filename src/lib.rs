@@ -15,6 +15,7 @@ pub mod verdict;
 // Floor 1, decisions: pure functions of their arguments.
 pub mod condition;
 pub mod config;
+pub mod egress;
 pub mod judge;
 pub mod payload;
 pub mod picture;

@@ -24,9 +24,9 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
-use crate::transport::{Client, ClientError};
+use crate::transport::{self, Client, ClientError};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
 use pulse::Pulse;
@@ -141,12 +141,18 @@ fn start_senders(
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
 ) -> Result<Senders, StartError> {
+    let office = Office::new(bells, Clock::Real, !journal.start().clean);
     let mut tasks = Vec::new();
     let mut reports = BTreeMap::new();
     for endpoint in &config.endpoints {
         let keys = keys.remove(&endpoint.name).unwrap_or_default();
-        let client = Client::new(endpoint.timeout)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
+        let settings = transport::Settings {
+            kept_connections: endpoint.concurrency as usize,
+            ..transport::Settings::new(endpoint.timeout)
+        };
+        let client = Client::new(&settings)?;
+        let (sender, report) =
+            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

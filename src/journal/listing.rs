@@ -123,6 +123,8 @@ pub struct AttemptRow {
 /// A delivery with everything that the sender needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
+    /// Its place in the order of acceptance.
+    pub n: i64,
     /// Its id.
     pub id: Uuid,
     /// The event's id: `webhook-id` and `Idempotency-Key`.
@@ -139,6 +141,8 @@ pub struct Due {
     pub accepted: Wall,
     /// Where it stands; `maybe_received` also after an unclean end of an earlier process.
     pub standing: Standing,
+    /// Unclean ends running, of processes that were sending it.
+    pub unclean_claims: u32,
     /// Frozen.
     pub body: Body,
     /// What goes into its hole; immutable.
@@ -158,6 +162,19 @@ impl Due {
             },
         }
     }
+}
+
+/// What waits for an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// What may be sent now.
+    pub due: Vec<Due>,
+    /// More is due than was asked for.
+    pub more: bool,
+    /// When the next delivery becomes due that is not yet, and after which delay.
+    pub next: Option<(Wall, Duration)>,
+    /// The endpoint said 410 and gets nothing more.
+    pub gone: bool,
 }
 
 /// Which jobs.

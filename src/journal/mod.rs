@@ -9,11 +9,13 @@
 
 mod accept;
 mod body;
+mod claims;
 mod clock;
 mod columns;
 mod database;
 mod day;
 mod deliveries;
+mod endpoint;
 mod entry;
 mod error;
 mod frames;
@@ -26,6 +28,7 @@ mod open;
 #[cfg(test)]
 mod plans;
 mod purge;
+mod queue;
 mod reader;
 mod room;
 mod settle;
@@ -40,9 +43,10 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
-    JobFilter, LastError, MonitorCounts, Totals,
+    JobFilter, LastError, MonitorCounts, Queue, Totals,
 };
 pub use meters::Meters;
 pub use open::{Journal, Keep, Start};
+pub use queue::Ask;
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};

@@ -13,6 +13,7 @@ use crossbeam_channel::Sender;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::claims;
 use super::columns::{id, unsigned};
 use super::database::{FILE, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
@@ -81,6 +82,11 @@ impl Journal {
         let connection = open_for_writing(dir)?;
         let start = next_start(&connection, dir)?;
         count_start(&connection, dir)?;
+        let given_up =
+            claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source))?;
+        if given_up > 0 {
+            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        }
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
         let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
         // In order with everything that follows, so nobody needs to wait for it.

@@ -4,11 +4,13 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::clock::FORGET;
 use super::database::open_for_writing;
-use super::deliveries::{NEXT_DUE, dead_letters_sql, deliveries_sql, due_sql};
+use super::deliveries::{dead_letters_sql, deliveries_sql};
+use super::endpoint::{RELEASE, SKIP};
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
+use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
 use super::settle::REIN_IN;
 use super::statistics::{FIGURES, OLDEST_BY_MONITOR, OLDEST_IN_STATE};
@@ -41,11 +43,19 @@ fn uses(connection: &Connection, sql: &str, index: &str) {
 fn what_the_sender_asks_is_a_range() {
     let dir = tempfile::tempdir().unwrap();
     let connection = open_for_writing(dir.path()).unwrap();
-    for sql in [&due_sql(), NEXT_DUE] {
-        uses(&connection, sql, "USING INDEX delivery_due (endpoint=? AND priority=?");
+    for (sql, index) in [
+        (OLDEST, "USING COVERING INDEX delivery_due (endpoint=? AND priority=? AND due_ms<?)"),
+        (LATEST_DUE, "USING COVERING INDEX delivery_due (endpoint=? AND priority=? AND due_ms<?)"),
+        (NEXT_DUE, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)"),
+        (NEWEST_IN_STATE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)"),
+    ] {
+        uses(&connection, sql, index);
         let sorts = plan(&connection, sql).iter().any(|line| line.contains("TEMP B-TREE"));
         assert!(!sorts, "a backlog of a million rows must not be sorted: {sql}");
     }
+    uses(&connection, &load_sql(), "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)");
+    uses(&connection, SKIP, "USING COVERING INDEX delivery_due (endpoint=? AND priority=?)");
+    uses(&connection, RELEASE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)");
     uses(&connection, REIN_IN, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)");
     uses(&connection, FRAME_IS_NAMED, "delivery_event (event_seq=?)");
 }

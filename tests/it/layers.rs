@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("verdict", 0),
     ("condition", 1),
     ("config", 1),
+    ("egress", 1),
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),

@@ -4,7 +4,9 @@
 
 mod appliance;
 mod camera;
+mod certificates;
 mod cli;
+mod clock;
 mod dlq;
 mod journal;
 mod kills;
@@ -19,4 +21,5 @@ mod service;
 mod shared;
 mod statistics;
 mod transport;
+mod verifiers;
 mod visits;

@@ -1,13 +1,12 @@
 //! From the journal to a receiver: real SQLite, real sockets, the real clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use stakeout::config::{Endpoint, Format, FrameChoice, Located, Retry};
+use stakeout::config::{Endpoint, Format, FrameChoice, Located, Rate, Retry};
 use stakeout::delivery::{HoldReason, State};
 use stakeout::event::{
     ClearReason, Cleared, Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered,
@@ -17,10 +16,10 @@ use stakeout::journal::{
 };
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Doorbells, Report, Sender};
+use stakeout::sender::{Clock, Doorbells, Office, Report, Sender};
 use stakeout::sign::{Key, Message, verify};
 use stakeout::time::{Boot, now};
-use stakeout::transport::Client;
+use stakeout::transport::{Client, Settings};
 use stakeout::verdict::Answer;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -28,7 +27,6 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::receiver::{Answer as Reply, Arrived, Receiver};
-use crate::shared::skip;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -44,6 +42,7 @@ fn endpoint(url: &str, retry: Retry) -> Endpoint {
         retry,
         timeout: Duration::from_secs(5),
         concurrency: 4,
+        rate: Some(Rate { count: 10, per: Duration::from_secs(1) }),
         frame: FrameChoice::Inline,
         max_body: 262_144,
         headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),
@@ -152,9 +151,10 @@ impl Outbox {
     }
 
     fn send(&self, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
-        let client = Client::new(endpoint.timeout).unwrap();
+        let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
         let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
-        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &self.bells);
+        let office = Office::new(&self.bells, Clock::Real, !self.journal().start().clean);
+        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &office);
         let (stop, stopped) = watch::channel(false);
         Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
     }
@@ -470,55 +470,6 @@ async fn two_secrets_sign_while_one_replaces_the_other() {
     verify(&[Key::new(NEW).unwrap()], trio, None, &arrived.body).unwrap_err();
     let age = now().wall.unix_seconds() - timestamp;
     assert!(age.abs() < 300, "receivers allow five minutes");
-}
-
-/// A Python with `standardwebhooks`, made once; None where there is no pip. In CI that is a failure.
-fn python() -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/venv-verify");
-    let python = venv.join("bin/python");
-    let works = |python: &Path| {
-        Command::new(python)
-            .args(["-c", "import standardwebhooks"])
-            .output()
-            .is_ok_and(|output| output.status.success())
-    };
-    if works(&python) {
-        return Some(python);
-    }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();
-    let installed = made.and_then(|_| {
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "standardwebhooks==1.1.0"]).output()
-    });
-    if works(&python) {
-        return Some(python);
-    }
-    skip(&format!("no Python with pip to install `standardwebhooks`: {installed:?}"));
-    None
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_verifier_that_we_did_not_write_agrees_and_a_flipped_byte_fails_it() {
-    let Some(python) = python() else { return };
-    let arrived = signed(&[NEW]).await;
-    let dir = tempfile::tempdir().unwrap();
-    let verified = |headers: &BTreeMap<String, String>, body: &str| {
-        let request = dir.path().join("request.json");
-        let json = serde_json::json!({"headers": headers, "body": body});
-        std::fs::write(&request, json.to_string()).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/verify.py");
-        let output = Command::new(&python).arg(script).arg(request).arg(NEW).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
-    };
-    let headers: BTreeMap<_, _> = arrived.headers.iter().cloned().collect();
-    let body = String::from_utf8(arrived.body).unwrap();
-    assert_eq!(verified(&headers, &body), (true, String::new()));
-
-    let flipped = body.replacen("monitor.triggered", "monitor.triggereD", 1);
-    let both = "standardwebhooks: No matching signature found; X-Trio-Signature: does not match";
-    assert_eq!(verified(&headers, &flipped), (false, both.to_owned()));
-    let mut other = headers.clone();
-    other.insert("x-trio-signature".to_owned(), "0".repeat(64));
-    assert_eq!(verified(&other, &body), (false, "X-Trio-Signature: does not match".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
