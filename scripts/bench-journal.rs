@@ -196,6 +196,8 @@ impl Sending {
             frame: FrameChoice::Inline,
             max_body: 262_144,
             headers: Default::default(),
+            ca_file: None,
+            client: None,
             enabled: true,
         };
         let settings = transport::Settings {

@@ -9,19 +9,20 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::read::Section;
-use super::settings::{Endpoint, Format, FrameChoice, Located, Rate, Retry, SecretRef};
+use super::settings::{ClientCertificate, Endpoint, Format, FrameChoice, Located, Rate, Retry, SecretRef};
 use super::value::{self, Problem, Read, Value};
 use super::{address, events, headers};
+use crate::egress::Egress;
 use crate::name::Name;
 
 const LATER_FORMATS: [&str; 7] = ["trio-live-monitor", "trio-stream", "videodb", "aioz", "slack", "pagerduty", "email"];
 
 /// Reads one `[[endpoint]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
-pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Option<Endpoint>) {
+pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Located<Name>>, Option<Endpoint>) {
     let name = section.name();
     let allow_http = section.or("allow_http", false, value::flag);
-    let url =
-        section.required("url", "\"https://your-app.example/events\"", |value| address::endpoint(value, allow_http));
+    let url = section
+        .required("url", "\"https://your-app.example/events\"", |value| address::endpoint(value, allow_http, egress));
     let format =
         section.or("format", Format::Stakeout, value::choice(&[("stakeout", Format::Stakeout)], &LATER_FORMATS));
     let secrets = secrets(section);
@@ -36,7 +37,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
     let max_body = section.or("max_body", 256 << 10, value::size(4 << 10..=64 << 20));
     let headers = section.or("headers", BTreeMap::new(), headers::read);
     let enabled = section.or("enabled", true, value::flag);
-    for later in ["ca_file", "client_cert", "client_key", "url_file", "routing_key_file", "username", "password_file"] {
+    let ca_file = section.optional_text("ca_file").map(path);
+    let client = client(section);
+    for later in ["url_file", "routing_key_file", "username", "password_file"] {
         section.not_yet(later, &[""]);
     }
     section.not_yet("from", &[""]);
@@ -55,9 +58,35 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
         frame,
         max_body,
         headers,
+        ca_file,
+        client,
         enabled,
     });
     (name, endpoint)
+}
+
+/// `client_cert` and `client_key`, both or none.
+fn client(section: &mut Section<'_, '_>) -> Option<ClientCertificate> {
+    let certificate = section.optional_text("client_cert");
+    let key = section.optional_text("client_key");
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientCertificate { certificate: path(certificate), key: SecretRef::File(path(key)) })
+        }
+        (Some(alone), None) => {
+            section.problem(alone.at, "`client_cert` needs a `client_key`", "add the file with its private key");
+            None
+        }
+        (None, Some(alone)) => {
+            section.problem(alone.at, "`client_key` needs a `client_cert`", "add the file with its certificate");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn path(text: Located<String>) -> Located<PathBuf> {
+    Located { value: PathBuf::from(text.value), at: text.at }
 }
 
 /// `secret_file` or `secret_credential`, one or two of them, newest first.
@@ -68,8 +97,7 @@ fn secrets(section: &mut Section<'_, '_>) -> Vec<SecretRef> {
         let what = "`secret_file` and `secret_credential` exclude each other";
         section.problem(credentials.at.clone(), what, "leave one of them out");
     }
-    let file = |file: Located<String>| SecretRef::File(Located { value: PathBuf::from(file.value), at: file.at });
-    let files = files.into_iter().flat_map(|list| list.value).map(file);
+    let files = files.into_iter().flat_map(|list| list.value).map(|file| SecretRef::File(path(file)));
     files.chain(credentials.into_iter().flat_map(|list| list.value).map(SecretRef::Credential)).collect()
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::egress::Egress;
 use crate::event::{EventType, Metadata, Priority};
 use crate::name::Name;
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub api: Api,
     /// `[log]`
     pub log: Log,
+    /// `[egress]`
+    pub egress: Egress,
     /// `[[camera]]`, in file order.
     pub cameras: Vec<Camera>,
     /// `[[model]]`, in file order.
@@ -271,6 +274,10 @@ pub struct Endpoint {
     pub max_body: u64,
     /// Sent along; never one of ours.
     pub headers: BTreeMap<String, String>,
+    /// The only authorities that its certificate may come from. None: the system's.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// What we present to it.
+    pub client: Option<ClientCertificate>,
     /// Whether anything is sent; what is owed waits.
     pub enabled: bool,
 }
@@ -290,6 +297,8 @@ impl fmt::Debug for Endpoint {
             frame,
             max_body,
             headers,
+            ca_file,
+            client,
             enabled,
         } = self;
         f.debug_struct("Endpoint")
@@ -305,6 +314,8 @@ impl fmt::Debug for Endpoint {
             .field("frame", frame)
             .field("max_body", max_body)
             .field("headers", &headers.keys())
+            .field("ca_file", ca_file)
+            .field("client", client)
             .field("enabled", enabled)
             .finish()
     }
@@ -324,6 +335,15 @@ impl Rate {
     pub fn burst(&self) -> u32 {
         self.count.saturating_mul(2)
     }
+}
+
+/// A certificate of our own, for receivers that ask for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The chain, our own first.
+    pub certificate: Located<PathBuf>,
+    /// Its private key.
+    pub key: SecretRef,
 }
 
 /// How a body is written.

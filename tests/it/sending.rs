@@ -46,6 +46,8 @@ fn endpoint(url: &str, retry: Retry) -> Endpoint {
         frame: FrameChoice::Inline,
         max_body: 262_144,
         headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),
+        ca_file: None,
+        client: None,
         enabled: true,
     }
 }
