@@ -87,9 +87,9 @@ fn event() -> Event {
         observed: now(),
         boot: Boot::current(),
         device: "bench".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data: EventData::Triggered(Triggered {

@@ -25,11 +25,21 @@ pub enum EventType {
     Cleared,
     /// `job.status`
     JobStatus,
+    /// `journal.reset`
+    JournalReset,
+    /// `journal.overflow`
+    JournalOverflow,
 }
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 3] = [EventType::Triggered, EventType::Cleared, EventType::JobStatus];
+    pub const ALL: [EventType; 5] = [
+        EventType::Triggered,
+        EventType::Cleared,
+        EventType::JobStatus,
+        EventType::JournalReset,
+        EventType::JournalOverflow,
+    ];
 
     /// The name that receivers see.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +47,8 @@ impl EventType {
             EventType::Triggered => "monitor.triggered",
             EventType::Cleared => "monitor.cleared",
             EventType::JobStatus => "job.status",
+            EventType::JournalReset => "journal.reset",
+            EventType::JournalOverflow => "journal.overflow",
         }
     }
 
@@ -93,12 +105,12 @@ pub struct Event {
     pub boot: Boot,
     /// The box, `[device] id`.
     pub device: String,
-    /// Where.
-    pub camera: Name,
-    /// Which monitor.
-    pub monitor: Name,
-    /// Which run of the monitor.
-    pub job: Uuid,
+    /// Where; None for what concerns the whole box.
+    pub camera: Option<Name>,
+    /// Which monitor; None as above.
+    pub monitor: Option<Name>,
+    /// Which run of the monitor; None as above.
+    pub job: Option<Uuid>,
     /// Orders delivery.
     pub priority: Priority,
     /// The monitor's metadata, passed through.
@@ -116,6 +128,10 @@ pub enum EventData {
     Cleared(Cleared),
     /// A job ended.
     JobStatus(JobReport),
+    /// The journal was damaged and began anew.
+    JournalReset(JournalReset),
+    /// The journal was full and dropped what it owed.
+    JournalOverflow(JournalOverflow),
 }
 
 impl EventData {
@@ -125,6 +141,8 @@ impl EventData {
             EventData::Triggered(_) => EventType::Triggered,
             EventData::Cleared(_) => EventType::Cleared,
             EventData::JobStatus(_) => EventType::JobStatus,
+            EventData::JournalReset(_) => EventType::JournalReset,
+            EventData::JournalOverflow(_) => EventType::JournalOverflow,
         }
     }
 }
@@ -293,6 +311,52 @@ pub struct JobReport {
     pub reason: JobReason,
     /// What it did.
     pub counters: Counters,
+}
+
+/// `journal.reset`: the journal was damaged; it was moved aside, and what could be read goes on in a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalReset {
+    /// Deliveries that go on: owed ones and dead letters.
+    pub salvaged: u64,
+    /// Sequence numbers whose deliveries could not be read. Some of them may have been over and purged before.
+    pub lost: Vec<SequenceRange>,
+    /// The epoch of the damaged journal; None when even that could not be read.
+    pub previous_epoch: Option<Uuid>,
+}
+
+/// Sequence numbers of one endpoint, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceRange {
+    /// Whose.
+    pub endpoint: Name,
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+}
+
+/// `journal.overflow`: what was owed was dropped, because there was no room. One for a whole episode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalOverflow {
+    /// What was dropped, by endpoint and priority.
+    pub dropped: Vec<DroppedRange>,
+    /// Free space of the journal's disk in bytes when this was stated.
+    pub free_bytes: u64,
+}
+
+/// Deliveries of one endpoint and priority that were dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedRange {
+    /// To whom they were owed.
+    pub endpoint: Name,
+    /// Their priority.
+    pub priority: Priority,
+    /// The lowest sequence number of them.
+    pub from: u64,
+    /// The highest; other priorities share the numbers in between.
+    pub to: u64,
+    /// How many.
+    pub count: u64,
 }
 
 /// What a job did. Behind by up to 5 s after a kill.

@@ -281,6 +281,8 @@ pub struct Totals {
     pub generation: u64,
     /// Of these, so many after an end without a good-bye.
     pub unclean_starts: u64,
+    /// Times that a damaged journal was replaced by what could be saved of it.
+    pub resets: u64,
     /// New after a reset: sequences compare only within one.
     pub epoch: Uuid,
 }

@@ -12,6 +12,7 @@ use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
 use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
+use super::relief::{DEAD_LETTERS, LEAST_URGENT_FRAME, OWED};
 use super::settle::REIN_IN;
 use super::statistics::{FIGURES, OLDEST_BY_MONITOR, OLDEST_IN_STATE};
 use crate::delivery::State;
@@ -101,6 +102,15 @@ fn figures_and_the_purge_are_ranges() {
     uses(&connection, &deliveries_over_sql(DEAD_STATES), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
     uses(&connection, REMOVE_JOBS, "job_status (status=?)");
     uses(&connection, EVENTS_UNOWED, "event_unowed (recorded_ms<?)");
+}
+
+#[test]
+fn what_goes_when_room_is_made_is_found_in_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    uses(&connection, OWED, "USING INDEX delivery_due (endpoint=? AND priority=?)");
+    uses(&connection, DEAD_LETTERS, "delivery_ended (endpoint=? AND state=?");
+    uses(&connection, LEAST_URGENT_FRAME, "delivery_framed (priority=?)");
 }
 
 #[test]

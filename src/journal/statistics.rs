@@ -17,6 +17,7 @@ use super::day::Day;
 use super::error::Error;
 use super::frames::FOLDER;
 use super::listing::{Counts, Ended, EndpointCounts, LastError, MonitorCounts, Totals};
+use super::notices::{RESETS, counted};
 use super::reader::Reader;
 use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
@@ -62,6 +63,7 @@ impl Reader {
         let sql = "SELECT generation, epoch, unclean_starts,
                        (SELECT coalesce(sum(kept), 0) FROM account WHERE kind = 'monitor') AS events FROM meta";
         let frames = bytes_of_frames(&self.dir);
+        let resets = counted(&snapshot, RESETS)?;
         let size = |suffix: &str| fs::metadata(self.dir.join(format!("{FILE}{suffix}"))).map_or(0, |file| file.len());
         Ok(snapshot.query_row(sql, [], |row| {
             let (generation, epoch) = (unsigned(row, "generation")?, id(row, "epoch")?);
@@ -74,6 +76,7 @@ impl Reader {
                 events: unsigned(row, "events")?,
                 generation,
                 unclean_starts: unsigned(row, "unclean_starts")?,
+                resets,
                 epoch,
             })
         })?)

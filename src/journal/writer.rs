@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 use super::accept::Acceptance;
 use super::claims::Claim;
 use super::endpoint::{Gone, Pause, Release, Skip};
-use super::entry::{Checkpoint, DeadFilter, Purged, Record, Recorded, Settlement};
+use super::entry::{Checkpoint, DeadFilter, Notice, Purged, Record, Recorded, Settlement};
 use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
 use super::machines::Forget;
 use super::meters::Meters;
+use super::notices::{Announcement, Ripen};
 use super::purge::Purge;
 use super::settle::ReinIn;
 use crate::delivery::HoldReason;
@@ -134,6 +135,25 @@ impl Writer {
     /// What is held for `reason` at `endpoint` becomes due at once. Answers how many.
     pub fn release(&self, endpoint: Name, reason: HoldReason, now: Now) -> Reply<u64> {
         self.queue(Release { endpoint, reason, now })
+    }
+
+    /// What the journal itself has to say by now: an episode of dropping is over, or the journal began anew. It says so
+    /// again until [`Writer::announce`] has recorded it.
+    pub fn notices(&self, now: Now) -> Reply<Vec<Notice>> {
+        self.queue(Ripen { now })
+    }
+
+    /// Records the event that states a notice, and forgets the notice, in one transaction. Nothing is recorded when it was
+    /// stated already.
+    pub fn announce(&self, notice: &Notice, record: Record) -> Reply<Recorded> {
+        self.queue(Announcement::new(notice.n, record))
+    }
+
+    /// Tells that reading failed. If that means damage, the process ends, and the next start saves what can be read.
+    pub fn report(&self, error: &Error) {
+        if let Error::Corrupt(why) | Error::Damaged(why) = error {
+            let _ = self.messages.send(Message::Suspect(why.clone()));
+        }
     }
 
     /// Deadlines of deliveries that lie further ahead than their delay start anew from `now`. Call it when the wall clock

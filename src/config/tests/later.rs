@@ -82,7 +82,7 @@ error: endpoint `ops`: `events`: `camera.*` is not implemented yet
   --> stakeout.toml:14:11
    |
 14 | events = ["camera.*"]
-   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`"#;
+   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `journal.reset`, `journal.overflow`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 

@@ -52,9 +52,9 @@ pub fn triggered(priority: Priority) -> Event {
         observed: at(0),
         boot: Boot::current(),
         device: "dock-box-01".to_owned(),
-        camera: name("loading-dock"),
-        monitor: name("person-in-zone"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("loading-dock")),
+        monitor: Some(name("person-in-zone")),
+        job: Some(Uuid::from_u128(7)),
         priority,
         metadata: Metadata::from_iter([("zone".to_owned(), "dock".into())]),
         data: EventData::Triggered(Triggered {
