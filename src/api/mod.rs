@@ -35,6 +35,7 @@ pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven};
 pub use events::EventQuery;
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
+pub use parts::Enabled;
 pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
@@ -106,6 +107,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/monitors", get(parts::monitors))
         .route("/v1/monitors/{name}", get(parts::monitor))
         .route("/v1/endpoints", get(parts::endpoints))
+        .route("/v1/endpoints/{name}/enable", post(parts::enable))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))

@@ -228,3 +228,22 @@ fn oldest_by_monitor(connection: &Connection, now: Now) -> Result<BTreeMap<Name,
     }
     Ok(oldest)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::delivery::State;
+    use crate::journal::database::open_for_writing;
+
+    #[test]
+    fn every_state_counts_as_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        for state in State::ALL {
+            let sql = "SELECT pending, held, dead FROM counts_as WHERE state = ?1";
+            let counts: (bool, bool, bool) =
+                connection.query_row(sql, [state.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            let waits = matches!(state, State::Pending | State::RetryWait);
+            assert_eq!(counts, (waits, state == State::Held, state.is_dead_letter()), "{state:?}");
+        }
+    }
+}
