@@ -3,6 +3,8 @@
 //! Owns what each type of event says; refuses to know how a receiver wants it written (`payload/`), where it goes
 //! (`delivery`) and how it is kept (`journal/`).
 
+mod notices;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,6 +14,8 @@ use uuid::Uuid;
 use crate::name::Name;
 use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
+
+pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
 
 /// Free key/value pairs of a monitor, passed through to receivers in the order given.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
@@ -311,52 +315,6 @@ pub struct JobReport {
     pub reason: JobReason,
     /// What it did.
     pub counters: Counters,
-}
-
-/// `journal.reset`: the journal was damaged; it was moved aside, and what could be read goes on in a new one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalReset {
-    /// Deliveries that go on: owed ones and dead letters.
-    pub salvaged: u64,
-    /// Sequence numbers whose deliveries could not be read. Some of them may have been over and purged before.
-    pub lost: Vec<SequenceRange>,
-    /// The epoch of the damaged journal; None when even that could not be read.
-    pub previous_epoch: Option<Uuid>,
-}
-
-/// Sequence numbers of one endpoint, both ends included.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SequenceRange {
-    /// Whose.
-    pub endpoint: Name,
-    /// The first.
-    pub from: u64,
-    /// The last.
-    pub to: u64,
-}
-
-/// `journal.overflow`: what was owed was dropped, because there was no room. One for a whole episode.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalOverflow {
-    /// What was dropped, by endpoint and priority.
-    pub dropped: Vec<DroppedRange>,
-    /// Free space of the journal's disk in bytes when this was stated.
-    pub free_bytes: u64,
-}
-
-/// Deliveries of one endpoint and priority that were dropped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DroppedRange {
-    /// To whom they were owed.
-    pub endpoint: Name,
-    /// Their priority.
-    pub priority: Priority,
-    /// The lowest sequence number of them.
-    pub from: u64,
-    /// The highest; other priorities share the numbers in between.
-    pub to: u64,
-    /// How many.
-    pub count: u64,
 }
 
 /// What a job did. Behind by up to 5 s after a kill.

@@ -10,6 +10,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use super::body::Body;
+use super::clock;
 use super::columns::{to_integer, to_json, to_rank};
 use super::entry::{Accepted, Owed, OwedFrame, Record, Recorded, RecordedEvent, Stamp};
 use super::error::Error;
@@ -57,6 +58,7 @@ impl Change for Acceptance {
             return Err(Error::Full("its database has no room for another event".to_owned()));
         }
         let at = self.record.at;
+        clock::advance(ledger.connection, at)?;
         let mut events = Vec::with_capacity(self.record.events.len());
         for (accepted, files) in self.record.events.into_iter().zip(self.files) {
             let Accepted { event, owed, .. } = accepted;

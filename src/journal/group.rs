@@ -19,12 +19,14 @@ use tokio::sync::oneshot;
 use super::ballast::Ballast;
 use super::error::Error;
 use super::frames::Frames;
+use super::meters::Meters;
 use super::open::{Keep, Start};
 use super::relief;
 use super::room::Room;
 use super::suspicion;
 use super::writer::Wake;
 use crate::name::Name;
+use crate::time;
 
 /// The most changes that share a commit, so that the first of them is not kept waiting.
 const LARGEST_GROUP: usize = 256;
@@ -66,6 +68,8 @@ pub(super) struct Ledger<'a> {
     pub(super) keep: Keep,
     /// How far the database may grow.
     pub(super) room: Room,
+    /// What is measured.
+    pub(super) meters: &'a Meters,
     /// Rows of which only a tombstone is left.
     pub(super) tombstones: u64,
     /// Endpoints to wake after the commit.
@@ -144,6 +148,8 @@ pub(super) struct Committer {
     pub(super) wake: Wake,
     /// Counts commits.
     pub(super) commits: Arc<AtomicU64>,
+    /// What is measured.
+    pub(super) meters: Arc<Meters>,
     /// Held for as long as the thread can write.
     pub(super) _lock: File,
 }
@@ -231,6 +237,7 @@ impl Committer {
             start: self.start,
             keep: self.keep,
             room,
+            meters: &self.meters,
             tombstones,
             woken: BTreeSet::new(),
             doomed: Vec::new(),
@@ -264,7 +271,9 @@ impl Committer {
             tombstones = ledger.tombstones;
             effects.unwanted.append(&mut ledger.doomed);
         }
+        let began = time::now().mono;
         transaction.commit()?;
+        self.meters.committed(time::now().mono.since(began));
         self.tombstones = tombstones;
         Ok(effects)
     }
@@ -353,6 +362,7 @@ mod tests {
             keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO, max_size: u64::MAX },
             wake: Box::new(|_| {}),
             commits: Arc::default(),
+            meters: Arc::default(),
             _lock: File::create(dir.path().join("lock")).unwrap(),
         };
         let mut stored = 0;

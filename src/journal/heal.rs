@@ -67,7 +67,7 @@ pub(super) fn next_start(connection: &Connection, dir: &Path) -> Result<Start, O
 fn count_start(connection: &Connection, dir: &Path) -> Result<(), OpenError> {
     let counted = connection.execute(
         "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
-             generation = generation + 1, clean = 0",
+             unclean_starts = unclean_starts + 1 - clean, generation = generation + 1, clean = 0",
         [],
     );
     counted.map(drop).map_err(|source| OpenError::database(dir, source))

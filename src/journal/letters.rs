@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_words_in_sql_are_those_of_the_vocabulary() {
-        let dead = State::ALL.into_iter().filter(|&state| !state.is_open() && state != State::Delivered);
+        let dead = State::ALL.into_iter().filter(|state| state.is_dead_letter());
         let quoted: Vec<String> = dead.map(|state| format!("'{}'", state.as_str())).collect();
         assert_eq!(DEAD_STATES, format!("({})", quoted.join(", ")));
         assert_eq!(DROPPED, DeadReason::DroppedByHand.as_str());

@@ -10,9 +10,13 @@
 mod accept;
 mod ballast;
 mod body;
+mod claims;
+mod clock;
 mod columns;
 mod database;
+mod day;
 mod deliveries;
+mod endpoint;
 mod entry;
 mod error;
 mod frames;
@@ -21,12 +25,14 @@ mod heal;
 mod letters;
 mod listing;
 mod machines;
+mod meters;
 mod notices;
 mod open;
 #[cfg(test)]
 mod plans;
 mod purge;
 mod quarantine;
+mod queue;
 mod reader;
 mod recovery;
 mod relief;
@@ -48,9 +54,11 @@ pub use entry::{
 };
 pub use error::{Error, OpenError};
 pub use listing::{
-    AttemptRow, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, EndpointCounts, EventFilter, EventRow, JobFilter,
-    LastError, Mishaps, Totals,
+    AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
+    JobFilter, LastError, Mishaps, MonitorCounts, Queue, Totals,
 };
+pub use meters::Meters;
 pub use open::{Journal, Keep, Start};
+pub use queue::Ask;
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};

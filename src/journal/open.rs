@@ -14,11 +14,13 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::ballast::{self, Ballast};
+use super::claims;
 use super::database::{FILE, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
 use super::group::{Committer, Message};
 use super::heal;
+use super::meters::Meters;
 use super::reader::Reader;
 use super::relief;
 use super::room::{Room, Shares};
@@ -68,6 +70,7 @@ pub struct Journal {
     of_daemon: bool,
     messages: Sender<Message>,
     commits: Arc<AtomicU64>,
+    meters: Arc<Meters>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -82,6 +85,11 @@ impl Journal {
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let (connection, start) = sacrifice::until_there_is_room(dir, || heal::open(dir, now.wall))?;
+        let given_up =
+            claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source))?;
+        if given_up > 0 {
+            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        }
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
         let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
         // In order with everything that follows, so nobody needs to wait for it.
@@ -112,7 +120,7 @@ impl Journal {
 
     /// A handle for writing.
     pub fn writer(&self) -> Writer {
-        Writer::new(self.messages.clone())
+        Writer::new(self.messages.clone(), self.meters.clone())
     }
 
     /// A connection for reading.
@@ -167,6 +175,7 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
     let mut ballast = Ballast::find(dir, shares.ballast);
     let scarce = !ballast.hold() && !ballast.is_ample();
     let commits = Arc::new(AtomicU64::new(0));
+    let meters = Arc::<Meters>::default();
     let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
     let committer = Committer {
         dir: dir.to_owned(),
@@ -180,13 +189,14 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
         tombstones,
         wake,
         commits: commits.clone(),
+        meters: meters.clone(),
         _lock: lock,
     };
     let thread = thread::Builder::new()
         .name("journal-writer".to_owned())
         .spawn(move || committer.run(&arriving))
         .map_err(io_at(dir))?;
-    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, thread: Some(thread) })
+    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, meters, thread: Some(thread) })
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::clock;
 use super::entry::Purged;
 use super::error::Error;
 use super::group::{Change, Ledger};
@@ -27,6 +28,7 @@ impl Change for Purge {
     type Answer = Purged;
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Purged, Error> {
+        clock::advance(ledger.connection, self.now)?;
         let mut purged = Purged::default();
         if !self.now.synced {
             return Ok(purged);

@@ -84,6 +84,7 @@ impl Committer {
             start: self.start,
             keep: self.keep,
             room: self.room,
+            meters: &self.meters,
             tombstones: self.tombstones,
             woken: BTreeSet::new(),
             doomed: Vec::new(),

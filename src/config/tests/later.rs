@@ -87,18 +87,6 @@ error: endpoint `ops`: `events`: `camera.*` is not implemented yet
 }
 
 #[test]
-fn a_rate() {
-    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nrate = \"5/s\"\n")]);
-    let told = r#"
-error: endpoint `ops`: `rate` is not implemented yet
-  --> stakeout.toml:14:8
-   |
-14 | rate = "5/s"
-   |        ^^^^^ use `"10/s"`"#;
-    assert_eq!(format!("\n{}", refused(&source)), told);
-}
-
-#[test]
 fn negatives() {
     let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nnegatives = [\"an empty room\"]\n")]);
     let told = r#"

@@ -3,6 +3,7 @@
 mod backlog;
 mod damage;
 mod durability;
+mod figures;
 mod fixture;
 mod full_disk;
 mod keeping;
@@ -158,5 +159,5 @@ pub fn all_events() -> EventFilter {
 }
 
 pub fn all_deliveries() -> DeliveryFilter {
-    DeliveryFilter { state: None, endpoint: None, after: 0, limit: 100_000 }
+    DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() }
 }
