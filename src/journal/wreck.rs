@@ -64,8 +64,11 @@ impl Wreck {
         while !self.rows_behind(&keyed, columns.len(), &mut after, &mut visit) {
             visit(Found::Gap);
             match self.next_readable(table, after) {
-                Some(key) => after = key - 1,
-                None => return,
+                // Its key can be read, but the row could not: behind it, then.
+                Some(key) if key == after.saturating_add(1) => after = key,
+                Some(key) if key > after => after = key - 1,
+                // Keys that go back are no order to go on in.
+                _ => return,
             }
         }
     }
@@ -80,6 +83,9 @@ impl Wreck {
                 Ok(None) => return true,
                 Ok(Some(row)) => {
                     let Ok(key) = row.get::<_, i64>(0) else { return false };
+                    if key <= *after {
+                        return false;
+                    }
                     *after = key;
                     match (1..=width).map(|column| value(row, column)).collect::<rusqlite::Result<_>>() {
                         Ok(values) => visit(Found::Row(values)),
