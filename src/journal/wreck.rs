@@ -5,8 +5,11 @@
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row};
 
-/// So many keys in a row are tried one by one; behind that the steps double.
-const PATIENCE: u64 = 20_000;
+/// So many keys in a row are tried one by one; …
+const PATIENCE: u64 = 2_000;
+
+/// … behind them the steps double after so many tries, so that little that could be read is passed over.
+const TRIES: u64 = 64;
 
 /// A connection to a database that may be damaged.
 pub(super) struct Wreck {
@@ -108,7 +111,9 @@ impl Wreck {
                 Ok(key) => return Some(key),
                 Err(rusqlite::Error::QueryReturnedNoRows) => return None,
                 Err(_) => {
-                    step = if tries < PATIENCE { 1 } else { i64::saturating_mul(step, 2) };
+                    if tries >= PATIENCE && tries % TRIES == 0 {
+                        step = i64::saturating_mul(step, 2);
+                    }
                     from = from.checked_add(step)?;
                 }
             }

@@ -34,10 +34,11 @@ pub fn multiply(dir: &Path, rows: usize) {
         );
         connection.execute(&sql, []).unwrap();
     };
-    connection.execute_batch("BEGIN").unwrap();
-    copy("event", &[("seq", "i"), ("id", "randomblob(16)")]);
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN").unwrap();
+    let id = ("id", "CAST(printf('%016d', i) AS BLOB)");
+    copy("event", &[("seq", "i"), id]);
     let due = &format!("due_ms - {rows} + i");
-    copy("delivery", &[("n", "i"), ("id", "randomblob(16)"), ("event_seq", "i"), ("sequence", "i"), ("due_ms", due)]);
+    copy("delivery", &[("n", "i"), id, ("event_seq", "i"), ("sequence", "i"), ("due_ms", due)]);
     connection.execute("UPDATE endpoint_state SET next_sequence = ?1", [(rows + 1) as i64]).unwrap();
     connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
