@@ -8,6 +8,7 @@
 
 mod deliveries;
 mod dlq;
+mod endpoints;
 mod events;
 mod exposition;
 mod guard;
@@ -33,6 +34,7 @@ use tokio::sync::oneshot;
 
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven};
+pub use endpoints::Enabled;
 pub use events::EventQuery;
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
 pub use refusal::Refusal;
@@ -106,6 +108,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/monitors", get(parts::monitors))
         .route("/v1/monitors/{name}", get(parts::monitor))
         .route("/v1/endpoints", get(parts::endpoints))
+        .route("/v1/endpoints/{name}/enable", post(endpoints::enable))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))

@@ -177,6 +177,14 @@ fn ended(monitor: &api::Monitor) -> Option<Warning> {
 
 /// Why an endpoint gets nothing now. One that said it is gone, the journal tells of.
 fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {
+    if report.gone {
+        return Some(Warning::new(
+            format!("endpoint `{endpoint}` said that it is gone (410); its events are skipped"),
+            format!(
+                "once it is back: `stakeout endpoint enable {endpoint}`, then `stakeout dlq retry --endpoint {endpoint}`"
+            ),
+        ));
+    }
     let what = match report.held {
         Some(HoldReason::EndpointDown) => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
         Some(HoldReason::Throttled) => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
