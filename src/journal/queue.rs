@@ -186,7 +186,7 @@ fn standing(connection: &Connection, endpoint: &Name) -> Result<(bool, Option<Wa
     Ok(read.optional()?.unwrap_or_default())
 }
 
-/// A range of `delivery_due`, answered from the index alone: one endpoint, one priority, up to now.
+/// A range of `delivery_due`: one endpoint, one priority, up to now.
 pub(super) const OLDEST: &str = "SELECT n FROM delivery
      WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms <= ?3 ORDER BY due_ms, n";
 

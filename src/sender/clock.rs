@@ -47,6 +47,7 @@ pub struct Driven(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     moved: Notify,
+    lay_down: Notify,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Driven {
     /// Time that stands at `now`.
     pub fn at(now: Now) -> Driven {
         let state = State { now, resting: BTreeMap::new(), sleeps: 0 };
-        Driven(Arc::new(Shared { state: Mutex::new(state), moved: Notify::new() }))
+        Driven(Arc::new(Shared { state: Mutex::new(state), moved: Notify::new(), lay_down: Notify::new() }))
     }
 
     /// Where it stands.
@@ -85,15 +86,26 @@ impl Driven {
         self.0.moved.notify_waiters();
     }
 
-    /// How many sleep with nothing under way, and when the first of them wakes.
-    pub fn resting(&self) -> (usize, Option<Mono>) {
-        let state = self.state();
-        (state.resting.len(), state.resting.values().min().copied())
-    }
-
-    /// How often somebody lay down to sleep so far: it grows when a sleeper was woken and has done what it was woken for.
+    /// How often somebody lay down to sleep so far.
     pub fn sleeps(&self) -> u64 {
         self.state().sleeps
+    }
+
+    /// Waits until `sleepers` sleep with nothing under way, and somebody has lain down since `sleeps`: whatever woke him is
+    /// done. When the first of them wakes.
+    pub async fn until_at_rest(&self, sleepers: usize, sleeps: u64) -> Mono {
+        loop {
+            let lay_down = self.0.lay_down.notified();
+            tokio::pin!(lay_down);
+            lay_down.as_mut().enable();
+            {
+                let state = self.state();
+                if state.sleeps > sleeps && state.resting.len() == sleepers {
+                    return state.resting.values().min().copied().unwrap_or(state.now.mono);
+                }
+            }
+            lay_down.await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,6 +122,7 @@ impl Driven {
             }
             (until, Resting { clock: self, number })
         };
+        self.0.lay_down.notify_waiters();
         loop {
             // Before looking: a move between the look and the wait is not missed.
             let moved = self.0.moved.notified();

@@ -37,9 +37,7 @@ impl Sender {
             Err(error) => self.put_off(now, subject, &before, &error),
         };
         let standing = standing::after(&before, &attempt.outcome, next, now.wall);
-        if standing.state.is_open() {
-            self.shelf.expect(now, standing.due, standing.delay);
-        }
+        let again = standing.state.is_open().then_some((standing.due, standing.delay));
         if let Some(one) = self.in_flight.get_mut(&subject.delivery) {
             one.standing = None;
         }
@@ -48,7 +46,7 @@ impl Sender {
         let writer = self.writer.clone();
         self.work.spawn(async move {
             settle(&writer, settlement).await;
-            Done::Settled(subject.delivery)
+            Done::Settled { delivery: subject.delivery, again }
         });
     }
 

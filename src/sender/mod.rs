@@ -36,7 +36,7 @@ use crate::config::Endpoint;
 use crate::delivery::HoldReason;
 use crate::journal::{self, Reader, Settlement, Standing, Writer};
 use crate::sign::Key;
-use crate::time::Now;
+use crate::time::{Now, Wall};
 use crate::transport::Client;
 use gate::Gate;
 use judge::Posted;
@@ -95,7 +95,11 @@ enum Done {
     /// From the endpoint, or from a disk that did not give back what to post.
     Posted(Posted),
     /// A delivery's outcome is in the journal.
-    Settled(Uuid),
+    Settled {
+        delivery: Uuid,
+        /// When it is due again, and after which delay.
+        again: Option<(Wall, Duration)>,
+    },
     /// What a gone endpoint was owed is skipped, or should be tried again.
     Skipped(Result<(), journal::Error>),
 }
@@ -184,14 +188,18 @@ impl Sender {
         match done.expect("looking, posting and settling do not panic") {
             Done::Looked(look) => self.looked(look),
             Done::Posted(posted) => self.judge(posted),
-            Done::Settled(delivery) => self.settled(delivery),
+            Done::Settled { delivery, again } => self.settled(delivery, again),
             Done::Skipped(Ok(())) => {}
             Done::Skipped(Err(error)) => self.complain("skipping what a gone endpoint is owed", &error),
         }
     }
 
-    fn settled(&mut self, delivery: Uuid) {
+    fn settled(&mut self, delivery: Uuid, again: Option<(Wall, Duration)>) {
         self.in_flight.remove(&delivery);
+        // Not before: a look would have passed it over as being in flight.
+        if let Some((due, delay)) = again {
+            self.shelf.expect(self.office.clock.now(), due, delay);
+        }
         self.office.survived_one();
     }
 
@@ -223,6 +231,7 @@ impl Sender {
     }
 
     fn complain(&mut self, what: &str, error: &journal::Error) {
+        self.writer.report(error);
         if let Some(line) = self.teller.journal(what, error) {
             tracing::error!("{line}");
         }

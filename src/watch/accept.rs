@@ -191,6 +191,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
     })
 }
 
+/// What `endpoints` are owed because of an event of the whole box: every one that wants its type.
+pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
+    let shared = Arc::new(event.clone());
+    let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
+    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
+}
+
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
 /// `fitted` are the frames of this event so far, by the bytes that they may take.
 fn owed_to(

@@ -1,5 +1,6 @@
 //! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
 
+mod damage;
 mod durability;
 mod figures;
 mod fixture;
