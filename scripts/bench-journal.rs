@@ -31,7 +31,7 @@ use stakeout::payload::{self, Envelope};
 use stakeout::sender::{Doorbells, Sender};
 use stakeout::sign::Key;
 use stakeout::time::{Boot, now};
-use stakeout::transport::Client;
+use stakeout::transport::{Client, Settings};
 use stakeout::verdict::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -195,9 +195,11 @@ impl Sending {
             frame: FrameChoice::Inline,
             max_body: 262_144,
             headers: Default::default(),
+            ca_file: None,
+            client: None,
             enabled: true,
         };
-        let client = Client::new(endpoint.timeout)?;
+        let client = Client::new(&Settings::new(endpoint.timeout))?;
         let keys = vec![Key::new(SECRET)?];
         let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, bells);
         let (stop, stopped) = watch::channel(false);

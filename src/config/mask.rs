@@ -211,8 +211,12 @@ b""""#
 
     #[test]
     fn pointers_at_secrets_stay_readable() {
-        for source in [r#"password_file = "/etc/pw""#, r#"secret_credential = "ops""#, r#"token_file = """#, r#" client_key = "/k""#]
-        {
+        for source in [
+            r#"password_file = "/etc/pw""#,
+            r#"secret_credential = "ops""#,
+            r#"token_file = """#,
+            r#" client_key = "/k""#,
+        ] {
             assert_eq!(masked(source), source);
         }
         assert_eq!(masked(r#"url = "http://h/?client_key=abc""#), r#"url = "http://h/?client_key=***""#);

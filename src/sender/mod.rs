@@ -4,6 +4,7 @@
 //! to try again (`retry`), what a socket says (`transport/`), how anything is kept (`journal/`) and what a body says.
 //! Runs in tasks of tokio; reading the journal and frames happens on its blocking threads.
 
+mod check;
 mod doorbell;
 mod gate;
 mod report;
@@ -30,8 +31,9 @@ use crate::transport::Client;
 use gate::{Gate, Subject};
 use report::Teller;
 
+pub use check::{Checked, check};
 pub use doorbell::Doorbells;
-pub use report::Report;
+pub use report::{Report, advice};
 
 /// The journal is looked at so often though nothing rings: whatever else goes wrong, nothing waits longer than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -186,7 +188,7 @@ impl Sender {
             self.gate.probing();
         }
         self.in_flight.insert(due.id, Some(due.standing.clone()));
-        let request = request::request(&self.endpoint, &self.keys, &due, bytes, now);
+        let request = request::delivery(&self.endpoint, &self.keys, &due, bytes, now);
         let client = self.client.clone();
         let subject = Subject { delivery: due.id, kind: due.kind };
         self.work.spawn(async move {

@@ -92,7 +92,7 @@ fn then(next: Next) -> String {
 }
 
 /// What the operator should do, where an outcome says so.
-pub(super) fn advice(outcome: &Outcome) -> Option<&'static str> {
+pub fn advice(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::NoSuchHost => Some("is the host in `url` right?"),
         Outcome::CertificateDates => Some("check the clock of this box, then when the receiver's certificate expires"),

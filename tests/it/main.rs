@@ -7,6 +7,7 @@ mod camera;
 mod certificates;
 mod cli;
 mod clock;
+mod endpoint;
 mod journal;
 mod kills;
 mod layers;
