@@ -7,6 +7,7 @@
 pub mod delivery;
 pub mod event;
 pub mod frame;
+pub mod meter;
 pub mod name;
 pub mod time;
 pub mod verdict;
@@ -14,6 +15,7 @@ pub mod verdict;
 // Floor 1, decisions: pure functions of their arguments.
 pub mod condition;
 pub mod config;
+pub mod egress;
 pub mod judge;
 pub mod payload;
 pub mod picture;

@@ -4,6 +4,7 @@
 //! deadlines that survive a restart. Refuses to know what is being timed. Everything above takes [`Now`] as an argument.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -109,13 +110,55 @@ impl Now {
 /// A box that boots without a clock starts in 1970, or at the date of its file system image.
 const EARLIEST_PLAUSIBLE: Wall = Wall(1_767_225_600_000);
 
+/// The folder of a time service that is at work, and in it what is there once it has set the clock
+/// (`systemd-timesyncd.service(8)`). Other services leave no such trace; the kernel's own flag is not dependable for them
+/// and can't be asked from a hardened unit (`ProtectClock=`).
+const TIME_SERVICE: &str = "/run/systemd/timesync";
+const HAS_SET_IT: &str = "synchronized";
+
+/// After so long since the boot a plausible clock is believed without proof where no time service is known: a site may
+/// have none, and nothing may wait for one for ever.
+const GRACE: Duration = Duration::from_secs(2 * 60);
+
+/// … and after so long where one is at work and has not succeeded yet: an uplink may come late, or never.
+const LONG_GRACE: Duration = Duration::from_secs(10 * 60);
+
 /// Reads both clocks.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
 pub fn now() -> Now {
     let mono = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let wall = Wall(Timestamp::now().as_millisecond());
-    let mono = u64::try_from(mono.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(mono.tv_nsec).unwrap_or(0);
-    Now { mono: Mono(mono), wall, synced: wall >= EARLIEST_PLAUSIBLE }
+    let mono = Mono(u64::try_from(mono.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(mono.tv_nsec).unwrap_or(0));
+    Now { mono, wall, synced: is_believed(mono, wall, time_service) }
+}
+
+/// What a time service has done in this boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeService {
+    Unknown,
+    AtWork,
+    HasSetTheClock,
+}
+
+/// Whether a clock that shows `wall` so long after the boot can be believed.
+fn is_believed(uptime: Mono, wall: Wall, service: impl FnOnce() -> TimeService) -> bool {
+    let up = uptime.since(Mono(0));
+    wall >= EARLIEST_PLAUSIBLE
+        && (up >= LONG_GRACE
+            || match service() {
+                TimeService::HasSetTheClock => true,
+                TimeService::AtWork => false,
+                TimeService::Unknown => up >= GRACE,
+            })
+}
+
+fn time_service() -> TimeService {
+    let folder = Path::new(TIME_SERVICE);
+    match folder.exists() {
+        true if folder.join(HAS_SET_IT).exists() => TimeService::HasSetTheClock,
+        true => TimeService::AtWork,
+        false => TimeService::Unknown,
+    }
 }
 
 /// One boot of the machine: monotonic times compare only within it.
@@ -247,6 +290,22 @@ mod tests {
         deadline.rein_in(at(3, 0));
         assert!(!deadline.passed(at(12, 0)));
         assert!(deadline.passed(at(13, 0)));
+    }
+
+    #[test]
+    fn a_clock_is_believed_when_it_was_set_or_has_been_plausible_for_some_minutes() {
+        let up = |seconds: u64| Mono(seconds * 1_000_000_000);
+        let plausible = Wall(EARLIEST_PLAUSIBLE.0 + 1);
+        for (seconds, service, expected) in [
+            (5, TimeService::HasSetTheClock, true),
+            (119, TimeService::Unknown, false),
+            (120, TimeService::Unknown, true),
+            (599, TimeService::AtWork, false),
+            (600, TimeService::AtWork, true),
+        ] {
+            assert_eq!(is_believed(up(seconds), plausible, || service), expected, "{service:?} after {seconds} s");
+        }
+        assert!(!is_believed(up(86_400), Wall(0), || TimeService::HasSetTheClock), "1970 is wrong, whoever says so");
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::status::{Camera, Monitor, Warning};
+use super::status::{Camera, Monitor};
+use super::warnings::Warning;
+use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::Now;
 
@@ -22,6 +24,9 @@ pub trait Site: Send + Sync + 'static {
 
     /// Every (monitor, camera) pair, in the order of the file; disabled ones too.
     fn monitors(&self, now: Now) -> Vec<Monitor>;
+
+    /// Every model that runs, and how long its runs took.
+    fn models(&self) -> Vec<(Name, Reading)>;
 
     /// Every configured endpoint, in the order of the file.
     fn endpoints(&self) -> Vec<Name>;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,10 +14,12 @@ use uuid::Uuid;
 use super::Shared;
 use super::refusal::Refusal;
 use super::site::{Expectation, Site};
+use super::statistics::Statistics;
+use super::warnings::{Facts, Seen, Warning};
 use crate::event::{EventType, JobReason, JobStatus, SkipReason};
-use crate::journal::{EndpointCounts, EventFilter, Reader, Totals};
+use crate::journal::{EndpointCounts, EventFilter, MonitorCounts, Reader, Totals};
 use crate::name::Name;
-use crate::time::{Now, Wall, now};
+use crate::time::{Now, now};
 
 /// The daemon at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,12 @@ pub enum CameraState {
     Ended,
 }
 
+impl CameraState {
+    /// Every state there is.
+    pub const ALL: [CameraState; 4] =
+        [CameraState::Connecting, CameraState::Online, CameraState::Offline, CameraState::Ended];
+}
+
 impl fmt::Display for CameraState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -126,6 +133,9 @@ pub struct Monitor {
     pub cooldown_left_s: f64,
     /// The latest job; null before the first.
     pub job: Option<Job>,
+    /// Of the monitor on all its cameras; from the journal, so the daemon leaves it as it is.
+    #[serde(default)]
+    pub statistics: Statistics,
 }
 
 /// Whether the condition holds.
@@ -174,6 +184,9 @@ pub struct Job {
 pub struct Endpoint {
     /// `[[endpoint]] name`
     pub name: Name,
+    /// It said 410: nothing is sent until an operator says otherwise.
+    #[serde(default)]
+    pub gone: bool,
     /// Deliveries that wait for their first or next attempt.
     pub pending: u64,
     /// Deliveries that are held.
@@ -186,8 +199,11 @@ pub struct Endpoint {
     pub success_rate: f64,
     /// 95th percentile of the time from acceptance to 2xx; 0 when there is none.
     pub p95_latency_ms: f64,
-    /// Of the last attempt that failed.
+    /// Of the latest attempt, if it failed; null once one succeeds.
     pub last_error: Option<String>,
+    /// All of it.
+    #[serde(default)]
+    pub statistics: Statistics,
 }
 
 /// What is kept.
@@ -201,44 +217,28 @@ pub struct Journal {
     pub generation: u64,
 }
 
-/// What a person should look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// What is the matter.
-    pub what: String,
-    /// What to do about it.
-    #[serde(rename = "do")]
-    pub remedy: String,
-}
-
-impl Warning {
-    /// A warning with its remedy.
-    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Warning {
-        Warning { what: what.into(), remedy: remedy.into() }
-    }
-}
-
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
     let now = now();
     let expected = shared.site.expectations();
-    let kept = shared.store.read(move |reader| Kept::read(reader, now.wall, expected)).await?;
+    let kept = shared.store.read(move |reader| Kept::read(reader, now, expected)).await?;
     Ok(Json(assemble(shared.site.as_ref(), now, kept)))
 }
 
 /// The journal's part.
 struct Kept {
-    counts: Vec<EndpointCounts>,
+    endpoints: Vec<EndpointCounts>,
+    monitors: Vec<MonitorCounts>,
     totals: Totals,
     /// With each monitor's last trigger.
-    expected: Vec<(Expectation, Option<Wall>)>,
+    expected: Vec<(Expectation, Option<Seen>)>,
 }
 
 impl Kept {
-    fn read(reader: &Reader, now: Wall, expected: Vec<Expectation>) -> Result<Kept, Refusal> {
+    fn read(reader: &Reader, now: Now, expected: Vec<Expectation>) -> Result<Kept, Refusal> {
         let last_trigger = |monitor: &Name| {
             let (monitor, kind) = (Some(monitor.clone()), Some(EventType::Triggered));
             let newest = reader.latest_events(&EventFilter { after: 0, limit: 1, monitor, kind })?;
-            Ok::<_, Refusal>(newest.last().map(|row| row.event.observed.wall))
+            Ok::<_, Refusal>(newest.last().map(|row| Seen { at: row.event.observed, boot: row.event.boot }))
         };
         let expected = expected
             .into_iter()
@@ -247,34 +247,34 @@ impl Kept {
                 Ok((expectation, last))
             })
             .collect::<Result<_, Refusal>>()?;
-        Ok(Kept { counts: reader.endpoint_counts(now)?, totals: reader.totals()?, expected })
+        let (endpoints, monitors) = (reader.endpoint_counts(now)?, reader.monitor_counts(now)?);
+        Ok(Kept { endpoints, monitors, totals: reader.totals()?, expected })
     }
 }
 
 fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
     let cameras: Vec<Camera> = site.cameras(now).into_iter().map(Camera::tidy).collect();
     let configured = site.endpoints();
-    let endpoints = endpoint_lines(&configured, kept.counts);
-    let clock = if now.synced { Clock::Synced } else { Clock::Estimated };
+    let endpoints = endpoint_lines(&configured, kept.endpoints);
     let uptime = site.uptime(now);
-    let mut warnings: Vec<Warning> = cameras.iter().filter_map(not_watched).collect();
-    warnings.extend(endpoints.iter().filter_map(|endpoint| owed_in_vain(endpoint, &configured)));
-    warnings.extend(endpoints.iter().filter_map(dead_letters));
-    warnings.extend(kept.expected.iter().filter_map(|(expected, last)| silent(expected, *last, now, uptime)));
-    warnings.extend(site.warnings(now));
-    if clock == Clock::Estimated {
-        warnings.push(Warning::new(
-            "the wall clock cannot be believed yet",
-            "let the box reach a time server (`timedatectl` shows how it stands)",
-        ));
+    let mut warnings = Facts {
+        now,
+        uptime,
+        cameras: &cameras,
+        endpoints: &endpoints,
+        configured: &configured,
+        expected: &kept.expected,
+        totals: &kept.totals,
     }
+    .warnings();
+    warnings.extend(site.warnings(now));
     Status {
         device: site.device(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: uptime.as_secs(),
-        clock,
+        clock: if now.synced { Clock::Synced } else { Clock::Estimated },
         cameras,
-        monitors: site.monitors(now).into_iter().map(Monitor::tidy).collect(),
+        monitors: monitor_lines(site.monitors(now), kept.monitors),
         endpoints,
         journal: Journal { bytes: kept.totals.bytes, events: kept.totals.events, generation: kept.totals.generation },
         warnings,
@@ -287,27 +287,37 @@ pub(super) fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -
         counts.into_iter().map(|counts| (counts.endpoint.clone(), counts)).collect();
     let mut lines: Vec<Endpoint> =
         configured.iter().map(|name| endpoint_line(name.clone(), counts.remove(name))).collect();
-    let forgotten = counts.into_iter().filter(|(_, counts)| counts.pending + counts.held + counts.dead > 0);
+    let owed = |counts: &EndpointCounts| counts.counts.pending + counts.counts.held + counts.counts.dead > 0;
+    let forgotten = counts.into_iter().filter(|(_, counts)| owed(counts));
     lines.extend(forgotten.map(|(name, counts)| endpoint_line(name, Some(counts))));
     lines
 }
 
 fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
-    let Some(counts) = counts else {
-        let (pending, held, dead, delivered_24h) = (0, 0, 0, 0);
-        let (success_rate, p95_latency_ms, last_error) = (1.0, 0.0, None);
-        return Endpoint { name, pending, held, dead, delivered_24h, success_rate, p95_latency_ms, last_error };
-    };
+    let (statistics, gone) = counts.map(|counts| (Statistics::from(counts.counts), counts.gone)).unwrap_or_default();
     Endpoint {
         name,
-        pending: counts.pending,
-        held: counts.held,
-        dead: counts.dead,
-        delivered_24h: counts.delivered_24h,
-        success_rate: to_places(counts.success_rate, 4),
-        p95_latency_ms: to_places(counts.p95_latency_ms, 1),
-        last_error: counts.last_error.map(|error| error.text),
+        gone,
+        pending: statistics.pending,
+        held: statistics.held,
+        dead: statistics.dlq_count,
+        delivered_24h: statistics.delivered_24h,
+        success_rate: statistics.delivery_success_rate,
+        p95_latency_ms: statistics.p95_latency_ms,
+        last_error: statistics.last_error.clone().filter(|_| statistics.failing),
+        statistics,
     }
+}
+
+/// The daemon's monitors with what the journal knows of them.
+pub(super) fn monitor_lines(monitors: Vec<Monitor>, counts: Vec<MonitorCounts>) -> Vec<Monitor> {
+    let statistics: BTreeMap<Name, Statistics> =
+        counts.into_iter().map(|MonitorCounts { monitor, counts }| (monitor, counts.into())).collect();
+    let line = |monitor: Monitor| {
+        let statistics = statistics.get(&monitor.name).cloned().unwrap_or_default();
+        Monitor { statistics, ..monitor.tidy() }
+    };
+    monitors.into_iter().map(line).collect()
 }
 
 impl Camera {
@@ -319,7 +329,7 @@ impl Camera {
 }
 
 impl Monitor {
-    pub(super) fn tidy(mut self) -> Monitor {
+    fn tidy(mut self) -> Monitor {
         self.last_confidence = self.last_confidence.map(|confidence| to_places(confidence, 4));
         self.cooldown_left_s = to_places(self.cooldown_left_s, 1);
         self
@@ -327,67 +337,7 @@ impl Monitor {
 }
 
 /// Numbers for people: more places would only tell of the measuring.
-fn to_places(number: f64, places: i32) -> f64 {
+pub(super) fn to_places(number: f64, places: i32) -> f64 {
     let scale = 10_f64.powi(places);
     (number * scale).round() / scale
-}
-
-fn not_watched(camera: &Camera) -> Option<Warning> {
-    let away = match camera.state {
-        CameraState::Offline => true,
-        CameraState::Connecting => camera.cause.is_some(),
-        CameraState::Online | CameraState::Ended => false,
-    };
-    let cause = camera.cause.as_deref().unwrap_or("no pictures come");
-    away.then(|| {
-        Warning::new(
-            format!("camera `{}` is not watched: {cause}", camera.name),
-            "check its power, cable, address and password; it is tried again for ever",
-        )
-    })
-}
-
-fn owed_in_vain(endpoint: &Endpoint, configured: &[Name]) -> Option<Warning> {
-    let (name, owed) = (&endpoint.name, endpoint.pending + endpoint.held);
-    (owed > 0 && !configured.contains(name)).then(|| {
-        Warning::new(
-            format!("{owed} deliveries are owed to endpoint `{name}`, which is not in the configuration"),
-            format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
-        )
-    })
-}
-
-fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
-    let (name, dead) = (&endpoint.name, endpoint.dead);
-    (dead > 0).then(|| {
-        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
-        Warning::new(
-            format!("endpoint `{name}` has {letters}"),
-            format!("`stakeout dlq list --endpoint {name}`, then `stakeout dlq retry --endpoint {name}` or `drop`"),
-        )
-    })
-}
-
-/// A monitor that never triggered is measured from the daemon's start.
-fn silent(expected: &Expectation, last: Option<Wall>, now: Now, uptime: Duration) -> Option<Warning> {
-    let silent_for = last.map_or(uptime, |last| now.wall.since(last));
-    (silent_for > expected.within).then(|| {
-        Warning::new(
-            format!(
-                "monitor `{}` has been silent for {}, an event was expected within {}",
-                expected.monitor,
-                hours(silent_for),
-                hours(expected.within)
-            ),
-            "look whether its camera still shows the scene, and whether `expect_event_within` is right",
-        )
-    })
-}
-
-fn hours(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
-    }
 }

@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod status;
 mod verify;
+mod which;
 
 use std::process::ExitCode;
 

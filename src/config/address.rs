@@ -3,12 +3,13 @@
 //! Owns which ones are accepted and that none carries a secret; refuses to resolve or open them. No message here quotes a
 //! URL: what is wrong with it may be the password in it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
 use super::mask;
 use super::value::{self, Problem, Read, Value};
+use crate::egress::{self, Egress};
 
 /// `rtsp://`, `rtsps://` or `file://`.
 pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
@@ -38,8 +39,8 @@ pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
     Ok(url)
 }
 
-/// `https://`, or `http://` where that is safe or explicitly allowed.
-pub(super) fn endpoint(value: &Value<'_>, allow_http: bool) -> Read<Url> {
+/// `https://`, or `http://` where that is safe or explicitly allowed, to where the egress rules let it go.
+pub(super) fn endpoint(value: &Value<'_>, allow_http: bool, egress: &Egress) -> Read<Url> {
     let url = parse(value, "\"https://your-app.example/events\"")?;
     if !matches!(url.scheme(), "http" | "https") {
         let predicate = format!(" can't start with `{}://`", url.scheme());
@@ -53,11 +54,15 @@ pub(super) fn endpoint(value: &Value<'_>, allow_http: bool) -> Read<Url> {
         return Err(credentials(value, help));
     }
     no_telling_parameter(value, &url, "`secret_file`, which signs what is sent")?;
-    if is_link_local(&host) {
-        let label = "link-local and metadata addresses are refused";
-        return Err(Problem::new(value.span(), " must not be link-local", label)
-            .help("give the receiver an address of the network; `[egress] allow` is not implemented yet")
-            .into());
+    if let Some(Err(refused)) = address(&host).map(|address| egress.check(address)) {
+        let predicate = format!(" leads to a {} address", refused.as_str());
+        return Err(Problem::new(
+            value.span(),
+            predicate,
+            "no event is sent there: a receiver has an address of its own",
+        )
+        .help("if it really is meant, name it: `[egress] allow`")
+        .into());
     }
     if url.scheme() == "http" && !allow_http && !is_private(&host) {
         let label = "anybody on the way can read it: use `https://`";
@@ -106,38 +111,21 @@ fn login_name(part: &str) -> Option<&str> {
     (!value.is_empty() && names.split('=').any(mask::is_login)).then_some(first)
 }
 
+/// The address, where the host is written as one.
+fn address(host: &Host<&str>) -> Option<IpAddr> {
+    match host {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(*address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(*address)),
+    }
+}
+
 /// Whether traffic to it stays on the premises.
 fn is_private(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            let reserved = ["localhost", "local", "internal", "home.arpa"];
-            !name.contains('.') || reserved.iter().any(|zone| name.ends_with(&format!(".{zone}")))
-        }
-        Host::Ipv4(address) => is_private_v4(*address),
-        Host::Ipv6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_private_v4(mapped),
-            None => address.is_loopback() || address.is_unique_local(),
-        },
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback() || address.is_private()
-}
-
-/// Link-local addresses and the clouds' metadata services (contracts/delivery.md, "Egress").
-fn is_link_local(host: &Host<&str>) -> bool {
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-    let address = match host {
-        Host::Domain(_) => return false,
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
-    };
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local() || address == METADATA,
-    }
+    let Host::Domain(name) = host else { return address(host).is_some_and(egress::is_private) };
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let reserved = ["localhost", "local", "internal", "home.arpa"];
+    !name.contains('.') || reserved.iter().any(|zone| name.ends_with(&format!(".{zone}")))
 }
 
 #[cfg(test)]
@@ -166,16 +154,6 @@ mod tests {
         for public in ["8.8.8.8", "172.32.0.1", "[2001:db8::1]", "example.com", "localhost.example.com", "mylocal.com"]
         {
             assert!(!is_private(&host(&format!("http://{public}/x")).host().unwrap()), "{public}");
-        }
-    }
-
-    #[test]
-    fn link_local_hosts() {
-        for refused in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"] {
-            assert!(is_link_local(&host(&format!("http://{refused}/x")).host().unwrap()), "{refused}");
-        }
-        for fine in ["10.0.0.1", "[fd00::1]", "example.com"] {
-            assert!(!is_link_local(&host(&format!("http://{fine}/x")).host().unwrap()), "{fine}");
         }
     }
 }

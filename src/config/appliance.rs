@@ -5,11 +5,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::read::Section;
 use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
 use super::value::{self, Problem, Read, Value};
+use crate::egress::{self, Egress};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,8 +87,16 @@ fn log_filter(value: &Value<'_>) -> Read<String> {
 }
 
 /// Reads `[egress]`.
-pub(super) fn egress(section: &mut Section<'_, '_>) {
-    section.not_yet_list("allow");
+pub(super) fn egress(section: &mut Section<'_, '_>) -> Egress {
+    Egress::allowing(section.or("allow", Vec::new(), value::list_of(network, "[\"169.254.10.1\"]")))
+}
+
+fn network(value: &Value<'_>) -> Read<IpNet> {
+    let text = value::text_like("a list of addresses", "[\"169.254.10.1\"]")(value)?;
+    egress::network(&text).ok_or_else(|| {
+        let label = "an address such as `\"169.254.10.1\"`, or a network such as `\"fe80::/10\"`";
+        Problem::new(value.span(), format!(" can't hold `{text}`"), label).into()
+    })
 }
 
 /// A path that doesn't depend on where the daemon was started.

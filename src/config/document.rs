@@ -67,12 +67,12 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     let runtime = single(root, "runtime", findings, appliance::runtime);
     let api = single(root, "api", findings, appliance::api);
     let log = single(root, "log", findings, appliance::log);
-    single(root, "egress", findings, appliance::egress);
+    let egress = single(root, "egress", findings, appliance::egress);
 
     let (camera_names, cameras): (Vec<_>, Vec<_>) =
         repeated(root, "camera", findings, camera::read).into_iter().unzip();
     let (endpoint_names, endpoints): (Vec<_>, Vec<_>) =
-        repeated(root, "endpoint", findings, endpoint::read).into_iter().unzip();
+        repeated(root, "endpoint", findings, |section| endpoint::read(section, &egress)).into_iter().unzip();
     let models = repeated(root, "model", findings, model::read);
     let drafts = repeated(root, "monitor", findings, monitor::read);
     if findings.broken {
@@ -102,7 +102,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     cross::complete(&mut models, &monitors);
     let cameras = cameras.into_iter().collect::<Option<_>>()?;
     let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
-    whole.then_some(Config { device, storage, runtime, api, log, cameras, models, monitors, endpoints })
+    whole.then_some(Config { device, storage, runtime, api, log, egress, cameras, models, monitors, endpoints })
 }
 
 /// A section that the file has at most once; where it is missing, everything in it has its default.

@@ -9,7 +9,9 @@ use toml::de::DeValue;
 use super::value::{self, Problem, Read, Value};
 
 /// Headers that we or the HTTP client set.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
+    // An answer is never unpacked.
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
@@ -64,4 +66,28 @@ pub(super) fn read(value: &Value<'_>) -> Read<BTreeMap<String, String>> {
 fn is_token(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: &str) -> bool {
+        read(&DeValue::parse(&format!("{{ \"{name}\" = \"x\" }}")).unwrap()).is_err()
+    }
+
+    #[test]
+    fn ours_are_refused_in_any_case() {
+        let more = ["webhook-id", "webhook-timestamp", "webhook-signature", "webhook-anything", "x-stakeout-event"];
+        for name in OURS.into_iter().chain(more) {
+            let capitals =
+                name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<Vec<_>>().join("-");
+            for spelled in [name.to_owned(), name.to_uppercase(), capitals] {
+                assert!(refused(&spelled), "{spelled}");
+            }
+        }
+        for name in ["X-Site", "Authorization", "X-Stakeouts", "Webhook", "Hosts"] {
+            assert!(!refused(name), "{name}");
+        }
+    }
 }

@@ -99,7 +99,7 @@ fn telling_values(source: &str) -> Vec<Range<usize>> {
     for (equals, _) in source.match_indices('=') {
         let before = source[..equals].trim_end_matches([' ', '\t', '"', '\'']);
         let name = before.rsplit(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).next().unwrap_or("");
-        if !is_telling(name) {
+        if !is_telling(name) || is_key_file(source, equals) {
             continue;
         }
         let rest = &source[equals + 1..];
@@ -107,6 +107,12 @@ fn telling_values(source: &str) -> Vec<Range<usize>> {
         found.push(equals + 1 + start..equals + 1 + start + value_len(&rest[start..]));
     }
     found
+}
+
+/// `client_key =` at the start of a line names a file; in a URL it would be a secret.
+fn is_key_file(source: &str, equals: usize) -> bool {
+    let line = &source[source[..equals].rfind('\n').map_or(0, |end| end + 1)..equals];
+    line.trim() == "client_key"
 }
 
 /// How long the value is that `rest` begins with.
@@ -205,8 +211,14 @@ b""""#
 
     #[test]
     fn pointers_at_secrets_stay_readable() {
-        for source in [r#"password_file = "/etc/pw""#, r#"secret_credential = "ops""#, r#"token_file = """#] {
+        for source in [
+            r#"password_file = "/etc/pw""#,
+            r#"secret_credential = "ops""#,
+            r#"token_file = """#,
+            r#" client_key = "/k""#,
+        ] {
             assert_eq!(masked(source), source);
         }
+        assert_eq!(masked(r#"url = "http://h/?client_key=abc""#), r#"url = "http://h/?client_key=***""#);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::egress::Egress;
 use crate::event::{EventType, Metadata, Priority};
 use crate::name::Name;
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub api: Api,
     /// `[log]`
     pub log: Log,
+    /// `[egress]`
+    pub egress: Egress,
     /// `[[camera]]`, in file order.
     pub cameras: Vec<Camera>,
     /// `[[model]]`, in file order.
@@ -263,12 +266,18 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// POSTs at a time.
     pub concurrency: u32,
+    /// POSTs in a time; None: as many as it takes.
+    pub rate: Option<Rate>,
     /// Whether a frame is embedded where the format allows the choice.
     pub frame: FrameChoice,
     /// Bytes; the frame is scaled down until the body fits.
     pub max_body: u64,
     /// Sent along; never one of ours.
     pub headers: BTreeMap<String, String>,
+    /// The only authorities that its certificate may come from. None: the system's.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// What we present to it.
+    pub client: Option<ClientCertificate>,
     /// Whether anything is sent; what is owed waits.
     pub enabled: bool,
 }
@@ -284,9 +293,12 @@ impl fmt::Debug for Endpoint {
             retry,
             timeout,
             concurrency,
+            rate,
             frame,
             max_body,
             headers,
+            ca_file,
+            client,
             enabled,
         } = self;
         f.debug_struct("Endpoint")
@@ -298,12 +310,40 @@ impl fmt::Debug for Endpoint {
             .field("retry", retry)
             .field("timeout", timeout)
             .field("concurrency", concurrency)
+            .field("rate", rate)
             .field("frame", frame)
             .field("max_body", max_body)
             .field("headers", &headers.keys())
+            .field("ca_file", ca_file)
+            .field("client", client)
             .field("enabled", enabled)
             .finish()
     }
+}
+
+/// So many in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// At least 1.
+    pub count: u32,
+    /// A second, a minute or an hour.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// So many at once, after a pause: twice what the time allows.
+    pub fn burst(&self) -> u32 {
+        self.count.saturating_mul(2)
+    }
+}
+
+/// A certificate of our own, for receivers that ask for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The chain, our own first.
+    pub certificate: Located<PathBuf>,
+    /// Its private key.
+    pub key: SecretRef,
 }
 
 /// How a body is written.
@@ -337,7 +377,7 @@ pub enum Retry {
     Custom {
         /// The waits after the first attempt.
         delays: Vec<Duration>,
-        /// Dead after so much time that was not held.
+        /// Expired after so much time that was not held.
         max_age: Duration,
     },
 }

@@ -3,6 +3,7 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod notices;
 mod pulse;
 mod resume;
 mod site;
@@ -24,11 +25,12 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
-use crate::transport::{Client, ClientError};
+use crate::transport::{self, Client, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
+use notices::Notices;
 use pulse::Pulse;
 use site::Site;
 use vigil::Vigil;
@@ -84,7 +86,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let Ready { passwords, keys, models } = ready;
+    let Ready { passwords, keys, tls, models } = ready;
     let models = start_models(models, config.cameras.len())?;
 
     let mut cameras = Vec::new();
@@ -98,15 +100,17 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     }
 
     let (stop, stopped) = flag::channel(false);
-    let (senders, reports) = start_senders(&tokio, &config, keys, &journal, &bells, &stopped)?;
+    let (senders, reports) = start_senders(&tokio, &config, (keys, tls), &journal, &bells, &stopped)?;
     let pulse = Pulse::of(&cameras, &watches, &models);
-    let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, reports));
+    let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, &models, reports));
     let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer() };
     let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&pulse, journal.writer()));
+    let device = site::device_id(&config);
+    let notices = Notices { writer: journal.writer(), config: config.clone(), device };
+    tokio.block_on(vigil.keep(&pulse, notices));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -136,17 +140,26 @@ type Senders = (Vec<JoinHandle<()>>, BTreeMap<Name, flag::Receiver<Report>>);
 fn start_senders(
     tokio: &Runtime,
     config: &Config,
-    mut keys: BTreeMap<Name, Vec<Key>>,
+    (mut keys, mut tls): (BTreeMap<Name, Vec<Key>>, BTreeMap<Name, Tls>),
     journal: &Journal,
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
 ) -> Result<Senders, StartError> {
+    let office = Office::new(bells, Clock::Real, !journal.start().clean);
     let mut tasks = Vec::new();
     let mut reports = BTreeMap::new();
+    let egress = Arc::new(config.egress.clone());
     for endpoint in &config.endpoints {
         let keys = keys.remove(&endpoint.name).unwrap_or_default();
-        let client = Client::new(endpoint.timeout)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
+        let settings = transport::Settings {
+            timeout: endpoint.timeout,
+            kept_connections: endpoint.concurrency as usize,
+            egress: Arc::clone(&egress),
+            tls: tls.remove(&endpoint.name).unwrap_or_default(),
+        };
+        let client = Client::new(&settings)?;
+        let (sender, report) =
+            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

@@ -15,6 +15,8 @@ use crate::condition::Phase;
 use crate::config::{self, Config, Decode};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
+use crate::meter::{Meter, Reading};
+use crate::model::Handle;
 use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
@@ -29,6 +31,8 @@ pub(super) struct Site {
     /// Taken away at shutdown.
     cameras: Mutex<Vec<Camera>>,
     machines: Vec<Arc<Mutex<Shown>>>,
+    /// How long the models' runs took.
+    models: Vec<(Name, Arc<Meter>)>,
     reports: BTreeMap<Name, flag::Receiver<Report>>,
 }
 
@@ -38,11 +42,13 @@ impl Site {
         started: Now,
         cameras: Vec<Camera>,
         watches: &[Watch],
+        models: &BTreeMap<Name, Handle>,
         reports: BTreeMap<Name, flag::Receiver<Report>>,
     ) -> Site {
         let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
         let device = device_id(&config);
-        Site { config, device, started, cameras: Mutex::new(cameras), machines, reports }
+        let models = models.iter().map(|(name, model)| (name.clone(), model.runs().clone())).collect();
+        Site { config, device, started, cameras: Mutex::new(cameras), machines, models, reports }
     }
 
     /// The cameras, to be stopped; from now on none are shown.
@@ -78,13 +84,17 @@ impl api::Site for Site {
         self.machines.iter().map(line).collect()
     }
 
+    fn models(&self) -> Vec<(Name, Reading)> {
+        self.models.iter().map(|(name, runs)| (name.clone(), runs.read())).collect()
+    }
+
     fn endpoints(&self) -> Vec<Name> {
         self.config.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()
     }
 
     fn expectations(&self) -> Vec<Expectation> {
         let expected = |monitor: &config::Monitor| {
-            let within = monitor.expect_event_within?;
+            let within = monitor.expect_event_within.filter(|_| monitor.enabled)?;
             Some(Expectation { monitor: monitor.name.clone(), within })
         };
         self.config.monitors.iter().filter_map(expected).collect()
@@ -150,6 +160,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
             elapsed_s: counters.elapsed_ms / 1000,
         }),
         skipped: counters.frames_skipped,
+        statistics: api::Statistics::default(),
     }
 }
 
@@ -164,12 +175,18 @@ fn ended(monitor: &api::Monitor) -> Option<Warning> {
     Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
 }
 
+/// Why an endpoint gets nothing now. One that said it is gone, the journal tells of.
 fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {
-    let what = match report.held? {
-        HoldReason::EndpointDown => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
-        HoldReason::Throttled => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
-        HoldReason::Offline => format!("this box can't reach endpoint `{endpoint}`; what it is owed is held"),
-        HoldReason::Clock | HoldReason::Paused => return None,
+    let what = match report.held {
+        Some(HoldReason::EndpointDown) => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
+        Some(HoldReason::Throttled) => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
+        Some(HoldReason::Offline) => format!("this box can't reach endpoint `{endpoint}`; what it is owed is held"),
+        // The clock has a warning of its own, and what an operator paused needs none.
+        Some(HoldReason::Clock | HoldReason::Paused) => return None,
+        None => {
+            let advice = report.advice?;
+            return Some(Warning::new(format!("endpoint `{endpoint}` does not take what it is sent"), advice));
+        }
     };
     Some(Warning::new(what, report.advice.unwrap_or("nothing is lost; look at the receiver and the network")))
 }

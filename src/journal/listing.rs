@@ -55,13 +55,19 @@ pub struct DeliveryBrief {
     pub attempts: u32,
 }
 
-/// Which deliveries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which deliveries. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only in this state.
     pub state: Option<State>,
+    /// Only held or dead for this reason.
+    pub reason: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<Name>,
+    /// Only those accepted then or later.
+    pub since: Option<Wall>,
+    /// Only those accepted before.
+    pub until: Option<Wall>,
     /// Only those behind this [`DeliveryRow::n`]; 0: from the first.
     pub after: i64,
     /// At most so many, the oldest first.
@@ -117,6 +123,8 @@ pub struct AttemptRow {
 /// A delivery with everything that the sender needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
+    /// Its place in the order of acceptance.
+    pub n: i64,
     /// Its id.
     pub id: Uuid,
     /// The event's id: `webhook-id` and `Idempotency-Key`.
@@ -133,6 +141,8 @@ pub struct Due {
     pub accepted: Wall,
     /// Where it stands; `maybe_received` also after an unclean end of an earlier process.
     pub standing: Standing,
+    /// Unclean ends running, of processes that were sending it.
+    pub unclean_claims: u32,
     /// Frozen.
     pub body: Body,
     /// What goes into its hole; immutable.
@@ -154,6 +164,19 @@ impl Due {
     }
 }
 
+/// What waits for an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// What may be sent now.
+    pub due: Vec<Due>,
+    /// More is due than was asked for.
+    pub more: bool,
+    /// When the next delivery becomes due that is not yet, and after which delay.
+    pub next: Option<(Wall, Duration)>,
+    /// The endpoint said 410 and gets nothing more.
+    pub gone: bool,
+}
+
 /// Which jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
@@ -172,28 +195,62 @@ pub struct JobFilter {
 pub struct EndpointCounts {
     /// Which one.
     pub endpoint: Name,
+    /// What it is owed.
+    pub counts: Counts,
+    /// It said 410 and gets nothing more.
+    pub gone: bool,
+}
+
+/// How a monitor does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MonitorCounts {
+    /// Which one; its cameras count together.
+    pub monitor: Name,
+    /// Its events, and what is owed because of them.
+    pub counts: Counts,
+}
+
+/// How deliveries stand and how they did within the last 24 hours (and the quarter of an hour that has begun before).
+/// Restarts and purges change none of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
     /// Deliveries that wait for their first or next attempt (`pending` and `retry_wait`).
     pub pending: u64,
     /// Deliveries that are held.
     pub held: u64,
     /// Dead letters, without those that an operator dropped.
     pub dead: u64,
-    /// When the oldest delivery that is still owed was accepted.
-    pub oldest: Option<Wall>,
-    /// Delivered within the last 24 hours.
+    /// How long the oldest delivery that is still owed has waited. None: nothing is owed, or no clock can tell.
+    pub oldest: Option<Duration>,
+    /// Deliveries accepted for an endpoint, events of a monitor.
+    pub events_24h: u64,
+    /// Deliveries that arrived.
     pub delivered_24h: u64,
-    /// Delivered of those that ended within the last 24 hours, 0 to 1; 1 when none did.
+    /// Delivered of those that ended, 0 to 1; 1 when none did. What is held has not ended.
     pub success_rate: f64,
-    /// Mean time from acceptance to 2xx of the last 24 hours, in milliseconds; 0 when there is none.
+    /// Mean time from acceptance to 2xx in milliseconds; 0 when there is none.
     pub avg_latency_ms: f64,
-    /// 95th percentile (nearest rank) of the same.
+    /// 95th percentile of the same, right to about an eighth.
     pub p95_latency_ms: f64,
     /// The last 2xx.
     pub last_success: Option<Wall>,
     /// The last attempt that failed.
     pub last_error: Option<LastError>,
-    /// It said 410 and gets nothing more.
-    pub gone: bool,
+    /// The latest attempt failed: the last error is a current one.
+    pub failing: bool,
+}
+
+/// Deliveries that ended alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// To whom.
+    pub endpoint: Name,
+    /// [`State::as_str`].
+    pub state: String,
+    /// Why, of what is dead; empty otherwise.
+    pub reason: String,
+    /// How many.
+    pub amount: u64,
 }
 
 /// The last attempt that failed.
@@ -206,14 +263,35 @@ pub struct LastError {
 }
 
 /// The journal as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The database, its log and all frames.
     pub bytes: u64,
+    /// The database alone.
+    pub database_bytes: u64,
+    /// Its write-ahead log.
+    pub wal_bytes: u64,
+    /// The frames.
+    pub frame_bytes: u64,
+    /// Bytes of the disk that can still be filled, and all that it has. None where the system does not tell.
+    pub disk: Option<(u64, u64)>,
     /// Events that are kept.
     pub events: u64,
     /// Starts of the daemon so far.
     pub generation: u64,
+    /// Of these, so many after an end without a good-bye.
+    pub unclean_starts: u64,
+    /// Times that a damaged journal was replaced by what could be saved of it.
+    pub resets: u64,
     /// New after a reset: sequences compare only within one.
     pub epoch: Uuid,
+}
+
+/// What went wrong with the journal since it was first made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mishaps {
+    /// It was damaged and began anew.
+    pub resets: u64,
+    /// Deliveries that were dropped for want of room.
+    pub dropped: u64,
 }

@@ -1,18 +1,18 @@
-//! Settling: what became of a delivery, and of an endpoint.
+//! Settling: what became of a delivery.
 //!
 //! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). Runs on `journal-writer`.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::columns::{id, to_integer, to_ms, unsigned};
+use super::clock;
+use super::columns::{to_integer, to_ms};
 use super::entry::Settlement;
 use super::error::Error;
 use super::group::{Change, Ledger};
+use super::statistics::{Accepted, accepted};
 use crate::delivery::{Attempt, State};
 use crate::name::Name;
-use crate::time::{Boot, Mono, Now, Wall};
+use crate::time::{Now, Wall};
 
 /// Of a response's body at most so many bytes are kept.
 const LONGEST_SNIPPET: usize = 1024;
@@ -22,11 +22,13 @@ impl Change for Settlement {
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         let row = find(ledger.connection, &self)?.ok_or(Error::NoSuchDelivery(self.delivery))?;
+        clock::advance(ledger.connection, self.at)?;
         if let Some((started, attempt)) = &self.attempt {
             if ledger.room.is_left_for_outcomes(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
-            note_at_endpoint(ledger.connection, &row.endpoint, &self, attempt)?;
+            ledger.meters.attempted(&row.endpoint, attempt.took);
+            note_outcome(ledger.connection, &row, &self, attempt)?;
         }
         update(ledger, &row, &self)
     }
@@ -36,23 +38,21 @@ impl Change for Settlement {
 struct Row {
     n: i64,
     endpoint: String,
-    accepted: Wall,
-    accepted_mono: Mono,
-    boot: Boot,
+    monitor: String,
+    accepted: Accepted,
 }
 
 fn find(connection: &Connection, settlement: &Settlement) -> Result<Option<Row>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT n, endpoint, accepted_ms, accepted_ns, boot
+        "SELECT n, endpoint, monitor, accepted_ms, accepted_ns, boot, synced
          FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?1",
     )?;
     let row = statement.query_row([settlement.delivery.as_bytes()], |row| {
         Ok(Row {
             n: row.get("n")?,
             endpoint: row.get("endpoint")?,
-            accepted: Wall(row.get("accepted_ms")?),
-            accepted_mono: Mono(unsigned(row, "accepted_ns")?),
-            boot: Boot(id(row, "boot")?),
+            monitor: row.get("monitor")?,
+            accepted: accepted(row)?,
         })
     });
     Ok(row.optional()?)
@@ -82,37 +82,42 @@ fn beginning(text: &str) -> &str {
     &text[..end]
 }
 
-/// The endpoint's last success or failure. A duplicate that the receiver refused counts as delivered here too.
-fn note_at_endpoint(
-    connection: &Connection,
-    endpoint: &str,
-    settlement: &Settlement,
-    attempt: &Attempt,
-) -> Result<(), Error> {
-    if settlement.standing.state == State::Delivered {
-        connection
-            .prepare_cached("UPDATE endpoint_state SET last_success_ms = ?2 WHERE name = ?1")?
-            .execute((endpoint, settlement.at.wall.0))?;
-    } else {
-        let text = match (&attempt.error, attempt.outcome.status()) {
-            (Some(error), _) => error.clone(),
-            (None, Some(status)) => format!("status {status}"),
-            (None, None) => attempt.outcome.class().to_owned(),
-        };
-        connection
-            .prepare_cached("UPDATE endpoint_state SET last_error_ms = ?2, last_error = ?3 WHERE name = ?1")?
-            .execute((endpoint, settlement.at.wall.0, text))?;
+/// The last success or failure of the endpoint and of the monitor. A duplicate that the receiver refused counts as
+/// delivered here too.
+fn note_outcome(connection: &Connection, row: &Row, settlement: &Settlement, attempt: &Attempt) -> Result<(), Error> {
+    let at = settlement.at.wall.0;
+    for (kind, name) in [("endpoint", &row.endpoint), ("monitor", &row.monitor)] {
+        if settlement.standing.state == State::Delivered {
+            let mut statement = connection
+                .prepare_cached("UPDATE account SET last_success_ms = ?3, failing = 0 WHERE kind = ?1 AND name = ?2")?;
+            statement.execute((kind, name, at))?;
+        } else {
+            let mut statement = connection.prepare_cached(
+                "UPDATE account SET last_error_ms = ?3, last_error = ?4, failing = 1 WHERE kind = ?1 AND name = ?2",
+            )?;
+            statement.execute((kind, name, at, words(attempt)))?;
+        }
     }
     Ok(())
 }
 
+/// What an attempt says, in short.
+fn words(attempt: &Attempt) -> String {
+    match (&attempt.error, attempt.outcome.status()) {
+        (Some(error), _) => error.clone(),
+        (None, Some(status)) => format!("status {status}"),
+        (None, None) => attempt.outcome.class().to_owned(),
+    }
+}
+
 fn update(ledger: &Ledger<'_>, row: &Row, settlement: &Settlement) -> Result<(), Error> {
     let Settlement { at, standing, .. } = settlement;
-    let latency = (standing.state == State::Delivered).then(|| latency(row, *at));
+    let latency = if standing.state == State::Delivered { row.accepted.age(*at) } else { None };
     let mut statement = ledger.connection.prepare_cached(
         "UPDATE delivery SET state = :state, reason = :reason, due_ms = :due_ms, delay_ms = :delay_ms,
              attempts = :attempts, tries = :tries, holds = :holds, held_ms = :held_ms,
-             maybe_received = :maybe_received, generation = :generation, ended_ms = :ended_ms, latency_ms = :latency_ms
+             maybe_received = :maybe_received, generation = :generation, claim_generation = NULL, unclean_claims = 0,
+             ended_ms = :ended_ms, latency_ms = :latency_ms
          WHERE n = :n",
     )?;
     statement.execute(named_params! {
@@ -131,34 +136,6 @@ fn update(ledger: &Ledger<'_>, row: &Row, settlement: &Settlement) -> Result<(),
         ":latency_ms": latency.map(to_ms),
     })?;
     Ok(())
-}
-
-/// From acceptance until now: exactly within one boot, by the wall clock otherwise.
-fn latency(row: &Row, now: Now) -> Duration {
-    if row.boot == Boot::current() { now.mono.since(row.accepted_mono) } else { now.wall.since(row.accepted) }
-}
-
-/// See [`super::Writer::set_gone`].
-pub(super) struct Gone {
-    /// Which endpoint.
-    pub(super) endpoint: Name,
-    /// Whether it is.
-    pub(super) gone: bool,
-}
-
-impl Change for Gone {
-    type Answer = ();
-
-    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
-        ledger
-            .connection
-            .prepare_cached(
-                "INSERT INTO endpoint_state (name, gone) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET gone = excluded.gone",
-            )?
-            .execute((self.endpoint.as_str(), self.gone))?;
-        Ok(())
-    }
 }
 
 /// See [`super::Writer::rein_in`].

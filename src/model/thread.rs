@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::{Engine, Loaded, Model, Outputs, RunError, Tensor};
+use crate::meter::Meter;
 use crate::time;
 
 /// One frame to look at.
@@ -49,6 +50,7 @@ pub struct Handle {
     model: Arc<Model>,
     requests: Sender<Request>,
     heartbeat: Arc<AtomicU64>,
+    runs: Arc<Meter>,
 }
 
 impl Handle {
@@ -70,6 +72,11 @@ impl Handle {
     pub fn heartbeat(&self) -> &Arc<AtomicU64> {
         &self.heartbeat
     }
+
+    /// How long the engine's runs took.
+    pub fn runs(&self) -> &Arc<Meter> {
+        &self.runs
+    }
 }
 
 /// An idle thread shows that it is alive this often.
@@ -84,18 +91,19 @@ pub fn start(loaded: Loaded, queue: usize) -> io::Result<Handle> {
     let (requests, inbox) = bounded(queue.max(1));
     let heartbeat = Arc::new(AtomicU64::new(time::now().mono.0));
     let name = format!("model-{}", model.identity().name);
-    let pulse = heartbeat.clone();
-    std::thread::Builder::new().name(name).spawn(move || run(engine, &inbox, &pulse))?;
-    Ok(Handle { model, requests, heartbeat })
+    let (pulse, runs) = (heartbeat.clone(), Arc::<Meter>::default());
+    let meter = runs.clone();
+    std::thread::Builder::new().name(name).spawn(move || run(engine, &inbox, &pulse, &meter))?;
+    Ok(Handle { model, requests, heartbeat, runs })
 }
 
-fn run(mut engine: Box<dyn Engine>, inbox: &Receiver<Request>, heartbeat: &AtomicU64) {
+fn run(mut engine: Box<dyn Engine>, inbox: &Receiver<Request>, heartbeat: &AtomicU64, runs: &Meter) {
     loop {
         heartbeat.store(time::now().mono.0, Ordering::Relaxed);
         match inbox.recv_timeout(IDLE_BEAT) {
             Ok(request) => {
                 heartbeat.store(time::now().mono.0, Ordering::Relaxed);
-                serve(engine.as_mut(), request);
+                serve(engine.as_mut(), request, runs);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -103,9 +111,11 @@ fn run(mut engine: Box<dyn Engine>, inbox: &Receiver<Request>, heartbeat: &Atomi
     }
 }
 
-fn serve(engine: &mut dyn Engine, Request { input, tag, reply }: Request) {
+fn serve(engine: &mut dyn Engine, Request { input, tag, reply }: Request, runs: &Meter) {
     let began = time::now();
     let outputs = engine.run(&input);
+    let took = time::now().mono.since(began.mono);
+    runs.observe(took);
     // A caller that is gone, or that has left no room, has no use for the answer.
-    let _ = reply.try_send(Reply { tag, input, outputs, took: time::now().mono.since(began.mono) });
+    let _ = reply.try_send(Reply { tag, input, outputs, took });
 }

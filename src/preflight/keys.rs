@@ -43,7 +43,8 @@ pub(super) fn signing(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> 
     all
 }
 
-fn read(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Option<Secret> {
+/// Reads one; whatever is wrong with it is told as `whose`.
+pub(super) fn read(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Option<Secret> {
     if let (Some(mode), SecretRef::File(path)) = (secrets::exposed_mode(reference), reference) {
         let title = format!("{whose}: everybody on this machine can read `{}`", path.value.display());
         let label = format!("its mode is {mode:o}: `chmod 600` it");

@@ -1,4 +1,4 @@
-//! Everything that can be known before the first frame: secrets, models, labels, GStreamer, clips.
+//! Everything that can be known before the first frame: secrets, certificates, models, labels, GStreamer, clips.
 //!
 //! Owns the checks of a configuration against the world, and hands on what they opened, so that nothing is read twice;
 //! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
@@ -7,14 +7,16 @@
 mod cameras;
 mod keys;
 mod models;
+mod tls;
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, Diagnostics};
+use crate::config::{Config, Diagnostics, Endpoint};
 use crate::model::Loaded;
 use crate::name::Name;
 use crate::secrets::Secret;
 use crate::sign::Key;
+use crate::transport::Tls;
 
 /// What the checks opened.
 pub struct Ready {
@@ -24,6 +26,8 @@ pub struct Ready {
     pub passwords: BTreeMap<Name, Secret>,
     /// Keys of every endpoint, newest first; none: unsigned.
     pub keys: BTreeMap<Name, Vec<Key>>,
+    /// What the TLS of every endpoint rests on.
+    pub tls: BTreeMap<Name, Tls>,
 }
 
 /// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
@@ -31,9 +35,18 @@ pub struct Ready {
 pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let passwords = keys::passwords(&config.cameras, diagnostics);
     let keys = keys::signing(&config.endpoints, diagnostics);
+    let tls = tls::of(&config.endpoints, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys })
+    (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys, tls })
+}
+
+/// Only what sending to `endpoint` needs: its keys, newest first, and what its TLS rests on. Otherwise as [`check`].
+pub fn endpoint(endpoint: &Endpoint, diagnostics: &mut Diagnostics) -> Option<(Vec<Key>, Tls)> {
+    let only = std::slice::from_ref(endpoint);
+    let keys = keys::signing(only, diagnostics).remove(&endpoint.name);
+    let tls = tls::of(only, diagnostics).remove(&endpoint.name);
+    keys.zip(tls).filter(|_| !diagnostics.has_errors())
 }
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].

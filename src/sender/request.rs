@@ -39,5 +39,9 @@ pub(super) fn request(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u8
     for (name, value) in &endpoint.headers {
         add(name, value.clone());
     }
-    Request { url: endpoint.url.value.clone(), headers, body }
+    // A delivery that once broke with a connection that was kept open, or that reached the wrong server, trusts no such
+    // connection again.
+    let standing = &due.standing;
+    let fresh_connection = standing.tries > standing.attempts.saturating_add(standing.holds);
+    Request { url: endpoint.url.value.clone(), headers, body, fresh_connection }
 }

@@ -9,8 +9,8 @@ use std::io;
 use super::resolver::LookupError;
 use crate::delivery::Outcome;
 
-/// The class of a request that got no status line.
-pub(super) fn classify(error: &reqwest::Error) -> Outcome {
+/// The class of a request that got no status line, on a connection of its own or on one that was kept open.
+pub(super) fn classify(error: &reqwest::Error, own_connection: bool) -> Outcome {
     if error.is_builder() {
         return Outcome::OurFault;
     }
@@ -18,7 +18,12 @@ pub(super) fn classify(error: &reqwest::Error) -> Outcome {
         return before_sending(error);
     }
     let not_http = causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
-    if not_http { Outcome::Malformed } else { Outcome::NoAnswer }
+    match causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        _ if not_http => Outcome::Malformed,
+        Some(refusal) if is_late_refusal(refusal) => Outcome::Tls,
+        _ if own_connection => Outcome::NoAnswer,
+        _ => Outcome::StaleConnection,
+    }
 }
 
 /// Nothing was sent: the connection did not come about.
@@ -28,6 +33,8 @@ fn before_sending(error: &reqwest::Error) -> Outcome {
             return match lookup {
                 LookupError::NoSuchHost(_) => Outcome::NoSuchHost,
                 LookupError::Failed { .. } => Outcome::Unreachable,
+                LookupError::Offline { .. } => Outcome::Offline,
+                LookupError::Forbidden { .. } => Outcome::Forbidden,
             };
         }
         if let Some(refusal) = cause.downcast_ref::<rustls::Error>() {
@@ -52,14 +59,40 @@ fn of_tls(refusal: &rustls::Error) -> Outcome {
     }
 }
 
+/// With TLS 1.3 a receiver judges our certificate when we already believe that the handshake is over: its refusal reaches us
+/// after the request was sent, but it has read none of it.
+fn is_late_refusal(refusal: &rustls::Error) -> bool {
+    use rustls::AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked, CertificateUnknown,
+        UnknownCA, UnsupportedCertificate,
+    };
+    matches!(
+        refusal,
+        rustls::Error::AlertReceived(
+            AccessDenied
+                | BadCertificate
+                | CertificateExpired
+                | CertificateRequired
+                | CertificateRevoked
+                | CertificateUnknown
+                | UnknownCA
+                | UnsupportedCertificate
+        )
+    )
+}
+
 /// For people: the chain of causes without repetitions. Without the URL, which may be a secret in itself.
 pub(super) fn text(error: &reqwest::Error) -> String {
+    if let Some(lookup) = causes(error).find_map(|cause| cause.downcast_ref::<LookupError>()) {
+        return lookup.to_string();
+    }
     let mut told: Vec<String> = Vec::new();
-    // The outermost says only that a request failed, with its URL; after it, each cause counts that the one before it
-    // does not already quote.
+    // The outermost says only that a request failed, with its URL, and a frame only in which of its phases; of the others,
+    // each cause counts that the one before it does not already quote.
     for cause in causes(error).skip(1) {
         let cause = cause.to_string();
-        if !told.iter().any(|earlier| earlier.contains(&cause)) {
+        let is_frame = cause.starts_with("client error (");
+        if !is_frame && !told.iter().any(|earlier| earlier.contains(&cause)) {
             told.push(cause);
         }
     }

@@ -1,30 +1,44 @@
 //! The way out: one POST over HTTP, and what became of it.
 //!
 //! Owns the HTTP client of an endpoint and the limits of an attempt: connecting takes 2 s at most, the status line must be
-//! there within the timeout, redirects, cookies and environment proxies do not exist, and of an answer at most 4 KiB are
-//! read. Refuses to know deliveries, schedules, the journal and what the headers mean. Only this module names reqwest.
+//! there within the timeout, redirects, cookies and environment proxies do not exist, no address gets past the egress rules,
+//! and of an answer at most 4 KiB are read. Refuses to know deliveries, schedules, the journal and what the headers mean.
+//! Only this module names reqwest.
 //!
-//! Every attempt has a connection of its own. Alerts are rare, so one kept open would mostly be found dead, and then nobody
-//! could say whether the receiver had got the request; with a fresh one, whatever fails before it stands was not sent.
-//! Runs in tasks of tokio.
+//! A few connections are kept open for the next attempt, because a handshake over a mobile network costs more than the
+//! request. When one of them breaks before a status came, the receiver had mostly just closed it, and nobody can say whether
+//! it got the request: that is an outcome of its own, after which the request goes out again at once, on a new connection.
+//! Whatever fails before a new connection stands was not sent. Runs in tasks of tokio.
 
+mod certificate;
+mod evidence;
 mod failure;
 mod resolver;
 mod retry_after;
+mod tls;
+mod way;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{DATE, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Host, Url};
 
 use crate::delivery::{Attempt, Outcome};
+use crate::egress::Egress;
 use resolver::SystemResolver;
+
+pub use certificate::Certificate;
+pub use tls::{PemError, Tls, certificates};
+pub use way::Way;
 
 /// Name lookup, connecting and TLS together take so long at most.
 const CONNECT: Duration = Duration::from_secs(2);
+/// A connection is kept open so long for the next attempt.
+const KEPT_OPEN: Duration = Duration::from_secs(30);
 /// So much of an answer is read.
 const READ: usize = 4 * 1024;
 /// So much of an answer is kept.
@@ -35,10 +49,34 @@ const KEPT: usize = 1024;
 #[error("the HTTP client cannot be set up: {0}; please report this")]
 pub struct ClientError(String);
 
+/// How a client connects.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// An attempt may take so long from the start of connecting to the status line.
+    pub timeout: Duration,
+    /// So many connections are kept open between attempts.
+    pub kept_connections: usize,
+    /// Where it may go.
+    pub egress: Arc<Egress>,
+    /// Whom it believes, and as whom it presents itself.
+    pub tls: Tls,
+}
+
+impl Settings {
+    /// With `timeout`, and otherwise as an endpoint is by default.
+    pub fn new(timeout: Duration) -> Settings {
+        Settings { timeout, kept_connections: 4, egress: Arc::default(), tls: Tls::default() }
+    }
+}
+
 /// The HTTP client of one endpoint. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    /// Keeps connections open.
+    keeping: reqwest::Client,
+    /// Makes a new one each time.
+    fresh: reqwest::Client,
+    egress: Arc<Egress>,
     timeout: Duration,
 }
 
@@ -50,57 +88,92 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The exact bytes.
     pub body: Vec<u8>,
+    /// Whether it must not go out on a connection that was kept open.
+    pub fresh_connection: bool,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { url, headers, body } = self;
+        let Request { url, headers, body, fresh_connection } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Request")
             .field("url", &url.as_str())
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", body.len()))
+            .field("fresh_connection", fresh_connection)
             .finish()
     }
 }
 
 impl Client {
-    /// A client whose attempts may take `timeout` from the start of connecting to the status line. On a system without
-    /// certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
-    pub fn new(timeout: Duration) -> Result<Client, ClientError> {
-        // Somebody else may have installed one already: just as good.
+    /// A client. On a system without certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
+    pub fn new(settings: &Settings) -> Result<Client, ClientError> {
+        // What reqwest builds beside our own configuration asks for one; somebody else's is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let trusting_the_system = builder(timeout).build();
-        let http = trusting_the_system.or_else(|error| {
-            let error = failure::text(&error);
-            tracing::warn!("no https receiver can be verified: {error}; install the package `ca-certificates`");
-            builder(timeout).tls_certs_only([]).build()
-        });
-        Ok(Client { http: http.map_err(|error| ClientError(failure::text(&error)))?, timeout })
+        let tls = settings.tls.config().map_err(|error| ClientError(error.to_string()))?;
+        let build = |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError(failure::text(&error)));
+        Ok(Client {
+            keeping: build(settings.kept_connections)?,
+            fresh: build(0)?,
+            egress: Arc::clone(&settings.egress),
+            timeout: settings.timeout,
+        })
     }
 
     /// Posts `request` once. Whatever goes wrong is in its [`Outcome`]; it takes the timeout at most.
     pub async fn post(&self, request: Request) -> Attempt {
+        self.trace(request).await.0
+    }
+
+    /// The same, and what was seen on the way.
+    pub async fn trace(&self, request: Request) -> (Attempt, Way) {
         let started = Instant::now();
+        way::noting(started, self.attempt(request, started)).await
+    }
+
+    async fn attempt(&self, request: Request, started: Instant) -> Attempt {
         let deadline = started + self.timeout;
         let ended = |outcome, error| Attempt { outcome, took: started.elapsed(), error, snippet: None };
+        if let Err(error) = self.check_address(&request.url) {
+            return ended(Outcome::Forbidden, Some(error));
+        }
+        let http = if request.fresh_connection { &self.fresh } else { &self.keeping };
         let request = match self.build(request) {
             Ok(request) => request,
             Err(error) => return ended(Outcome::OurFault, Some(error)),
         };
-        let answer = match timeout_at(deadline, self.http.execute(request)).await {
+        let answer = match timeout_at(deadline, http.execute(request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return ended(failure::classify(&error), Some(failure::text(&error))),
+            Ok(Err(error)) => {
+                return ended(failure::classify(&error, way::has_connected()), Some(failure::text(&error)));
+            }
             Err(_) => {
                 let error = format!("no answer within {} s", self.timeout.as_secs_f64());
                 return ended(Outcome::NoAnswer, Some(error));
             }
         };
+        way::note(|way, _| {
+            way.peer = answer.remote_addr();
+            way.date = retry_after::date(answer.headers(), DATE);
+        });
         let status = answer.status().as_u16();
         let mut attempt = ended(Outcome::Status { status, retry_after: retry_after::read(answer.headers()) }, None);
         // Judged by the status line alone: a body that stalls or breaks takes nothing back.
         attempt.snippet = beginning(answer, deadline).await;
         attempt
+    }
+
+    /// An address in the URL is never looked up, so the resolver does not get to see it.
+    fn check_address(&self, url: &Url) -> Result<(), String> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        self.egress.check(address).map_err(|why| {
+            let why = why.as_str();
+            format!("{address} is a {why} address: correct the URL, or name the address in `[egress] allow`")
+        })
     }
 
     fn build(&self, request: Request) -> Result<reqwest::Request, String> {
@@ -120,7 +193,9 @@ impl Client {
     }
 }
 
-fn builder(timeout: Duration) -> reqwest::ClientBuilder {
+fn builder(settings: &Settings, tls: &rustls::ClientConfig, kept_connections: usize) -> reqwest::ClientBuilder {
+    // Always before the whole attempt's end: a timeout of that then means that the request was on its way.
+    let connect = CONNECT.min(settings.timeout.mul_f64(0.9));
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -128,10 +203,12 @@ fn builder(timeout: Duration) -> reqwest::ClientBuilder {
         .http1_only()
         // Some receivers compare header names letter by letter, and expect them as HTTP/1 always wrote them.
         .http1_title_case_headers()
-        .pool_max_idle_per_host(0)
-        // Always before the whole attempt's end: a timeout of that then means that the request was on its way.
-        .connect_timeout(CONNECT.min(timeout.mul_f64(0.9)))
-        .dns_resolver(Arc::new(SystemResolver))
+        .pool_max_idle_per_host(kept_connections)
+        .pool_idle_timeout(KEPT_OPEN)
+        .connect_timeout(connect)
+        .connector_layer(way::noting_connections())
+        .dns_resolver(Arc::new(SystemResolver::new(Arc::clone(&settings.egress), connect)))
+        .tls_backend_preconfigured(tls.clone())
 }
 
 /// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`.
@@ -153,8 +230,9 @@ mod tests {
     #[test]
     fn a_request_shows_no_header_values() {
         let headers = vec![("Authorization".to_owned(), "Bearer hunter2".to_owned())];
-        let request = Request { url: "https://example.com/x".parse().unwrap(), headers, body: vec![0; 3] };
-        let shown = "Request { url: \"https://example.com/x\", headers: [\"Authorization\"], body: 3 bytes }";
-        assert_eq!(format!("{request:?}"), shown);
+        let url = "https://example.com/x".parse().unwrap();
+        let request = Request { url, headers, body: vec![0; 3], fresh_connection: false };
+        let shown = "headers: [\"Authorization\"], body: 3 bytes, fresh_connection: false }";
+        assert!(format!("{request:?}").ends_with(shown), "{request:?}");
     }
 }

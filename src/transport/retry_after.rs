@@ -20,7 +20,8 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<Timestamp> {
+/// A header that holds a date, as HTTP writes them.
+pub(super) fn date(headers: &HeaderMap, name: HeaderName) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(headers.get(name)?.as_bytes()).ok()
 }
 

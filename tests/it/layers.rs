@@ -11,11 +11,13 @@ const FLOORS: &[(&str, u8)] = &[
     ("delivery", 0),
     ("event", 0),
     ("frame", 0),
+    ("meter", 0),
     ("name", 0),
     ("time", 0),
     ("verdict", 0),
     ("condition", 1),
     ("config", 1),
+    ("egress", 1),
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),
@@ -47,6 +49,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper::", &["transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),
+    ("prometheus_client", &["api"]),
 ];
 
 /// What would make a decision impure, with the reason.

@@ -4,10 +4,14 @@
 
 mod appliance;
 mod camera;
+mod certificates;
 mod cli;
+mod clock;
+mod dlq;
 mod journal;
 mod kills;
 mod layers;
+mod metrics;
 mod model;
 mod preflight;
 mod receiver;
@@ -15,5 +19,7 @@ mod rtsp;
 mod sending;
 mod service;
 mod shared;
+mod statistics;
 mod transport;
+mod verifiers;
 mod visits;

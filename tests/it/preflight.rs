@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use stakeout::preflight::{self, Ready};
 use stakeout::{config, model};
 
+use crate::certificates::Identity;
 use crate::shared::{runtime, shared};
 
 /// A place with models, secrets and clips of its own.
@@ -276,4 +277,109 @@ error: model `yard`: `model.onnx` isn't a model that ONNX Runtime can load: Prot
    |
    = help: copy the model's folder again, or export it anew"#;
     assert_eq!(said, told);
+}
+
+#[test]
+fn certificates_that_cannot_be_used() {
+    let site = Site::new();
+    let (one, other) = (Identity::self_signed("a"), Identity::self_signed("b"));
+    site.secret("ca.pem", "no certificate\n", 0o644);
+    site.secret("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0o644);
+    site.secret("one.pem", &one.pem, 0o644);
+    site.secret("one.key", &one.key_pem, 0o600);
+    site.secret("other.key", &other.key_pem, 0o644);
+    let (ready, said) = site.check(
+        r#"
+[[endpoint]]
+name = "a"
+url = "https://example.com"
+ca_file = "SITE/missing"
+client_cert = "SITE/broken.pem"
+client_key = "SITE/one.pem"
+[[endpoint]]
+name = "b"
+url = "https://example.com"
+ca_file = "SITE/ca.pem"
+[[endpoint]]
+name = "c"
+url = "https://example.com"
+client_cert = "SITE/one.pem"
+client_key = "SITE/other.key"
+[[endpoint]]
+name = "d"
+url = "https://example.com"
+client_cert = "SITE/one.pem"
+client_key = "SITE/ca.pem"
+"#,
+    );
+    assert!(ready.is_none());
+    assert!(!said.contains("-----BEGIN PRIVATE KEY-----\n"), "{said}");
+    let told = r#"
+error: endpoint `a`: `SITE/missing` does not exist
+ --> stakeout.toml:6:11
+  |
+6 | ca_file = "SITE/missing"
+  |           ^^^^^^^^^^^^^^ name a file with a certificate in PEM
+
+error: endpoint `a`: `SITE/broken.pem` has a certificate in it that can't be read
+ --> stakeout.toml:7:15
+  |
+7 | client_cert = "SITE/broken.pem"
+  |               ^^^^^^^^^^^^^^^^^ export it again as PEM
+
+warning: endpoint `a`: everybody on this machine can read `SITE/one.pem`
+ --> stakeout.toml:8:14
+  |
+8 | client_key = "SITE/one.pem"
+  |              ^^^^^^^^^^^^^^ its mode is 644: `chmod 600` it
+
+error: endpoint `b`: `SITE/ca.pem` has no certificate in it
+  --> stakeout.toml:12:11
+   |
+12 | ca_file = "SITE/ca.pem"
+   |           ^^^^^^^^^^^^^ it must be PEM, `-----BEGIN CERTIFICATE-----`
+
+warning: endpoint `c`: everybody on this machine can read `SITE/other.key`
+  --> stakeout.toml:17:14
+   |
+17 | client_key = "SITE/other.key"
+   |              ^^^^^^^^^^^^^^^^ its mode is 644: `chmod 600` it
+
+error: endpoint `c`: `client_key` does not belong to the certificate
+  --> stakeout.toml:17:14
+   |
+17 | client_key = "SITE/other.key"
+   |              ^^^^^^^^^^^^^^^^ the first certificate of `client_cert` must be the key's
+
+warning: endpoint `d`: everybody on this machine can read `SITE/ca.pem`
+  --> stakeout.toml:22:14
+   |
+22 | client_key = "SITE/ca.pem"
+   |              ^^^^^^^^^^^^^ its mode is 644: `chmod 600` it
+
+error: endpoint `d`: `client_key` has no private key in it
+  --> stakeout.toml:22:14
+   |
+22 | client_key = "SITE/ca.pem"
+   |              ^^^^^^^^^^^^^ it must be PEM, `-----BEGIN PRIVATE KEY-----`, without a passphrase
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
+}
+
+#[test]
+fn certificates_that_can_be_used() {
+    let site = Site::new();
+    let one = Identity::self_signed("a");
+    site.secret("one.pem", &one.pem, 0o644);
+    site.secret("one.key", &one.key_pem, 0o600);
+    let (ready, said) = site.check(
+        "[[endpoint]]\nname = \"a\"\nurl = \"https://example.com\"\nca_file = \"SITE/one.pem\"\n\
+         client_cert = \"SITE/one.pem\"\nclient_key = \"SITE/one.key\"\n",
+    );
+    let tls = &ready.unwrap().tls[&stakeout::name::Name::new("a").unwrap()];
+    assert_eq!(format!("{tls:?}"), "Tls { own_authorities: true, own_certificate: true }");
+    assert!(!said.contains("error"), "{said}");
 }

@@ -23,9 +23,9 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// An empty answer with that status.
+    /// An empty answer with that status. It says that the connection is closed after it, so that none is kept open.
     pub fn status(status: u16) -> Answer {
-        Answer::Bytes(format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n").into_bytes())
+        Answer::Bytes(format!("HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").into_bytes())
     }
 }
 

@@ -1,19 +1,72 @@
 //! Values that mean nothing: bad input of monitors and endpoints, and what is said about it, to the letter.
 
-use super::{changed, refused};
+use super::{changed, good, refused};
 
 #[test]
 fn an_endpoint_at_the_metadata_service() {
     let source = changed(&[("https://your-app.example/events", "http://169.254.169.254/latest")]);
     let told = r#"
-error: endpoint `ops`: `url` must not be link-local
+error: endpoint `ops`: `url` leads to a link-local address
   --> stakeout.toml:14:7
    |
 14 | url = "http://169.254.169.254/latest"
-   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ link-local and metadata addresses are refused
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ no event is sent there: a receiver has an address of its own
    |
-   = help: give the receiver an address of the network; `[egress] allow` is not implemented yet"#;
+   = help: if it really is meant, name it: `[egress] allow`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn forbidden_addresses_in_disguise() {
+    let url = "https://your-app.example/events";
+    for (host, what) in [
+        ("0xa9fea9fe", "link-local"),
+        ("2852039166", "link-local"),
+        ("[::ffff:169.254.169.254]", "link-local"),
+        ("[64:ff9b::a9fe:a9fe]", "link-local"),
+        ("[fd00:ec2::254]", "metadata"),
+        ("0.0.0.0", "unspecified"),
+        ("239.0.0.1", "multicast"),
+        ("255.255.255.255", "broadcast"),
+    ] {
+        let told = refused(&changed(&[(url, &format!("https://{host}/"))]));
+        assert!(told.starts_with(&format!("error: endpoint `ops`: `url` leads to a {what} address")), "{told}");
+    }
+}
+
+#[test]
+fn addresses_that_are_allowed() {
+    let allowing = |list: &str, url: &str| {
+        changed(&[
+            ("\n[[camera]]", &format!("[egress]\nallow = {list}\n[[camera]]")),
+            ("https://your-app.example/events", url),
+        ])
+    };
+    let config = good(&allowing(r#"["169.254.0.0/16", "fe80::1"]"#, "http://169.254.10.1/"));
+    assert_eq!(config.egress.check("169.254.1.2".parse().unwrap()), Ok(()));
+    assert_eq!(config.egress.check("fe80::1".parse().unwrap()), Ok(()));
+    assert!(config.egress.check("fe80::2".parse().unwrap()).is_err());
+    refused(&allowing(r#"["169.254.10.2"]"#, "http://169.254.10.1/"));
+}
+
+#[test]
+fn an_exception_that_is_no_address() {
+    let source = changed(&[("\n[[camera]]", "[egress]\nallow = [\"169.254/16\"]\n[[camera]]")]);
+    let told = r#"
+error: `[egress]`: `allow` can't hold `169.254/16`
+ --> stakeout.toml:2:10
+  |
+2 | allow = ["169.254/16"]
+  |          ^^^^^^^^^^^^ an address such as `"169.254.10.1"`, or a network such as `"fe80::/10"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn half_a_client_certificate() {
+    for (set, missing) in [("client_cert", "client_key"), ("client_key", "client_cert")] {
+        let told = refused(&changed(&[("name = \"ops\"\n", &format!("name = \"ops\"\n{set} = \"/x.pem\"\n"))]));
+        assert!(told.starts_with(&format!("error: endpoint `ops`: `{set}` needs a `{missing}`")), "{told}");
+    }
 }
 
 #[test]
