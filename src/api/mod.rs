@@ -8,7 +8,6 @@
 
 mod deliveries;
 mod dlq;
-mod endpoints;
 mod events;
 mod exposition;
 mod guard;
@@ -34,9 +33,9 @@ use tokio::sync::oneshot;
 
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven};
-pub use endpoints::Enabled;
 pub use events::EventQuery;
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
+pub use parts::Enabled;
 pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
@@ -108,7 +107,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/monitors", get(parts::monitors))
         .route("/v1/monitors/{name}", get(parts::monitor))
         .route("/v1/endpoints", get(parts::endpoints))
-        .route("/v1/endpoints/{name}/enable", post(endpoints::enable))
+        .route("/v1/endpoints/{name}/enable", post(parts::enable))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))

@@ -3,6 +3,7 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod notices;
 mod pulse;
 mod resume;
 mod site;
@@ -29,9 +30,12 @@ use crate::sign::Key;
 use crate::transport::{self, Client, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
+use notices::Notices;
 use pulse::Pulse;
 use site::Site;
 use vigil::Vigil;
+
+pub use site::device_id;
 
 /// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, …
 const STOP_WATCHING: Duration = Duration::from_secs(2);
@@ -106,7 +110,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&pulse, journal.writer()));
+    let device = site::device_id(&config);
+    let notices = Notices { writer: journal.writer(), config: config.clone(), device };
+    tokio.block_on(vigil.keep(&pulse, notices));
 
     systemd::stopping();
     tracing::info!("stopping");

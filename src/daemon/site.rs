@@ -107,7 +107,7 @@ impl api::Site for Site {
 }
 
 /// `[device] id`, or the hostname.
-pub(super) fn device_id(config: &Config) -> Arc<str> {
+pub fn device_id(config: &Config) -> Arc<str> {
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.device.id.clone().unwrap_or_else(hostname).into()
 }
@@ -177,14 +177,6 @@ fn ended(monitor: &api::Monitor) -> Option<Warning> {
 
 /// Why an endpoint gets nothing now. One that said it is gone, the journal tells of.
 fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {
-    if report.gone {
-        return Some(Warning::new(
-            format!("endpoint `{endpoint}` said that it is gone (410); its events are skipped"),
-            format!(
-                "once it is back: `stakeout endpoint enable {endpoint}`, then `stakeout dlq retry --endpoint {endpoint}`"
-            ),
-        ));
-    }
     let what = match report.held {
         Some(HoldReason::EndpointDown) => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
         Some(HoldReason::Throttled) => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),

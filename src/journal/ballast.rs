@@ -95,7 +95,7 @@ fn take(path: &Path, size: u64) -> io::Result<()> {
 }
 
 /// Free bytes of the disk that `dir` is on, for us; None: it does not tell.
-pub(super) fn free(dir: &Path) -> Option<u64> {
+pub fn free(dir: &Path) -> Option<u64> {
     rustix::fs::statvfs(dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 

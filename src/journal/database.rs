@@ -60,6 +60,8 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     }
     let database = |source| OpenError::database(dir, source);
     let connection = Connection::open_with_flags(&file, FOR_WRITING).map_err(database)?;
+    // Until somebody has looked at it, closing must not fold a log in.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(database)?;
     if refuse_newer(&connection, dir)? == 0 {
         return Err(OpenError::damaged(dir, "it has no schema"));
     }
@@ -68,9 +70,10 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Brings the schema to [`VERSION`].
+/// Trusts the database from here on, and brings its schema to [`VERSION`].
 pub(super) fn upgrade(connection: &mut Connection, dir: &Path) -> Result<(), OpenError> {
-    migrate(connection).map_err(|source| OpenError::database(dir, source))
+    let trusted = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    trusted.and_then(|_| migrate(connection)).map_err(|source| OpenError::database(dir, source))
 }
 
 /// Bytes of the write-ahead log; 0 after a clean end.
@@ -86,6 +89,8 @@ pub(super) fn open_as_it_is(dir: &Path, with_log: bool) -> rusqlite::Result<Conn
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Otherwise a file that is too short for what its header says cannot be read at all.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
@@ -191,10 +196,13 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         transaction.execute_batch(step)?;
         if version == 1 {
+            let epoch = Uuid::new_v4();
             transaction.execute(
                 "INSERT INTO meta (one, epoch, generation, clean, unclean_generation) VALUES (1, ?1, 0, 1, 0)",
-                [Uuid::new_v4().into_bytes()],
+                [epoch.into_bytes()],
             )?;
+            // On the first page, which nearly every log holds: so that a log can be told from that of another journal.
+            transaction.pragma_update(None, "application_id", epoch.as_fields().0.cast_signed())?;
         }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;

@@ -14,7 +14,7 @@ use super::error::OpenError;
 use super::open::{Start, io_at};
 use super::quarantine;
 use super::salvage::salvage;
-use super::soundness::{FOREIGN_LOG, check};
+use super::soundness::{FOREIGN_LOG, check, is_sound_alone};
 use super::suspicion;
 use crate::event::JournalReset;
 use crate::time::Wall;
@@ -25,7 +25,8 @@ pub(super) fn open(dir: &Path, at: Wall) -> Result<(Connection, Start), OpenErro
     let log_found = log_size(dir) > 0;
     match begin(dir, log_found) {
         Err(OpenError::Damaged { why, .. }) => {
-            let reset = begin_anew(dir, &why, at)?;
+            let log = log_found && why != FOREIGN_LOG && !is_sound_alone(dir);
+            let reset = begin_anew(dir, &why, log, at)?;
             let (connection, start) = begin(dir, false)?;
             Ok((connection, Start { salvaged: Some(reset.salvaged), ..start }))
         }
@@ -42,10 +43,10 @@ fn begin(dir: &Path, log_found: bool) -> Result<(Connection, Start), OpenError> 
     Ok((connection, start))
 }
 
-/// Saves what can be read, moves the rest aside.
-fn begin_anew(dir: &Path, why: &str, at: Wall) -> Result<JournalReset, OpenError> {
+/// Saves what can be read, moves the rest aside. `log`: what the log says counts.
+fn begin_anew(dir: &Path, why: &str, log: bool, at: Wall) -> Result<JournalReset, OpenError> {
     tracing::error!("the journal is damaged: {why}; saving what can be read");
-    let reset = salvage(dir, why != FOREIGN_LOG, at)?;
+    let reset = salvage(dir, log, at)?;
     quarantine::finish(dir).map_err(io_at(dir))?;
     suspicion::clear(dir);
     let (salvaged, lost) = (reset.salvaged, reset.lost.iter().map(|range| range.to - range.from + 1).sum::<u64>());

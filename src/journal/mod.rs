@@ -46,6 +46,7 @@ mod suspicion;
 mod wreck;
 mod writer;
 
+pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use entry::{
     Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record, Recorded,
@@ -54,7 +55,7 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
-    JobFilter, LastError, MonitorCounts, Queue, Totals,
+    JobFilter, LastError, Mishaps, MonitorCounts, Queue, Totals,
 };
 pub use meters::Meters;
 pub use open::{Journal, Keep, Start};

@@ -160,6 +160,7 @@ fn copy_deliveries(wreck: &Wreck, target: &Connection, books: &mut Books) -> rus
     let (Some(n), Some(event_seq), Some(endpoint), Some(sequence), Some(state)) =
         (place("n"), place("event_seq"), place("endpoint"), place("sequence"), place("state"))
     else {
+        books.gaps += 1;
         return Ok(());
     };
     let mut insert = target.prepare(&insert_sql("delivery", &columns))?;
@@ -245,6 +246,9 @@ fn tables(target: &Connection) -> rusqlite::Result<Vec<String>> {
 /// Replaces what a new journal has in `table` by what can be read. False: that is nothing.
 fn copy_table(wreck: &Wreck, target: &Connection, table: &str) -> rusqlite::Result<bool> {
     let columns = wreck.columns_like(target, table)?;
+    if columns.is_empty() {
+        return Ok(false);
+    }
     target.execute_batch(&format!("SAVEPOINT copy; DELETE FROM {table}"))?;
     let mut copied = 0;
     let mut insert = target.prepare(&insert_sql(table, &columns))?;

@@ -32,7 +32,10 @@ const OFTEN: i32 = 10_000;
 /// was opened.
 pub(super) fn check(connection: &mut Connection, dir: &Path, log_found: bool) -> Result<(), OpenError> {
     let database = |source| OpenError::database(dir, source);
-    let (epoch, clean) = meta(connection).map_err(database)?;
+    let (identity, clean) = (identity(connection).map_err(database)?, clean(connection).map_err(database)?);
+    if log_found && !is_own_log(dir, identity) {
+        return Err(OpenError::damaged(dir, FOREIGN_LOG));
+    }
     few_rows_read(connection).map_err(database)?;
     let suspicions = suspicion::times(dir);
     if suspicions > 1 {
@@ -40,9 +43,6 @@ pub(super) fn check(connection: &mut Connection, dir: &Path, log_found: bool) ->
     }
     if clean && !log_found && suspicions == 0 {
         return Ok(());
-    }
-    if log_found && !is_own_log(dir, epoch) {
-        return Err(OpenError::damaged(dir, FOREIGN_LOG));
     }
     let (pragma, limit) = if suspicions == 0 { ("quick_check", QUICK) } else { ("integrity_check", THOROUGH) };
     match run(connection, pragma, limit).map_err(database)?.as_deref() {
@@ -54,17 +54,30 @@ pub(super) fn check(connection: &mut Connection, dir: &Path, log_found: bool) ->
 /// What is wrong with a journal whose log is not its own.
 pub(super) const FOREIGN_LOG: &str = "its log belongs to another journal";
 
-/// Whether the file alone has the same epoch. A file that cannot be read alone tells nothing.
-pub(super) fn is_own_log(dir: &Path, epoch: Uuid) -> bool {
-    match open_as_it_is(dir, false).and_then(|alone| meta(&alone)) {
-        Ok((alone, _)) => alone == epoch,
+/// Whether the file alone is the same journal. A file that cannot be read alone tells nothing.
+fn is_own_log(dir: &Path, with_log: (Uuid, i64)) -> bool {
+    match open_as_it_is(dir, false).and_then(|alone| identity(&alone)) {
+        Ok(alone) => alone == with_log,
         Err(_) => true,
     }
 }
 
-/// The epoch, and whether the last end was a clean one.
-fn meta(connection: &Connection) -> rusqlite::Result<(Uuid, bool)> {
-    connection.query_row("SELECT epoch, clean FROM meta", [], |row| Ok((id(row, "epoch")?, row.get("clean")?)))
+/// Whether the file without its log is sound: if it is not with it, then the log does not belong to it. (The file's own
+/// log has checksums: what is damaged in that is ignored, not misread.)
+pub(super) fn is_sound_alone(dir: &Path) -> bool {
+    let said = open_as_it_is(dir, false).and_then(|mut alone| run(&mut alone, "quick_check", THOROUGH));
+    said.is_ok_and(|said| said.as_deref() == Some("ok"))
+}
+
+/// The epoch, from two places: a log may hold either page, or none.
+fn identity(connection: &Connection) -> rusqlite::Result<(Uuid, i64)> {
+    let epoch = connection.query_row("SELECT epoch FROM meta", [], |row| id(row, "epoch"))?;
+    Ok((epoch, connection.pragma_query_value(None, "application_id", |row| row.get(0))?))
+}
+
+/// Whether the last end was a clean one.
+fn clean(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT clean FROM meta", [], |row| row.get(0))
 }
 
 /// Without these the daemon could not start.
@@ -111,8 +124,9 @@ mod tests {
     fn a_log_of_another_journal_is_told_from_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let connection = open_for_writing(dir.path()).unwrap();
-        let (epoch, _) = meta(&connection).unwrap();
-        assert!(is_own_log(dir.path(), epoch));
-        assert!(!is_own_log(dir.path(), Uuid::from_u128(1)));
+        let (epoch, mark) = identity(&connection).unwrap();
+        assert!(is_own_log(dir.path(), (epoch, mark)));
+        assert!(!is_own_log(dir.path(), (Uuid::from_u128(1), mark)));
+        assert!(!is_own_log(dir.path(), (epoch, !mark)));
     }
 }

@@ -115,10 +115,15 @@ impl Ledger for JournalLedger {
         for effect in happening.effects {
             events.extend(self.accept(&happening, effect));
         }
+        let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
         self.writer.record(record).wait()?;
+        // The promise in words: scripts/bench durability holds the daemon to it.
+        for event in accepted {
+            tracing::debug!(%event, "accepted");
+        }
         for effect in happening.effects {
             announce(happening.about, effect);
         }
@@ -189,6 +194,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
         ended: reason.map(|_| wall),
         request: None,
     })
+}
+
+/// What `endpoints` are owed because of an event of the whole box: every one that wants its type.
+pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
+    let shared = Arc::new(event.clone());
+    let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
+    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.

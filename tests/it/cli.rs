@@ -319,6 +319,28 @@ fn the_parts_of_a_status_are_there_one_by_one() {
 }
 
 #[test]
+fn an_endpoint_that_is_gone_is_enabled_by_an_operator() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    journal.writer().set_gone(name("ops"), true).wait().unwrap();
+    record(&journal, None);
+    let serving = Serving::start(&home, &journal);
+    let whats = |status: &serde_json::Value| -> Vec<String> {
+        status["warnings"].as_array().unwrap().iter().map(|warning| warning["what"].to_string()).collect()
+    };
+    let is_gone = || whats(&serving.json("GET /v1/status").1).iter().any(|what| what.contains("said that it is gone"));
+    assert!(is_gone());
+    let enabled = |was_gone| serde_json::json!({"endpoint": "ops", "was_gone": was_gone, "dead": 1});
+    assert_eq!(serving.json("POST /v1/endpoints/ops/enable"), (200, enabled(true)));
+    assert!(!is_gone());
+    assert_eq!(serving.json("POST /v1/endpoints/ops/enable"), (200, enabled(false)));
+    let (status, told) = serving.json("POST /v1/endpoints/opps/enable");
+    assert_eq!((status, told["error"].as_str()), (404, Some("there is no endpoint `opps`")));
+    assert_eq!(told["hint"], "endpoints known here: `ops`");
+    serving.end();
+}
+
+#[test]
 fn the_frame_of_an_event_is_its_jpeg() {
     let home = Home::new();
     let (journal, without) = home.journal();
@@ -450,6 +472,7 @@ fn the_help_says_what_there_is() {
       status      Show cameras, monitors, endpoints and warnings of the running daemon
       events      List events, or follow them
       deliveries  List deliveries: what is owed to endpoints, and what became of it
+      endpoint    List endpoints, and check whether one works
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
       verify      Check the signature of a webhook body, read from stdin

@@ -227,8 +227,7 @@ async fn times(clock: &Driven, replies: Vec<Reply>, restart_after: Duration) -> 
     pass(clock, Duration::from_secs(2 * 3600)).await;
     assert!(outbox.deliveries().iter().all(|row| row.standing.state == State::Delivered && row.standing.attempts == 1));
     sending.end().await;
-    let times = times.lock().unwrap().clone();
-    times
+    times.lock().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
