@@ -221,7 +221,7 @@ impl Sender {
             }
             let (due, bytes) = bytes(due).await;
             let attempt = match bytes {
-                Ok(bytes) => Ok(client.post(request::request(&endpoint, &keys, &due, bytes, now)).await),
+                Ok(bytes) => Ok(client.post(request::delivery(&endpoint, &keys, &due, bytes, now)).await),
                 Err(error) => Err(error),
             };
             let subject = Subject { delivery: due.id, kind: due.kind };

@@ -7,6 +7,7 @@
 //! Its rooms: `dispatch` sends and `judge` takes the answers in; they decide with `shelf` (what was read ahead), `lanes`
 //! (what goes next), `pace` (how quickly), `gate` (what the endpoint lets through) and `uplink` (what holds the whole box).
 
+mod check;
 mod clock;
 mod dispatch;
 mod doorbell;
@@ -45,10 +46,11 @@ use pace::Pace;
 use report::Teller;
 use shelf::{Look, Shelf};
 
+pub use check::{Checked, check};
 pub use clock::{Clock, Driven};
 pub use doorbell::Doorbells;
 pub use office::Office;
-pub use report::Report;
+pub use report::{Report, advice};
 
 /// Sends to one endpoint.
 pub struct Sender {

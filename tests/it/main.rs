@@ -8,6 +8,7 @@ mod certificates;
 mod cli;
 mod clock;
 mod dlq;
+mod endpoint;
 mod journal;
 mod kills;
 mod layers;

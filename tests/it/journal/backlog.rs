@@ -81,7 +81,7 @@ fn a_long_backlog_is_asked_for_a_handful_of_rows() {
     });
     assert_eq!(listed.len(), 100);
     timed("jobs and machines", || (reader.jobs(&JobFilter::default()).unwrap(), reader.machines().unwrap()));
-    timed("the counts of an endpoint", || reader.endpoint_counts(at(0).wall).unwrap());
+    timed("the counts of an endpoint", || reader.endpoint_counts(at(0)).unwrap());
     timed("totals", || reader.totals().unwrap());
     timed("one more", || journal.writer().record(record(triggered(Priority::Critical), &["a"])).wait().unwrap());
     timed("settling one", || {

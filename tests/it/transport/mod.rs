@@ -4,7 +4,7 @@ mod addresses;
 mod answers;
 mod bodies;
 mod names;
-mod namespace;
+pub mod namespace;
 mod reuse;
 mod tls;
 
@@ -75,7 +75,7 @@ fn read_request(stream: &mut (impl Read + Write)) -> Option<String> {
 }
 
 /// Reads a request and answers with these bytes.
-fn answer(stream: &mut (impl Read + Write), bytes: &[u8]) -> Option<String> {
+pub fn answer(stream: &mut (impl Read + Write), bytes: &[u8]) -> Option<String> {
     let head = read_request(stream)?;
     stream.write_all(bytes).ok()?;
     stream.flush().ok()?;
