@@ -28,10 +28,10 @@ use stakeout::event::{Event, EventData, EventType, Metadata, ModelIdentity, Prio
 use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Doorbells, Sender};
+use stakeout::sender::{Clock, Doorbells, Office, Sender};
 use stakeout::sign::Key;
 use stakeout::time::{Boot, now};
-use stakeout::transport::{Client, Settings};
+use stakeout::transport::{self, Client};
 use stakeout::verdict::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -87,9 +87,9 @@ fn event() -> Event {
         observed: now(),
         boot: Boot::current(),
         device: "bench".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data: EventData::Triggered(Triggered {
@@ -192,6 +192,7 @@ impl Sending {
             retry: Retry::Edge,
             timeout: Duration::from_secs(5),
             concurrency: CONCURRENCY,
+            rate: None,
             frame: FrameChoice::Inline,
             max_body: 262_144,
             headers: Default::default(),
@@ -199,9 +200,14 @@ impl Sending {
             client: None,
             enabled: true,
         };
-        let client = Client::new(&Settings::new(endpoint.timeout))?;
+        let settings = transport::Settings {
+            kept_connections: CONCURRENCY as usize,
+            ..transport::Settings::new(endpoint.timeout)
+        };
+        let client = Client::new(&settings)?;
+        let office = Office::new(bells, Clock::Real, false);
         let keys = vec![Key::new(SECRET)?];
-        let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, bells);
+        let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, &office);
         let (stop, stopped) = watch::channel(false);
         Ok(Sending { stop, task: tokio::spawn(sender.run(stopped, Duration::from_secs(5))) })
     }
@@ -295,7 +301,7 @@ async fn deliver(dir: &Path, count: usize, url: &str) -> Result<serde_json::Valu
     }
     let reader = journal.reader()?;
     let sending = Sending::start(&journal, &bells, url)?;
-    let filter = stakeout::journal::DeliveryFilter { state: Some(State::Pending), endpoint: None, after: 0, limit: 1 };
+    let filter = stakeout::journal::DeliveryFilter { state: Some(State::Pending), limit: 1, ..Default::default() };
     while !reader.deliveries(&filter)?.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

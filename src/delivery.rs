@@ -40,7 +40,7 @@ impl State {
     ];
 
     /// As in the journal and in JSON lines.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             State::Pending => "pending",
             State::RetryWait => "retry_wait",
@@ -56,6 +56,11 @@ impl State {
     /// The state of that name.
     pub fn parse(text: &str) -> Option<State> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether it ended without success: a dead letter.
+    pub fn is_dead_letter(self) -> bool {
+        !self.is_open() && self != State::Delivered
     }
 
     /// Whether it is still owed.
@@ -80,6 +85,10 @@ pub enum HoldReason {
 }
 
 impl HoldReason {
+    /// Every reason there is.
+    pub const ALL: [HoldReason; 5] =
+        [HoldReason::Offline, HoldReason::EndpointDown, HoldReason::Throttled, HoldReason::Clock, HoldReason::Paused];
+
     /// As in the journal and in JSON lines.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,8 +119,18 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
+    /// Every reason there is.
+    pub const ALL: [DeadReason; 6] = [
+        DeadReason::Exhausted,
+        DeadReason::Rejected,
+        DeadReason::TooLarge,
+        DeadReason::Config,
+        DeadReason::Poison,
+        DeadReason::DroppedByHand,
+    ];
+
     /// As in the journal and in JSON lines.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             DeadReason::Exhausted => "exhausted",
             DeadReason::Rejected => "rejected",

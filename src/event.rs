@@ -3,6 +3,8 @@
 //! Owns what each type of event says; refuses to know how a receiver wants it written (`payload/`), where it goes
 //! (`delivery`) and how it is kept (`journal/`).
 
+mod notices;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,6 +14,8 @@ use uuid::Uuid;
 use crate::name::Name;
 use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
+
+pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
 
 /// Free key/value pairs of a monitor, passed through to receivers in the order given.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
@@ -25,11 +29,21 @@ pub enum EventType {
     Cleared,
     /// `job.status`
     JobStatus,
+    /// `journal.reset`
+    JournalReset,
+    /// `journal.overflow`
+    JournalOverflow,
 }
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 3] = [EventType::Triggered, EventType::Cleared, EventType::JobStatus];
+    pub const ALL: [EventType; 5] = [
+        EventType::Triggered,
+        EventType::Cleared,
+        EventType::JobStatus,
+        EventType::JournalReset,
+        EventType::JournalOverflow,
+    ];
 
     /// The name that receivers see.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +51,8 @@ impl EventType {
             EventType::Triggered => "monitor.triggered",
             EventType::Cleared => "monitor.cleared",
             EventType::JobStatus => "job.status",
+            EventType::JournalReset => "journal.reset",
+            EventType::JournalOverflow => "journal.overflow",
         }
     }
 
@@ -93,12 +109,12 @@ pub struct Event {
     pub boot: Boot,
     /// The box, `[device] id`.
     pub device: String,
-    /// Where.
-    pub camera: Name,
-    /// Which monitor.
-    pub monitor: Name,
-    /// Which run of the monitor.
-    pub job: Uuid,
+    /// Where; None for what concerns the whole box.
+    pub camera: Option<Name>,
+    /// Which monitor; None as above.
+    pub monitor: Option<Name>,
+    /// Which run of the monitor; None as above.
+    pub job: Option<Uuid>,
     /// Orders delivery.
     pub priority: Priority,
     /// The monitor's metadata, passed through.
@@ -116,6 +132,10 @@ pub enum EventData {
     Cleared(Cleared),
     /// A job ended.
     JobStatus(JobReport),
+    /// The journal was damaged and began anew.
+    JournalReset(JournalReset),
+    /// The journal was full and dropped what it owed.
+    JournalOverflow(JournalOverflow),
 }
 
 impl EventData {
@@ -125,6 +145,8 @@ impl EventData {
             EventData::Triggered(_) => EventType::Triggered,
             EventData::Cleared(_) => EventType::Cleared,
             EventData::JobStatus(_) => EventType::JobStatus,
+            EventData::JournalReset(_) => EventType::JournalReset,
+            EventData::JournalOverflow(_) => EventType::JournalOverflow,
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn id(text: &str) -> Result<Uuid, Refusal> {
 }
 
 const QUERY_HINT: &str = "events take `after`, `limit`, `monitor` and `type`; deliveries and dead letters take `state`, \
-                          `endpoint`, `after` and `limit`";
+                          `reason`, `endpoint`, `since`, `until`, `after` and `limit`";
 
 /// What a query string cannot mean.
 pub(super) fn bad_query(rejection: QueryRejection) -> Refusal {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{Cleared, EventData, JobReport, Metadata, Triggered};
+use crate::event::{Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
 use crate::journal::{AttemptRow, DeliveryBrief, DeliveryRow, EventRow};
 use crate::name::Name;
 use crate::time::Wall;
@@ -60,12 +60,12 @@ pub struct EventLine {
     pub kind: String,
     /// When it was observed.
     pub observed_at: Utc,
-    /// Where.
-    pub camera: Name,
-    /// Which monitor.
-    pub monitor: Name,
-    /// Which run of it.
-    pub job_id: Uuid,
+    /// Where; null for what concerns the whole box.
+    pub camera: Option<Name>,
+    /// Which monitor; null as above.
+    pub monitor: Option<Name>,
+    /// Which run of it; null as above.
+    pub job_id: Option<Uuid>,
     /// Of the verdict that triggered; null for other types.
     pub confidence: Option<f64>,
     /// What is owed because of it.
@@ -178,7 +178,7 @@ impl From<EventRow> for EventLine {
         let EventRow { seq, event, deliveries, .. } = row;
         let confidence = match &event.data {
             EventData::Triggered(triggered) => Some(rounded(triggered.confidence)),
-            EventData::Cleared(_) | EventData::JobStatus(_) => None,
+            _ => None,
         };
         EventLine {
             seq,
@@ -268,6 +268,8 @@ fn said(data: &EventData) -> Value {
         EventData::Triggered(triggered) => triggered_data(triggered),
         EventData::Cleared(cleared) => cleared_data(cleared),
         EventData::JobStatus(report) => job_data(report),
+        EventData::JournalReset(reset) => reset_data(reset),
+        EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
     }
 }
 
@@ -303,6 +305,14 @@ fn cleared_data(cleared: &Cleared) -> Value {
         "duration_s": cleared.ended.since(cleared.started).as_secs_f64(),
         "peak_confidence": rounded(cleared.peak_confidence),
         "reason": cleared.reason,
+    })
+}
+
+fn reset_data(reset: &JournalReset) -> Value {
+    serde_json::json!({
+        "salvaged": reset.salvaged,
+        "lost_ranges": reset.lost,
+        "previous_epoch": reset.previous_epoch,
     })
 }
 

@@ -134,6 +134,12 @@ impl Scrape {
         let parts = parts.map(|(part, bytes)| (label("part", &part), bytes as f64));
         sheet.gauges("journal_bytes", "What the journal takes on its disk.", parts)?;
         sheet.gauges("journal_events", "Events that are kept.", alone(events as f64))?;
+        let resets = alone(self.totals.resets);
+        sheet.counters(
+            "journal_resets",
+            "Times that a damaged journal was replaced by what could be saved.",
+            resets,
+        )?;
         let help = "How long commits took, with the flush to the disk.";
         sheet.histograms("journal_commit_duration_seconds", help, alone(self.commits.clone()))?;
         let (free, size) = disk.unzip();

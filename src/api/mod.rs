@@ -7,6 +7,7 @@
 //! [`serve`].
 
 mod deliveries;
+mod dlq;
 mod events;
 mod exposition;
 mod guard;
@@ -19,6 +20,8 @@ mod socket;
 mod statistics;
 mod status;
 mod store;
+mod warnings;
+mod which;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +31,18 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
-pub use deliveries::{DeadQuery, DeliveryQuery, Dropped, Redriven};
+pub use deliveries::DeliveryQuery;
+pub use dlq::{DeadQuery, Deed, Dropped, Redriven};
 pub use events::EventQuery;
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
+pub use parts::Enabled;
 pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
 pub use statistics::Statistics;
-pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status, Warning};
+pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
+pub use warnings::Warning;
+pub use which::{parse_moment, reasons};
 
 use crate::journal::{Reader, Writer};
 use store::Store;
@@ -100,16 +107,17 @@ fn router(shared: Shared) -> Router {
         .route("/v1/monitors", get(parts::monitors))
         .route("/v1/monitors/{name}", get(parts::monitor))
         .route("/v1/endpoints", get(parts::endpoints))
+        .route("/v1/endpoints/{name}/enable", post(parts::enable))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::one))
-        .route("/v1/deliveries/{id}/retry", post(deliveries::retry_one))
-        .route("/v1/deliveries/{id}/drop", post(deliveries::drop_one))
+        .route("/v1/deliveries/{id}/retry", post(dlq::retry_one))
+        .route("/v1/deliveries/{id}/drop", post(dlq::drop_one))
         .route("/v1/dlq", get(deliveries::dead_letters))
-        .route("/v1/dlq/retry", post(deliveries::retry_dead))
-        .route("/v1/dlq/drop", post(deliveries::drop_dead))
+        .route("/v1/dlq/retry", post(dlq::retry))
+        .route("/v1/dlq/drop", post(dlq::drop_them))
         .fallback(refusal::no_such_route)
         .method_not_allowed_fallback(refusal::wrong_method)
         .layer(middleware::from_fn(guard::watch))

@@ -4,13 +4,16 @@
 //! are whole, so `next` is always null.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
+use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::lines::Page;
 use super::refusal::Refusal;
+use super::socket::Peer;
 use super::status::{self, Camera, Endpoint, Monitor};
 use crate::config;
+use crate::name::Name;
 use crate::time::now;
 
 pub(super) async fn cameras(State(shared): State<Shared>) -> Json<Page<Camera>> {
@@ -33,11 +36,15 @@ pub(super) async fn monitor(
     }
     let mut known: Vec<&str> = others.iter().map(|monitor| monitor.name.as_str()).collect();
     known.dedup();
-    let hint = match known[..] {
-        [] => "the configuration has no `[[monitor]]`".to_owned(),
-        _ => format!("monitors known here: {}", config::quoted(known)),
+    Err(unknown("monitor", &name, &known))
+}
+
+fn unknown(what: &str, name: &str, known: &[&str]) -> Refusal {
+    let hint = match known {
+        [] => format!("the configuration has no `[[{what}]]`"),
+        _ => format!("{what}s known here: {}", config::quoted(known.iter().copied())),
     };
-    Err(Refusal::not_found(format!("there is no monitor `{name}`"), hint))
+    Refusal::not_found(format!("there is no {what} `{name}`"), hint)
 }
 
 async fn with_statistics(shared: &Shared, monitors: Vec<Monitor>) -> Result<Vec<Monitor>, Refusal> {
@@ -48,6 +55,35 @@ async fn with_statistics(shared: &Shared, monitors: Vec<Monitor>) -> Result<Vec<
 pub(super) async fn endpoints(State(shared): State<Shared>) -> Result<Json<Page<Endpoint>>, Refusal> {
     let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
     Ok(whole(status::endpoint_lines(&shared.site.endpoints(), counts)))
+}
+
+/// The answer to an order to send to an endpoint again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enabled {
+    /// Which endpoint.
+    pub endpoint: Name,
+    /// It had said that it is gone; otherwise nothing has changed.
+    pub was_gone: bool,
+    /// Deliveries that were skipped because it was gone, or ended otherwise: dead letters.
+    pub dead: u64,
+}
+
+/// An endpoint that said 410 gets what happens from now on.
+pub(super) async fn enable(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(name): Path<String>,
+) -> Result<Json<Enabled>, Refusal> {
+    let configured = shared.site.endpoints();
+    let Some(endpoint) = configured.iter().find(|known| known.as_str() == name).cloned() else {
+        return Err(unknown("endpoint", &name, &configured.iter().map(Name::as_str).collect::<Vec<_>>()));
+    };
+    let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
+    let counts = counts.into_iter().find(|counts| counts.endpoint == endpoint);
+    shared.writer.set_gone(endpoint.clone(), false).await?;
+    let was_gone = counts.as_ref().is_some_and(|counts| counts.gone);
+    tracing::info!(uid = peer.uid, %endpoint, was_gone, "endpoint enabled by hand");
+    Ok(Json(Enabled { endpoint, was_gone, dead: counts.map_or(0, |counts| counts.counts.dead) }))
 }
 
 fn whole<T>(items: impl IntoIterator<Item = T>) -> Json<Page<T>> {

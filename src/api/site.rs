@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::status::{Camera, Monitor, Warning};
+use super::status::{Camera, Monitor};
+use super::warnings::Warning;
 use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::Now;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -16,10 +15,11 @@ use super::Shared;
 use super::refusal::Refusal;
 use super::site::{Expectation, Site};
 use super::statistics::Statistics;
+use super::warnings::{Facts, Seen, Warning};
 use crate::event::{EventType, JobReason, JobStatus, SkipReason};
 use crate::journal::{EndpointCounts, EventFilter, MonitorCounts, Reader, Totals};
 use crate::name::Name;
-use crate::time::{Now, Wall, now};
+use crate::time::{Now, now};
 
 /// The daemon at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,6 +184,9 @@ pub struct Job {
 pub struct Endpoint {
     /// `[[endpoint]] name`
     pub name: Name,
+    /// It said 410: nothing is sent until an operator says otherwise.
+    #[serde(default)]
+    pub gone: bool,
     /// Deliveries that wait for their first or next attempt.
     pub pending: u64,
     /// Deliveries that are held.
@@ -214,23 +217,6 @@ pub struct Journal {
     pub generation: u64,
 }
 
-/// What a person should look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// What is the matter.
-    pub what: String,
-    /// What to do about it.
-    #[serde(rename = "do")]
-    pub remedy: String,
-}
-
-impl Warning {
-    /// A warning with its remedy.
-    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Warning {
-        Warning { what: what.into(), remedy: remedy.into() }
-    }
-}
-
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
     let now = now();
     let expected = shared.site.expectations();
@@ -244,7 +230,7 @@ struct Kept {
     monitors: Vec<MonitorCounts>,
     totals: Totals,
     /// With each monitor's last trigger.
-    expected: Vec<(Expectation, Option<Wall>)>,
+    expected: Vec<(Expectation, Option<Seen>)>,
 }
 
 impl Kept {
@@ -252,7 +238,7 @@ impl Kept {
         let last_trigger = |monitor: &Name| {
             let (monitor, kind) = (Some(monitor.clone()), Some(EventType::Triggered));
             let newest = reader.latest_events(&EventFilter { after: 0, limit: 1, monitor, kind })?;
-            Ok::<_, Refusal>(newest.last().map(|row| row.event.observed.wall))
+            Ok::<_, Refusal>(newest.last().map(|row| Seen { at: row.event.observed, boot: row.event.boot }))
         };
         let expected = expected
             .into_iter()
@@ -270,24 +256,23 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
     let cameras: Vec<Camera> = site.cameras(now).into_iter().map(Camera::tidy).collect();
     let configured = site.endpoints();
     let endpoints = endpoint_lines(&configured, kept.endpoints);
-    let clock = if now.synced { Clock::Synced } else { Clock::Estimated };
     let uptime = site.uptime(now);
-    let mut warnings: Vec<Warning> = cameras.iter().filter_map(not_watched).collect();
-    warnings.extend(endpoints.iter().filter_map(|endpoint| owed_in_vain(endpoint, &configured)));
-    warnings.extend(endpoints.iter().filter_map(dead_letters));
-    warnings.extend(kept.expected.iter().filter_map(|(expected, last)| silent(expected, *last, now, uptime)));
-    warnings.extend(site.warnings(now));
-    if clock == Clock::Estimated {
-        warnings.push(Warning::new(
-            "the wall clock cannot be believed yet",
-            "let the box reach a time server (`timedatectl` shows how it stands)",
-        ));
+    let mut warnings = Facts {
+        now,
+        uptime,
+        cameras: &cameras,
+        endpoints: &endpoints,
+        configured: &configured,
+        expected: &kept.expected,
+        totals: &kept.totals,
     }
+    .warnings();
+    warnings.extend(site.warnings(now));
     Status {
         device: site.device(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: uptime.as_secs(),
-        clock,
+        clock: if now.synced { Clock::Synced } else { Clock::Estimated },
         cameras,
         monitors: monitor_lines(site.monitors(now), kept.monitors),
         endpoints,
@@ -309,9 +294,10 @@ pub(super) fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -
 }
 
 fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
-    let statistics = counts.map(|counts| Statistics::from(counts.counts)).unwrap_or_default();
+    let (statistics, gone) = counts.map(|counts| (Statistics::from(counts.counts), counts.gone)).unwrap_or_default();
     Endpoint {
         name,
+        gone,
         pending: statistics.pending,
         held: statistics.held,
         dead: statistics.dlq_count,
@@ -354,64 +340,4 @@ impl Monitor {
 pub(super) fn to_places(number: f64, places: i32) -> f64 {
     let scale = 10_f64.powi(places);
     (number * scale).round() / scale
-}
-
-fn not_watched(camera: &Camera) -> Option<Warning> {
-    let away = match camera.state {
-        CameraState::Offline => true,
-        CameraState::Connecting => camera.cause.is_some(),
-        CameraState::Online | CameraState::Ended => false,
-    };
-    let cause = camera.cause.as_deref().unwrap_or("no pictures come");
-    away.then(|| {
-        Warning::new(
-            format!("camera `{}` is not watched: {cause}", camera.name),
-            "check its power, cable, address and password; it is tried again for ever",
-        )
-    })
-}
-
-fn owed_in_vain(endpoint: &Endpoint, configured: &[Name]) -> Option<Warning> {
-    let (name, owed) = (&endpoint.name, endpoint.pending + endpoint.held);
-    (owed > 0 && !configured.contains(name)).then(|| {
-        Warning::new(
-            format!("{owed} deliveries are owed to endpoint `{name}`, which is not in the configuration"),
-            format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
-        )
-    })
-}
-
-fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
-    let (name, dead) = (&endpoint.name, endpoint.dead);
-    (dead > 0).then(|| {
-        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
-        Warning::new(
-            format!("endpoint `{name}` has {letters}"),
-            format!("`stakeout dlq list --endpoint {name}`, then `stakeout dlq retry --endpoint {name}` or `drop`"),
-        )
-    })
-}
-
-/// A monitor that never triggered is measured from the daemon's start.
-fn silent(expected: &Expectation, last: Option<Wall>, now: Now, uptime: Duration) -> Option<Warning> {
-    let silent_for = last.map_or(uptime, |last| now.wall.since(last));
-    (silent_for > expected.within).then(|| {
-        Warning::new(
-            format!(
-                "monitor `{}` has been silent for {}, an event was expected within {}",
-                expected.monitor,
-                hours(silent_for),
-                hours(expected.within)
-            ),
-            "look whether its camera still shows the scene, and whether `expect_event_within` is right",
-        )
-    })
-}
-
-fn hours(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
-    }
 }

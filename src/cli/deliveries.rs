@@ -9,9 +9,9 @@ use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::{PAGE, Records};
 use super::settings::ConfigFile;
-use crate::api::{DeliveryLine, DeliveryQuery, Page};
+use super::which::Which;
+use crate::api::{DeliveryLine, DeliveryQuery, Page, reasons};
 use crate::delivery::State;
-use crate::name::Name;
 use crate::time::now;
 
 #[derive(clap::Args)]
@@ -21,9 +21,11 @@ pub(super) struct Args {
     /// Only those in this state
     #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
     state: Option<String>,
-    /// Only those to this endpoint
-    #[arg(long, value_name = "NAME", value_parser = Name::new)]
-    endpoint: Option<Name>,
+    /// Only those held or dead for this reason
+    #[arg(long, value_parser = PossibleValuesParser::new(reasons()))]
+    reason: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Print JSON lines
     #[arg(long)]
     json: bool,
@@ -31,8 +33,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let records = Records::open(&args.file.load()?.config)?;
-    let query = DeliveryQuery { state: args.state.clone(), endpoint: args.endpoint.clone(), ..Default::default() };
-    if !print_all(query, args.json, |query| records.deliveries(query))? {
+    if !print_all(args.which.query(args.state.as_ref(), args.reason.as_ref()), args.json, |query| {
+        records.deliveries(query)
+    })? {
         print::say("no such deliveries");
     }
     Ok(())

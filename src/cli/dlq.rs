@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use uuid::Uuid;
 
 use super::client::{Client, ClientError};
@@ -11,10 +12,11 @@ use super::exit::{Exit, Failure};
 use super::print::{self, Cell, Table, Tint};
 use super::records::Records;
 use super::settings::ConfigFile;
-use crate::api::{AttemptLine, DeadQuery, DeliveryDetail, DeliveryQuery, Dropped, Redriven};
+use super::which::Which;
+use crate::api::{AttemptLine, DeadQuery, Deed, DeliveryDetail, DeliveryQuery, Dropped, Redriven};
 use crate::config::Config;
-use crate::journal::{DeadFilter, Journal, Keep, Reader};
-use crate::name::Name;
+use crate::delivery::{DeadReason, State};
+use crate::journal::{Journal, Keep, Reader};
 use crate::time::now;
 
 #[derive(clap::Args)]
@@ -39,9 +41,8 @@ enum Command {
 struct List {
     #[command(flatten)]
     file: ConfigFile,
-    /// Only those to this endpoint
-    #[arg(long, value_name = "NAME", value_parser = Name::new)]
-    endpoint: Option<Name>,
+    #[command(flatten)]
+    which: Dead,
     /// Print JSON lines
     #[arg(long)]
     json: bool,
@@ -59,42 +60,62 @@ struct Show {
 }
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true)
+    .args(["ids", "all", "state", "reason", "endpoint", "since", "until"]))]
 struct Order {
+    /// Ids of deliveries; only by its id comes back what was dropped
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "state", "reason", "endpoint", "since", "until"])]
+    ids: Vec<Uuid>,
+    /// All dead letters
+    #[arg(long, conflicts_with_all = ["state", "reason", "endpoint", "since", "until"])]
+    all: bool,
     #[command(flatten)]
-    which: Which,
+    which: Dead,
     #[command(flatten)]
     file: ConfigFile,
 }
 
+/// All conditions must hold.
 #[derive(clap::Args)]
-#[group(required = true, multiple = false)]
-struct Which {
-    /// Ids of deliveries
-    #[arg(value_name = "ID")]
-    ids: Vec<Uuid>,
-    /// All dead letters of this endpoint
-    #[arg(long, value_name = "NAME", value_parser = Name::new)]
-    endpoint: Option<Name>,
-    /// All dead letters
-    #[arg(long)]
-    all: bool,
+struct Dead {
+    /// Only those in this state
+    #[arg(long, value_parser = PossibleValuesParser::new(DEAD))]
+    state: Option<String>,
+    /// Only those that are dead for this reason
+    #[arg(long, value_parser = PossibleValuesParser::new(REASONS))]
+    reason: Option<String>,
+    #[command(flatten)]
+    which: Which,
 }
 
-impl Which {
+/// Why a dead letter that nobody dropped is dead.
+const REASONS: [&str; 5] = [
+    DeadReason::Exhausted.as_str(),
+    DeadReason::Rejected.as_str(),
+    DeadReason::TooLarge.as_str(),
+    DeadReason::Config.as_str(),
+    DeadReason::Poison.as_str(),
+];
+
+/// The states of dead letters.
+const DEAD: [&str; 4] =
+    [State::Dead.as_str(), State::Expired.as_str(), State::DroppedQuota.as_str(), State::SkippedGone.as_str()];
+
+impl Order {
     /// One query for each id; one for the rest.
     fn queries(self) -> Vec<DeadQuery> {
+        let DeliveryQuery { state, reason, endpoint, since, until, .. } = self.which.query();
         if self.ids.is_empty() {
-            return vec![DeadQuery { id: None, endpoint: self.endpoint }];
+            return vec![DeadQuery { id: None, state, reason, endpoint, since, until, after: None }];
         }
-        self.ids.into_iter().map(|id| DeadQuery { id: Some(id), endpoint: None }).collect()
+        self.ids.into_iter().map(DeadQuery::one).collect()
     }
 }
 
-/// What is to be done with dead letters.
-#[derive(Clone, Copy)]
-enum Deed {
-    Retry,
-    Drop,
+impl Dead {
+    fn query(&self) -> DeliveryQuery {
+        self.which.query(self.state.as_ref(), self.reason.as_ref())
+    }
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
@@ -108,8 +129,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn list(args: &List) -> Result<(), Failure> {
     let records = Records::open(&args.file.load()?.config)?;
-    let query = DeliveryQuery { endpoint: args.endpoint.clone(), ..Default::default() };
-    if !print_all(query, args.json, |query| records.dead_letters(query))? {
+    if !print_all(args.which.query(), args.json, |query| records.dead_letters(query))? {
         print::say("no dead letters");
     }
     Ok(())
@@ -171,7 +191,7 @@ fn attempts(log: &[AttemptLine]) -> Table<5> {
 /// Through the daemon or, when it is down, by the journal itself.
 fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
     let config = order.file.load()?.config;
-    let queries = order.which.queries();
+    let queries = order.queries();
     let client = Client::new(&config.api.socket)?;
     let done = match client.probe() {
         Ok(()) => ask(&client, queries, deed)?,
@@ -189,14 +209,28 @@ fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
     Ok(())
 }
 
+/// An order about very many is given again until nothing is left.
 fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
     let mut done = 0;
-    for query in queries {
-        let base = query.id.map_or_else(|| "/v1/dlq".to_owned(), |id| format!("/v1/deliveries/{id}"));
-        done += match deed {
-            Deed::Retry => client.post::<Redriven>(&format!("{base}/retry"), &query)?.retried,
-            Deed::Drop => client.post::<Dropped>(&format!("{base}/drop"), &query)?.dropped,
-        };
+    for mut query in queries {
+        loop {
+            let base = query.id.map_or_else(|| "/v1/dlq".to_owned(), |id| format!("/v1/deliveries/{id}"));
+            let (changed, next) = match deed {
+                Deed::Retry => {
+                    let Redriven { retried, next } = client.post(&format!("{base}/retry"), &query)?;
+                    (retried, next)
+                }
+                Deed::Drop => {
+                    let Dropped { dropped, next } = client.post(&format!("{base}/drop"), &query)?;
+                    (dropped, next)
+                }
+            };
+            done += changed;
+            query.after = next;
+            if next.is_none() {
+                break;
+            }
+        }
     }
     Ok(done)
 }
@@ -207,22 +241,32 @@ fn write(config: &Config, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Fa
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open_for_repair(&storage.path, keep)?;
     let reader = journal.reader()?;
-    let writer = journal.writer();
     let mut done = 0;
     for query in queries {
-        let id = query.id;
-        let filter = DeadFilter::from(query);
-        let changed = match deed {
-            Deed::Retry => writer.redrive(filter, now()).wait()?,
-            Deed::Drop => writer.drop_dead(filter).wait()?,
-        };
-        if let (0, Some(id)) = (changed, id) {
+        let changed = write_one(&journal, &reader, query.clone(), deed)?;
+        if let (0, Some(id)) = (changed, query.id) {
             return Err(unchanged(&reader, id));
         }
         done += changed;
     }
     journal.close()?;
     Ok(done)
+}
+
+fn write_one(journal: &Journal, reader: &Reader, mut query: DeadQuery, deed: Deed) -> Result<u64, Failure> {
+    let writer = journal.writer();
+    let mut changed = 0;
+    loop {
+        let (ids, next) = query.batch(reader).map_err(ClientError::Refused)?;
+        let replies: Vec<_> = ids.into_iter().map(|id| deed.order(&writer, id)).collect();
+        for reply in replies {
+            changed += reply.wait()?;
+        }
+        query.after = next;
+        if next.is_none() {
+            return Ok(changed);
+        }
+    }
 }
 
 fn unchanged(reader: &Reader, id: Uuid) -> Failure {

@@ -133,8 +133,8 @@ fn table(events: &[EventLine]) -> Table<7> {
         table.row([
             print::ago(event.observed_at.0, now).into(),
             event.kind.as_str().into(),
-            event.monitor.as_str().into(),
-            event.camera.as_str().into(),
+            name(event.monitor.as_ref()).into(),
+            name(event.camera.as_ref()).into(),
             confidence(event).into(),
             Cell::tinted(deliveries(event), worst(&event.deliveries)),
             event.id.into(),
@@ -145,9 +145,18 @@ fn table(events: &[EventLine]) -> Table<7> {
 
 /// Columns can't be aligned with what has not happened yet.
 fn in_one_line(event: &EventLine) -> String {
-    let EventLine { observed_at, kind, monitor, camera, id, .. } = event;
+    let EventLine { observed_at, kind, id, .. } = event;
+    let place = match (&event.monitor, &event.camera) {
+        (Some(monitor), Some(camera)) => format!("{monitor} on {camera}"),
+        _ => "this box".to_owned(),
+    };
     let confidence = confidence(event);
-    format!("{observed_at}  {kind:<17}  {monitor} on {camera}  {confidence:>4}  {id}")
+    format!("{observed_at}  {kind:<17}  {place}  {confidence:>4}  {id}")
+}
+
+/// Events of the whole box have neither monitor nor camera.
+fn name(name: Option<&Name>) -> &str {
+    name.map_or("", Name::as_str)
 }
 
 fn confidence(event: &EventLine) -> String {

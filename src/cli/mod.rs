@@ -19,6 +19,7 @@ mod run;
 mod settings;
 mod status;
 mod verify;
+mod which;
 
 use std::process::ExitCode;
 

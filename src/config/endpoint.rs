@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::read::Section;
-use super::settings::{ClientCertificate, Endpoint, Format, FrameChoice, Located, Retry, SecretRef};
+use super::settings::{ClientCertificate, Endpoint, Format, FrameChoice, Located, Rate, Retry, SecretRef};
 use super::value::{self, Problem, Read, Value};
 use super::{address, events, headers};
 use crate::egress::Egress;
@@ -31,12 +31,12 @@ pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Lo
     let timeout = value::duration(Duration::from_secs(1)..=Duration::from_secs(30));
     let timeout = section.or("timeout", Duration::from_secs(5), timeout);
     let concurrency = section.or("concurrency", 4, value::whole(1..=64));
+    let rate = section.or("rate", Some(Rate { count: 10, per: Duration::from_secs(1) }), rate);
     let frame = value::choice(&[("inline", FrameChoice::Inline), ("none", FrameChoice::None)], &[]);
     let frame = section.or("frame", FrameChoice::Inline, frame);
     let max_body = section.or("max_body", 256 << 10, value::size(4 << 10..=64 << 20));
     let headers = section.or("headers", BTreeMap::new(), headers::read);
     let enabled = section.or("enabled", true, value::flag);
-    section.not_yet("rate", &["10/s"]);
     let ca_file = section.optional_text("ca_file").map(path);
     let client = client(section);
     for later in ["url_file", "routing_key_file", "username", "password_file"] {
@@ -54,6 +54,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Lo
         retry,
         timeout,
         concurrency,
+        rate,
         frame,
         max_body,
         headers,
@@ -119,6 +120,29 @@ fn one_or_two(value: &Value<'_>) -> Read<Vec<Located<String>>> {
     }
     let only = value::text_like("a string or a list of two", "\"/etc/stakeout/ops.secret\"")(value)?;
     Ok(if only.is_empty() { Vec::new() } else { vec![Located { value: only, at: value.span() }] })
+}
+
+/// `"10/s"`, `"30/min"`, `"100/h"`, or `"off"`.
+fn rate(value: &Value<'_>) -> Read<Option<Rate>> {
+    let text = value::text_like("a rate", "\"10/s\"")(value)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let rate = text.split_once('/').and_then(|(count, per)| {
+        let seconds = match per {
+            "s" => 1,
+            "min" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count.parse().ok().filter(|count| digits && (1..=1_000_000).contains(count))?;
+        Some(Rate { count, per: Duration::from_secs(seconds) })
+    });
+    rate.map(Some).ok_or_else(|| {
+        let label = "a whole number up to 1000000 and one of `/s`, `/min`, `/h`: for example `\"10/s\"`; or `\"off\"`";
+        Problem::new(value.span(), " is not a rate", label).into()
+    })
 }
 
 /// A preset by name, or a schedule of one's own.

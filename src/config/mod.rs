@@ -28,6 +28,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use settings::*;
 pub use suggest::{closest, nearest, quoted};
+pub use value::parse_duration;
 
 /// The manual: every key at its default, commented. `stakeout config` prints it.
 pub const MANUAL: &str = include_str!("../../packaging/stakeout.toml");

@@ -266,6 +266,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// POSTs at a time.
     pub concurrency: u32,
+    /// POSTs in a time; None: as many as it takes.
+    pub rate: Option<Rate>,
     /// Whether a frame is embedded where the format allows the choice.
     pub frame: FrameChoice,
     /// Bytes; the frame is scaled down until the body fits.
@@ -291,6 +293,7 @@ impl fmt::Debug for Endpoint {
             retry,
             timeout,
             concurrency,
+            rate,
             frame,
             max_body,
             headers,
@@ -307,6 +310,7 @@ impl fmt::Debug for Endpoint {
             .field("retry", retry)
             .field("timeout", timeout)
             .field("concurrency", concurrency)
+            .field("rate", rate)
             .field("frame", frame)
             .field("max_body", max_body)
             .field("headers", &headers.keys())
@@ -314,6 +318,22 @@ impl fmt::Debug for Endpoint {
             .field("client", client)
             .field("enabled", enabled)
             .finish()
+    }
+}
+
+/// So many in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// At least 1.
+    pub count: u32,
+    /// A second, a minute or an hour.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// So many at once, after a pause: twice what the time allows.
+    pub fn burst(&self) -> u32 {
+        self.count.saturating_mul(2)
     }
 }
 
@@ -357,7 +377,7 @@ pub enum Retry {
     Custom {
         /// The waits after the first attempt.
         delays: Vec<Duration>,
-        /// Dead after so much time that was not held.
+        /// Expired after so much time that was not held.
         max_age: Duration,
     },
 }

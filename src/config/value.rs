@@ -130,7 +130,7 @@ const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m",
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value<'_>) -> Read<Duration> {
     move |value| {
         let text = text_like("a duration", "\"30s\"")(value)?;
-        let Some(length) = with_unit(&text, &TIME_UNITS).map(Duration::from_millis) else {
+        let Some(length) = parse_duration(&text) else {
             let label = "a whole number and one of `ms`, `s`, `m`, `h`, `d`: for example `\"30s\"`";
             return Err(Problem::new(value.span(), " is not a duration", label).into());
         };
@@ -139,6 +139,11 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value<'_>) -
         }
         Err(out_of_range(value, &format!("`{}`", shown(*range.start())), &format!("`{}`", shown(*range.end()))))
     }
+}
+
+/// A duration as it is written in the file: `30s`, `2h`. None for anything else.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    with_unit(text, &TIME_UNITS).map(Duration::from_millis)
 }
 
 /// A duration as it would be written in the file, in the largest unit that it is a multiple of.

@@ -3,6 +3,7 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod notices;
 mod pulse;
 mod resume;
 mod site;
@@ -24,11 +25,12 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
-use crate::sender::{Doorbells, Report, Sender};
+use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
 use crate::transport::{self, Client, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
+use notices::Notices;
 use pulse::Pulse;
 use site::Site;
 use vigil::Vigil;
@@ -108,7 +110,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&pulse, journal.writer()));
+    let device = site::device_id(&config);
+    let notices = Notices { writer: journal.writer(), config: config.clone(), device };
+    tokio.block_on(vigil.keep(&pulse, notices));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -143,6 +147,7 @@ fn start_senders(
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
 ) -> Result<Senders, StartError> {
+    let office = Office::new(bells, Clock::Real, !journal.start().clean);
     let mut tasks = Vec::new();
     let mut reports = BTreeMap::new();
     let egress = Arc::new(config.egress.clone());
@@ -155,7 +160,8 @@ fn start_senders(
             tls: tls.remove(&endpoint.name).unwrap_or_default(),
         };
         let client = Client::new(&settings)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, bells);
+        let (sender, report) =
+            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

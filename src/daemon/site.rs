@@ -94,7 +94,7 @@ impl api::Site for Site {
 
     fn expectations(&self) -> Vec<Expectation> {
         let expected = |monitor: &config::Monitor| {
-            let within = monitor.expect_event_within?;
+            let within = monitor.expect_event_within.filter(|_| monitor.enabled)?;
             Some(Expectation { monitor: monitor.name.clone(), within })
         };
         self.config.monitors.iter().filter_map(expected).collect()
@@ -175,12 +175,18 @@ fn ended(monitor: &api::Monitor) -> Option<Warning> {
     Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
 }
 
+/// Why an endpoint gets nothing now. One that said it is gone, the journal tells of.
 fn endpoint_down(endpoint: &Name, report: &Report) -> Option<Warning> {
-    let what = match report.held? {
-        HoldReason::EndpointDown => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
-        HoldReason::Throttled => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
-        HoldReason::Offline => format!("this box can't reach endpoint `{endpoint}`; what it is owed is held"),
-        HoldReason::Clock | HoldReason::Paused => return None,
+    let what = match report.held {
+        Some(HoldReason::EndpointDown) => format!("endpoint `{endpoint}` does not answer; what it is owed is held"),
+        Some(HoldReason::Throttled) => format!("endpoint `{endpoint}` asks us to slow down; what it is owed is held"),
+        Some(HoldReason::Offline) => format!("this box can't reach endpoint `{endpoint}`; what it is owed is held"),
+        // The clock has a warning of its own, and what an operator paused needs none.
+        Some(HoldReason::Clock | HoldReason::Paused) => return None,
+        None => {
+            let advice = report.advice?;
+            return Some(Warning::new(format!("endpoint `{endpoint}` does not take what it is sent"), advice));
+        }
     };
     Some(Warning::new(what, report.advice.unwrap_or("nothing is lost; look at the receiver and the network")))
 }

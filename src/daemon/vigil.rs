@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::notices::Notices;
 use super::pulse::Pulse;
-use crate::journal::Writer;
 use crate::{systemd, time};
 
 /// What is over is purged this often, in small batches.
@@ -33,8 +33,8 @@ impl Vigil {
     }
 
     /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, and keeps house.
-    pub(super) async fn keep(mut self, pulse: &Pulse, writer: Writer) {
-        let housekeeping = tokio::spawn(keep_house(writer));
+    pub(super) async fn keep(mut self, pulse: &Pulse, notices: Notices) {
+        let housekeeping = tokio::spawn(keep_house(notices));
         let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
         loop {
             tokio::select! {
@@ -51,13 +51,17 @@ impl Vigil {
     }
 }
 
-/// Purges what is over, batch by batch, so that what happens meanwhile never waits for long.
-async fn keep_house(writer: Writer) {
+/// Purges what is over, batch by batch, so that what happens meanwhile never waits for long. Says what the journal has to
+/// say.
+async fn keep_house(notices: Notices) {
     let mut due = tokio::time::interval(HOUSEKEEPING);
     loop {
         due.tick().await;
+        if let Err(error) = notices.state(time::now()).await {
+            tracing::error!(%error, "the journal could not say what it has to say");
+        }
         loop {
-            match writer.purge(time::now()).await {
+            match notices.writer.purge(time::now()).await {
                 Ok(purged) if purged.more => {}
                 Ok(_) => break,
                 Err(error) => {

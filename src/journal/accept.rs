@@ -17,8 +17,11 @@ use super::error::Error;
 use super::frames::Frames;
 use super::group::{Change, Ledger};
 use super::machines::{put_job, put_machine};
+use super::relief;
+use super::room::Purpose;
 use crate::delivery::State;
 use crate::event::{Event, EventData};
+use crate::name::Name;
 use crate::time::Now;
 
 /// A [`Record`] on its way into the journal.
@@ -51,7 +54,7 @@ impl Change for Acceptance {
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
-        if !has_room(&self.record, ledger)? {
+        if !find_room(&self.record, ledger)? {
             return Err(Error::Full("its database has no room for another event".to_owned()));
         }
         let at = self.record.at;
@@ -76,13 +79,17 @@ impl Change for Acceptance {
     }
 }
 
-/// States of machines and jobs need none of it worth speaking of: mostly they replace what is there.
-fn has_room(record: &Record, ledger: &Ledger<'_>) -> Result<bool, Error> {
-    match record.events.iter().any(|accepted| matches!(accepted.event.data, EventData::Triggered(_))) {
-        true => ledger.room.is_left_for_alerts(ledger.connection),
-        false if record.events.is_empty() => Ok(true),
-        false => ledger.room.is_left_for_outcomes(ledger.connection),
-    }
+/// Makes room for what happened, at the cost of what is worth less; false: there is none. States of machines and jobs need
+/// none of it worth speaking of: mostly they replace what is there.
+fn find_room(record: &Record, ledger: &mut Ledger<'_>) -> Result<bool, Error> {
+    let Some(priority) = record.events.iter().map(|accepted| accepted.event.priority).min() else { return Ok(true) };
+    relief::make_room(ledger, priority, record.at.wall)?;
+    let is_alert = |accepted: &Accepted| matches!(accepted.event.data, EventData::Triggered(_));
+    let purpose = match record.events.iter().any(is_alert) {
+        true => Purpose::Alert(priority),
+        false => Purpose::Outcome,
+    };
+    ledger.room.is_left(ledger.connection, purpose)
 }
 
 /// Writes the original, and one file for each distinct picture that was scaled down. One that the disk refuses is left
@@ -116,7 +123,7 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     let (open_id, repeat) = match &event.data {
         EventData::Triggered(triggered) => (Some(triggered.open_id), Some(triggered.repeat)),
         EventData::Cleared(cleared) => (Some(cleared.open_id), None),
-        EventData::JobStatus(_) => (None, None),
+        EventData::JobStatus(_) | EventData::JournalReset(_) | EventData::JournalOverflow(_) => (None, None),
     };
     let mut statement = ledger.connection.prepare_cached(
         "INSERT INTO event (id, type, device, camera, monitor, job, open_id, repeat, priority, observed_ms, boot,
@@ -128,9 +135,9 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
         ":id": event.id.as_bytes(),
         ":type": event.data.kind().as_str(),
         ":device": event.device,
-        ":camera": event.camera.as_str(),
-        ":monitor": event.monitor.as_str(),
-        ":job": event.job.as_bytes(),
+        ":camera": event.camera.as_ref().map_or("", Name::as_str),
+        ":monitor": event.monitor.as_ref().map_or("", Name::as_str),
+        ":job": event.job.unwrap_or_default().as_bytes(),
         ":open_id": open_id.map(Uuid::into_bytes),
         ":repeat": repeat,
         ":priority": to_rank(event.priority),

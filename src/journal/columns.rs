@@ -61,6 +61,15 @@ pub(super) fn name(row: &Row<'_>, column: &str) -> rusqlite::Result<Name> {
     Name::new(&text).map_err(|error| damaged(column, error))
 }
 
+/// A name, or the empty text where there is none.
+pub(super) fn optional_name(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Name>> {
+    let text: String = row.get(column)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Name::new(&text).map(Some).map_err(|error| damaged(column, error))
+}
+
 /// A word that `parse` knows.
 pub(super) fn word<T>(row: &Row<'_>, column: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;

@@ -2,9 +2,11 @@
 //!
 //! Owns the PRAGMAs (but for those of size, see `room`) and the schema's version; refuses to know rows. Runs on the thread that opens.
 
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use uuid::Uuid;
 
@@ -17,7 +19,10 @@ pub(super) const FILE: &str = "journal.db";
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What brings the schema from each version to the next, from nothing on.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-figures.sql")];
+const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-figures.sql"), include_str!("schema-3.sql")];
+
+/// A version that is higher than this by more is no version: the file is damaged.
+const PLAUSIBLE: i64 = 1000;
 
 /// Before it, SQLite could corrupt a database when a checkpoint reset the WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -25,16 +30,101 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a connection waits for another one's lock. Only checkpoints and VACUUM of a second tool can make it wait.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Bytes: small events wear flash less with small pages.
+const PAGE_SIZE: i64 = 2048;
+
+/// `synchronous=FULL`, as SQLite tells it.
+const FULL: i64 = 2;
+
 /// Opens the database for writing, or makes it, and brings its schema to [`VERSION`].
+///
+/// It is made under another name first: a `journal.db` is whole, or it was damaged.
 pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, OpenError> {
+    let mut connection = connect(dir)?;
+    upgrade(&mut connection, dir)?;
+    Ok(connection)
+}
+
+/// Opens the database for writing, or makes it, and changes nothing that is there yet.
+pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::OldSqlite { found: rusqlite::version() });
     }
+    let file = dir.join(FILE);
+    // SQLite deletes a log whose database is gone or empty, and with it what was committed last.
+    match fs::metadata(&file).map(|file| file.len()) {
+        Ok(0) => return Err(OpenError::damaged(dir, "it is empty")),
+        Ok(_) => {}
+        Err(_) if log_size(dir) > 0 => return Err(OpenError::damaged(dir, "its log is there, but not itself")),
+        Err(_) => make(dir, &file)?,
+    }
     let database = |source| OpenError::database(dir, source);
-    let mut connection = Connection::open(dir.join(FILE)).map_err(database)?;
-    refuse_newer(&connection, dir)?;
+    let connection = Connection::open_with_flags(&file, FOR_WRITING).map_err(database)?;
+    // Until somebody has looked at it, closing must not fold a log in.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(database)?;
+    if refuse_newer(&connection, dir)? == 0 {
+        return Err(OpenError::damaged(dir, "it has no schema"));
+    }
     configure(&connection).map_err(database)?;
-    migrate(&mut connection).map_err(database)?;
+    insist_on_durability(&connection, dir)?;
+    Ok(connection)
+}
+
+/// Trusts the database from here on, and brings its schema to [`VERSION`].
+pub(super) fn upgrade(connection: &mut Connection, dir: &Path) -> Result<(), OpenError> {
+    let trusted = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    trusted.and_then(|_| migrate(connection)).map_err(|source| OpenError::database(dir, source))
+}
+
+/// Bytes of the write-ahead log; 0 after a clean end.
+pub(super) fn log_size(dir: &Path) -> u64 {
+    fs::metadata(dir.join(format!("{FILE}-wal"))).map_or(0, |log| log.len())
+}
+
+/// Opens what may be damaged, for reading, and leaves everything as it is; `with_log`: as the log has it, otherwise the
+/// bare file.
+pub(super) fn open_as_it_is(dir: &Path, with_log: bool) -> rusqlite::Result<Connection> {
+    let file = dir.join(FILE).to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let uri = format!("file:{file}?{}", if with_log { "mode=ro" } else { "immutable=1" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Otherwise a file that is too short for what its header says cannot be read at all.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+const FOR_WRITING: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX).union(OpenFlags::SQLITE_OPEN_URI);
+
+/// A fresh, empty journal, whole on stable storage before it gets its name.
+fn make(dir: &Path, file: &Path) -> Result<(), OpenError> {
+    let database = |source| OpenError::database(dir, source);
+    let io = |source| OpenError::Io { path: dir.to_owned(), source };
+    let unfinished = dir.join(format!("{FILE}.new"));
+    drop(build(&unfinished).map_err(database)?);
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(io)?;
+    fs::rename(&unfinished, file).map_err(io)?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+}
+
+/// A journal that is filled before it counts: quick, and without a log, because what is lost on the way is made again.
+/// Whatever is there goes. The caller flushes the file once it is closed.
+pub(super) fn build(file: &Path) -> rusqlite::Result<Connection> {
+    for leftover in ["", "-journal", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(leftover);
+        let _ = fs::remove_file(name);
+    }
+    let mut connection = Connection::open(file)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    migrate(&mut connection)?;
     Ok(connection)
 }
 
@@ -58,6 +148,9 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
 
 fn refuse_newer(connection: &Connection, dir: &Path) -> Result<i64, OpenError> {
     let found = user_version(connection).map_err(|source| OpenError::database(dir, source))?;
+    if !(0..=VERSION + PLAUSIBLE).contains(&found) {
+        return Err(OpenError::damaged(dir, &format!("its schema version is {found}")));
+    }
     if found > VERSION {
         return Err(OpenError::Newer { dir: dir.to_owned(), found, known: VERSION });
     }
@@ -69,22 +162,31 @@ fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Durable, small log, quick recovery: `synchronous=FULL` is the promise (an acknowledged commit survives a power cut),
-/// the rest keeps the log short and flash wear low. The first two count only before the first table.
+/// the rest keeps the log short and flash wear low. How large pages are and that the file can shrink was settled when it was
+/// made ([`build`]).
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "page_size", 2048)?;
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "journal_size_limit", 1_048_576, |_| Ok(()))?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// An acknowledgement means something only with a write-ahead log that is flushed at every commit.
+fn insist_on_durability(connection: &Connection, dir: &Path) -> Result<(), OpenError> {
+    let database = |source| OpenError::database(dir, source);
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(database)?;
+    let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(database)?;
+    match (mode.as_str(), level) {
+        ("wal", FULL) => Ok(()),
+        _ => Err(OpenError::NotDurable { dir: dir.to_owned(), found: format!("{mode}, synchronous {level}") }),
+    }
 }
 
 /// Brings an older schema up, step by step, each step whole or not at all.
@@ -94,10 +196,13 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         transaction.execute_batch(step)?;
         if version == 1 {
+            let epoch = Uuid::new_v4();
             transaction.execute(
                 "INSERT INTO meta (one, epoch, generation, clean, unclean_generation) VALUES (1, ?1, 0, 1, 0)",
-                [Uuid::new_v4().into_bytes()],
+                [epoch.into_bytes()],
             )?;
+            // On the first page, which nearly every log holds: so that a log can be told from that of another journal.
+            transaction.pragma_update(None, "application_id", epoch.as_fields().0.cast_signed())?;
         }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
@@ -122,6 +227,28 @@ mod tests {
         assert_eq!(number("auto_vacuum"), 2, "incremental");
         assert_eq!(number("foreign_keys"), 1);
         assert_eq!(number("user_version"), VERSION);
+        assert_eq!(number("cell_size_check"), 1);
+        assert_eq!(number("trusted_schema"), 0);
+        assert_eq!(number("mmap_size"), 0);
+        assert_eq!(number("temp_store"), 2, "memory");
+        assert_eq!(number("busy_timeout"), 5000);
+    }
+
+    #[test]
+    fn a_journal_that_is_not_flushed_at_every_commit_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        connection.pragma_update(None, "synchronous", "NORMAL").unwrap();
+        let error = insist_on_durability(&connection, dir.path()).unwrap_err();
+        assert!(matches!(&error, OpenError::NotDurable { found, .. } if found == "wal, synchronous 1"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_is_no_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        File::create(dir.path().join(FILE)).unwrap();
+        let error = open_for_writing(dir.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     }
 
     #[test]

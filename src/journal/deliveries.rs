@@ -1,9 +1,7 @@
-//! Reading deliveries: what is due, what is listed, what was tried.
+//! Reading deliveries: what is listed, what was tried, and how their rows read.
 //!
-//! Owns these queries; refuses to know what is in flight (that is memory of the sender's) and when to try again. Runs on
+//! Owns these queries; refuses to know what is due (`queue`) and when to try again. Runs on
 //! whichever thread calls it.
-
-use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, ToSql};
 use uuid::Uuid;
@@ -16,13 +14,13 @@ use super::letters::{DEAD_STATES, DROPPED};
 use super::listing::{AttemptRow, DeliveryFilter, DeliveryRow, Due};
 use super::reader::{Reader, Values, kind};
 use crate::delivery::State;
-use crate::name::Name;
 use crate::time::Wall;
 
 /// Everything about a delivery. What was open when a process ended uncleanly may have been sent by it.
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "d.n, d.id, d.event_seq, d.endpoint, d.sequence, d.priority, d.state, d.reason, d.due_ms, d.delay_ms,
-     d.attempts, d.tries, d.holds, d.held_ms, d.redriven, d.accepted_ms, d.ended_ms, d.body, d.hole, d.frame,
+     d.attempts, d.tries, d.holds, d.held_ms, d.redriven, d.unclean_claims, d.accepted_ms, d.ended_ms, d.body,
+     d.hole, d.frame,
      d.maybe_received OR d.generation < (SELECT unclean_generation FROM meta) AS maybe_received,
      e.id AS event_id, e.type, e.observed_ms";
 
@@ -55,47 +53,15 @@ impl Reader {
         Ok(Some((delivery, attempts)))
     }
 
-    /// What may be sent to `endpoint` at `now`: by priority, within it by when it became due. In flight is not known here:
-    /// ask for as many more as you have in flight, and leave those out.
-    pub fn due(&self, endpoint: &Name, now: Wall, limit: u32) -> Result<Vec<Due>, Error> {
-        let snapshot = self.snapshot()?;
-        let mut statement = snapshot.prepare_cached(&due_sql())?;
-        let mut due = Vec::new();
-        for priority in 0..4_u8 {
-            let wanted = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
-            let rows = statement.query_map((endpoint.as_str(), priority, now.0, wanted), |row| self.due_row(row))?;
-            for row in rows {
-                due.push(row?);
-            }
-        }
-        Ok(due)
-    }
-
-    /// When the next delivery of `endpoint` becomes due (it may lie in the past), and after which delay: a wait of more
-    /// than the delay means that the clock was set back ([`super::Writer::rein_in`]).
-    pub fn next_due(&self, endpoint: &Name) -> Result<Option<(Wall, Duration)>, Error> {
-        let snapshot = self.snapshot()?;
-        let mut statement = snapshot.prepare_cached(NEXT_DUE)?;
-        let mut next: Option<(Wall, Duration)> = None;
-        for priority in 0..4_u8 {
-            let row = statement
-                .query_row((endpoint.as_str(), priority), |row| {
-                    Ok((Wall(row.get("due_ms")?), duration(row, "delay_ms")?))
-                })
-                .optional()?;
-            next = [next, row].into_iter().flatten().min();
-        }
-        Ok(next)
-    }
-
     fn select_deliveries(&self, (sql, values): (String, Values)) -> Result<Vec<DeliveryRow>, Error> {
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_map(&*values, delivery_row)?.collect::<Result<_, _>>()?)
     }
 
-    fn due_row(&self, row: &Row<'_>) -> rusqlite::Result<Due> {
+    pub(super) fn due_row(&self, row: &Row<'_>) -> rusqlite::Result<Due> {
         Ok(Due {
+            n: row.get("n")?,
             id: id(row, "id")?,
             event_id: id(row, "event_id")?,
             kind: kind(row, "type")?,
@@ -104,23 +70,12 @@ impl Reader {
             observed: Wall(row.get("observed_ms")?),
             accepted: Wall(row.get("accepted_ms")?),
             standing: standing(row)?,
+            unclean_claims: row.get("unclean_claims")?,
             body: body(row)?,
             frame: self.frame_path(row.get("frame")?),
         })
     }
 }
-
-/// A range of `delivery_due`: one endpoint, one priority, up to now.
-pub(super) fn due_sql() -> String {
-    format!(
-        "SELECT {COLUMNS} FROM delivery d JOIN event e ON e.seq = d.event_seq
-         WHERE d.ended_ms IS NULL AND d.endpoint = ?1 AND d.priority = ?2 AND d.due_ms <= ?3
-         ORDER BY d.due_ms, d.n LIMIT ?4"
-    )
-}
-
-pub(super) const NEXT_DUE: &str = "SELECT due_ms, delay_ms FROM delivery
-     WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 ORDER BY due_ms, n LIMIT 1";
 
 /// Ranges of the primary key, of `delivery_state`, of `delivery_endpoint` or of `delivery_endpoint_state`.
 pub(super) fn deliveries_sql(filter: &DeliveryFilter) -> (String, Values) {
@@ -140,14 +95,26 @@ pub(super) fn dead_letters_sql(filter: &DeliveryFilter) -> (String, Values) {
 
 fn listing_sql(filter: &DeliveryFilter, conditions: &str, order: &str) -> (String, Values) {
     let mut values: Values = vec![Box::new(filter.after), Box::new(filter.limit)];
-    let mut of_endpoint = "";
+    let mut conditions = conditions.to_owned();
+    let mut condition = |compared: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        conditions += &format!(" AND d.{compared} ?{}", values.len());
+    };
     if let Some(endpoint) = &filter.endpoint {
-        values.push(Box::new(endpoint.to_string()));
-        of_endpoint = " AND d.endpoint = ?3";
+        condition("endpoint =", Box::new(endpoint.to_string()));
+    }
+    if let Some(reason) = &filter.reason {
+        condition("reason =", Box::new(reason.clone()));
+    }
+    if let Some(since) = filter.since {
+        condition("accepted_ms >=", Box::new(since.0));
+    }
+    if let Some(until) = filter.until {
+        condition("accepted_ms <", Box::new(until.0));
     }
     let sql = format!(
         "SELECT {COLUMNS}, {LAST_ATTEMPT} FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq
-         WHERE d.n > ?1{of_endpoint}{conditions} ORDER BY {order} LIMIT ?2"
+         WHERE d.n > ?1{conditions} ORDER BY {order} LIMIT ?2"
     );
     (sql, values)
 }

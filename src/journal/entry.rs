@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::body::Body;
 use crate::delivery::{Attempt, State};
-use crate::event::{Counters, Event, JobReason, JobStatus};
+use crate::event::{Counters, Event, EventData, JobReason, JobStatus};
 use crate::name::Name;
 use crate::time::{Now, SavedDeadline, Wall};
 
@@ -193,6 +193,15 @@ pub struct Settlement {
     pub attempt: Option<(Wall, Attempt)>,
     /// Where it stands from now on.
     pub standing: Standing,
+}
+
+/// Something that the journal itself has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// Which one: hand it back with the event that says it.
+    pub n: i64,
+    /// What: a reset or an overflow.
+    pub data: EventData,
 }
 
 /// Counters and hold windows, every few seconds. They replace what is kept, so send them from the thread that also

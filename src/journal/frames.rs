@@ -20,8 +20,12 @@ pub(super) struct Frames {
     taken: u64,
     /// Bytes that they may take.
     room: u64,
+    /// Bytes of them that the disk has left for frames; None: as many as there is room for.
+    left: Option<u64>,
     /// The last original was refused and that was said: a full disk must not fill the log too.
     refusing: bool,
+    /// The disk itself was full since this was asked last.
+    disk_was_full: bool,
 }
 
 /// Why a frame was not kept.
@@ -49,7 +53,15 @@ impl Frames {
         let folder = dir.join(FOLDER);
         fs::create_dir_all(&folder)?;
         File::open(dir)?.sync_all()?;
-        Ok(Frames { folder, fresh: Vec::new(), taken: 0, room: u64::MAX, refusing: false })
+        Ok(Frames {
+            folder,
+            fresh: Vec::new(),
+            taken: 0,
+            room: u64::MAX,
+            left: None,
+            refusing: false,
+            disk_was_full: false,
+        })
     }
 
     /// From now on the files may take `room` bytes; what there is counts.
@@ -57,6 +69,26 @@ impl Frames {
         self.room = room;
         self.taken = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum::<io::Result<u64>>()?;
         Ok(())
+    }
+
+    /// Frames go when they take more than this: what is written next needs some room, too.
+    pub(super) fn excess(&self) -> u64 {
+        self.taken.saturating_sub(self.room - self.room / 8)
+    }
+
+    /// Bytes of a file.
+    pub(super) fn size(&self, name: &str) -> u64 {
+        fs::metadata(self.folder.join(name)).map_or(0, |file| file.len())
+    }
+
+    /// From now on frames may take so many bytes more: the disk is full. None: it no longer is.
+    pub(super) fn leave(&mut self, left: Option<u64>) {
+        self.left = left;
+    }
+
+    /// Whether the disk had no room for a frame since this was asked last.
+    pub(super) fn take_disk_was_full(&mut self) -> bool {
+        std::mem::take(&mut self.disk_was_full)
     }
 
     /// Keeps `jpeg`, flushed, as the event's original (`variant` 0) or a smaller one, and tells its name; None when it
@@ -67,11 +99,13 @@ impl Frames {
         match self.write(&name, jpeg) {
             Ok(()) => {
                 self.taken += jpeg.len() as u64;
+                self.left = self.left.map(|left| left.saturating_sub(jpeg.len() as u64));
                 self.fresh.push(name.clone());
                 self.refusing &= variant > 0;
                 Ok(Some(name))
             }
             Err(FrameError::Write(error)) => {
+                self.disk_was_full |= error.kind() == io::ErrorKind::StorageFull;
                 if !std::mem::replace(&mut self.refusing, true) {
                     tracing::error!(
                         %event, %error,
@@ -89,6 +123,10 @@ impl Frames {
     fn write(&self, name: &str, jpeg: &[u8]) -> Result<(), FrameError> {
         if self.taken.saturating_add(jpeg.len() as u64) > self.room {
             let why = format!("the frames take all of the {} bytes that `[storage] max_size` leaves them", self.room);
+            return Err(FrameError::Write(io::Error::new(io::ErrorKind::QuotaExceeded, why)));
+        }
+        if self.left.is_some_and(|left| jpeg.len() as u64 > left) {
+            let why = "what the disk has left is kept for events";
             return Err(FrameError::Write(io::Error::new(io::ErrorKind::QuotaExceeded, why)));
         }
         let path = self.folder.join(name);
@@ -121,7 +159,7 @@ impl Frames {
     pub(super) fn remove_all<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
         for name in names {
             let path = self.folder.join(name);
-            let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+            let bytes = self.size(name);
             match fs::remove_file(path) {
                 Ok(()) => self.taken = self.taken.saturating_sub(bytes),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

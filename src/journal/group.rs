@@ -2,11 +2,13 @@
 //!
 //! Owns the only write connection: drains the channel, prepares files, applies every change in one transaction, answers
 //! everybody after its commit. Refuses to know what the changes are. A disk that fails to write or flush ends the process:
-//! what it holds is unknown then, and a second flush could succeed without having written anything.
+//! what it holds is unknown then, and a second flush could succeed without having written anything. So does a damaged page:
+//! the next start saves what can be read. A full disk does not (`recovery`).
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,11 +16,14 @@ use crossbeam_channel::Receiver;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::ballast::Ballast;
 use super::error::Error;
 use super::frames::Frames;
 use super::meters::Meters;
 use super::open::{Keep, Start};
+use super::relief;
 use super::room::Room;
+use super::suspicion;
 use super::writer::Wake;
 use crate::name::Name;
 use crate::time;
@@ -30,6 +35,8 @@ const LARGEST_GROUP: usize = 256;
 pub(super) enum Message {
     /// Write it.
     Change(Box<dyn Pending>),
+    /// Somebody read what makes no sense: end, and look at everything at the next start.
+    Suspect(String),
     /// End, and note whether this was meant.
     Stop {
         /// The daemon said good-bye.
@@ -63,6 +70,8 @@ pub(super) struct Ledger<'a> {
     pub(super) room: Room,
     /// What is measured.
     pub(super) meters: &'a Meters,
+    /// Rows of which only a tombstone is left.
+    pub(super) tombstones: u64,
     /// Endpoints to wake after the commit.
     pub(super) woken: BTreeSet<Name>,
     /// Files to remove after the commit: no row names them any more.
@@ -117,6 +126,8 @@ impl<C: Change> Pending for Queued<C> {
 
 /// The thread's belongings.
 pub(super) struct Committer {
+    /// The state directory.
+    pub(super) dir: PathBuf,
     /// The only write connection.
     pub(super) connection: Connection,
     /// The files beside it.
@@ -127,6 +138,12 @@ pub(super) struct Committer {
     pub(super) keep: Keep,
     /// How far the database may grow.
     pub(super) room: Room,
+    /// What is given up when the disk is full.
+    pub(super) ballast: Ballast,
+    /// The disk is full: the journal gets by with the space that it has.
+    pub(super) scarce: bool,
+    /// Rows of which only a tombstone is left.
+    pub(super) tombstones: u64,
     /// Told after each commit.
     pub(super) wake: Wake,
     /// Counts commits.
@@ -146,6 +163,7 @@ impl Committer {
             for message in std::iter::once(first).chain(messages.try_iter()) {
                 match message {
                     Message::Change(change) => group.push(change),
+                    Message::Suspect(why) => self.end_if_hopeless(&Error::Corrupt(why)),
                     Message::Stop { clean } => stop = Some(clean),
                 }
                 if stop.is_some() || group.len() >= LARGEST_GROUP {
@@ -168,24 +186,27 @@ impl Committer {
         }
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
-        let failure = match outcome {
-            Ok(Effects { woken, unwanted }) => {
+        let (failure, refused) = match outcome {
+            Ok(Effects { woken, unwanted, refused }) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.frames.remove_all(&unwanted);
                 if !woken.is_empty() {
                     (self.wake)(&woken.into_iter().collect::<Vec<_>>());
                 }
-                None
+                (None, refused)
             }
             Err(error) => {
-                end_if_storage_failed(&error);
+                self.end_if_hopeless(&error);
                 self.frames.remove_all(files.iter().flatten());
-                Some(error)
+                let refused = matches!(error, Error::Full(_));
+                (Some(error), refused)
             }
         };
         for change in group {
             change.answer(failure.clone());
         }
+        // Only now: nobody needs to wait for it.
+        self.mind_the_disk(refused);
     }
 
     /// Writes the files of the group, flushed by name and content, and tells which belong to which change.
@@ -208,46 +229,65 @@ impl Committer {
     /// One transaction for the group, a savepoint for each change. `files` are those of each change.
     fn write(&mut self, group: &mut [Box<dyn Pending>], files: &[Vec<String>]) -> Result<Effects, Error> {
         let mut effects = Effects::default();
+        let room = self.room_now()?;
+        let mut tombstones = self.tombstones;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let new_ledger = |tombstones| Ledger {
+            connection: &transaction,
+            start: self.start,
+            keep: self.keep,
+            room,
+            meters: &self.meters,
+            tombstones,
+            woken: BTreeSet::new(),
+            doomed: Vec::new(),
+        };
         for (change, files) in group.iter_mut().zip(files) {
             transaction.execute_batch("SAVEPOINT change")?;
-            let mut ledger = Ledger {
-                connection: &transaction,
-                start: self.start,
-                keep: self.keep,
-                room: self.room,
-                meters: &self.meters,
-                woken: BTreeSet::new(),
-                doomed: Vec::new(),
-            };
+            let mut ledger = new_ledger(tombstones);
             match change.apply(&mut ledger) {
                 Ok(()) => {
+                    tombstones = ledger.tombstones;
                     effects.woken.append(&mut ledger.woken);
                     effects.unwanted.append(&mut ledger.doomed);
                 }
                 Err(error) => {
-                    end_if_storage_failed(&error);
+                    end_if_hopeless(&self.dir, &error);
                     if transaction.is_autocommit() {
                         // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
                         return Err(error);
                     }
+                    effects.refused |= matches!(error, Error::Full(_));
                     transaction.execute_batch("ROLLBACK TO change")?;
                     effects.unwanted.extend_from_slice(files);
                 }
             }
             transaction.execute_batch("RELEASE change")?;
         }
+        let excess = self.frames.excess();
+        if excess > 0 {
+            let mut ledger = new_ledger(tombstones);
+            relief::free_frames(&mut ledger, excess, |frame| self.frames.size(frame))?;
+            tombstones = ledger.tombstones;
+            effects.unwanted.append(&mut ledger.doomed);
+        }
         let began = time::now().mono;
         transaction.commit()?;
         self.meters.committed(time::now().mono.since(began));
+        self.tombstones = tombstones;
         Ok(effects)
     }
 
     /// Notes the clean end and folds the log into the database, so that what lies on the disk is one file.
     fn say_goodbye(self) -> Result<(), Error> {
+        suspicion::clear(&self.dir);
         self.connection.execute("UPDATE meta SET clean = 1", [])?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.connection.close().map_err(|(_, error)| Error::from(error))
+    }
+
+    pub(super) fn end_if_hopeless(&self, error: &Error) {
+        end_if_hopeless(&self.dir, error);
     }
 }
 
@@ -256,11 +296,20 @@ impl Committer {
 struct Effects {
     woken: BTreeSet<Name>,
     unwanted: Vec<String>,
+    /// There was no room for one of the changes.
+    refused: bool,
 }
 
-fn end_if_storage_failed(error: &Error) {
-    if let Error::Storage(why) = error {
-        end(&io::Error::other(why.clone()));
+/// Ends the process over what it must not survive: a disk that failed, or a file that makes no sense.
+fn end_if_hopeless(dir: &Path, error: &Error) {
+    match error {
+        Error::Storage(why) => end(&io::Error::other(why.clone())),
+        Error::Corrupt(why) | Error::Damaged(why) => {
+            suspicion::note(dir);
+            tracing::error!("the journal is damaged: {why}; ending, the next start saves what can be read");
+            std::process::abort();
+        }
+        _ => {}
     }
 }
 
@@ -278,6 +327,7 @@ mod tests {
 
     use super::*;
     use crate::journal::database::open_for_writing;
+    use crate::journal::room::Shares;
 
     /// Writes `bytes` bytes into a table of its own.
     struct Fill {
@@ -301,10 +351,14 @@ mod tests {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages + 20, |_| Ok(())).unwrap();
         let mut committer = Committer {
-            room: Room::claim(&open_for_writing(dir.path()).unwrap(), u64::MAX).unwrap(),
+            dir: dir.path().to_owned(),
+            room: Room::claim(&open_for_writing(dir.path()).unwrap(), Shares::of(1 << 40, 1 << 40)).unwrap(),
+            ballast: Ballast::find(dir.path(), 0),
+            scarce: false,
+            tombstones: 0,
             connection,
             frames: Frames::open(dir.path()).unwrap(),
-            start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0 },
+            start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0, salvaged: None },
             keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO, max_size: u64::MAX },
             wake: Box::new(|_| {}),
             commits: Arc::default(),

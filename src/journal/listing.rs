@@ -55,13 +55,19 @@ pub struct DeliveryBrief {
     pub attempts: u32,
 }
 
-/// Which deliveries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which deliveries. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only in this state.
     pub state: Option<State>,
+    /// Only held or dead for this reason.
+    pub reason: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<Name>,
+    /// Only those accepted then or later.
+    pub since: Option<Wall>,
+    /// Only those accepted before.
+    pub until: Option<Wall>,
     /// Only those behind this [`DeliveryRow::n`]; 0: from the first.
     pub after: i64,
     /// At most so many, the oldest first.
@@ -117,6 +123,8 @@ pub struct AttemptRow {
 /// A delivery with everything that the sender needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
+    /// Its place in the order of acceptance.
+    pub n: i64,
     /// Its id.
     pub id: Uuid,
     /// The event's id: `webhook-id` and `Idempotency-Key`.
@@ -133,6 +141,8 @@ pub struct Due {
     pub accepted: Wall,
     /// Where it stands; `maybe_received` also after an unclean end of an earlier process.
     pub standing: Standing,
+    /// Unclean ends running, of processes that were sending it.
+    pub unclean_claims: u32,
     /// Frozen.
     pub body: Body,
     /// What goes into its hole; immutable.
@@ -152,6 +162,19 @@ impl Due {
             },
         }
     }
+}
+
+/// What waits for an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// What may be sent now.
+    pub due: Vec<Due>,
+    /// More is due than was asked for.
+    pub more: bool,
+    /// When the next delivery becomes due that is not yet, and after which delay.
+    pub next: Option<(Wall, Duration)>,
+    /// The endpoint said 410 and gets nothing more.
+    pub gone: bool,
 }
 
 /// Which jobs.
@@ -240,7 +263,7 @@ pub struct LastError {
 }
 
 /// The journal as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The database, its log and all frames.
     pub bytes: u64,
@@ -258,6 +281,17 @@ pub struct Totals {
     pub generation: u64,
     /// Of these, so many after an end without a good-bye.
     pub unclean_starts: u64,
+    /// Times that a damaged journal was replaced by what could be saved of it.
+    pub resets: u64,
     /// New after a reset: sequences compare only within one.
     pub epoch: Uuid,
+}
+
+/// What went wrong with the journal since it was first made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mishaps {
+    /// It was damaged and began anew.
+    pub resets: u64,
+    /// Deliveries that were dropped for want of room.
+    pub dropped: u64,
 }

@@ -8,41 +8,57 @@
 //! who reads. The CLI opens a [`Reader`] alone when the daemon is down.
 
 mod accept;
+mod ballast;
 mod body;
+mod claims;
 mod clock;
 mod columns;
 mod database;
 mod day;
 mod deliveries;
+mod endpoint;
 mod entry;
 mod error;
 mod frames;
 mod group;
+mod heal;
 mod letters;
 mod listing;
 mod machines;
 mod meters;
+mod notices;
 mod open;
 #[cfg(test)]
 mod plans;
 mod purge;
+mod quarantine;
+mod queue;
 mod reader;
+mod recovery;
+mod relief;
 mod room;
+mod sacrifice;
+mod salvage;
 mod settle;
+mod soundness;
 mod statistics;
+mod suspicion;
+mod wreck;
 mod writer;
 
+pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use entry::{
-    Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Origin, Owed, OwedFrame, Purged, Record, Recorded,
+    Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record, Recorded,
     RecordedEvent, Render, Settlement, Stamp, Standing,
 };
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
-    JobFilter, LastError, MonitorCounts, Totals,
+    JobFilter, LastError, Mishaps, MonitorCounts, Queue, Totals,
 };
 pub use meters::Meters;
 pub use open::{Journal, Keep, Start};
+pub use queue::Ask;
 pub use reader::Reader;
 pub use writer::{Reply, Wake, Writer};

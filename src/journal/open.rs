@@ -13,14 +13,18 @@ use crossbeam_channel::Sender;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::columns::{id, unsigned};
+use super::ballast::{self, Ballast};
+use super::claims;
 use super::database::{FILE, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
 use super::group::{Committer, Message};
+use super::heal;
 use super::meters::Meters;
 use super::reader::Reader;
-use super::room::Room;
+use super::relief;
+use super::room::{Room, Shares};
+use super::sacrifice;
 use super::writer::{Wake, Writer};
 use crate::time::Now;
 
@@ -37,8 +41,8 @@ pub struct Keep {
     pub delivered: Duration,
     /// Dead letters (`[storage] keep_dead`).
     pub dead: Duration,
-    /// Bytes for the database and the frames (`[storage] max_size`): the database gets half of it at most, the frames what
-    /// that leaves.
+    /// Bytes for everything (`[storage] max_size`): a small part for the ballast and SQLite's log, the rest for the database
+    /// and the frames, half each.
     pub max_size: u64,
 }
 
@@ -53,6 +57,8 @@ pub struct Start {
     pub clean: bool,
     /// Files that no row names, swept.
     pub orphans: u64,
+    /// The journal was damaged and began anew with so many deliveries. None: it was sound.
+    pub salvaged: Option<u64>,
 }
 
 /// The journal of the running daemon. Dropping it without [`Journal::close`] counts as an unclean end. (One that was opened
@@ -78,9 +84,12 @@ impl Journal {
         fs::create_dir_all(dir).map_err(io_at(dir))?;
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
-        let connection = open_for_writing(dir)?;
-        let start = next_start(&connection, dir)?;
-        count_start(&connection, dir)?;
+        let (connection, start) = sacrifice::until_there_is_room(dir, || heal::open(dir, now.wall))?;
+        let given_up =
+            claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source))?;
+        if given_up > 0 {
+            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        }
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
         let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
         // In order with everything that follows, so nobody needs to wait for it.
@@ -99,7 +108,7 @@ impl Journal {
         drop(open_for_reading(dir)?);
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let connection = open_for_writing(dir)?;
-        let start = next_start(&connection, dir)?;
+        let start = heal::next_start(&connection, dir)?;
         let wake: Wake = Box::new(|_| {});
         launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: false })
     }
@@ -158,17 +167,26 @@ struct Parts {
 /// Bounds the journal's size and starts the thread.
 fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
     let Parts { lock, mut frames, connection, start, keep, wake, of_daemon } = parts;
-    let room = Room::claim(&connection, keep.max_size).map_err(|source| OpenError::database(dir, source))?;
-    frames.bound(room.for_frames(keep.max_size)).map_err(io_at(&dir.join(FOLDER)))?;
+    let database = |source| OpenError::database(dir, source);
+    let shares = Shares::of(keep.max_size, ballast::disk(dir));
+    let room = Room::claim(&connection, shares).map_err(database)?;
+    frames.bound(room.for_frames(shares)).map_err(io_at(&dir.join(FOLDER)))?;
+    let tombstones = relief::tombstones(&connection).map_err(database)?;
+    let mut ballast = Ballast::find(dir, shares.ballast);
+    let scarce = !ballast.hold() && !ballast.is_ample();
     let commits = Arc::new(AtomicU64::new(0));
     let meters = Arc::<Meters>::default();
     let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
     let committer = Committer {
+        dir: dir.to_owned(),
         connection,
         frames,
         start,
         keep,
         room,
+        ballast,
+        scarce,
+        tombstones,
         wake,
         commits: commits.clone(),
         meters: meters.clone(),
@@ -191,25 +209,6 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The start that comes next.
-fn next_start(connection: &Connection, dir: &Path) -> Result<Start, OpenError> {
-    let read = connection.query_row("SELECT generation + 1 AS generation, epoch, clean FROM meta", [], |row| {
-        let generation = unsigned(row, "generation")?;
-        Ok(Start { generation, epoch: id(row, "epoch")?, clean: row.get("clean")?, orphans: 0 })
-    });
-    read.map_err(|source| OpenError::database(dir, source))
-}
-
-/// Clears the sign of a clean end and begins the next generation.
-fn count_start(connection: &Connection, dir: &Path) -> Result<(), OpenError> {
-    let counted = connection.execute(
-        "UPDATE meta SET unclean_generation = CASE clean WHEN 1 THEN unclean_generation ELSE generation + 1 END,
-             unclean_starts = unclean_starts + 1 - clean, generation = generation + 1, clean = 0",
-        [],
-    );
-    counted.map(drop).map_err(|source| OpenError::database(dir, source))
-}
-
 /// Only an unclean end leaves files that no row names.
 fn sweep(connection: &Connection, frames: &Frames, dir: &Path) -> Result<u64, OpenError> {
     let database = |source| OpenError::database(dir, source);
@@ -225,7 +224,7 @@ pub(super) const FRAME_IS_NAMED: &str = "SELECT EXISTS (
      SELECT 1 FROM event WHERE id = ?1
         AND (frame = ?2 OR EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND delivery.frame = ?2)))";
 
-fn io_at(path: &Path) -> impl Fn(std::io::Error) -> OpenError + use<> {
+pub(super) fn io_at(path: &Path) -> impl Fn(std::io::Error) -> OpenError + use<> {
     let path = path.to_owned();
     move |source| OpenError::Io { path: path.clone(), source }
 }

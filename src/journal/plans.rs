@@ -4,12 +4,15 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::clock::FORGET;
 use super::database::open_for_writing;
-use super::deliveries::{NEXT_DUE, dead_letters_sql, deliveries_sql, due_sql};
+use super::deliveries::{dead_letters_sql, deliveries_sql};
+use super::endpoint::{RELEASE, SKIP};
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
+use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
+use super::relief::{DEAD_LETTERS, LEAST_URGENT_FRAME, OWED};
 use super::settle::REIN_IN;
 use super::statistics::{FIGURES, OLDEST_BY_MONITOR, OLDEST_IN_STATE};
 use crate::delivery::State;
@@ -41,11 +44,19 @@ fn uses(connection: &Connection, sql: &str, index: &str) {
 fn what_the_sender_asks_is_a_range() {
     let dir = tempfile::tempdir().unwrap();
     let connection = open_for_writing(dir.path()).unwrap();
-    for sql in [&due_sql(), NEXT_DUE] {
-        uses(&connection, sql, "USING INDEX delivery_due (endpoint=? AND priority=?");
+    for (sql, index) in [
+        (OLDEST, "delivery_due (endpoint=? AND priority=? AND due_ms<?)"),
+        (LATEST_DUE, "delivery_due (endpoint=? AND priority=? AND due_ms<?)"),
+        (NEXT_DUE, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)"),
+        (NEWEST_IN_STATE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)"),
+    ] {
+        uses(&connection, sql, index);
         let sorts = plan(&connection, sql).iter().any(|line| line.contains("TEMP B-TREE"));
         assert!(!sorts, "a backlog of a million rows must not be sorted: {sql}");
     }
+    uses(&connection, &load_sql(), "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)");
+    uses(&connection, SKIP, "delivery_due (endpoint=? AND priority=?)");
+    uses(&connection, RELEASE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)");
     uses(&connection, REIN_IN, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)");
     uses(&connection, FRAME_IS_NAMED, "delivery_event (event_seq=?)");
 }
@@ -61,7 +72,7 @@ fn listings_are_ranges() {
     uses(&connection, &events(None, Some(EventType::Cleared)), "event_type (type=? AND seq>?)");
     uses(&connection, DELIVERIES_OF_EVENT, "delivery_event (event_seq=?)");
 
-    let filter = |state, endpoint| DeliveryFilter { state, endpoint, after: 0, limit: 10 };
+    let filter = |state, endpoint| DeliveryFilter { state, endpoint, limit: 10, ..DeliveryFilter::default() };
     let deliveries = |state, endpoint| deliveries_sql(&filter(state, endpoint)).0;
     uses(&connection, &deliveries(None, None), "INTEGER PRIMARY KEY (rowid>?)");
     uses(&connection, &deliveries(Some(State::Dead), None), "delivery_state (state=? AND n>?)");
@@ -91,6 +102,15 @@ fn figures_and_the_purge_are_ranges() {
     uses(&connection, &deliveries_over_sql(DEAD_STATES), "delivery_ended (endpoint=? AND state=? AND ended_ms<?)");
     uses(&connection, REMOVE_JOBS, "job_status (status=?)");
     uses(&connection, EVENTS_UNOWED, "event_unowed (recorded_ms<?)");
+}
+
+#[test]
+fn what_goes_when_room_is_made_is_found_in_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    uses(&connection, OWED, "USING INDEX delivery_due (endpoint=? AND priority=?)");
+    uses(&connection, DEAD_LETTERS, "delivery_ended (endpoint=? AND state=?");
+    uses(&connection, LEAST_URGENT_FRAME, "delivery_framed (priority=?)");
 }
 
 #[test]

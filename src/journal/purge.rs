@@ -36,14 +36,14 @@ impl Change for Purge {
         let delivered_before = self.now.wall.minus(ledger.keep.delivered);
         let dead_before = self.now.wall.minus(ledger.keep.dead);
         for (states, before) in [("('delivered')", delivered_before), (DEAD_STATES, dead_before)] {
-            let over = deliveries_over(ledger.connection, states, before)?;
+            let over = over(ledger.connection, states, before, BATCH)?;
             purged.more |= over.len() == BATCH;
             for delivery in over {
                 purged.deliveries += 1;
                 purged.events += u64::from(remove_delivery(ledger, &delivery)?);
             }
         }
-        let unowed = events_unowed(ledger.connection, delivered_before)?;
+        let unowed = events_unowed(ledger.connection, delivered_before, BATCH)?;
         purged.more |= unowed.len() == BATCH;
         for seq in unowed {
             remove_event(ledger, seq)?;
@@ -57,24 +57,27 @@ impl Change for Purge {
     }
 }
 
-struct Over {
+/// A delivery that is over.
+pub(super) struct Over {
     n: i64,
     event_seq: i64,
     frame: Option<String>,
+    tombstone: bool,
 }
 
 /// A range of `delivery_ended` per endpoint and state.
 pub(super) fn deliveries_over_sql(states: &str) -> String {
     format!(
-        "SELECT n, event_seq, frame FROM delivery
+        "SELECT n, event_seq, frame, state = 'dropped_quota' FROM delivery
          WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN {states} AND ended_ms < ?1 LIMIT ?2"
     )
 }
 
-fn deliveries_over(connection: &Connection, states: &str, before: Wall) -> Result<Vec<Over>, Error> {
+/// Up to `most` deliveries that reached one of `states` before then.
+pub(super) fn over(connection: &Connection, states: &str, before: Wall, most: usize) -> Result<Vec<Over>, Error> {
     let mut statement = connection.prepare_cached(&deliveries_over_sql(states))?;
-    let rows = statement.query_map((before.0, BATCH as i64), |row| {
-        Ok(Over { n: row.get(0)?, event_seq: row.get(1)?, frame: row.get(2)? })
+    let rows = statement.query_map((before.0, most as i64), |row| {
+        Ok(Over { n: row.get(0)?, event_seq: row.get(1)?, frame: row.get(2)?, tombstone: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -82,9 +85,10 @@ fn deliveries_over(connection: &Connection, states: &str, before: Wall) -> Resul
 /// A range of `event_unowed`.
 pub(super) const EVENTS_UNOWED: &str = "SELECT seq FROM event WHERE owed = 0 AND recorded_ms < ?1 LIMIT ?2";
 
-fn events_unowed(connection: &Connection, before: Wall) -> Result<Vec<i64>, Error> {
+/// Up to `most` events that nobody is owed, recorded before then.
+pub(super) fn events_unowed(connection: &Connection, before: Wall, most: usize) -> Result<Vec<i64>, Error> {
     let mut statement = connection.prepare_cached(EVENTS_UNOWED)?;
-    let rows = statement.query_map((before.0, BATCH as i64), |row| row.get(0))?;
+    let rows = statement.query_map((before.0, most as i64), |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -96,8 +100,8 @@ fn remove_jobs(connection: &Connection, before: Wall) -> Result<u64, Error> {
     Ok(connection.prepare_cached(REMOVE_JOBS)?.execute((before.0, BATCH as i64))? as u64)
 }
 
-/// One page for each step.
-fn give_back(connection: &Connection) -> Result<(), Error> {
+/// Gives a few free pages back to the disk: one page for each step.
+pub(super) fn give_back(connection: &Connection) -> Result<(), Error> {
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
     let mut steps = statement.query([])?;
     while steps.next()?.is_some() {}
@@ -106,8 +110,9 @@ fn give_back(connection: &Connection) -> Result<(), Error> {
 
 /// Takes a delivery away with its attempts, its smaller frame if no other delivery shares it, and its event if it was the
 /// last. True: the event went too.
-fn remove_delivery(ledger: &mut Ledger<'_>, over: &Over) -> Result<bool, Error> {
+pub(super) fn remove_delivery(ledger: &mut Ledger<'_>, over: &Over) -> Result<bool, Error> {
     ledger.connection.prepare_cached("DELETE FROM delivery WHERE n = ?1")?.execute([over.n])?;
+    ledger.tombstones = ledger.tombstones.saturating_sub(u64::from(over.tombstone));
     let mut others = ledger
         .connection
         .prepare_cached("SELECT count(*), count(*) FILTER (WHERE frame = ?2) FROM delivery WHERE event_seq = ?1")?;
@@ -126,7 +131,8 @@ fn remove_delivery(ledger: &mut Ledger<'_>, over: &Over) -> Result<bool, Error> 
     Ok(left == 0)
 }
 
-fn remove_event(ledger: &mut Ledger<'_>, seq: i64) -> Result<(), Error> {
+/// Takes an event away with its frame.
+pub(super) fn remove_event(ledger: &mut Ledger<'_>, seq: i64) -> Result<(), Error> {
     ledger.doomed.extend(event_frame(ledger.connection, seq)?);
     ledger.connection.prepare_cached("DELETE FROM event WHERE seq = ?1")?.execute([seq])?;
     Ok(())

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use uuid::Uuid;
 
-use super::columns::{id, json, name, optional_id, optional_json, rank, to_integer, unsigned, word};
+use super::columns::{id, json, name, optional_id, optional_json, optional_name, rank, to_integer, unsigned, word};
 use super::database::open_for_reading;
 use super::entry::{JobRow, MachineRow, Origin};
 use super::error::{Error, OpenError};
 use super::frames::FOLDER;
-use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter};
+use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter, Mishaps};
+use super::notices::{DROPPED, RESETS, counted};
 use crate::delivery::State;
 use crate::event::{Event, EventType};
 use crate::time::{Boot, Mono, Now, Wall};
@@ -51,6 +52,12 @@ impl Reader {
         event.map(|event| with_deliveries(&snapshot, event)).transpose()
     }
 
+    /// Counts that outlive restarts and purges: how often the journal began anew, and deliveries dropped for want of room.
+    pub fn mishaps(&self) -> Result<Mishaps, Error> {
+        let snapshot = self.snapshot()?;
+        Ok(Mishaps { resets: counted(&snapshot, RESETS)?, dropped: counted(&snapshot, DROPPED)? })
+    }
+
     /// All machines.
     pub fn machines(&self) -> Result<Vec<MachineRow>, Error> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM machine ORDER BY monitor, camera")?;
@@ -85,7 +92,7 @@ impl Reader {
         events.into_iter().map(|event| with_deliveries(&snapshot, event)).collect()
     }
 
-    fn event_row(&self, row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    pub(super) fn event_row(&self, row: &Row<'_>) -> rusqlite::Result<EventRow> {
         let observed = Now {
             mono: Mono(unsigned(row, "observed_ns")?),
             wall: Wall(row.get("observed_ms")?),
@@ -96,9 +103,9 @@ impl Reader {
             observed,
             boot: Boot(id(row, "boot")?),
             device: row.get("device")?,
-            camera: name(row, "camera")?,
-            monitor: name(row, "monitor")?,
-            job: id(row, "job")?,
+            camera: optional_name(row, "camera")?,
+            monitor: optional_name(row, "monitor")?,
+            job: Some(id(row, "job")?).filter(|job| !job.is_nil()),
             priority: rank(row, "priority")?,
             metadata: json(row, "metadata")?,
             data: json(row, "data")?,
@@ -150,7 +157,7 @@ pub(super) fn kind(row: &Row<'_>, column: &str) -> rusqlite::Result<EventType> {
     word(row, column, EventType::parse)
 }
 
-fn machine_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
+pub(super) fn machine_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
     Ok(MachineRow {
         monitor: name(row, "monitor")?,
         camera: name(row, "camera")?,
@@ -184,7 +191,7 @@ pub(super) fn jobs_sql(filter: &JobFilter) -> (String, Values) {
     (format!("SELECT * FROM job {filtered}ORDER BY n DESC LIMIT ?1"), values)
 }
 
-fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRow> {
+pub(super) fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     let reason: Option<String> = row.get("reason")?;
     Ok(JobRow {
         id: id(row, "id")?,

@@ -1,62 +1,154 @@
-//! How much of the disk the journal may take: `[storage] max_size`, split between the database and the frames.
+//! How much of the disk the journal may take: `[storage] max_size`, and how it is divided.
 //!
-//! Owns the split and the order in which rows are refused as the database fills; refuses to know how frames are written
-//! and what the rows say. Runs on the thread that opens and on `journal-writer`.
+//! Owns the shares and how full the database may get for whom; refuses to know what is taken away to keep to it (`relief`
+//! does) and how frames are written. Runs on the thread that opens and on `journal-writer`.
 //!
-//! The database gets half of `max_size` at most, the frames get what it leaves, so that both together never take more
-//! (SQLite's log comes on top: 1 MiB, unless a reader holds it back). Frames without room are left out of their events;
-//! events without room are refused, alerts before the ends of alerts. Dropping old rows to make room for new ones is not done yet: what frees room is the
-//! purge by age.
+//! Of `max_size`, the ballast (see `ballast`) takes a sixteenth, 8 MiB at most, and SQLite's log a quarter of that at most;
+//! database and frames share what is left, half each. As the database fills, what is least worth goes (`relief`); the last
+//! tenth is a reserve for critical alerts, and for what becomes of all that is there: a journal that could not record an
+//! outcome would never get rid of what fills it. What is moved aside because it was damaged comes on top.
 
 use rusqlite::Connection;
 
 use super::error::Error;
+use crate::event::Priority;
 
-/// The database gets one part in so many.
-const DATABASE: u64 = 2;
+/// The largest ballast, in bytes.
+const LARGEST_BALLAST: u64 = 8 << 20;
 
-/// Eighths of the database that alerts may fill. The rest is for what becomes of them: a journal that could not record an
-/// outcome would never get rid of what fills it.
-const ALERTS: u64 = 7;
+/// The ballast is one part in so many of `max_size`, and of the disk.
+const BALLAST: u64 = 16;
 
-/// Sixteenths of it that the ends of alerts and jobs (a daemon records them when it starts) and the log of attempts may
-/// fill. The rest is for what rows in place need.
-const OUTCOMES: u64 = 15;
+/// The log is cut down to one part in so many of the ballast: twice that much fits beside everything else.
+const LOG: u64 = 8;
 
-/// The room of one journal's database.
-#[derive(Clone, Copy, Debug)]
+/// From so many twentieths of the database on, room is made.
+const TIGHT: u64 = 16;
+
+/// Twentieths that alerts may fill; critical ones; the ends of alerts and jobs (a daemon records them when it starts) and
+/// the log of attempts. The rest is for what rows in place need.
+const ALERTS: u64 = 17;
+const CRITICAL: u64 = 18;
+const OUTCOMES: u64 = 19;
+
+/// The same as pages below what there is, while the disk gives no more: there a twentieth could be a hundred thousand rows.
+const SCARCE_STEP: u64 = 64;
+
+/// `[storage] max_size`, divided. All in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shares {
+    /// The file that is given up when the disk is full.
+    pub(super) ballast: u64,
+    /// What SQLite's log is cut down to.
+    pub(super) log: u64,
+    database: u64,
+    frames: u64,
+}
+
+impl Shares {
+    /// Of `max_size` bytes on a disk of `disk` bytes.
+    pub(super) fn of(max_size: u64, disk: u64) -> Shares {
+        let ballast = (max_size.min(disk) / BALLAST).min(LARGEST_BALLAST);
+        let log = ballast / LOG;
+        let rest = max_size - ballast - 2 * log;
+        Shares { ballast, log, database: rest / 2, frames: rest - rest / 2 }
+    }
+}
+
+/// What the room is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Another alert of this priority.
+    Alert(Priority),
+    /// The end of an alert or a job, another attempt, something that the journal itself has to say.
+    Outcome,
+}
+
+/// The room of one journal's database, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     pages: u64,
     page_size: u64,
+    tight: u64,
+    alerts: u64,
+    critical: u64,
+    outcomes: u64,
 }
 
 impl Room {
-    /// Sets the database's share of `max_size` bytes as its limit. A database that is larger already keeps its size.
-    pub(super) fn claim(connection: &Connection, max_size: u64) -> rusqlite::Result<Room> {
+    /// Sets the database's share as its limit, and the log's. A database that is larger already keeps its size.
+    pub(super) fn claim(connection: &Connection, shares: Shares) -> rusqlite::Result<Room> {
         let page_size =
             connection.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))?.max(1).unsigned_abs();
-        let wanted = (max_size / DATABASE / page_size).clamp(1, u64::from(u32::MAX - 1));
+        let wanted = (shares.database / page_size).clamp(1, u64::from(u32::MAX - 1));
         let mut pages = wanted;
         connection.pragma_update_and_check(None, "max_page_count", wanted.cast_signed(), |row| {
             pages = row.get::<_, i64>(0)?.unsigned_abs();
             Ok(())
         })?;
-        Ok(Room { pages, page_size })
+        connection.pragma_update_and_check(None, "journal_size_limit", shares.log.cast_signed(), |_| Ok(()))?;
+        let twentieths = |parts| wanted.saturating_mul(parts) / 20;
+        Ok(Room {
+            pages,
+            page_size,
+            tight: twentieths(TIGHT),
+            alerts: twentieths(ALERTS),
+            critical: twentieths(CRITICAL),
+            outcomes: twentieths(OUTCOMES),
+        })
     }
 
-    /// Bytes of `max_size` that are left for the frames.
-    pub(super) fn for_frames(&self, max_size: u64) -> u64 {
-        max_size.saturating_sub(self.pages.saturating_mul(self.page_size))
+    /// The room there is while the disk gives only `free` bytes more.
+    pub(super) fn on_a_full_disk(self, connection: &Connection, free: u64) -> Result<Room, Error> {
+        let there: u64 = connection
+            .prepare_cached("SELECT page_count FROM pragma_page_count")?
+            .query_row([], |row| row.get::<_, i64>(0))?
+            .unsigned_abs();
+        let pages = there.saturating_add(free / self.page_size);
+        let below = |steps: u64, own: u64| pages.saturating_sub(steps * SCARCE_STEP.min(pages / 20)).min(own);
+        Ok(Room {
+            tight: below(4, self.tight),
+            alerts: below(3, self.alerts),
+            critical: below(2, self.critical),
+            outcomes: below(1, self.outcomes),
+            ..self
+        })
     }
 
-    /// Whether another alert may be recorded.
-    pub(super) fn is_left_for_alerts(&self, connection: &Connection) -> Result<bool, Error> {
-        Ok(used(connection)? < self.pages * ALERTS / 8)
+    /// Bytes of `shares` that are left for the frames.
+    pub(super) fn for_frames(&self, shares: Shares) -> u64 {
+        let over = self.pages.saturating_mul(self.page_size).saturating_sub(shares.database);
+        shares.frames.saturating_sub(over)
     }
 
-    /// Whether an end of something may be recorded, or another attempt logged.
+    /// Whether it is time to make room.
+    pub(super) fn is_tight(&self, connection: &Connection) -> Result<bool, Error> {
+        Ok(used(connection)? >= self.tight)
+    }
+
+    /// Whether this may be recorded now.
+    pub(super) fn is_left(&self, connection: &Connection, purpose: Purpose) -> Result<bool, Error> {
+        let limit = match purpose {
+            Purpose::Alert(Priority::Critical) => self.critical,
+            Purpose::Alert(_) => self.alerts,
+            Purpose::Outcome => self.outcomes,
+        };
+        Ok(used(connection)? < limit)
+    }
+
+    /// Whether another attempt may be logged.
     pub(super) fn is_left_for_outcomes(&self, connection: &Connection) -> Result<bool, Error> {
-        Ok(used(connection)? < self.pages * OUTCOMES / 16)
+        self.is_left(connection, Purpose::Outcome)
+    }
+
+    /// Rows that are taken away at once: few in a small database, where each matters.
+    pub(super) fn step(&self) -> usize {
+        usize::try_from(self.pages / 50).unwrap_or(usize::MAX).clamp(4, 50)
+    }
+
+    /// Tombstones that may be kept: about an eighth of the database.
+    pub(super) fn for_tombstones(&self) -> u64 {
+        self.pages.saturating_mul(self.page_size) / 8 / 1024
     }
 }
 
@@ -72,15 +164,46 @@ mod tests {
     use super::*;
     use crate::journal::database::open_for_writing;
 
+    const HUGE: u64 = 1 << 40;
+
     #[test]
-    fn the_database_gets_half_and_the_frames_what_it_leaves() {
+    fn everything_together_is_max_size() {
+        for max_size in [1 << 20, 4 << 20, 4 << 30, u64::MAX] {
+            let Shares { ballast, log, database, frames } = Shares::of(max_size, HUGE);
+            assert_eq!(ballast + 2 * log + database + frames, max_size);
+            assert!(ballast >= 4 * log, "or giving it up would not be enough for a checkpoint");
+        }
+        assert_eq!(Shares::of(4 << 30, HUGE).ballast, 8 << 20);
+        assert_eq!(Shares::of(4 << 30, HUGE).log, 1 << 20);
+        assert_eq!(Shares::of(4 << 30, 16 << 20).ballast, 1 << 20, "not half of a small disk");
+    }
+
+    #[test]
+    fn the_database_has_a_limit_and_levels() {
         let dir = tempfile::tempdir().unwrap();
         let connection = open_for_writing(dir.path()).unwrap();
-        let room = Room::claim(&connection, 4 << 20).unwrap();
-        assert_eq!((room.pages, room.for_frames(4 << 20)), (1024, 2 << 20));
-        let limit: i64 = connection.pragma_query_value(None, "max_page_count", |row| row.get(0)).unwrap();
-        assert_eq!(limit, 1024);
-        assert!(Room::claim(&connection, u64::MAX).unwrap().is_left_for_alerts(&connection).unwrap());
+        let shares = Shares::of(4 << 20, HUGE);
+        let room = Room::claim(&connection, shares).unwrap();
+        let limit: u64 =
+            connection.pragma_query_value(None, "max_page_count", |row| row.get::<_, i64>(0)).unwrap() as u64;
+        assert_eq!((limit, room.pages, room.for_frames(shares)), (shares.database / 2048, limit, shares.frames));
+        let log: i64 = connection.pragma_query_value(None, "journal_size_limit", |row| row.get(0)).unwrap();
+        assert_eq!(log.unsigned_abs(), shares.log);
+        assert!(room.tight < room.alerts && room.alerts < room.critical && room.critical < room.outcomes);
+        assert!(!room.is_tight(&connection).unwrap());
+        assert!(room.is_left(&connection, Purpose::Alert(Priority::Low)).unwrap());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_the_file_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        let room = Room::claim(&connection, Shares::of(1 << 30, HUGE)).unwrap();
+        let full = room.on_a_full_disk(&connection, 0).unwrap();
+        assert!(full.is_tight(&connection).unwrap());
+        assert!(!full.is_left(&connection, Purpose::Outcome).unwrap());
+        let some = room.on_a_full_disk(&connection, 1 << 20).unwrap();
+        assert!(!some.is_tight(&connection).unwrap());
     }
 
     #[test]
@@ -88,9 +211,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = open_for_writing(dir.path()).unwrap();
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-        let room = Room::claim(&connection, 4096).unwrap();
-        assert_eq!((room.pages, room.for_frames(4096)), (pages.unsigned_abs(), 0));
-        assert!(!room.is_left_for_alerts(&connection).unwrap());
+        let shares = Shares::of(4096, HUGE);
+        let room = Room::claim(&connection, shares).unwrap();
+        assert_eq!((room.pages, room.for_frames(shares)), (pages.unsigned_abs(), 0));
+        assert!(room.is_tight(&connection).unwrap());
         assert!(!room.is_left_for_outcomes(&connection).unwrap());
     }
 }

@@ -1,22 +1,26 @@
 -- The step of the schema that counts. What is counted while it happens need not be counted when somebody asks, however long
 -- the backlog is, and outlives a purge. Triggers do it: whoever moves a row, the counts move in the same transaction.
 
--- How a row counts: pending, held or dead (a dead letter); NULL when it was delivered, or dropped by an operator.
-ALTER TABLE delivery ADD COLUMN counts_as TEXT AS (CASE
-    WHEN state IN ('pending', 'retry_wait') THEN 'pending'
-    WHEN state = 'held' THEN 'held'
-    WHEN state = 'delivered' OR reason IS 'dropped_by_hand' THEN NULL
-    ELSE 'dead' END) VIRTUAL;
-
 -- Starts of the daemon after an end without a good-bye.
 ALTER TABLE meta ADD COLUMN unclean_starts INTEGER NOT NULL DEFAULT 0;
+
+-- What each state counts as; a dead letter that an operator dropped counts no more.
+CREATE TABLE counts_as (
+    state   TEXT    PRIMARY KEY,
+    pending INTEGER NOT NULL,
+    held    INTEGER NOT NULL,
+    dead    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counts_as VALUES
+    ('pending', 1, 0, 0), ('retry_wait', 1, 0, 0), ('held', 0, 1, 0), ('delivered', 0, 0, 0),
+    ('dead', 0, 0, 1), ('expired', 0, 0, 1), ('dropped_quota', 0, 0, 1), ('skipped_gone', 0, 0, 1);
 
 -- How each endpoint and each monitor stands now.
 CREATE TABLE account (
     kind            TEXT    NOT NULL, -- endpoint, monitor
     name            TEXT    NOT NULL,
     kept            INTEGER NOT NULL DEFAULT 0, -- rows in the journal: deliveries of an endpoint, events of a monitor
-    pending         INTEGER NOT NULL DEFAULT 0, -- deliveries by counts_as
+    pending         INTEGER NOT NULL DEFAULT 0, -- pending or retry_wait
     held            INTEGER NOT NULL DEFAULT 0,
     dead            INTEGER NOT NULL DEFAULT 0,
     last_success_ms INTEGER,                    -- wall clock
@@ -82,29 +86,37 @@ END;
 
 CREATE TRIGGER delivery_is_counted AFTER INSERT ON delivery BEGIN
     INSERT INTO account (kind, name, kept, pending, held, dead)
-        SELECT 'endpoint', NEW.endpoint, 1, NEW.counts_as IS 'pending', NEW.counts_as IS 'held', NEW.counts_as IS 'dead'
-        UNION ALL
-        SELECT 'monitor', monitor, 0, NEW.counts_as IS 'pending', NEW.counts_as IS 'held', NEW.counts_as IS 'dead'
-        FROM event WHERE seq = NEW.event_seq
+        SELECT owner.kind, owner.name, owner.kind = 'endpoint', pending, held, dead
+        FROM counts_as,
+             (SELECT 'endpoint' AS kind, NEW.endpoint AS name
+              UNION ALL SELECT 'monitor', monitor FROM event WHERE seq = NEW.event_seq) AS owner
+        WHERE state = NEW.state
         ON CONFLICT DO UPDATE SET kept = kept + excluded.kept, pending = pending + excluded.pending,
             held = held + excluded.held, dead = dead + excluded.dead;
     INSERT INTO figure SELECT at_ms / 900000, 'endpoint', NEW.endpoint, 'accepted', 0, 1 FROM figure_clock WHERE true
         ON CONFLICT DO UPDATE SET amount = amount + 1;
 END;
 
-CREATE TRIGGER delivery_moves AFTER UPDATE OF state, reason ON delivery WHEN OLD.counts_as IS NOT NEW.counts_as BEGIN
+CREATE TRIGGER delivery_moves AFTER UPDATE OF state, reason ON delivery
+WHEN (OLD.state, OLD.reason) IS NOT (NEW.state, NEW.reason) BEGIN
     UPDATE account
-    SET pending = pending + (NEW.counts_as IS 'pending') - (OLD.counts_as IS 'pending'),
-        held = held + (NEW.counts_as IS 'held') - (OLD.counts_as IS 'held'),
-        dead = dead + (NEW.counts_as IS 'dead') - (OLD.counts_as IS 'dead')
-    WHERE (kind, name) IN (VALUES ('endpoint', NEW.endpoint), ('monitor', (SELECT monitor FROM event WHERE seq = NEW.event_seq)));
+    SET pending = account.pending + after.pending - before.pending, held = account.held + after.held - before.held,
+        dead = account.dead + (after.dead AND NEW.reason IS NOT 'dropped_by_hand')
+            - (before.dead AND OLD.reason IS NOT 'dropped_by_hand')
+    FROM counts_as AS before, counts_as AS after
+    WHERE before.state = OLD.state AND after.state = NEW.state
+      AND (kind, name) IN (VALUES ('endpoint', NEW.endpoint),
+                                  ('monitor', (SELECT monitor FROM event WHERE seq = NEW.event_seq)));
 END;
 
 CREATE TRIGGER delivery_is_gone AFTER DELETE ON delivery BEGIN
     UPDATE account
-    SET kept = kept - (kind = 'endpoint'), pending = pending - (OLD.counts_as IS 'pending'),
-        held = held - (OLD.counts_as IS 'held'), dead = dead - (OLD.counts_as IS 'dead')
-    WHERE (kind, name) IN (VALUES ('endpoint', OLD.endpoint), ('monitor', (SELECT monitor FROM event WHERE seq = OLD.event_seq)));
+    SET kept = kept - (kind = 'endpoint'), pending = account.pending - before.pending, held = account.held - before.held,
+        dead = account.dead - (before.dead AND OLD.reason IS NOT 'dropped_by_hand')
+    FROM counts_as AS before
+    WHERE before.state = OLD.state
+      AND (kind, name) IN (VALUES ('endpoint', OLD.endpoint),
+                                  ('monitor', (SELECT monitor FROM event WHERE seq = OLD.event_seq)));
 END;
 
 CREATE TRIGGER delivery_ends_at_once AFTER INSERT ON delivery WHEN NEW.ended_ms IS NOT NULL BEGIN
@@ -119,7 +131,8 @@ CREATE TRIGGER delivery_ends_at_once AFTER INSERT ON delivery WHEN NEW.ended_ms 
         ON CONFLICT DO UPDATE SET amount = amount + 1;
 END;
 
-CREATE TRIGGER delivery_ends AFTER UPDATE OF ended_ms ON delivery WHEN OLD.ended_ms IS NULL AND NEW.ended_ms IS NOT NULL BEGIN
+CREATE TRIGGER delivery_ends AFTER UPDATE OF ended_ms ON delivery
+WHEN OLD.ended_ms IS NULL AND NEW.ended_ms IS NOT NULL BEGIN
     INSERT INTO ended VALUES (NEW.endpoint, NEW.state, coalesce(NEW.reason, ''), 1)
         ON CONFLICT DO UPDATE SET amount = amount + 1;
     INSERT INTO figure
@@ -138,11 +151,11 @@ END;
 -- What is there already.
 INSERT INTO account (kind, name, kept) SELECT 'monitor', monitor, count(*) FROM event GROUP BY monitor;
 INSERT INTO account (kind, name, kept, pending, held, dead)
-    SELECT 'endpoint', endpoint, count(*), sum(counts_as IS 'pending'), sum(counts_as IS 'held'), sum(counts_as IS 'dead')
-    FROM delivery GROUP BY endpoint;
+    SELECT 'endpoint', endpoint, count(*), sum(pending), sum(held), sum(dead AND reason IS NOT 'dropped_by_hand')
+    FROM delivery JOIN counts_as USING (state) GROUP BY endpoint;
 INSERT INTO account (kind, name, pending, held, dead)
-    SELECT 'monitor', monitor, sum(counts_as IS 'pending'), sum(counts_as IS 'held'), sum(counts_as IS 'dead')
-    FROM delivery JOIN event ON seq = event_seq WHERE true GROUP BY monitor
+    SELECT 'monitor', monitor, sum(pending), sum(held), sum(dead AND reason IS NOT 'dropped_by_hand')
+    FROM delivery JOIN counts_as USING (state) JOIN event ON seq = event_seq WHERE true GROUP BY monitor
     ON CONFLICT DO UPDATE SET pending = excluded.pending, held = excluded.held, dead = excluded.dead;
 INSERT INTO account (kind, name, last_success_ms, last_error_ms, last_error)
     SELECT 'endpoint', name, last_success_ms, last_error_ms, last_error FROM endpoint_state WHERE true

@@ -1,4 +1,4 @@
-//! Settling: what became of a delivery, and of an endpoint.
+//! Settling: what became of a delivery.
 //!
 //! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). Runs on `journal-writer`.
 
@@ -116,7 +116,8 @@ fn update(ledger: &Ledger<'_>, row: &Row, settlement: &Settlement) -> Result<(),
     let mut statement = ledger.connection.prepare_cached(
         "UPDATE delivery SET state = :state, reason = :reason, due_ms = :due_ms, delay_ms = :delay_ms,
              attempts = :attempts, tries = :tries, holds = :holds, held_ms = :held_ms,
-             maybe_received = :maybe_received, generation = :generation, ended_ms = :ended_ms, latency_ms = :latency_ms
+             maybe_received = :maybe_received, generation = :generation, claim_generation = NULL, unclean_claims = 0,
+             ended_ms = :ended_ms, latency_ms = :latency_ms
          WHERE n = :n",
     )?;
     statement.execute(named_params! {
@@ -135,29 +136,6 @@ fn update(ledger: &Ledger<'_>, row: &Row, settlement: &Settlement) -> Result<(),
         ":latency_ms": latency.map(to_ms),
     })?;
     Ok(())
-}
-
-/// See [`super::Writer::set_gone`].
-pub(super) struct Gone {
-    /// Which endpoint.
-    pub(super) endpoint: Name,
-    /// Whether it is.
-    pub(super) gone: bool,
-}
-
-impl Change for Gone {
-    type Answer = ();
-
-    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
-        ledger
-            .connection
-            .prepare_cached(
-                "INSERT INTO endpoint_state (name, gone) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET gone = excluded.gone",
-            )?
-            .execute((self.endpoint.as_str(), self.gone))?;
-        Ok(())
-    }
 }
 
 /// See [`super::Writer::rein_in`].

@@ -17,6 +17,7 @@ use super::day::Day;
 use super::error::Error;
 use super::frames::FOLDER;
 use super::listing::{Counts, Ended, EndpointCounts, LastError, MonitorCounts, Totals};
+use super::notices::{RESETS, counted};
 use super::reader::Reader;
 use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
@@ -62,6 +63,7 @@ impl Reader {
         let sql = "SELECT generation, epoch, unclean_starts,
                        (SELECT coalesce(sum(kept), 0) FROM account WHERE kind = 'monitor') AS events FROM meta";
         let frames = bytes_of_frames(&self.dir);
+        let resets = counted(&snapshot, RESETS)?;
         let size = |suffix: &str| fs::metadata(self.dir.join(format!("{FILE}{suffix}"))).map_or(0, |file| file.len());
         Ok(snapshot.query_row(sql, [], |row| {
             let (generation, epoch) = (unsigned(row, "generation")?, id(row, "epoch")?);
@@ -74,6 +76,7 @@ impl Reader {
                 events: unsigned(row, "events")?,
                 generation,
                 unclean_starts: unsigned(row, "unclean_starts")?,
+                resets,
                 epoch,
             })
         })?)
@@ -224,4 +227,23 @@ fn oldest_by_monitor(connection: &Connection, now: Now) -> Result<BTreeMap<Name,
         }
     }
     Ok(oldest)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::delivery::State;
+    use crate::journal::database::open_for_writing;
+
+    #[test]
+    fn every_state_counts_as_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        for state in State::ALL {
+            let sql = "SELECT pending, held, dead FROM counts_as WHERE state = ?1";
+            let counts: (bool, bool, bool) =
+                connection.query_row(sql, [state.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            let waits = matches!(state, State::Pending | State::RetryWait);
+            assert_eq!(counts, (waits, state == State::Held, state.is_dead_letter()), "{state:?}");
+        }
+    }
 }

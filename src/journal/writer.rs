@@ -10,16 +10,20 @@ use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
 use super::accept::Acceptance;
-use super::entry::{Checkpoint, DeadFilter, Purged, Record, Recorded, Settlement};
+use super::claims::Claim;
+use super::endpoint::{Gone, Pause, Release, Skip};
+use super::entry::{Checkpoint, DeadFilter, Notice, Purged, Record, Recorded, Settlement};
 use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
 use super::machines::Forget;
 use super::meters::Meters;
+use super::notices::{Announcement, Ripen};
 use super::purge::Purge;
-use super::settle::{Gone, ReinIn};
+use super::settle::ReinIn;
+use crate::delivery::HoldReason;
 use crate::name::Name;
-use crate::time::Now;
+use crate::time::{Now, Wall};
 
 /// Called after a commit with the endpoints to which something became due.
 pub type Wake = Box<dyn Fn(&[Name]) + Send>;
@@ -84,6 +88,12 @@ impl Writer {
         self.queue(settlement)
     }
 
+    /// Marks a delivery ([`super::Due::n`]) as being sent by this process, until it is settled: should the process end
+    /// uncleanly meanwhile, it is suspected of having caused that.
+    pub fn claim(&self, n: i64) -> Reply<()> {
+        self.queue(Claim { n })
+    }
+
     /// Records counters and hold windows.
     pub fn checkpoint(&self, checkpoint: Checkpoint) -> Reply<()> {
         self.queue(checkpoint)
@@ -106,9 +116,44 @@ impl Writer {
         self.queue(Drop { filter })
     }
 
-    /// Marks an endpoint as gone (410) or not: what is accepted for it while it is gone is `skipped_gone`.
+    /// Marks an endpoint as gone (410) or not: what is accepted for it while it is gone is `skipped_gone`. Its sender is
+    /// woken.
     pub fn set_gone(&self, endpoint: Name, gone: bool) -> Reply<()> {
         self.queue(Gone { endpoint, gone })
+    }
+
+    /// Ends a batch of what an endpoint is owed as `skipped_gone`. Answers how many: call it until there are none left.
+    pub fn skip_owed(&self, endpoint: Name, at: Wall) -> Reply<u64> {
+        self.queue(Skip { endpoint, at })
+    }
+
+    /// Notes that an endpoint asked to be left alone until then, so that a restart does not forget it.
+    pub fn pause(&self, endpoint: Name, until: Wall) -> Reply<()> {
+        self.queue(Pause { endpoint, until })
+    }
+
+    /// What is held for `reason` at `endpoint` becomes due at once. Answers how many.
+    pub fn release(&self, endpoint: Name, reason: HoldReason, now: Now) -> Reply<u64> {
+        self.queue(Release { endpoint, reason, now })
+    }
+
+    /// What the journal itself has to say by now: an episode of dropping is over, or the journal began anew. It says so
+    /// again until [`Writer::announce`] has recorded it.
+    pub fn notices(&self, now: Now) -> Reply<Vec<Notice>> {
+        self.queue(Ripen { now })
+    }
+
+    /// Records the event that states a notice, and forgets the notice, in one transaction. Nothing is recorded when it was
+    /// stated already.
+    pub fn announce(&self, notice: &Notice, record: Record) -> Reply<Recorded> {
+        self.queue(Announcement::new(notice.n, record))
+    }
+
+    /// Tells that reading failed. If that means damage, the process ends, and the next start saves what can be read.
+    pub fn report(&self, error: &Error) {
+        if let Error::Corrupt(why) | Error::Damaged(why) = error {
+            let _ = self.messages.send(Message::Suspect(why.clone()));
+        }
     }
 
     /// Deadlines of deliveries that lie further ahead than their delay start anew from `now`. Call it when the wall clock

@@ -17,7 +17,11 @@ use uuid::Uuid;
 
 use super::{Envelope, HOLE};
 use crate::config::FrameChoice;
-use crate::event::{Cleared, Event, EventData, JobReport, Metadata, ModelIdentity, Triggered};
+use crate::event::{
+    Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset, Metadata, ModelIdentity,
+    SequenceRange, Triggered,
+};
+use crate::name::Name;
 use crate::verdict::{Region, rounded};
 
 /// Counts the changes of what this file writes.
@@ -31,6 +35,8 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
         }
         EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
         EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
+        EventData::JournalReset(reset) => message(event, ResetData::new(event, envelope, reset)),
+        EventData::JournalOverflow(overflow) => message(event, OverflowData::new(event, envelope, overflow)),
     }
 }
 
@@ -132,6 +138,36 @@ struct JobData<'a> {
     elapsed_seconds: u64,
 }
 
+#[derive(Serialize)]
+struct ResetData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    salvaged: u64,
+    lost_ranges: &'a [SequenceRange],
+    previous_epoch: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+struct OverflowData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    dropped: &'a [DroppedRange],
+    free_bytes: u64,
+}
+
+/// A name that events of this type have; the empty string in one that was made without.
+fn text(name: Option<&Name>) -> &str {
+    name.map_or("", Name::as_str)
+}
+
 fn clock(event: &Event) -> &'static str {
     if event.observed.synced { "synced" } else { "estimated" }
 }
@@ -143,9 +179,9 @@ impl<'a> TriggeredData<'a> {
             device: &event.device,
             epoch: envelope.epoch,
             sequence: envelope.sequence,
-            camera: event.camera.as_str(),
-            monitor: event.monitor.as_str(),
-            job_id: event.job,
+            camera: text(event.camera.as_ref()),
+            monitor: text(event.monitor.as_ref()),
+            job_id: event.job.unwrap_or_default(),
             condition: &triggered.condition,
             open_id: triggered.open_id,
             repeat: triggered.repeat,
@@ -180,9 +216,9 @@ impl<'a> ClearedData<'a> {
             sequence: envelope.sequence,
             observed_at: event.observed.wall.to_string(),
             clock: clock(event),
-            camera: event.camera.as_str(),
-            monitor: event.monitor.as_str(),
-            job_id: event.job,
+            camera: text(event.camera.as_ref()),
+            monitor: text(event.monitor.as_ref()),
+            job_id: event.job.unwrap_or_default(),
             condition: &cleared.condition,
             open_id: cleared.open_id,
             started_at: cleared.started.to_string(),
@@ -205,9 +241,9 @@ impl<'a> JobData<'a> {
             sequence: envelope.sequence,
             observed_at: event.observed.wall.to_string(),
             clock: clock(event),
-            camera: event.camera.as_str(),
-            monitor: event.monitor.as_str(),
-            job_id: event.job,
+            camera: text(event.camera.as_ref()),
+            monitor: text(event.monitor.as_ref()),
+            job_id: event.job.unwrap_or_default(),
             status: report.reason.status().as_str(),
             reason: report.reason.as_str(),
             auto_stopped: report.reason.auto_stopped(),
@@ -220,6 +256,37 @@ impl<'a> JobData<'a> {
     }
 }
 
+impl<'a> ResetData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, reset: &'a JournalReset) -> Self {
+        ResetData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            salvaged: reset.salvaged,
+            lost_ranges: &reset.lost,
+            previous_epoch: reset.previous_epoch,
+        }
+    }
+}
+
+impl<'a> OverflowData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, overflow: &'a JournalOverflow) -> Self {
+        OverflowData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            dropped: &overflow.dropped,
+            free_bytes: overflow.free_bytes,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -228,7 +295,6 @@ mod tests {
 
     use super::*;
     use crate::event::{ClearReason, Counters, JobReason, Priority, SkipReason};
-    use crate::name::Name;
     use crate::time::{Boot, Mono, Now, Wall};
     use crate::verdict::Answer;
 
@@ -240,9 +306,9 @@ mod tests {
             observed: Now { mono: Mono(5), wall: Wall(1_769_423_700_120), synced: true },
             boot: Boot(Uuid::from_u128(9)),
             device: "dock-box-01".into(),
-            camera: Name::new("loading-dock-east").unwrap(),
-            monitor: Name::new("person-in-zone").unwrap(),
-            job: Uuid::from_u128(2),
+            camera: Some(Name::new("loading-dock-east").unwrap()),
+            monitor: Some(Name::new("person-in-zone").unwrap()),
+            job: Some(Uuid::from_u128(2)),
             priority: Priority::High,
             metadata: serde_json::from_str(r#"{"zone": "dock", "a": 1}"#).unwrap(),
             data,

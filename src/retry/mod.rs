@@ -55,17 +55,38 @@ impl Progress {
 pub struct Circumstances {
     /// Whether the wall clock can be believed.
     pub clock_synced: bool,
+    /// It cannot, and not for so long that a refusal could no longer be its fault.
+    pub clock_excuses: bool,
     /// How often running the endpoint asked us to slow down, before this time.
     pub throttled_running: u32,
     /// How often running the box was found offline, before this time.
     pub offline_running: u32,
     /// The endpoint took another delivery of the same type after this one had failed.
     pub others_delivered_since: bool,
+    /// The endpoint's host has not existed for [`MISSING_FOR_LONG`], and not cost an attempt for [`MISSING_COSTS_EVERY`].
+    pub host_missing_for_long: bool,
+    /// The endpoint said 410 at least [`GONE_CONFIRMED`] ago, and nothing else since.
+    pub gone_before: bool,
 }
+
+/// So long a host may be missing before that costs attempts, …
+pub const MISSING_FOR_LONG: Duration = Duration::from_secs(24 * 3600);
+/// … one every so often.
+pub const MISSING_COSTS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// Two 410 at least so far apart mean it.
+pub const GONE_CONFIRMED: Duration = Duration::from_secs(60);
 
 impl Default for Circumstances {
     fn default() -> Self {
-        Circumstances { clock_synced: true, throttled_running: 0, offline_running: 0, others_delivered_since: false }
+        Circumstances {
+            clock_synced: true,
+            clock_excuses: false,
+            throttled_running: 0,
+            offline_running: 0,
+            others_delivered_since: false,
+            host_missing_for_long: false,
+            gone_before: false,
+        }
     }
 }
 
@@ -90,22 +111,33 @@ pub enum Next {
     },
     /// It ended without success.
     Dead(DeadReason),
+    /// It is older than it may get.
+    Expired,
+    /// The endpoint takes nothing any more, neither this one nor any other.
+    Gone,
 }
 
 /// Judges an attempt. `jitter` is the random part, 0 to 1.
 pub fn next(retry: &Retry, progress: &Progress, outcome: &Outcome, circumstances: &Circumstances, jitter: f64) -> Next {
     match taxonomy::row_for(retry, progress, outcome, circumstances).then {
         Then::Delivered => Next::Delivered,
-        Then::Schedule => match wait(retry, progress.attempts.saturating_add(1)) {
-            Some(wait) => {
-                let delay = jittered(retry, progress.attempts.saturating_add(1), wait, jitter);
-                Next::RetryAfter { delay, burns: true }
-            }
-            None => Next::Dead(DeadReason::Exhausted),
-        },
+        Then::Schedule => after_burning(retry, progress.attempts.saturating_add(1), circumstances.clock_synced, jitter),
         Then::ResendAtOnce => Next::RetryAfter { delay: Duration::ZERO, burns: false },
         Then::Hold(reason) => Next::Hold { reason, delay: hold(reason, progress, outcome, circumstances) },
         Then::Dead(reason) => Next::Dead(reason),
+        Then::Gone => Next::Gone,
+    }
+}
+
+/// What follows when `burnt` attempts are used up, this one included. A delivery becomes too old only while the clock is
+/// synced; until then its last wait repeats.
+pub fn after_burning(retry: &Retry, burnt: u32, clock_synced: bool, jitter: f64) -> Next {
+    match step(retry, burnt) {
+        Step::TooOld(_) if clock_synced => Next::Expired,
+        Step::Wait(wait) | Step::TooOld(wait) => {
+            Next::RetryAfter { delay: jittered(retry, burnt, wait, jitter), burns: true }
+        }
+        Step::Exhausted => Next::Dead(DeadReason::Exhausted),
     }
 }
 
@@ -114,23 +146,38 @@ pub fn maybe_received(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Malformed)
 }
 
-/// The wait after the `burnt`-th attempt (from 1) without jitter; None: that was the last one.
+/// What a schedule says after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Try again so much later, without jitter.
+    Wait(Duration),
+    /// That was the last attempt.
+    Exhausted,
+    /// It would be tried again so much later, but it is too old by then.
+    TooOld(Duration),
+}
+
+/// What follows the `burnt`-th attempt, from 1.
 ///
 /// A delivery's age is the sum of its waits: the time in which it could have been delivered. Time in which it was held, the
 /// box was off or a clock jumped does not count.
-pub fn wait(retry: &Retry, burnt: u32) -> Option<Duration> {
-    let step = usize::try_from(burnt).ok()?.checked_sub(1)?;
+fn step(retry: &Retry, burnt: u32) -> Step {
+    let Some(step) = usize::try_from(burnt).ok().and_then(|burnt| burnt.checked_sub(1)) else { return Step::Exhausted };
     let listed = |seconds: &[u64]| seconds.get(step).copied().map(Duration::from_secs);
-    match retry {
+    let wait = match retry {
         Retry::Edge => edge_wait(step),
         Retry::Trio => listed(&FAST),
         Retry::Aioz => listed(&AIOZ),
         Retry::Standard => listed(&STANDARD),
         Retry::Custom { delays, max_age } => {
-            let age: Duration = delays.iter().take(step.checked_add(1)?).sum();
-            delays.get(step).copied().filter(|_| age <= *max_age)
+            let age: Duration = delays.iter().take(step.saturating_add(1)).sum();
+            match delays.get(step) {
+                Some(wait) if age > *max_age => return Step::TooOld(*wait),
+                wait => wait.copied(),
+            }
         }
-    }
+    };
+    wait.map_or(Step::Exhausted, Step::Wait)
 }
 
 fn edge_wait(step: usize) -> Option<Duration> {
@@ -178,7 +225,11 @@ mod tests {
     use super::*;
 
     fn schedule(retry: &Retry) -> Vec<u64> {
-        (1..).map_while(|burnt| wait(retry, burnt)).map(|wait| wait.as_secs()).collect()
+        let wait = |burnt| match step(retry, burnt) {
+            Step::Wait(wait) => Some(wait.as_secs()),
+            Step::Exhausted | Step::TooOld(_) => None,
+        };
+        (1..).map_while(wait).collect()
     }
 
     fn status(status: u16) -> Outcome {
@@ -212,6 +263,15 @@ mod tests {
         assert_eq!(schedule(&custom(111)), [1, 10, 100]);
         assert_eq!(schedule(&custom(110)), [1, 10]);
         assert_eq!(schedule(&custom(0)), [0; 0]);
+        assert_eq!(after(&custom(1000), 3, &status(500), 0.0), Next::Dead(DeadReason::Exhausted));
+        assert_eq!(after(&custom(110), 2, &status(500), 0.0), Next::Expired);
+        let unsynced = Circumstances { clock_synced: false, ..Circumstances::default() };
+        let progress = Progress { attempts: 2, tries: 2, ..Progress::default() };
+        assert_eq!(
+            next(&custom(110), &progress, &status(500), &unsynced, 0.0),
+            Next::RetryAfter { delay: Duration::from_secs(100), burns: true },
+            "nothing gets too old by a clock that cannot be believed"
+        );
     }
 
     #[test]
@@ -283,14 +343,17 @@ mod tests {
     }
 
     fn any_circumstances() -> impl Strategy<Value = Circumstances> {
-        (any::<bool>(), any::<u32>(), any::<u32>(), any::<bool>()).prop_map(
-            |(clock_synced, throttled, offline, others)| Circumstances {
-                clock_synced,
-                throttled_running: throttled,
-                offline_running: offline,
-                others_delivered_since: others,
-            },
-        )
+        let runs = (any::<u32>(), any::<u32>());
+        let known = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+        (runs, known).prop_map(|((throttled_running, offline_running), known)| Circumstances {
+            clock_synced: known.0,
+            clock_excuses: !known.0 && known.1,
+            throttled_running,
+            offline_running,
+            others_delivered_since: known.2,
+            host_missing_for_long: known.3,
+            gone_before: known.4,
+        })
     }
 
     proptest! {
@@ -333,7 +396,7 @@ mod tests {
                         progress.last_status = Some(code);
                         prop_assert!(progress.attempts < 200);
                     }
-                    Next::Dead(_) => break,
+                    Next::Dead(_) | Next::Expired => break,
                     other => prop_assert!(false, "{:?}", other),
                 }
             }

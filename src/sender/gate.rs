@@ -1,33 +1,42 @@
 //! What one endpoint lets through, as far as is known.
 //!
-//! Owns what is remembered about an endpoint between attempts: the breaker, pauses, and which types of event it took since
-//! it refused something. Memory only: after a restart everything is found out again, at the price of an attempt.
-//! Refuses to know the journal and sockets. Pure: time is an argument.
+//! Owns what is remembered about an endpoint between attempts: the breaker, its wish to be left alone, which types of
+//! event it took since it refused something, whether it said that it is gone. Memory only (but for that wish, which the
+//! journal keeps): after a restart everything is found out again, at the price of an attempt. Refuses to know the journal,
+//! sockets and what holds up the whole box (`uplink`). Pure: time is an argument.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::config::Retry;
 use crate::delivery::{HoldReason, Outcome};
 use crate::event::EventType;
-use crate::retry::breaker::{Breaker, Passage};
+use crate::retry::breaker::{Breaker, Change, Passage};
 use crate::retry::taxonomy::acts_on_endpoint;
-use crate::retry::{Circumstances, Next};
-use crate::time::{Mono, Now};
+use crate::retry::{Circumstances, GONE_CONFIRMED, MISSING_COSTS_EVERY, MISSING_FOR_LONG, Next};
+use crate::time::{Mono, Now, Wall};
 
 /// Refused deliveries remembered at most; those beyond are judged as if each refusal were their first.
 const REMEMBERED: usize = 10_000;
+
+/// The longest that an endpoint is left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The gate of one endpoint.
 #[derive(Debug)]
 pub(super) struct Gate {
     breaker: Option<Breaker>,
-    pause: Option<(HoldReason, Mono)>,
+    /// Since when the breaker has been open.
+    down: Option<Mono>,
+    throttled_until: Option<Mono>,
     throttled_running: u32,
-    offline_running: u32,
     refusals: HashMap<Uuid, Refusal>,
     last_success: HashMap<EventType, Mono>,
+    /// The first of the 410s running.
+    gone_said: Option<Mono>,
+    missing: Option<Missing>,
 }
 
 /// What a delivery met before, and since when it has met nothing else.
@@ -35,6 +44,14 @@ pub(super) struct Gate {
 struct Refusal {
     since: Mono,
     status: u16,
+}
+
+/// A host that does not exist.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    since: Mono,
+    /// When that last cost an attempt.
+    cost: Option<Mono>,
 }
 
 /// Which delivery an attempt was about.
@@ -48,26 +65,42 @@ impl Gate {
     pub(super) fn new(retry: &Retry) -> Gate {
         Gate {
             breaker: acts_on_endpoint(retry).then(Breaker::default),
-            pause: None,
+            down: None,
+            throttled_until: None,
             throttled_running: 0,
-            offline_running: 0,
             refusals: HashMap::new(),
             last_success: HashMap::new(),
+            gone_said: None,
+            missing: None,
         }
+    }
+
+    /// Goes on with a pause that an earlier process noted as ending at `until`. A wrong clock stretches it to an hour at
+    /// most, the longest there is.
+    pub(super) fn resume_pause(&mut self, now: Now, until: Wall) {
+        let rest = until.since(now.wall).min(LONGEST_PAUSE);
+        if self.breaker.is_some() && !rest.is_zero() {
+            self.throttled_until = Some(now.mono.plus(rest));
+        }
+    }
+
+    /// An operator says that it is there after all.
+    pub(super) fn forgive(&mut self) {
+        self.gone_said = None;
     }
 
     /// What may be sent now.
     pub(super) fn passage(&self, now: Mono) -> Passage {
-        match self.pause {
-            Some((_, until)) if now < until => Passage::Until(until),
+        match self.throttled_until {
+            Some(until) if now < until => Passage::Until(until),
             _ => self.breaker.as_ref().map_or(Passage::Free, |breaker| breaker.passage(now)),
         }
     }
 
     /// Why nothing is sent, if that is so, and until when; without an instant until the probe comes back.
     pub(super) fn closed(&self, now: Mono) -> Option<(HoldReason, Option<Mono>)> {
-        match self.pause {
-            Some((reason, until)) if now < until => Some((reason, Some(until))),
+        match self.throttled_until {
+            Some(until) if now < until => Some((HoldReason::Throttled, Some(until))),
             _ => match self.breaker.as_ref()?.passage(now) {
                 Passage::Free => None,
                 Passage::Until(until) => Some((HoldReason::EndpointDown, Some(until))),
@@ -88,62 +121,77 @@ impl Gate {
         self.refusals.get(&delivery).map(|refusal| refusal.status)
     }
 
-    /// In which an attempt is judged.
-    pub(super) fn circumstances(&self, now: Now, subject: Subject, outcome: &Outcome) -> Circumstances {
+    /// In which an attempt is judged. What concerns the whole box is in `of_box`.
+    pub(super) fn circumstances(
+        &self,
+        now: Mono,
+        subject: Subject,
+        outcome: &Outcome,
+        of_box: Circumstances,
+    ) -> Circumstances {
         let refused = self.refusals.get(&subject.delivery);
         let refused = refused.filter(|refused| Some(refused.status) == outcome.status());
         let taken = self.last_success.get(&subject.kind);
+        let missing_for_long = |missing: Missing| {
+            now.since(missing.since) >= MISSING_FOR_LONG
+                && missing.cost.is_none_or(|cost| now.since(cost) >= MISSING_COSTS_EVERY)
+        };
         Circumstances {
-            clock_synced: now.synced,
-            throttled_running: self.before(now.mono, HoldReason::Throttled, self.throttled_running),
-            offline_running: self.before(now.mono, HoldReason::Offline, self.offline_running),
+            // Attempts that were under way together and met the same count as one.
+            throttled_running: self.throttled_running.saturating_sub(u32::from(self.is_throttled(now))),
             others_delivered_since: refused.zip(taken).is_some_and(|(refused, taken)| *taken > refused.since),
+            host_missing_for_long: self.missing.is_some_and(missing_for_long),
+            gone_before: self.gone_said.is_some_and(|said| now.since(said) >= GONE_CONFIRMED),
+            ..of_box
         }
     }
 
-    /// Takes in an attempt that was judged.
-    pub(super) fn record(&mut self, now: Mono, subject: Subject, outcome: &Outcome, next: Next) {
+    /// Takes in an attempt that was judged. For how long nothing had gone through, if now it does again.
+    pub(super) fn record(&mut self, now: Mono, subject: Subject, outcome: &Outcome, next: Next) -> Option<Duration> {
         match next {
-            Next::Hold { reason: HoldReason::EndpointDown, .. } => {}
-            Next::Hold { reason, delay } => self.pause(now, reason, now.plus(delay)),
+            Next::Hold { reason: HoldReason::Throttled, delay } => self.throttle(now, now.plus(delay)),
             Next::Delivered => {
                 self.last_success.insert(subject.kind, now);
             }
-            Next::RetryAfter { .. } | Next::Dead(_) => {}
+            _ => {}
         }
-        if !matches!(next, Next::Hold { .. }) {
-            (self.throttled_running, self.offline_running) = (0, 0);
+        if outcome.status().is_some() && !matches!(next, Next::Hold { reason: HoldReason::Throttled, .. }) {
+            self.throttled_running = 0;
         }
         self.remember(now, subject.delivery, outcome, next);
-        if let Some(breaker) = &mut self.breaker {
-            breaker.record(now, outcome);
-        }
-    }
-
-    /// How often running something was met before: attempts that were under way together and met the same count as one.
-    fn before(&self, now: Mono, reason: HoldReason, running: u32) -> u32 {
-        if self.is_paused_for(now, reason) { running.saturating_sub(1) } else { running }
-    }
-
-    fn is_paused_for(&self, now: Mono, reason: HoldReason) -> bool {
-        self.pause.is_some_and(|(known, until)| known == reason && now < until)
-    }
-
-    fn pause(&mut self, now: Mono, reason: HoldReason, until: Mono) {
-        if !self.is_paused_for(now, reason) {
-            match reason {
-                HoldReason::Throttled => self.throttled_running = self.throttled_running.saturating_add(1),
-                HoldReason::Offline => self.offline_running = self.offline_running.saturating_add(1),
-                HoldReason::EndpointDown | HoldReason::Clock | HoldReason::Paused => {}
+        self.remember_gone(now, outcome);
+        self.remember_missing(now, outcome, next);
+        let change = match next {
+            // The box's trouble says nothing about the endpoint, but a probe that met it must be made again.
+            Next::Hold { reason: HoldReason::Offline | HoldReason::Clock, .. } => {
+                self.breaker.as_mut()?.record(now, &Outcome::Offline)
             }
+            _ => self.breaker.as_mut()?.record(now, outcome),
+        };
+        match change {
+            Some(Change::Opened(_)) => {
+                self.down.get_or_insert(now);
+                None
+            }
+            Some(Change::Closed) => self.down.take().map(|since| now.since(since)),
+            None => None,
         }
-        let until = self.pause.map_or(until, |(_, known)| known.max(until));
-        self.pause = Some((reason, until));
+    }
+
+    fn is_throttled(&self, now: Mono) -> bool {
+        self.throttled_until.is_some_and(|until| now < until)
+    }
+
+    fn throttle(&mut self, now: Mono, until: Mono) {
+        if !self.is_throttled(now) {
+            self.throttled_running = self.throttled_running.saturating_add(1);
+        }
+        self.throttled_until = Some(self.throttled_until.map_or(until, |known| known.max(until)));
     }
 
     fn remember(&mut self, now: Mono, delivery: Uuid, outcome: &Outcome, next: Next) {
         match (next, outcome.status()) {
-            (Next::Delivered | Next::Dead(_), _) => {
+            (Next::Delivered | Next::Dead(_) | Next::Expired | Next::Gone, _) => {
                 self.refusals.remove(&delivery);
             }
             (_, Some(status)) if self.refusals.contains_key(&delivery) || self.refusals.len() < REMEMBERED => {
@@ -153,6 +201,28 @@ impl Gate {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Any other answer takes it back.
+    fn remember_gone(&mut self, now: Mono, outcome: &Outcome) {
+        match outcome.status() {
+            Some(410) => self.gone_said = self.gone_said.or(Some(now)),
+            Some(_) => self.gone_said = None,
+            None => {}
+        }
+    }
+
+    fn remember_missing(&mut self, now: Mono, outcome: &Outcome, next: Next) {
+        match outcome {
+            Outcome::NoSuchHost => {
+                let missing = self.missing.get_or_insert(Missing { since: now, cost: None });
+                if !matches!(next, Next::Hold { .. }) {
+                    missing.cost = Some(now);
+                }
+            }
+            Outcome::Offline | Outcome::OurFault => {}
+            _ => self.missing = None,
         }
     }
 }
@@ -180,8 +250,10 @@ mod tests {
     /// Judges and records as the sender does.
     fn attempt(gate: &mut Gate, retry: &Retry, seconds: u64, subject: Subject, outcome: Outcome) -> Next {
         let progress = Progress { last_status: gate.last_status(subject.delivery), ..Progress::default() };
-        let next = next(retry, &progress, &outcome, &gate.circumstances(at(seconds), subject, &outcome), 0.0);
-        gate.record(at(seconds).mono, subject, &outcome, next);
+        let now = at(seconds).mono;
+        let circumstances = gate.circumstances(now, subject, &outcome, Circumstances::default());
+        let next = next(retry, &progress, &outcome, &circumstances, 0.0);
+        gate.record(now, subject, &outcome, next);
         next
     }
 
@@ -244,9 +316,63 @@ mod tests {
     }
 
     #[test]
-    fn an_offline_box_pauses_every_preset() {
-        let mut gate = Gate::new(&Retry::Trio);
-        attempt(&mut gate, &Retry::Trio, 0, A, Outcome::Offline);
-        assert_eq!(gate.closed(at(1).mono), Some((HoldReason::Offline, Some(at(5).mono))));
+    fn a_pause_outlives_a_restart_but_no_wrong_clock_makes_it_longer_than_an_hour() {
+        for (until, expected) in [(90, Some(90)), (0, None), (1_000_000, Some(3600))] {
+            let mut gate = Gate::new(&Retry::Edge);
+            gate.resume_pause(at(0), Wall(until * 1000));
+            let passage = expected.map_or(Passage::Free, |seconds| Passage::Until(at(seconds).mono));
+            assert_eq!(gate.passage(at(0).mono), passage, "{until}");
+        }
+    }
+
+    #[test]
+    fn two_410_a_minute_apart_mean_it_unless_something_else_was_said_between() {
+        let mut gate = Gate::new(&Retry::Edge);
+        let mut edge = |seconds, subject, code| attempt(&mut gate, &Retry::Edge, seconds, subject, status(code));
+        for second in [0, 1, 59] {
+            assert!(matches!(edge(second, A, 410), Next::RetryAfter { .. }), "{second}");
+        }
+        edge(60, B, 503);
+        assert!(matches!(edge(61, A, 410), Next::RetryAfter { .. }));
+        assert_eq!(edge(121, B, 410), Next::Gone);
+    }
+
+    #[test]
+    fn a_host_that_does_not_exist_costs_nothing_for_a_day_then_an_attempt_every_six_hours() {
+        let mut gate = Gate::new(&Retry::Edge);
+        let burns: Vec<u64> = (0..=48 * 2)
+            .map(|half_hours| half_hours * 1800)
+            .filter(|&second| {
+                let next = attempt(&mut gate, &Retry::Edge, second, A, Outcome::NoSuchHost);
+                matches!(next, Next::RetryAfter { burns: true, .. })
+            })
+            .map(|second| second / 3600)
+            .collect();
+        assert_eq!(burns, [24, 30, 36, 42, 48]);
+        attempt(&mut gate, &Retry::Edge, 200_000, B, status(500));
+        let next = attempt(&mut gate, &Retry::Edge, 200_001, A, Outcome::NoSuchHost);
+        assert!(matches!(next, Next::Hold { .. }), "it was there in between");
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_no_reason_to_open_the_breaker() {
+        let mut gate = Gate::new(&Retry::Edge);
+        let hold = Next::Hold { reason: HoldReason::Clock, delay: Duration::from_secs(30) };
+        for second in 0..9 {
+            gate.record(at(second).mono, A, &Outcome::CertificateDates, hold);
+        }
+        assert_eq!(gate.passage(at(9).mono), Passage::Free);
+    }
+
+    #[test]
+    fn an_outage_is_measured() {
+        let mut gate = Gate::new(&Retry::Edge);
+        let down = Next::Hold { reason: HoldReason::EndpointDown, delay: Duration::from_secs(1) };
+        for second in 0..5 {
+            assert_eq!(gate.record(at(second).mono, A, &Outcome::Unreachable, down), None);
+        }
+        let ended = gate.record(at(104).mono, A, &status(200), Next::Delivered);
+        assert_eq!(ended, Some(Duration::from_secs(100)));
+        assert_eq!(gate.record(at(105).mono, A, &status(200), Next::Delivered), None);
     }
 }

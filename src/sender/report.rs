@@ -15,6 +15,8 @@ pub struct Report {
     pub held: Option<HoldReason>,
     /// When that is looked at again; None: when something else happens first.
     pub until: Option<Mono>,
+    /// It said twice that it is gone (410): nothing is sent until an operator says otherwise.
+    pub gone: bool,
     /// POSTs under way.
     pub in_flight: usize,
     /// What the operator should do about the last failure; None after a success.
@@ -49,7 +51,7 @@ impl Teller {
         let told = Told::Attempt {
             class: attempt.outcome.class(),
             status: attempt.outcome.status(),
-            dead: matches!(next, Next::Dead(_)),
+            dead: matches!(next, Next::Dead(_) | Next::Expired | Next::Gone),
         };
         let advice = advice(&attempt.outcome).map(|advice| format!("; {advice}")).unwrap_or_default();
         let line = format!("endpoint `{endpoint}`: {}; {}{advice}", what(attempt), then(next));
@@ -85,6 +87,10 @@ fn then(next: Next) -> String {
         Next::RetryAfter { delay, .. } => format!("again in {:.1} s", delay.as_secs_f64()),
         Next::Hold { reason: HoldReason::EndpointDown, .. } => "held until it can be reached".to_owned(),
         Next::Hold { reason, delay } => format!("held ({}) for {} s", reason.as_str(), delay.as_secs()),
+        Next::Expired => {
+            "too old (expired): `stakeout dlq list` shows it, `stakeout dlq retry` sends it again".to_owned()
+        }
+        Next::Gone => "it gets nothing more until `stakeout endpoint enable`".to_owned(),
         Next::Dead(reason) => {
             format!("given up ({}): `stakeout dlq list` shows it, `stakeout dlq retry` sends it again", reason.as_str())
         }
@@ -94,7 +100,7 @@ fn then(next: Next) -> String {
 /// What the operator should do, where an outcome says so.
 pub fn advice(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::NoSuchHost => Some("is the host in `url` right?"),
+        Outcome::NoSuchHost => Some("wrong URL? there is no such host: correct `url`, or the box's name server"),
         Outcome::CertificateDates => Some("check the clock of this box, then when the receiver's certificate expires"),
         Outcome::Tls => Some("check the receiver's certificate: its name and its issuer"),
         Outcome::Forbidden => {

@@ -22,11 +22,13 @@ pub(super) fn after(before: &Standing, outcome: &Outcome, next: Next, now: Wall)
         Next::RetryAfter { delay, .. } => (State::RetryWait, None, delay),
         Next::Hold { reason, delay } => (State::Held, Some(reason.as_str().to_owned()), delay),
         Next::Dead(reason) => (State::Dead, Some(reason.as_str().to_owned()), Duration::ZERO),
+        Next::Expired => (State::Expired, None, Duration::ZERO),
+        Next::Gone => (State::SkippedGone, None, Duration::ZERO),
     };
     match next {
         Next::Hold { .. } => standing.holds = standing.holds.saturating_add(1),
         Next::RetryAfter { burns: false, .. } => {}
-        Next::Delivered | Next::RetryAfter { .. } | Next::Dead(_) => {
+        Next::Delivered | Next::RetryAfter { .. } | Next::Dead(_) | Next::Expired | Next::Gone => {
             standing.attempts = standing.attempts.saturating_add(1);
         }
     }

@@ -72,9 +72,9 @@ impl JournalLedger {
             observed,
             boot: self.boot,
             device: self.device.to_string(),
-            camera: about.camera.clone(),
-            monitor: about.monitor.clone(),
-            job,
+            camera: Some(about.camera.clone()),
+            monitor: Some(about.monitor.clone()),
+            job: Some(job),
             priority: about.priority,
             metadata: about.metadata.clone(),
             data,
@@ -189,6 +189,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
         ended: reason.map(|_| wall),
         request: None,
     })
+}
+
+/// What `endpoints` are owed because of an event of the whole box: every one that wants its type.
+pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
+    let shared = Arc::new(event.clone());
+    let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
+    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.

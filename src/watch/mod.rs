@@ -15,7 +15,7 @@ mod run;
 mod subject;
 mod watcher;
 
-pub use accept::JournalLedger;
+pub use accept::{JournalLedger, owed_by_the_box};
 pub use kept::{Kept, Restart, farewell, resume};
 pub use ledger::{Evidence, Happening, Ledger, Refused};
 pub use machine::{Machine, Shown};

@@ -77,9 +77,9 @@ fn record(journal: &Journal, frame: Option<&[u8]>) -> Uuid {
         observed: now(),
         boot: Boot::current(),
         device: "box".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data: EventData::JobStatus(report),
@@ -319,6 +319,28 @@ fn the_parts_of_a_status_are_there_one_by_one() {
 }
 
 #[test]
+fn an_endpoint_that_is_gone_is_enabled_by_an_operator() {
+    let home = Home::new();
+    let (journal, _) = home.journal();
+    journal.writer().set_gone(name("ops"), true).wait().unwrap();
+    record(&journal, None);
+    let serving = Serving::start(&home, &journal);
+    let whats = |status: &serde_json::Value| -> Vec<String> {
+        status["warnings"].as_array().unwrap().iter().map(|warning| warning["what"].to_string()).collect()
+    };
+    let is_gone = || whats(&serving.json("GET /v1/status").1).iter().any(|what| what.contains("said that it is gone"));
+    assert!(is_gone());
+    let enabled = |was_gone| serde_json::json!({"endpoint": "ops", "was_gone": was_gone, "dead": 1});
+    assert_eq!(serving.json("POST /v1/endpoints/ops/enable"), (200, enabled(true)));
+    assert!(!is_gone());
+    assert_eq!(serving.json("POST /v1/endpoints/ops/enable"), (200, enabled(false)));
+    let (status, told) = serving.json("POST /v1/endpoints/opps/enable");
+    assert_eq!((status, told["error"].as_str()), (404, Some("there is no endpoint `opps`")));
+    assert_eq!(told["hint"], "endpoints known here: `ops`");
+    serving.end();
+}
+
+#[test]
 fn the_frame_of_an_event_is_its_jpeg() {
     let home = Home::new();
     let (journal, without) = home.journal();
@@ -339,7 +361,7 @@ fn a_dead_letter_is_sent_again_through_the_api() {
     let home = Home::new();
     let (journal, _) = home.journal();
     let reader = journal.reader().unwrap();
-    let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 9 };
+    let filter = DeliveryFilter { limit: 9, ..DeliveryFilter::default() };
     let id = reader.deliveries(&filter).unwrap()[0].id;
     let standing = Standing {
         state: State::Dead,

@@ -3,11 +3,15 @@
 //! libfaketime moves the wall clock of the built daemon, and of nothing else.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
 use crate::appliance::Appliance;
+use crate::certificates::{Authority, serve_tls};
 use crate::receiver::{Answer, Arrived, Receiver};
 use crate::shared::skip;
 
@@ -100,6 +104,55 @@ fn a_box_that_boots_in_1970_holds_what_is_refused_until_its_clock_is_right() {
     assert_eq!(it.appliance.status()["clock"], "synced");
     let dead = it.deliveries().into_iter().filter(|delivery| delivery["state"] == "dead").count();
     assert_eq!(dead, 0, "one refusal more than the schedule has would have been the end, had they counted");
+    it.appliance.stop();
+}
+
+/// Whether these bytes are a whole request.
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).expect("a POST has a length");
+    body.len() >= length.trim().parse::<usize>().unwrap()
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_waits_for_the_clock() {
+    let Some(library) = libfaketime() else { return };
+    let authority = Authority::new("site");
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let address = serve_tls(&authority.issue("127.0.0.1", |_| {}), None, move |stream| {
+        // To its end: closing with unread bytes tears the connection down.
+        let mut request = Vec::new();
+        while !is_whole(&request) {
+            let mut some = [0; 4096];
+            match stream.read(&mut some) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => request.extend_from_slice(&some[..length]),
+            }
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    });
+    let more = "ca_file = \"HERE/ca.pem\"\nretry = \"trio\"\n";
+    let mut it = Shifted::new(library, &format!("https://{address}/hook"), more);
+    fs::write(it.appliance.folder.path().join("ca.pem"), &authority.pem).unwrap();
+    it.set_clock("@1970-01-01 00:00:30");
+    it.start();
+    let held = it.appliance.until("a delivery waits for the clock", |it| {
+        let all = it.json(&["deliveries", "--json", "--state", "held"]);
+        all.into_iter().find(|delivery| delivery["reason"] == "clock")
+    });
+    assert_eq!(held["attempts"], 0, "nothing is burnt, whatever the preset: {held}");
+    assert_eq!(taken.load(Ordering::SeqCst), 0);
+
+    it.set_clock("+0");
+    let delivered = it.appliance.until("it is delivered", |_| {
+        let all = it.deliveries().into_iter();
+        all.into_iter().find(|delivery| delivery["id"] == held["id"] && delivery["state"] == "delivered")
+    });
+    assert_eq!(delivered["attempts"], 1, "{delivered}");
+    assert!(taken.load(Ordering::SeqCst) > 0);
     it.appliance.stop();
 }
 

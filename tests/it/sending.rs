@@ -1,4 +1,8 @@
-//! From the journal to a receiver: real SQLite, real sockets, the real clock.
+//! From the journal to a receiver: real SQLite, real sockets; the real clock, or where days must pass one that is driven.
+
+mod flow;
+mod outage;
+mod taxonomy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use stakeout::config::{Endpoint, Format, FrameChoice, Located, Retry};
+use stakeout::config::{Endpoint, Format, FrameChoice, Located, Rate, Retry};
 use stakeout::delivery::{HoldReason, State};
 use stakeout::event::{
     ClearReason, Cleared, Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered,
@@ -16,9 +20,9 @@ use stakeout::journal::{
 };
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Doorbells, Report, Sender};
+use stakeout::sender::{Clock, Doorbells, Driven, Office, Report, Sender};
 use stakeout::sign::{Key, Message, verify};
-use stakeout::time::{Boot, now};
+use stakeout::time::{Boot, Now, now};
 use stakeout::transport::{Client, Settings};
 use stakeout::verdict::Answer;
 use tempfile::TempDir;
@@ -42,6 +46,7 @@ fn endpoint(url: &str, retry: Retry) -> Endpoint {
         retry,
         timeout: Duration::from_secs(5),
         concurrency: 4,
+        rate: Some(Rate { count: 10, per: Duration::from_secs(1) }),
         frame: FrameChoice::Inline,
         max_body: 262_144,
         headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),
@@ -91,20 +96,21 @@ fn event(data: EventData) -> Event {
         observed: now(),
         boot: Boot::current(),
         device: "box".into(),
-        camera: name("dock"),
-        monitor: name("person"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("dock")),
+        monitor: Some(name("person")),
+        job: Some(Uuid::from_u128(7)),
         priority: Priority::Normal,
         metadata: Metadata::new(),
         data,
     }
 }
 
-/// A journal in a directory, and the bells of its endpoint.
+/// A journal in a directory, the bells of its endpoints, and the time.
 struct Outbox {
     dir: TempDir,
     journal: Option<Journal>,
     bells: Doorbells,
+    clock: Clock,
 }
 
 /// A sender that runs.
@@ -116,16 +122,30 @@ struct Sending {
 
 impl Outbox {
     fn new() -> Outbox {
+        Outbox::for_endpoints(&["ops"], Clock::Real)
+    }
+
+    fn driven(clock: &Driven) -> Outbox {
+        Outbox::for_endpoints(&["ops"], Clock::Driven(clock.clone()))
+    }
+
+    fn for_endpoints(names: &[&str], clock: Clock) -> Outbox {
         let dir = tempfile::tempdir().unwrap();
-        let bells = Doorbells::new([name("ops")]);
-        let journal = Some(open(dir.path(), &bells));
-        Outbox { dir, journal, bells }
+        let bells = Doorbells::new(names.iter().map(|text| name(text)));
+        let journal = Some(open(dir.path(), &bells, clock.now()));
+        Outbox { dir, journal, bells, clock }
     }
 
     /// As after a restart of the daemon.
     fn reopen(&mut self) {
         self.journal.take().unwrap().close().unwrap();
-        self.journal = Some(open(self.dir.path(), &self.bells));
+        self.journal = Some(open(self.dir.path(), &self.bells, self.clock.now()));
+    }
+
+    /// As after a kill of the daemon.
+    fn reopen_after_a_kill(&mut self) {
+        drop(self.journal.take());
+        self.journal = Some(open(self.dir.path(), &self.bells, self.clock.now()));
     }
 
     fn journal(&self) -> &Journal {
@@ -133,34 +153,39 @@ impl Outbox {
     }
 
     fn accept(&self, data: EventData, frame: Option<&[u8]>) -> Stamp {
-        let event = event(data);
-        let rendered = event.clone();
-        let owed = Owed {
-            endpoint: name("ops"),
-            frame: if frame.is_some() { OwedFrame::Original } else { OwedFrame::None },
-            format_version: payload::version(Format::Stakeout),
-            render: Box::new(move |stamp| {
-                let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
-                let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
-                Body::marked(text, payload::HOLE)
-            }),
-        };
-        let accepted = Accepted { event, frame: frame.map(Arc::from), owed: vec![owed] };
-        let record = Record { at: now(), events: vec![accepted], machine: None, jobs: Vec::new() };
+        let event = Event { observed: self.clock.now(), ..event(data) };
+        self.accept_all(vec![(event, "ops")], frame).remove(0)
+    }
+
+    fn accept_as(&self, priority: Priority) -> Stamp {
+        let event = Event { observed: self.clock.now(), priority, ..event(triggered()) };
+        self.accept_all(vec![(event, "ops")], None).remove(0)
+    }
+
+    /// Events in one commit, each owed to its endpoint.
+    fn accept_all(&self, events: Vec<(Event, &str)>, frame: Option<&[u8]>) -> Vec<Stamp> {
+        let events = events.into_iter().map(|(event, endpoint)| accepted(event, endpoint, frame)).collect();
+        let record = Record { at: self.clock.now(), events, machine: None, jobs: Vec::new() };
         let recorded = self.journal().writer().record(record);
-        tokio::task::block_in_place(|| recorded.wait()).unwrap().events[0].deliveries[0]
+        let recorded = tokio::task::block_in_place(|| recorded.wait()).unwrap();
+        recorded.events.into_iter().map(|event| event.deliveries[0]).collect()
     }
 
     fn send(&self, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
+        let office = Office::new(&self.bells, self.clock.clone(), !self.journal().start().clean);
+        self.send_from(&office, endpoint, keys)
+    }
+
+    fn send_from(&self, office: &Office, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
         let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
         let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
-        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, &self.bells);
+        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, office);
         let (stop, stopped) = watch::channel(false);
         Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
     }
 
     fn deliveries(&self) -> Vec<DeliveryRow> {
-        let filter = DeliveryFilter { state: None, endpoint: None, after: 0, limit: 1000 };
+        let filter = DeliveryFilter { limit: 20_000, ..DeliveryFilter::default() };
         self.journal().reader().unwrap().deliveries(&filter).unwrap()
     }
 
@@ -188,10 +213,25 @@ impl Sending {
     }
 }
 
-fn open(dir: &Path, bells: &Doorbells) -> Journal {
+fn accepted(event: Event, endpoint: &str, frame: Option<&[u8]>) -> Accepted {
+    let rendered = event.clone();
+    let owed = Owed {
+        endpoint: name(endpoint),
+        frame: if frame.is_some() { OwedFrame::Original } else { OwedFrame::None },
+        format_version: payload::version(Format::Stakeout),
+        render: Box::new(move |stamp| {
+            let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+            let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
+            Body::marked(text, payload::HOLE)
+        }),
+    };
+    Accepted { event, frame: frame.map(Arc::from), owed: vec![owed] }
+}
+
+fn open(dir: &Path, bells: &Doorbells, now: Now) -> Journal {
     let hour = Duration::from_secs(3600);
     let keep = Keep { delivered: hour, dead: hour, max_size: 1 << 30 };
-    Journal::open(dir, keep, now(), bells.wake()).unwrap()
+    Journal::open(dir, keep, now, bells.wake()).unwrap()
 }
 
 /// Every body by its event id; fails if an id ever carried other bytes.

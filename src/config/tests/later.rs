@@ -82,19 +82,7 @@ error: endpoint `ops`: `events`: `camera.*` is not implemented yet
   --> stakeout.toml:14:11
    |
 14 | events = ["camera.*"]
-   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`"#;
-    assert_eq!(format!("\n{}", refused(&source)), told);
-}
-
-#[test]
-fn a_rate() {
-    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nrate = \"5/s\"\n")]);
-    let told = r#"
-error: endpoint `ops`: `rate` is not implemented yet
-  --> stakeout.toml:14:8
-   |
-14 | rate = "5/s"
-   |        ^^^^^ use `"10/s"`"#;
+   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `journal.reset`, `journal.overflow`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 

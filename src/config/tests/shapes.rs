@@ -153,6 +153,18 @@ error: endpoint `ops`: `max_body` is not a size
 }
 
 #[test]
+fn a_rate_without_its_time() {
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nrate = \"10\"\n")]);
+    let told = r#"
+error: endpoint `ops`: `rate` is not a rate
+  --> stakeout.toml:14:8
+   |
+14 | rate = "10"
+   |        ^^^^ a whole number up to 1000000 and one of `/s`, `/min`, `/h`: for example `"10/s"`; or `"off"`"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
 fn a_duration_that_is_too_long() {
     let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\ntimeout = \"2m\"\n")]);
     let told = r#"

@@ -6,7 +6,7 @@ use stakeout::journal::{Counts, DeadFilter};
 use super::*;
 
 fn accept(journal: &Journal, monitor: &str, endpoints: &[&str], now: Now) -> Vec<Uuid> {
-    let event = Event { monitor: name(monitor), ..triggered(Priority::Normal) };
+    let event = Event { monitor: Some(name(monitor)), ..triggered(Priority::Normal) };
     let recorded = journal.writer().record(Record { at: now, ..record(event, endpoints) }).wait().unwrap();
     recorded.events[0].deliveries.iter().map(|stamp| stamp.delivery).collect()
 }

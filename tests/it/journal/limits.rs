@@ -1,8 +1,8 @@
 //! Nothing grows for ever, and a disk without room costs a picture before it costs an event.
 
 use stakeout::delivery::State;
-use stakeout::event::{JobStatus, Priority};
-use stakeout::journal::{Accepted, Error, JobFilter, OwedFrame, Purged, Record};
+use stakeout::event::{DroppedRange, JobStatus, Priority};
+use stakeout::journal::{Accepted, DeadFilter, Error, JobFilter, OwedFrame, Purged, Record};
 
 use super::*;
 
@@ -28,29 +28,43 @@ fn frames_in(dir: &Path) -> Vec<u64> {
 }
 
 #[test]
-fn frames_stop_at_their_share_and_events_go_on() {
+fn frames_keep_to_their_share_and_the_oldest_go_first() {
     let dir = tempfile::tempdir().unwrap();
-    let frame = vec![7_u8; 200_000];
+    let frame = vec![7_u8; 50_000];
     let journal = open_small(dir.path());
-    for _ in 0..3 {
+    let kept = |journal: &Journal| -> Vec<bool> {
+        let events = journal.reader().unwrap().events(&all_events()).unwrap();
+        events.iter().map(|event| event.frame.is_some()).collect()
+    };
+    for _ in 0..8 {
         journal.writer().record(framed(&frame)).wait().unwrap();
     }
     journal.close().unwrap();
     let journal = open_small(dir.path());
+    assert_eq!(kept(&journal), [true; 8]);
     journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal)[..3], [false, true, true], "what was there before the restart counts");
+    let least = framed_event(triggered(Priority::Low), &frame);
+    journal.writer().record(least).wait().unwrap();
+    assert_eq!(kept(&journal)[7..], [true, true, false], "the least urgent goes before the oldest");
     assert!(frames_in(dir.path()).iter().sum::<u64>() <= SMALL.max_size / 2);
-    let events = journal.reader().unwrap().events(&all_events()).unwrap();
-    let kept: Vec<_> = events.iter().map(|event| event.frame.is_some()).collect();
-    assert_eq!(kept, [true, true, false, false], "what was there before the restart counts");
     let due = journal.reader().unwrap().due(&name("a"), at(0).wall, 9).unwrap();
-    assert!(String::from_utf8(due[3].bytes().unwrap()).unwrap().ends_with(r#""frame_b64":""}"#), "the hole is empty");
+    assert!(String::from_utf8(due[0].bytes().unwrap()).unwrap().ends_with(r#""frame_b64":""}"#), "the hole is empty");
 
+    let delivered = due[2].id;
     for row in journal.reader().unwrap().deliveries(&all_deliveries()).unwrap() {
-        journal.writer().settle(settlement(row.id, State::Delivered, None, at(1))).wait().unwrap();
+        let same_event = row.event_id == due.iter().find(|due| due.id == delivered).unwrap().event_id;
+        if same_event {
+            journal.writer().settle(settlement(row.id, State::Delivered, None, at(1))).wait().unwrap();
+        }
     }
-    journal.writer().purge(at(3 * 3600)).wait().unwrap();
     journal.writer().record(framed(&frame)).wait().unwrap();
-    assert!(frames_in(dir.path()).contains(&200_000), "the purge made room");
+    assert_eq!(
+        kept(&journal),
+        [&[false][..], &[true; 7], &[false, true]].concat(),
+        "what was delivered goes, row and all"
+    );
+    assert_eq!(frames_in(dir.path()).iter().filter(|&&bytes| bytes == 50_000).count(), 8);
 }
 
 #[test]
@@ -72,24 +86,137 @@ fn a_disk_that_refuses_a_frame_costs_the_frame_only() {
     assert_eq!(frames_in(dir.path()).len(), 3, "nothing half-written stays");
 }
 
+fn record_many(journal: &Journal, priority: Priority, endpoint: &str, count: usize) -> Vec<Uuid> {
+    let replies = (0..count).map(|_| journal.writer().record(record(triggered(priority), &[endpoint])));
+    let replies: Vec<_> = replies.collect();
+    replies.into_iter().map(|reply| reply.wait().unwrap().events[0].deliveries[0].delivery).collect()
+}
+
+fn in_state(journal: &Journal, state: State) -> Vec<stakeout::journal::DeliveryRow> {
+    journal.reader().unwrap().deliveries(&DeliveryFilter { state: Some(state), ..all_deliveries() }).unwrap()
+}
+
+/// Records alerts of `priority`, one by one, until one is refused.
+fn fill(journal: &Journal, priority: Priority) -> Error {
+    for _ in 0..1_000 {
+        if let Err(error) = journal.writer().record(record(triggered(priority), &["a"])).wait() {
+            return error;
+        }
+    }
+    panic!("it never fills")
+}
+
 #[test]
-fn a_full_database_refuses_events_but_still_records_what_becomes_of_them() {
+fn what_was_delivered_goes_before_anything_that_is_owed() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let done = record_many(&journal, Priority::High, "a", 30);
+    for &id in &done {
+        journal.writer().settle(settlement(id, State::Delivered, None, at(1))).wait().unwrap();
+    }
+    let mut recorded = 0;
+    while in_state(&journal, State::Delivered).len() == done.len() {
+        record_many(&journal, Priority::Low, "a", 1);
+        recorded += 1;
+        assert!(recorded < 10_000, "it never got tight");
+    }
+    assert!(in_state(&journal, State::DroppedQuota).is_empty());
+    assert_eq!(in_state(&journal, State::Pending).len(), recorded);
+    assert!(journal.writer().notices(at(9_999)).wait().unwrap().is_empty(), "nobody is told of what was delivered");
+}
+
+#[test]
+fn a_full_database_drops_the_least_urgent_and_oldest_and_says_so_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let high = record_many(&journal, Priority::High, "a", 10);
+    let low = record_many(&journal, Priority::Low, "a", 40);
+    let settled = settlement(low[0], State::RetryWait, Some(status(500)), at(1));
+    journal.writer().settle(settled).wait().unwrap();
+    record_many(&journal, Priority::Normal, "b", 400);
+
+    let dropped = in_state(&journal, State::DroppedQuota);
+    let pending: Vec<Uuid> = in_state(&journal, State::Pending).iter().map(|row| row.id).collect();
+    assert!(high.iter().all(|id| pending.contains(id)), "what is more urgent stays");
+    assert!(low.iter().all(|id| !pending.contains(id)), "the least urgent go first, all of them");
+    let normal: Vec<u64> = dropped.iter().filter(|row| row.endpoint == name("b")).map(|row| row.sequence).collect();
+    assert!(!normal.is_empty());
+    let last = *normal.iter().max().unwrap();
+    let left: Vec<u64> = in_state(&journal, State::Pending)
+        .iter()
+        .filter(|row| row.endpoint == name("b"))
+        .map(|row| row.sequence)
+        .collect();
+    assert!(left.iter().all(|&sequence| sequence > last), "the oldest first");
+    assert_eq!(left.iter().max(), Some(&400));
+
+    // The tombstones that are left are listed, but there is nothing to send again.
+    let reader = journal.reader().unwrap();
+    assert!(reader.dead_letters(&all_deliveries()).unwrap().iter().any(|row| row.id == dropped[0].id));
+    assert_eq!(journal.writer().redrive(DeadFilter::default(), at(9)).wait().unwrap(), 0);
+    let (_, attempts) = reader.delivery(dropped[0].id).unwrap().unwrap();
+    assert!(attempts.is_empty());
+
+    let notices = |seconds| journal.writer().notices(at(seconds)).wait().unwrap();
+    assert!(notices(30).is_empty(), "the episode is not over");
+    let said = notices(61);
+    let EventData::JournalOverflow(overflow) = said[0].data.clone() else { panic!("{said:?}") };
+    assert_eq!(said.len(), 1, "one for all of them");
+    let range = |endpoint, priority, from, to| DroppedRange {
+        endpoint: name(endpoint),
+        priority,
+        from,
+        to,
+        count: to + 1 - from,
+    };
+    assert_eq!(overflow.dropped, [range("a", Priority::Low, 11, 50), range("b", Priority::Normal, 1, last)]);
+
+    let event =
+        Event { camera: None, monitor: None, job: None, data: said[0].data.clone(), ..triggered(Priority::High) };
+    let announced = journal.writer().announce(&said[0], record(event.clone(), &["a"])).wait().unwrap();
+    assert_eq!(announced.events.len(), 1);
+    assert_eq!(reader.event(event.id).unwrap().unwrap().event, event);
+    assert!(notices(10_000).is_empty());
+    let again = journal.writer().announce(&said[0], record(triggered(Priority::High), &["a"])).wait().unwrap();
+    assert!(again.events.is_empty(), "stated once");
+}
+
+#[test]
+fn an_alert_is_refused_only_when_nothing_may_be_dropped_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let critical: Vec<Uuid> = loop {
+        record_many(&journal, Priority::Critical, "a", 5);
+        if !in_state(&journal, State::DroppedQuota).is_empty() {
+            break in_state(&journal, State::Pending).iter().map(|row| row.id).collect();
+        }
+    };
+    // The log of attempts takes what alerts may not.
+    for &delivery in &critical {
+        for seconds in [1, 2, 3, 4] {
+            let settled = settlement(delivery, State::RetryWait, Some(status(500)), at(seconds));
+            journal.writer().settle(settled).wait().unwrap();
+        }
+    }
+    let refused = fill(&journal, Priority::Low);
+    assert!(matches!(refused, Error::Full(_)), "{refused}");
+    let waiting: Vec<Uuid> = in_state(&journal, State::RetryWait).iter().map(|row| row.id).collect();
+    assert!(critical.iter().all(|id| waiting.contains(id)), "nothing critical goes for the sake of a low one");
+    let writer = journal.writer();
+    writer.record(record(triggered(Priority::Critical), &["a"])).wait().expect("a critical one finds room");
+    writer.record(record(job_ended(), &["a"])).wait().expect("an end is recorded when a beginning is refused");
+    writer.record(Record { machine: Some(machine()), events: Vec::new(), ..framed(b"") }).wait().unwrap();
+}
+
+#[test]
+fn a_full_database_still_records_what_becomes_of_what_is_in_it_and_shrinks_when_it_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open_small(dir.path());
     let writer = journal.writer();
-    let refused = loop {
-        let batch: Vec<_> = (0..50).map(|_| writer.record(record(triggered(Priority::Normal), &["a"]))).collect();
-        if let Some(error) = batch.into_iter().filter_map(|reply| reply.wait().err()).next() {
-            break error;
-        }
-    };
-    assert!(matches!(refused, Error::Full(_)), "{refused}");
-    writer.record(record(job_ended(), &["a"])).wait().expect("an end is recorded when a beginning is refused");
-    writer.record(Record { machine: Some(machine()), events: Vec::new(), ..framed(b"") }).wait().unwrap();
-
-    let deliveries = journal.reader().unwrap().deliveries(&all_deliveries()).unwrap();
-    assert!(deliveries.len() > 50);
-    for row in &deliveries {
+    record_many(&journal, Priority::Normal, "a", 300);
+    let owed = in_state(&journal, State::Pending);
+    assert!(owed.len() > 50 && owed.len() < 300, "{}", owed.len());
+    for row in &owed {
         // With snippets as long as they may be, the log of attempts alone would fill the rest several times over.
         for seconds in [1, 2, 3] {
             writer.settle(settlement(row.id, State::RetryWait, Some(status(500)), at(seconds))).wait().unwrap();
@@ -98,14 +225,35 @@ fn a_full_database_refuses_events_but_still_records_what_becomes_of_them() {
     }
     let size = std::fs::metadata(dir.path().join("journal.db")).unwrap().len();
     assert!(size <= SMALL.max_size / 2, "{size}");
-    while writer.purge(at(3 * 3600)).wait().unwrap().more {}
+    while writer.purge(at(48 * 3600)).wait().unwrap().more {}
     writer.record(record(triggered(Priority::Normal), &["a"])).wait().unwrap();
     for _ in 0..20 {
-        writer.purge(at(3 * 3600)).wait().unwrap();
+        writer.purge(at(48 * 3600)).wait().unwrap();
     }
     journal.close().unwrap();
     let left = std::fs::metadata(dir.path().join("journal.db")).unwrap().len();
     assert!(left < size / 2, "free pages go back to the disk: {left} of {size}");
+}
+
+#[test]
+fn a_backlog_is_bounded_however_much_comes_and_the_newest_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let ids = record_many(&journal, Priority::Normal, "a", 3000);
+    let (pending, tombstones) = (in_state(&journal, State::Pending), in_state(&journal, State::DroppedQuota));
+    assert_eq!(pending.last().unwrap().id, *ids.last().unwrap());
+    assert!(
+        pending.len() > 30,
+        "tombstones do not crowd out what is owed: {} beside {}",
+        pending.len(),
+        tombstones.len()
+    );
+    assert!(!tombstones.is_empty());
+    let size = std::fs::metadata(dir.path().join("journal.db")).unwrap().len();
+    assert!(size <= SMALL.max_size / 2, "{size}");
+    let said = journal.writer().notices(at(61)).wait().unwrap();
+    let EventData::JournalOverflow(overflow) = &said[0].data else { panic!("{said:?}") };
+    assert_eq!(overflow.dropped[0].count, 3000 - pending.len() as u64, "all are accounted for");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
 
+mod damage;
 mod durability;
 mod figures;
 mod fixture;
@@ -52,9 +53,9 @@ pub fn triggered(priority: Priority) -> Event {
         observed: at(0),
         boot: Boot::current(),
         device: "dock-box-01".to_owned(),
-        camera: name("loading-dock"),
-        monitor: name("person-in-zone"),
-        job: Uuid::from_u128(7),
+        camera: Some(name("loading-dock")),
+        monitor: Some(name("person-in-zone")),
+        job: Some(Uuid::from_u128(7)),
         priority,
         metadata: Metadata::from_iter([("zone".to_owned(), "dock".into())]),
         data: EventData::Triggered(Triggered {
@@ -156,5 +157,5 @@ pub fn all_events() -> EventFilter {
 }
 
 pub fn all_deliveries() -> DeliveryFilter {
-    DeliveryFilter { state: None, endpoint: None, after: 0, limit: 100_000 }
+    DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() }
 }

@@ -119,8 +119,9 @@ async fn a_reset_amid_the_headers() {
 #[tokio::test]
 async fn a_reset_at_once() {
     let address = serve(|_, stream| reset(stream));
-    // Whether the request was on its way already is the receiver's luck; either way it counts as possibly sent.
-    assert_eq!(post(&format!("http://{address}/")).await.outcome, Outcome::NoAnswer);
+    // It may come while we are still connecting, when nothing was sent, or after it; never is it told as an answer.
+    let outcome = post(&format!("http://{address}/")).await.outcome;
+    assert!([Outcome::Unreachable, Outcome::NoAnswer].contains(&outcome), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,205 @@
+//! Orders about dead letters: send them again, or drop them.
+//!
+//! Owns the orders, their answers and that no order holds up the journal: it goes in batches, and an order about very many
+//! answers where to go on. Refuses to know SQL and schedules. [`DeadQuery::batch`] also serves a CLI that changes the journal
+//! itself. Every order is logged with the uid of who gave it.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Shared;
+use super::deliveries::find;
+use super::events::id;
+use super::refusal::Refusal;
+use super::socket::Peer;
+use super::which::Which;
+use crate::journal::{DeadFilter, Reader, Reply, Writer};
+use crate::name::Name;
+use crate::time::now;
+
+/// So many dead letters change with one commit.
+const BATCH: u32 = 250;
+
+/// So many batches are obeyed by one request: the client's patience is short.
+const BATCHES: usize = 40;
+
+/// Which dead letters an order is about: all conditions must hold, `{}` means all of them. What an operator dropped comes
+/// back only by its id, given alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadQuery {
+    /// Only this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// Only in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Only dead for this reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Only of this endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Name>,
+    /// Only those accepted then or later: RFC 3339, or how long ago (`2h`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Only those accepted before: as `since`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// `next` of the answer before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
+}
+
+impl DeadQuery {
+    /// Exactly this one, also when it was dropped.
+    pub fn one(id: Uuid) -> DeadQuery {
+        DeadQuery { id: Some(id), ..DeadQuery::default() }
+    }
+
+    /// The next dead letters that are meant, and where to go on; None when these are the last.
+    ///
+    /// # Errors
+    /// A condition that makes no sense, or the journal cannot be read.
+    pub fn batch(&self, reader: &Reader) -> Result<(Vec<Uuid>, Option<i64>), Refusal> {
+        let which = self.which();
+        match self.id {
+            None => {
+                let filter = which.dead_filter(now(), self.after.unwrap_or(0), BATCH)?;
+                let rows = reader.dead_letters(&filter)?;
+                let next = rows.last().map(|row| row.n).filter(|_| rows.len() >= BATCH as usize);
+                Ok((rows.into_iter().map(|row| row.id).collect(), next))
+            }
+            Some(id) if which == Which::default() => Ok((vec![id], None)),
+            Some(id) => {
+                let Some((row, _)) = reader.delivery(id)? else { return Ok((Vec::new(), None)) };
+                let rows = reader.dead_letters(&which.dead_filter(now(), row.n - 1, 1)?)?;
+                Ok((rows.into_iter().map(|row| row.id).filter(|found| *found == id).collect(), None))
+            }
+        }
+    }
+
+    fn which(&self) -> Which {
+        let DeadQuery { state, reason, endpoint, since, until, .. } = self.clone();
+        Which { state, reason, endpoint, since, until }
+    }
+}
+
+/// What is to be done with dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Send it again: same id, same body, a fresh schedule.
+    Retry,
+    /// Neither list nor count it any more.
+    Drop,
+}
+
+impl Deed {
+    /// Orders it for one dead letter. Answers how many changed: 0 or 1.
+    pub fn order(self, writer: &Writer, delivery: Uuid) -> Reply<u64> {
+        let filter = DeadFilter { delivery: Some(delivery), endpoint: None };
+        match self {
+            Deed::Retry => writer.redrive(filter, now()),
+            Deed::Drop => writer.drop_dead(filter),
+        }
+    }
+}
+
+/// The answer to a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// So many went back into the queue.
+    pub retried: u64,
+    /// More may be meant: order it again with this as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
+}
+
+/// The answer to a drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// So many are no longer dead letters.
+    pub dropped: u64,
+    /// More may be meant: order it again with this as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
+}
+
+pub(super) async fn retry_one(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(delivery): Path<String>,
+) -> Result<Json<Redriven>, Refusal> {
+    let retried = obey_for_one(&shared, peer, Deed::Retry, id(&delivery)?).await?;
+    Ok(Json(Redriven { retried, next: None }))
+}
+
+pub(super) async fn drop_one(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(delivery): Path<String>,
+) -> Result<Json<Dropped>, Refusal> {
+    let dropped = obey_for_one(&shared, peer, Deed::Drop, id(&delivery)?).await?;
+    Ok(Json(Dropped { dropped, next: None }))
+}
+
+pub(super) async fn retry(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    query: Result<Json<DeadQuery>, JsonRejection>,
+) -> Result<Json<Redriven>, Refusal> {
+    let Json(query) = query.map_err(bad_order)?;
+    let (retried, next) = obey(&shared, peer, Deed::Retry, query).await?;
+    Ok(Json(Redriven { retried, next }))
+}
+
+pub(super) async fn drop_them(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    query: Result<Json<DeadQuery>, JsonRejection>,
+) -> Result<Json<Dropped>, Refusal> {
+    let Json(query) = query.map_err(bad_order)?;
+    let (dropped, next) = obey(&shared, peer, Deed::Drop, query).await?;
+    Ok(Json(Dropped { dropped, next }))
+}
+
+fn bad_order(rejection: JsonRejection) -> Refusal {
+    let hint =
+        "send JSON with any of `id`, `endpoint`, `state`, `reason`, `since` and `until`, or `{}` for all dead letters";
+    Refusal::bad_request(rejection.body_text(), hint)
+}
+
+/// How many changed, and where to go on.
+async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> Result<(u64, Option<i64>), Refusal> {
+    let asked = query.clone();
+    let mut changed = 0;
+    for _ in 0..BATCHES {
+        let this = query.clone();
+        let (ids, next) = shared.store.read(move |reader| this.batch(reader)).await?;
+        let replies: Vec<_> = ids.into_iter().map(|id| deed.order(&shared.writer, id)).collect();
+        for reply in replies {
+            changed += reply.await?;
+        }
+        query.after = next;
+        if next.is_none() {
+            break;
+        }
+    }
+    tracing::info!(uid = peer.uid, ?deed, ?asked, changed, "dead letters changed by hand");
+    Ok((changed, query.after))
+}
+
+/// About one delivery: when nothing changed, because there is none or because it is no dead letter, that is an error.
+async fn obey_for_one(shared: &Shared, peer: Peer, deed: Deed, delivery: Uuid) -> Result<u64, Refusal> {
+    let (changed, _) = obey(shared, peer, deed, DeadQuery::one(delivery)).await?;
+    if changed > 0 {
+        return Ok(changed);
+    }
+    let state = find(shared, delivery).await?.line.state;
+    let error = format!("delivery `{delivery}` is not a dead letter: it is `{state}`");
+    Err(Refusal::new(StatusCode::CONFLICT, error, "list dead letters with `stakeout dlq list`"))
+}

@@ -1,0 +1,268 @@
+//! What a person should look at, and what to do about it.
+//!
+//! Owns which warnings follow from what the journal and the cameras tell; refuses to know how those are asked. What only the
+//! daemon knows (an endpoint that does not answer now) it adds itself. Pure.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::site::Expectation;
+use super::status::{Camera, CameraState, Endpoint};
+use crate::journal::Totals;
+use crate::name::Name;
+use crate::time::{Boot, Now};
+
+/// What a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What is the matter.
+    pub what: String,
+    /// What to do about it.
+    #[serde(rename = "do")]
+    pub remedy: String,
+}
+
+impl Warning {
+    /// A warning with its remedy.
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Warning {
+        Warning { what: what.into(), remedy: remedy.into() }
+    }
+}
+
+/// When something was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// On both clocks.
+    pub(super) at: Now,
+    /// The boot that the monotonic one belongs to.
+    pub(super) boot: Boot,
+}
+
+impl Seen {
+    /// How long ago that was, whatever the wall clock did within one boot; None where no clock can tell.
+    fn age(self, now: Now) -> Option<Duration> {
+        if self.boot == Boot::current() {
+            return Some(now.mono.since(self.at.mono));
+        }
+        (self.at.synced && now.synced).then(|| now.wall.since(self.at.wall))
+    }
+}
+
+/// What warnings follow from.
+pub(super) struct Facts<'a> {
+    pub(super) now: Now,
+    pub(super) uptime: Duration,
+    pub(super) cameras: &'a [Camera],
+    pub(super) endpoints: &'a [Endpoint],
+    /// Endpoints in the file.
+    pub(super) configured: &'a [Name],
+    /// Monitors that should have an event now and then, with their last.
+    pub(super) expected: &'a [(Expectation, Option<Seen>)],
+    pub(super) totals: &'a Totals,
+}
+
+impl Facts<'_> {
+    /// The most urgent first: what is not seen, what does not arrive, what may be wrong, and the box itself.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> = self.cameras.iter().filter_map(not_watched).collect();
+        warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.owed_in_vain(endpoint)));
+        warnings.extend(self.endpoints.iter().filter_map(gone));
+        warnings.extend(self.endpoints.iter().filter_map(dead_letters));
+        warnings.extend(self.expected.iter().filter_map(|(expected, last)| self.silent(expected, *last)));
+        warnings.extend(self.totals.disk.and_then(nearly_full));
+        if !self.now.synced {
+            warnings.push(Warning::new(
+                "the wall clock cannot be believed yet",
+                "let the box reach a time server (`timedatectl` shows how it stands)",
+            ));
+        }
+        warnings
+    }
+
+    fn owed_in_vain(&self, endpoint: &Endpoint) -> Option<Warning> {
+        let (name, owed) = (&endpoint.name, endpoint.pending + endpoint.held);
+        (owed > 0 && !self.configured.contains(name)).then(|| {
+            Warning::new(
+                format!("{owed} deliveries are owed to endpoint `{name}`, which is not in the configuration"),
+                format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
+            )
+        })
+    }
+
+    /// A monitor that never triggered is measured from the daemon's start.
+    fn silent(&self, expected: &Expectation, last: Option<Seen>) -> Option<Warning> {
+        let silent_for = last.and_then(|last| last.age(self.now)).unwrap_or(self.uptime);
+        (silent_for > expected.within).then(|| {
+            Warning::new(
+                format!(
+                    "monitor `{}` has been silent for {}, an event was expected within {}",
+                    expected.monitor,
+                    hours(silent_for),
+                    hours(expected.within)
+                ),
+                "look whether its camera still shows the scene, and whether `expect_event_within` is right",
+            )
+        })
+    }
+}
+
+fn not_watched(camera: &Camera) -> Option<Warning> {
+    let away = match camera.state {
+        CameraState::Offline => true,
+        CameraState::Connecting => camera.cause.is_some(),
+        CameraState::Online | CameraState::Ended => false,
+    };
+    let cause = camera.cause.as_deref().unwrap_or("no pictures come");
+    away.then(|| {
+        Warning::new(
+            format!("camera `{}` is not watched: {cause}", camera.name),
+            "check its power, cable, address and password; it is tried again for ever",
+        )
+    })
+}
+
+fn gone(endpoint: &Endpoint) -> Option<Warning> {
+    let name = &endpoint.name;
+    endpoint.gone.then(|| {
+        Warning::new(
+            format!("endpoint `{name}` said that it is gone (410); what happens now is not sent to it"),
+            format!(
+                "correct its `url`, then `stakeout endpoint enable {name}`; `stakeout dlq retry --endpoint {name}` sends what \
+                 was skipped"
+            ),
+        )
+    })
+}
+
+fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
+    let (name, dead) = (&endpoint.name, endpoint.dead);
+    (dead > 0).then(|| {
+        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
+        Warning::new(
+            format!("endpoint `{name}` has {letters}"),
+            format!("`stakeout dlq list --endpoint {name}`, then `stakeout dlq retry --endpoint {name}` or `drop`"),
+        )
+    })
+}
+
+/// Less than this is little on any disk, …
+const LITTLE: u64 = 100 << 20;
+
+/// … and so much is plenty, however large the disk is.
+const PLENTY: u64 = 1 << 30;
+
+/// Free and total bytes.
+fn nearly_full((free, size): (u64, u64)) -> Option<Warning> {
+    let nearly = free < LITTLE || (free < PLENTY && free < size / 20);
+    nearly.then(|| {
+        Warning::new(
+            format!("the journal's disk is nearly full: {} MiB of {} MiB are free", free >> 20, size >> 20),
+            "free some space on it, lower `[storage] max_size` and `keep_delivered`, or move `[storage] path`",
+        )
+    })
+}
+
+fn hours(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::api::Statistics;
+    use crate::time::{Mono, Wall};
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    /// `mono_h` hours after the boot and `wall_h` hours after some day.
+    fn now(mono_h: u64, wall_h: i64, synced: bool) -> Now {
+        Now { mono: Mono(mono_h * 3_600_000_000_000), wall: Wall(1_800_000_000_000 + wall_h * 3_600_000), synced }
+    }
+
+    fn endpoint(what: &str, dead: u64, gone: bool) -> Endpoint {
+        Endpoint {
+            name: name(what),
+            gone,
+            pending: 0,
+            held: 0,
+            dead,
+            delivered_24h: 0,
+            success_rate: 1.0,
+            p95_latency_ms: 0.0,
+            last_error: None,
+            statistics: Statistics::default(),
+        }
+    }
+
+    fn warnings(now: Now, endpoints: &[Endpoint], last: Option<Seen>, disk: (u64, u64)) -> Vec<String> {
+        let configured: Vec<Name> = endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
+        let within = Duration::from_secs(3 * 3600);
+        let totals = Totals { disk: Some(disk), ..Totals::default() };
+        let facts = Facts {
+            now,
+            uptime: Duration::from_secs(3600),
+            cameras: &[],
+            endpoints,
+            configured: &configured[..configured.len().min(2)],
+            expected: &[(Expectation { monitor: name("gate"), within }, last)],
+            totals: &totals,
+        };
+        facts.warnings().into_iter().map(|warning| format!("{}: {}", warning.what, warning.remedy)).collect()
+    }
+
+    const ROOMY: (u64, u64) = (1 << 40, 1 << 41);
+
+    #[test]
+    fn each_says_what_is_the_matter_and_what_to_do() {
+        let mut forgotten = endpoint("old", 0, false);
+        forgotten.held = 3;
+        let endpoints = [endpoint("ops", 2, false), endpoint("hq", 1, true), forgotten];
+        assert_eq!(
+            warnings(now(9, 9, false), &endpoints, None, (90 << 20, 4 << 30)),
+            [
+                "3 deliveries are owed to endpoint `old`, which is not in the configuration: put an `[[endpoint]]` of the \
+                 name `old` back, so that they can be sent",
+                "endpoint `hq` said that it is gone (410); what happens now is not sent to it: correct its `url`, then \
+                 `stakeout endpoint enable hq`; `stakeout dlq retry --endpoint hq` sends what was skipped",
+                "endpoint `ops` has 2 dead letters: `stakeout dlq list --endpoint ops`, then `stakeout dlq retry \
+                 --endpoint ops` or `drop`",
+                "endpoint `hq` has 1 dead letter: `stakeout dlq list --endpoint hq`, then `stakeout dlq retry --endpoint \
+                 hq` or `drop`",
+                "the journal's disk is nearly full: 90 MiB of 4096 MiB are free: free some space on it, lower `[storage] \
+                 max_size` and `keep_delivered`, or move `[storage] path`",
+                "the wall clock cannot be believed yet: let the box reach a time server (`timedatectl` shows how it \
+                 stands)",
+            ]
+        );
+        assert_eq!(warnings(now(9, 9, true), &endpoints[..1], None, ROOMY).len(), 1);
+        assert_eq!(warnings(now(9, 9, true), &[], None, ROOMY), [] as [String; 0]);
+    }
+
+    #[test]
+    fn silence_is_measured_by_the_clock_that_can_tell() {
+        let is_silent = |now: Now, seen: Now, boot| {
+            warnings(now, &[], Some(Seen { at: seen, boot }), ROOMY).iter().any(|text| text.contains("silent for"))
+        };
+        let (this, other) = (Boot::current(), Boot(Uuid::from_u128(1)));
+        assert!(is_silent(now(5, 0, true), now(1, 0, true), this));
+        assert!(!is_silent(now(2, 999, true), now(1, 0, true), this), "a wall clock that jumped");
+        assert!(is_silent(now(0, 9, true), now(7, 0, true), other));
+        assert!(!is_silent(now(0, 9, true), now(7, 0, false), other), "it was 1970 then");
+    }
+
+    #[test]
+    fn a_disk_is_nearly_full_by_its_share_or_when_little_is_left() {
+        let warned = |free_mib: u64, size_mib: u64| nearly_full((free_mib << 20, size_mib << 20)).is_some();
+        assert!(warned(90, 128) && warned(500, 20_000) && warned(1000, 100_000));
+        assert!(!warned(500, 4000) && !warned(1100, 10_000_000));
+    }
+}

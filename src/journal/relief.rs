@@ -1,0 +1,239 @@
+//! Relief: what goes when there is no room for what comes.
+//!
+//! Owns the order. For rows: what was delivered goes first, although it may be young; then events that nobody is owed, then
+//! dead letters, then what is owed, the least urgent and oldest first, never anything more urgent than what it makes room
+//! for. Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there are too many;
+//! what was dropped is announced (`notices`). For frames: those of what was delivered; then the least urgent and oldest
+//! ones, whose alerts go without their pictures. Refuses to know how full is too full (`room` and `frames` do). Runs on the
+//! thread `journal-writer`.
+
+use rusqlite::Connection;
+
+use super::columns::{name, rank, to_rank, unsigned};
+use super::error::Error;
+use super::group::Ledger;
+use super::notices;
+use super::purge::{Over, events_unowed, over, remove_delivery, remove_event};
+use crate::event::{DroppedRange, Priority};
+use crate::time::Wall;
+
+/// So many steps are taken for one event: each takes away more than an event brings, and the others of the group wait.
+const STEPS: usize = 4;
+
+/// Rows of what was delivered that go for the sake of frames in one commit, and frames that go without their rows.
+const FRAMES_STEP: usize = 50;
+
+/// Takes a few rows away while the database is tight: at most of this priority, if they are still owed. Once there is
+/// nothing left that may go, it stays tight.
+pub(super) fn make_room(ledger: &mut Ledger<'_>, priority: Priority, at: Wall) -> Result<(), Error> {
+    for _ in 0..STEPS {
+        if !ledger.room.is_tight(ledger.connection)? || !free_a_little(ledger, priority, at)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// One step; false: nothing may go any more.
+fn free_a_little(ledger: &mut Ledger<'_>, priority: Priority, at: Wall) -> Result<bool, Error> {
+    let step = ledger.room.step();
+    if remove_delivered(ledger, step)? > 0 || remove_unowed(ledger, step)? > 0 {
+        return Ok(true);
+    }
+    let spare = ledger.tombstones > ledger.room.for_tombstones();
+    if spare && remove_tombstones(ledger, step)? > 0 {
+        return Ok(true);
+    }
+    if drop_rows(ledger, DEAD_LETTERS, None, step, at)? > 0 {
+        return Ok(true);
+    }
+    for priority in Priority::ALL.into_iter().rev().take_while(|&other| other >= priority) {
+        if drop_rows(ledger, OWED, Some(priority), step, at)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(remove_tombstones(ledger, step)? > 0)
+}
+
+/// Takes away what was delivered, the oldest of an endpoint first.
+pub(super) fn remove_delivered(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
+    remove(ledger, over(ledger.connection, "('delivered')", Wall(i64::MAX), step)?)
+}
+
+fn remove_unowed(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
+    let events = events_unowed(ledger.connection, Wall(i64::MAX), step)?;
+    for &seq in &events {
+        remove_event(ledger, seq)?;
+    }
+    Ok(events.len())
+}
+
+fn remove_tombstones(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
+    remove(ledger, over(ledger.connection, "('dropped_quota')", Wall(i64::MAX), step)?)
+}
+
+fn remove(ledger: &mut Ledger<'_>, rows: Vec<Over>) -> Result<usize, Error> {
+    for row in &rows {
+        remove_delivery(ledger, row)?;
+    }
+    Ok(rows.len())
+}
+
+/// Dead letters; ?1 is not used. A range of `delivery_ended` per endpoint and state.
+pub(super) const DEAD_LETTERS: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
+     WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN ('dead', 'expired', 'skipped_gone')
+       AND ended_ms IS NOT NULL AND ?1 IS NULL LIMIT ?2";
+
+/// What is owed, of priority ?1, by when it became due. A range of `delivery_due` per endpoint.
+pub(super) const OWED: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
+     WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority = ?1 LIMIT ?2";
+
+struct Dropped {
+    n: i64,
+    event_seq: i64,
+    range: DroppedRange,
+}
+
+/// Leaves tombstones of the rows that `sql` finds. How many.
+fn drop_rows(
+    ledger: &mut Ledger<'_>,
+    sql: &str,
+    priority: Option<Priority>,
+    step: usize,
+    at: Wall,
+) -> Result<usize, Error> {
+    let mut statement = ledger.connection.prepare_cached(sql)?;
+    let rows = statement.query_map((priority.map(to_rank), step as i64), |row| {
+        let sequence = unsigned(row, "sequence")?;
+        let (endpoint, priority) = (name(row, "endpoint")?, rank(row, "priority")?);
+        let range = DroppedRange { endpoint, priority, from: sequence, to: sequence, count: 1 };
+        Ok(Dropped { n: row.get("n")?, event_seq: row.get("event_seq")?, range })
+    })?;
+    let rows: Vec<Dropped> = rows.collect::<Result<_, _>>()?;
+    drop(statement);
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    for row in &rows {
+        bury(ledger, row, at)?;
+    }
+    move_together(ledger.connection, &rows)?;
+    let ranges: Vec<DroppedRange> = rows.iter().map(|row| row.range.clone()).collect();
+    notices::note_dropped(ledger.connection, &ranges, at)?;
+    ledger.tombstones += rows.len() as u64;
+    Ok(rows.len())
+}
+
+/// A tombstone keeps who was owed what, and nothing that takes space.
+fn bury(ledger: &mut Ledger<'_>, row: &Dropped, at: Wall) -> Result<(), Error> {
+    let connection = ledger.connection;
+    let frame: Option<String> =
+        connection.prepare_cached("SELECT frame FROM delivery WHERE n = ?1")?.query_row([row.n], |row| row.get(0))?;
+    connection.prepare_cached("DELETE FROM attempt WHERE delivery = ?1")?.execute([row.n])?;
+    connection
+        .prepare_cached(
+            "UPDATE delivery SET state = 'dropped_quota', reason = NULL, ended_ms = coalesce(ended_ms, ?2), body = NULL,
+                 hole = NULL, frame = NULL WHERE n = ?1",
+        )?
+        .execute((row.n, at.0))?;
+    let wanted: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM delivery WHERE event_seq = ?1 AND state <> 'dropped_quota')")?
+        .query_row([row.event_seq], |row| row.get(0))?;
+    if !wanted {
+        strip(ledger, row.event_seq)?;
+    } else if let Some(frame) = frame {
+        let shared: bool = connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM delivery WHERE event_seq = ?1 AND frame = ?2)
+                     OR EXISTS (SELECT 1 FROM event WHERE seq = ?1 AND frame = ?2)",
+            )?
+            .query_row((row.event_seq, &frame), |row| row.get(0))?;
+        ledger.doomed.extend(Some(frame).filter(|_| !shared));
+    }
+    Ok(())
+}
+
+/// SQLite leaves the hole of a row that shrinks where it was. Going away and coming back makes the rows share their pages.
+/// (Triggers and sequences see none of it: no column but the key changes.)
+fn move_together(connection: &Connection, rows: &[Dropped]) -> Result<(), Error> {
+    for way in ["UPDATE delivery SET n = -n WHERE n = ?1", "UPDATE delivery SET n = -n WHERE n = -?1"] {
+        let mut statement = connection.prepare_cached(way)?;
+        for row in rows {
+            statement.execute([row.n])?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes frames away, at least `excess` bytes of them if there are so many: those of what was delivered with their rows,
+/// then the least urgent and oldest without. `size` tells the bytes of a file.
+pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&str) -> u64) -> Result<(), Error> {
+    let enough = |ledger: &Ledger<'_>| ledger.doomed.iter().map(|frame| size(frame)).sum::<u64>() >= excess;
+    for _ in 0..FRAMES_STEP {
+        if enough(ledger) || remove_delivered(ledger, 1)? + remove_unowed(ledger, 1)? == 0 {
+            break;
+        }
+    }
+    for _ in 0..FRAMES_STEP {
+        if enough(ledger) {
+            return Ok(());
+        }
+        let Some(event) = least_urgent_frame(ledger.connection)? else { return Ok(()) };
+        strip(ledger, event)?;
+    }
+    Ok(())
+}
+
+/// The end of a range of `delivery_framed`.
+pub(super) const LEAST_URGENT_FRAME: &str =
+    "SELECT event_seq FROM delivery WHERE frame IS NOT NULL AND priority = ?1 ORDER BY n LIMIT 1";
+
+fn least_urgent_frame(connection: &Connection) -> Result<Option<i64>, Error> {
+    let mut statement = connection.prepare_cached(LEAST_URGENT_FRAME)?;
+    for priority in Priority::ALL.into_iter().rev() {
+        let mut rows = statement.query([to_rank(priority)])?;
+        if let Some(row) = rows.next()? {
+            return Ok(Some(row.get(0)?));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes an event's frames away; its bodies keep their holes, empty.
+fn strip(ledger: &mut Ledger<'_>, event: i64) -> Result<(), Error> {
+    let mut frames = ledger.connection.prepare_cached(
+        "SELECT frame FROM event WHERE seq = ?1 AND frame IS NOT NULL
+         UNION SELECT frame FROM delivery WHERE event_seq = ?1 AND frame IS NOT NULL",
+    )?;
+    let frames: Vec<String> = frames.query_map([event], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for table in
+        ["UPDATE event SET frame = NULL WHERE seq = ?1", "UPDATE delivery SET frame = NULL WHERE event_seq = ?1"]
+    {
+        ledger.connection.prepare_cached(table)?.execute([event])?;
+    }
+    ledger.doomed.extend(frames);
+    Ok(())
+}
+
+/// Tombstones that there are.
+pub(super) fn tombstones(connection: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM delivery WHERE state = 'dropped_quota'", [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::State;
+    use crate::journal::letters;
+
+    #[test]
+    fn the_words_in_sql_are_those_of_the_vocabulary() {
+        let dead = |state: &State| !state.is_open() && ![State::Delivered, State::DroppedQuota].contains(state);
+        let quoted: Vec<String> =
+            State::ALL.iter().filter(|state| dead(state)).map(|state| format!("'{}'", state.as_str())).collect();
+        assert!(DEAD_LETTERS.contains(&format!("({})", quoted.join(", "))));
+        assert!(letters::DEAD_STATES.contains(State::DroppedQuota.as_str()));
+    }
+}

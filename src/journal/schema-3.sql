@@ -1,0 +1,25 @@
+-- Schema version 3: room, damage, and what the journal itself has to say.
+--
+-- Since this version `event.camera` and `event.monitor` are '' and `event.job` is all zeros for events of the whole box,
+-- and the body of a delivery that is `dropped_quota` is NULL: only a tombstone is left of it.
+
+-- How far the clock of the purge has come, wall ms (see retention.rs); NULL: it never ran.
+ALTER TABLE meta ADD COLUMN purge_ms INTEGER;
+
+-- Counts that outlive restarts, purges and resets: journal_resets, dropped_quota.
+CREATE TABLE tally (
+    name  TEXT    PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT;
+
+-- What the journal has to announce by an event of its own; gone with the transaction that records that event.
+CREATE TABLE notice (
+    n        INTEGER PRIMARY KEY AUTOINCREMENT,
+    since_ms INTEGER NOT NULL, -- wall clock, when it began
+    last_ms  INTEGER NOT NULL, -- wall clock, when it last grew
+    ripe     INTEGER NOT NULL, -- 1: it grows no more
+    data     TEXT    NOT NULL  -- the event's data, as in event.data
+) STRICT;
+
+-- Which frames go first when they take too much: the least urgent and oldest.
+CREATE INDEX delivery_framed ON delivery (priority, n) WHERE frame IS NOT NULL;
