@@ -22,6 +22,14 @@ pub(super) enum Exit {
     Usage = 2,
     /// The daemon is not reachable.
     Unreachable = 3,
+    /// `endpoint check`: its name leads nowhere.
+    NoAddress = 4,
+    /// `endpoint check`: no connection.
+    NoConnection = 5,
+    /// `endpoint check`: no TLS.
+    NoTls = 6,
+    /// `endpoint check`: the receiver did not take it.
+    NotTaken = 7,
     /// The configuration can't be used (`EX_CONFIG`; the unit does not restart on it).
     Configuration = 78,
 }

@@ -8,6 +8,8 @@ mod client;
 mod config;
 mod deliveries;
 mod dlq;
+mod enable;
+mod endpoint;
 mod events;
 mod exit;
 mod keygen;
@@ -52,6 +54,8 @@ enum Command {
     Events(events::Args),
     /// List deliveries: what is owed to endpoints, and what became of it
     Deliveries(deliveries::Args),
+    /// List endpoints, check whether one works, take back that one is gone
+    Endpoint(endpoint::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
@@ -88,6 +92,7 @@ impl Command {
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),
             Command::Dlq(args) => dlq::run(args),
+            Command::Endpoint(args) => endpoint::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),

@@ -100,7 +100,7 @@ impl<T: ToString> From<T> for Cell {
 }
 
 /// Text from outside (a camera, a receiver) must neither break the table nor command the terminal.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

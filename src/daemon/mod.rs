@@ -35,6 +35,8 @@ use pulse::Pulse;
 use site::Site;
 use vigil::Vigil;
 
+pub use site::device_id;
+
 /// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, …
 const STOP_WATCHING: Duration = Duration::from_secs(2);
 

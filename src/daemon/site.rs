@@ -107,7 +107,7 @@ impl api::Site for Site {
 }
 
 /// `[device] id`, or the hostname.
-pub(super) fn device_id(config: &Config) -> Arc<str> {
+pub fn device_id(config: &Config) -> Arc<str> {
     let hostname = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.device.id.clone().unwrap_or_else(hostname).into()
 }

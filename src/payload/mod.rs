@@ -3,12 +3,15 @@
 //! Owns the text of a body and the mark at the place of its frame; refuses to know how a body is kept and filled
 //! (`journal/`), signed (`sign`) or sent (`transport/`), and never looks inside a picture. Pure: runs wherever it is called.
 
+mod check;
 mod stakeout;
 
 use uuid::Uuid;
 
 use crate::config::{Format, FrameChoice};
 use crate::event::Event;
+
+pub use check::{CHECK, check};
 
 /// Stands in a rendered body, once at most, where the base64 of the frame goes (`journal::Body::marked` takes it out).
 /// JSON text cannot contain it otherwise: strings escape it.

@@ -98,7 +98,7 @@ fn then(next: Next) -> String {
 }
 
 /// What the operator should do, where an outcome says so.
-pub(super) fn advice(outcome: &Outcome) -> Option<&'static str> {
+pub fn advice(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::NoSuchHost => Some("wrong URL? there is no such host: correct `url`, or the box's name server"),
         Outcome::CertificateDates => Some("check the clock of this box, then when the receiver's certificate expires"),

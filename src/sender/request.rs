@@ -3,27 +3,60 @@
 //! Owns the headers of contracts/payloads.md; refuses to know the journal's queries, schedules and sockets. Signed at send
 //! time: a row that waited for days uses today's keys and today's clock. Pure.
 
+use uuid::Uuid;
+
 use crate::config::Endpoint;
 use crate::journal::Due;
 use crate::sign::{Key, Message, sign};
-use crate::time::Now;
+use crate::time::{Now, Wall};
 use crate::transport::Request;
 
 /// An event older than this is announced as late, in seconds.
 const LATE: u64 = 60;
 
+/// What a POST is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Occasion<'a> {
+    /// The type of the event.
+    pub(super) kind: &'a str,
+    pub(super) event: Uuid,
+    pub(super) delivery: Uuid,
+    /// From 1.
+    pub(super) attempt: u32,
+    pub(super) sequence: u64,
+    /// When it happened.
+    pub(super) observed: Wall,
+}
+
 /// The POST of `due` with `body`, its bytes, at `now`. `keys` newest first; none: unsigned.
-pub(super) fn request(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u8>, now: Now) -> Request {
-    let event_id = due.event_id.to_string();
-    let age = now.wall.since(due.observed).as_secs();
+pub(super) fn delivery(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u8>, now: Now) -> Request {
+    let standing = &due.standing;
+    let occasion = Occasion {
+        kind: due.kind.as_str(),
+        event: due.event_id,
+        delivery: due.id,
+        attempt: standing.tries.saturating_add(1),
+        sequence: due.sequence,
+        observed: due.observed,
+    };
+    // A delivery that once broke with a connection that was kept open, or that reached the wrong server, trusts no such
+    // connection again.
+    let fresh_connection = standing.tries > standing.attempts.saturating_add(standing.holds);
+    Request { fresh_connection, ..request(endpoint, keys, &occasion, body, now) }
+}
+
+/// A POST of `body` on that occasion, at `now`, as [`delivery`] makes it.
+pub(super) fn request(endpoint: &Endpoint, keys: &[Key], occasion: &Occasion<'_>, body: Vec<u8>, now: Now) -> Request {
+    let event_id = occasion.event.to_string();
+    let age = now.wall.since(occasion.observed).as_secs();
     let mut headers: Vec<(String, String)> = Vec::with_capacity(16);
     let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
     add("Content-Type", "application/json".to_owned());
     add("User-Agent", concat!("stakeout/", env!("CARGO_PKG_VERSION")).to_owned());
-    add("X-Stakeout-Event", due.kind.as_str().to_owned());
-    add("X-Stakeout-Delivery", due.id.to_string());
-    add("X-Stakeout-Attempt", due.standing.tries.saturating_add(1).to_string());
-    add("X-Stakeout-Sequence", due.sequence.to_string());
+    add("X-Stakeout-Event", occasion.kind.to_owned());
+    add("X-Stakeout-Delivery", occasion.delivery.to_string());
+    add("X-Stakeout-Attempt", occasion.attempt.to_string());
+    add("X-Stakeout-Sequence", occasion.sequence.to_string());
     add("X-Stakeout-Age", age.to_string());
     if age > LATE {
         add("X-Stakeout-Late", "true".to_owned());
@@ -39,9 +72,5 @@ pub(super) fn request(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u8
     for (name, value) in &endpoint.headers {
         add(name, value.clone());
     }
-    // A delivery that once broke with a connection that was kept open, or that reached the wrong server, trusts no such
-    // connection again.
-    let standing = &due.standing;
-    let fresh_connection = standing.tries > standing.attempts.saturating_add(standing.holds);
-    Request { url: endpoint.url.value.clone(), headers, body, fresh_connection }
+    Request { url: endpoint.url.value.clone(), headers, body, fresh_connection: false }
 }

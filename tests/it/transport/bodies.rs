@@ -119,8 +119,10 @@ async fn a_reset_amid_the_headers() {
 #[tokio::test]
 async fn a_reset_at_once() {
     let address = serve(|_, stream| reset(stream));
-    // Whether the request was on its way already is the receiver's luck; either way it counts as possibly sent.
-    assert_eq!(post(&format!("http://{address}/")).await.outcome, Outcome::NoAnswer);
+    // Whether the reset overtakes the end of the handshake is the kernel's affair: before it nothing was sent, after it
+    // something may have been.
+    let outcome = post(&format!("http://{address}/")).await.outcome;
+    assert!(matches!(outcome, Outcome::Unreachable | Outcome::NoAnswer), "{outcome:?}");
 }
 
 #[tokio::test]

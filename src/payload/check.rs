@@ -1,0 +1,76 @@
+//! The body of `endpoint.check`: a message that an operator sends to see whether an endpoint works.
+//!
+//! Owns its keys and their order (contracts/payloads.md). It is no event: nothing is journaled or owed, so its epoch is the
+//! nil UUID and its sequence 0, and receivers that count sequences are not misled. Pure.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::config::Format;
+use crate::name::Name;
+use crate::time::Now;
+
+/// The type that receivers see.
+pub const CHECK: &str = "endpoint.check";
+
+/// What the receiver reads in it.
+const MESSAGE: &str = "This is a check of the endpoint. Nothing happened.";
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: String,
+    data: T,
+}
+
+#[derive(Serialize)]
+struct CheckData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    endpoint: &'a str,
+    message: &'static str,
+}
+
+/// The body of a check of `endpoint` with that id, sent by `device` at `now`.
+pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> String {
+    let Format::Stakeout = format;
+    let data = CheckData {
+        event_id: id,
+        device,
+        epoch: Uuid::nil(),
+        sequence: 0,
+        observed_at: now.wall.to_string(),
+        clock: if now.synced { "synced" } else { "estimated" },
+        endpoint: endpoint.as_str(),
+        message: MESSAGE,
+    };
+    let envelope = Envelope { kind: CHECK, timestamp: now.wall.to_string(), data };
+    serde_json::to_string(&envelope).expect("strings and numbers always serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Mono, Wall};
+
+    #[test]
+    fn endpoint_check_to_the_letter() {
+        let now = Now { mono: Mono(5), wall: Wall(1_769_423_700_120), synced: true };
+        let body = check(Format::Stakeout, Uuid::from_u128(1), "dock-box-01", &Name::new("ops").unwrap(), now);
+        assert_eq!(
+            body,
+            concat!(
+                r#"{"type":"endpoint.check","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+                r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                r#""epoch":"00000000-0000-0000-0000-000000000000","sequence":0,"#,
+                r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
+                r#""endpoint":"ops","message":"This is a check of the endpoint. Nothing happened."}}"#,
+            )
+        );
+    }
+}
