@@ -110,6 +110,8 @@ fn a_disk_that_somebody_else_fills_is_got_over() {
 
     disk.empty();
     owed.push(record_until_taken(&writer, 2).unwrap());
+    // The disk is looked at after the answer, and before the next one.
+    writer.notices(at(1)).wait().unwrap();
     assert!(dir.join("ballast").exists(), "once there is space again it is taken back");
     journal.close().unwrap();
     let reader = Reader::open(&dir).unwrap();
