@@ -174,7 +174,7 @@ fn a_name_that_leads_nowhere() {
         name_server(|_| Reply::NoSuchName);
         let (code, _, err) = Home::new("https://hook.test/", "").run(&["check", "ops"]);
         let told = "error: endpoint `ops` does not work: there is no host `hook.test`: is the URL right?\n\
-                    hint: is the host in `url` right?\n";
+                    hint: wrong URL? is the host in `url` right?\n";
         assert_eq!((code, &*err), (4, told));
     }
 }
