@@ -85,10 +85,16 @@ impl Journal {
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let (connection, start) = sacrifice::until_there_is_room(dir, || heal::open(dir, now.wall))?;
-        let given_up =
-            claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source))?;
-        if given_up > 0 {
-            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        match claims::count(&connection, start.clean, now) {
+            Ok(0) => {}
+            Ok(given_up) => {
+                tracing::error!(
+                    given_up,
+                    "deliveries were being sent at three unclean ends running: given up (poison)"
+                );
+            }
+            // A full disk, for one: suspicion can wait, starting can't.
+            Err(error) => tracing::error!(%error, "what was being sent at an unclean end is not counted"),
         }
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
         let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
