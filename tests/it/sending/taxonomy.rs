@@ -277,7 +277,7 @@ async fn a_refusal_costs_nothing_while_the_clock_is_wrong_and_counts_once_it_is_
     let standing = outbox.deliveries()[0].standing.clone();
     assert!(standing.attempts == 0 && standing.holds > 60, "{standing:?}");
     clock.set_synced(true);
-    pass(&clock, Duration::from_secs(60)).await;
+    pass(&clock, Duration::from_secs(120)).await;
     outbox.until_state(State::Dead).await;
     sending.end().await;
 }
