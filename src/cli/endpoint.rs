@@ -15,13 +15,14 @@ use super::exit::{Exit, Failure};
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
 use crate::config::{Config, Endpoint, Format, closest, quoted};
+use crate::daemon;
 use crate::delivery::Outcome;
 use crate::name::Name;
+use crate::preflight::{self, Ready};
 use crate::sender::{self, Checked};
 use crate::sign::Key;
 use crate::time::now;
 use crate::transport::{Certificate, Client, Settings, Tls};
-use crate::{daemon, preflight};
 
 const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which the
@@ -138,8 +139,34 @@ fn check(args: &Check) -> Result<(), Failure> {
     if let Some(failure) = failure(&endpoint, &checked) {
         return Err(failure);
     }
-    warnings(&keys, &checked).iter().for_each(|warning| print::say(warning));
+    warnings(&endpoint, &keys, &checked).iter().for_each(|warning| print::say(warning));
     Ok(())
+}
+
+/// `check --live`: a check of every endpoint that is enabled, a line for each; all of them, also after one that fails.
+pub(super) fn check_all(config: &Config, mut ready: Ready) -> Result<(), Failure> {
+    let mut failures = 0;
+    for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
+        let keys = ready.keys.remove(&endpoint.name).unwrap_or_default();
+        let tls = ready.tls.remove(&endpoint.name).unwrap_or_default();
+        let checked = send(config, endpoint, &keys, tls)?;
+        if let Some(failure) = failure(endpoint, &checked) {
+            failures += 1;
+            failure.report();
+            continue;
+        }
+        let took = milliseconds(checked.attempt.took);
+        writeln!(io::stdout(), "endpoint `{}`: works (answered after {took} ms)", endpoint.name)?;
+        warnings(endpoint, &keys, &checked).iter().for_each(|warning| print::say(warning));
+    }
+    match failures {
+        0 => Ok(()),
+        1 => {
+            Err(Failure::plain("1 endpoint does not work").hint("`stakeout endpoint check NAME` shows how far it came"))
+        }
+        n => Err(Failure::plain(format_args!("{n} endpoints do not work"))
+            .hint("`stakeout endpoint check NAME` shows how far they came")),
+    }
 }
 
 fn find<'a>(config: &'a Config, name: &Name) -> Result<&'a Endpoint, Failure> {
@@ -314,12 +341,13 @@ fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure> {
 }
 
 /// What is odd about an endpoint that works.
-fn warnings(keys: &[Key], checked: &Checked) -> Vec<String> {
+fn warnings(endpoint: &Endpoint, keys: &[Key], checked: &Checked) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut warn = |what: &str, hint: &str| warnings.push(format!("warning: {what}\nhint: {hint}"));
+    let name = &endpoint.name;
+    let mut warn = |what: &str, hint: &str| warnings.push(format!("warning: endpoint `{name}`: {what}\nhint: {hint}"));
     if keys.is_empty() {
         warn(
-            "the endpoint is unsigned: its receiver can't tell our events from anybody's",
+            "it is unsigned: the receiver can't tell our events from anybody's",
             "set `secret_file`; `stakeout keygen` makes a secret",
         );
     }
@@ -331,7 +359,7 @@ fn warnings(keys: &[Key], checked: &Checked) -> Vec<String> {
     }
     if checked.skew_s.is_some_and(|skew| skew.unsigned_abs() > TOLERANCE_S) {
         warn(
-            "the clocks differ by more than five minutes: receivers refuse what seems that old",
+            "the receiver's clock and ours differ by more than five minutes: it may refuse what seems that old",
             "set the clock of this box (`timedatectl`), or the receiver's",
         );
     }

@@ -14,6 +14,7 @@ mod kills;
 mod layers;
 mod metrics;
 mod model;
+mod poison;
 mod preflight;
 mod receiver;
 mod rtsp;
