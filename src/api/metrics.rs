@@ -16,6 +16,7 @@ use super::Shared;
 use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
 use super::refusal::Refusal;
 use super::status::{Camera, CameraState, Monitor};
+use crate::delivery;
 use crate::journal::{Ended, EndpointCounts, Totals};
 use crate::meter::Reading;
 use crate::name::Name;
@@ -104,11 +105,16 @@ impl Scrape {
             (labels.into(), *amount)
         });
         sheet.counters("deliveries_ended", "Deliveries that ended, by how, since the journal was made.", ended)?;
-        let dropped = DROPS.map(|(state, reason)| {
-            let of_state = self.ended.iter().filter(|ended| ended.state == state).map(|ended| ended.amount);
-            (label("reason", &reason), of_state.sum())
-        });
-        sheet.counters("deliveries_dropped", "Deliveries that ended without being given up on or taken.", dropped)?;
+        let by_state = |state: &str| -> u64 {
+            self.ended.iter().filter(|ended| ended.state == state).map(|ended| ended.amount).sum()
+        };
+        let dropped = [
+            ("quota", self.totals.dropped),
+            ("age", by_state(delivery::State::Expired.as_str())),
+            ("gone", by_state(delivery::State::SkippedGone.as_str())),
+        ];
+        let dropped = dropped.map(|(reason, amount)| (label("reason", &reason), amount));
+        sheet.counters("deliveries_dropped", "Deliveries that ended neither taken nor given up on.", dropped)?;
         let open = self.endpoints.iter().flat_map(|EndpointCounts { endpoint, counts, .. }| {
             let state = |state: &str| vec![("endpoint", endpoint.to_string()), ("state", state.to_owned())];
             [(state("pending"), counts.pending as f64), (state("held"), counts.held as f64)]
@@ -195,6 +201,3 @@ impl Scrape {
         sheet.gauges("monitor_open", "1: the condition holds, and receivers know.", open)
     }
 }
-
-/// States that nobody is to blame for, with their reasons.
-const DROPS: [(&str, &str); 3] = [("dropped_quota", "quota"), ("expired", "age"), ("skipped_gone", "gone")];

@@ -80,8 +80,7 @@ pub(super) async fn enable(
     };
     let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
     let counts = counts.into_iter().find(|counts| counts.endpoint == endpoint);
-    shared.writer.set_gone(endpoint.clone(), false).await?;
-    let was_gone = counts.as_ref().is_some_and(|counts| counts.gone);
+    let was_gone = shared.writer.set_gone(endpoint.clone(), false).await?;
     tracing::info!(uid = peer.uid, %endpoint, was_gone, "endpoint enabled by hand");
     Ok(Json(Enabled { endpoint, was_gone, dead: counts.map_or(0, |counts| counts.counts.dead) }))
 }

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::site::{Expectation, Site};
 use super::statistics::Statistics;
 use super::warnings::{Facts, Seen, Warning};
-use crate::event::{EventType, JobReason, JobStatus, SkipReason};
+use crate::event::{EventData, EventType, JobReason, JobStatus, SkipReason};
 use crate::journal::{EndpointCounts, EventFilter, MonitorCounts, Reader, Totals};
 use crate::name::Name;
 use crate::time::{Now, now};
@@ -215,6 +215,26 @@ pub struct Journal {
     pub events: u64,
     /// Starts of the daemon so far.
     pub generation: u64,
+    /// Of these, so many after an end without a good-bye.
+    #[serde(default)]
+    pub unclean_starts: u64,
+    /// Times that a damaged journal was replaced by what could be saved of it.
+    #[serde(default)]
+    pub resets: u64,
+    /// Deliveries that were dropped for want of room.
+    #[serde(default)]
+    pub dropped: u64,
+    /// What can still be filled of its disk; null where the system does not tell.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
+}
+
+impl From<&Totals> for Journal {
+    fn from(totals: &Totals) -> Journal {
+        let Totals { bytes, events, generation, unclean_starts, resets, dropped, disk, .. } = *totals;
+        let disk_free_bytes = disk.map(|(free, _)| free);
+        Journal { bytes, events, generation, unclean_starts, resets, dropped, disk_free_bytes }
+    }
 }
 
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
@@ -231,24 +251,26 @@ struct Kept {
     totals: Totals,
     /// With each monitor's last trigger.
     expected: Vec<(Expectation, Option<Seen>)>,
+    /// What the journal had to say of itself lately: the last reset and the last overflow.
+    said: Vec<(EventData, Seen)>,
 }
 
 impl Kept {
     fn read(reader: &Reader, now: Now, expected: Vec<Expectation>) -> Result<Kept, Refusal> {
-        let last_trigger = |monitor: &Name| {
-            let (monitor, kind) = (Some(monitor.clone()), Some(EventType::Triggered));
-            let newest = reader.latest_events(&EventFilter { after: 0, limit: 1, monitor, kind })?;
-            Ok::<_, Refusal>(newest.last().map(|row| Seen { at: row.event.observed, boot: row.event.boot }))
+        let newest = |kind, monitor: Option<&Name>| {
+            let filter = EventFilter { after: 0, limit: 1, monitor: monitor.cloned(), kind: Some(kind) };
+            let event = reader.latest_events(&filter)?.pop().map(|row| row.event);
+            Ok::<_, Refusal>(event.map(|event| (event.data, Seen { at: event.observed, boot: event.boot })))
         };
-        let expected = expected
-            .into_iter()
-            .map(|expectation| {
-                let last = last_trigger(&expectation.monitor)?;
-                Ok((expectation, last))
-            })
-            .collect::<Result<_, Refusal>>()?;
+        let with_last = |expectation: Expectation| {
+            let last = newest(EventType::Triggered, Some(&expectation.monitor))?;
+            Ok((expectation, last.map(|(_, seen)| seen)))
+        };
+        let expected = expected.into_iter().map(with_last).collect::<Result<_, Refusal>>()?;
+        let said = [newest(EventType::JournalReset, None)?, newest(EventType::JournalOverflow, None)?];
         let (endpoints, monitors) = (reader.endpoint_counts(now)?, reader.monitor_counts(now)?);
-        Ok(Kept { endpoints, monitors, totals: reader.totals()?, expected })
+        let said = said.into_iter().flatten().collect();
+        Ok(Kept { endpoints, monitors, totals: reader.totals()?, expected, said })
     }
 }
 
@@ -265,6 +287,7 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
         configured: &configured,
         expected: &kept.expected,
         totals: &kept.totals,
+        said: &kept.said,
     }
     .warnings();
     warnings.extend(site.warnings(now));
@@ -276,7 +299,7 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
         cameras,
         monitors: monitor_lines(site.monitors(now), kept.monitors),
         endpoints,
-        journal: Journal { bytes: kept.totals.bytes, events: kept.totals.events, generation: kept.totals.generation },
+        journal: Journal::from(&kept.totals),
         warnings,
     }
 }

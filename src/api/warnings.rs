@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::site::Expectation;
 use super::status::{Camera, CameraState, Endpoint};
+use crate::event::{EventData, JournalOverflow, JournalReset};
 use crate::journal::Totals;
 use crate::name::Name;
 use crate::time::{Boot, Now};
@@ -60,6 +61,8 @@ pub(super) struct Facts<'a> {
     /// Monitors that should have an event now and then, with their last.
     pub(super) expected: &'a [(Expectation, Option<Seen>)],
     pub(super) totals: &'a Totals,
+    /// What the journal had to say of itself.
+    pub(super) said: &'a [(EventData, Seen)],
 }
 
 impl Facts<'_> {
@@ -70,6 +73,7 @@ impl Facts<'_> {
         warnings.extend(self.endpoints.iter().filter_map(gone));
         warnings.extend(self.endpoints.iter().filter_map(dead_letters));
         warnings.extend(self.expected.iter().filter_map(|(expected, last)| self.silent(expected, *last)));
+        warnings.extend(self.said.iter().filter_map(|(said, seen)| self.journal(said, *seen)));
         warnings.extend(self.totals.disk.and_then(nearly_full));
         if !self.now.synced {
             warnings.push(Warning::new(
@@ -88,6 +92,33 @@ impl Facts<'_> {
                 format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
             )
         })
+    }
+
+    /// What became of the journal within the last days.
+    fn journal(&self, said: &EventData, seen: Seen) -> Option<Warning> {
+        let age = seen.age(self.now);
+        if age.is_some_and(|age| age > REMEMBERED) {
+            return None;
+        }
+        let when = age.map(|age| format!(" {} ago", hours(age))).unwrap_or_default();
+        match said {
+            EventData::JournalReset(JournalReset { salvaged, lost, .. }) => {
+                let lost: u64 = lost.iter().map(|range| range.to.saturating_sub(range.from).saturating_add(1)).sum();
+                Some(Warning::new(
+                    format!("the journal was damaged{when}: {salvaged} deliveries go on, at most {lost} are lost"),
+                    "check its disk (`journalctl -k`); the damaged file is kept beside it as `journal.corrupt-…`",
+                ))
+            }
+            EventData::JournalOverflow(JournalOverflow { dropped, .. }) => {
+                let count: u64 = dropped.iter().map(|range| range.count).sum();
+                Some(Warning::new(
+                    format!("the journal was full{when}: {count} deliveries were dropped"),
+                    "mend what keeps deliveries from leaving, free some space on its disk, or raise `[storage] max_size`; \
+                     `stakeout dlq list --state dropped_quota` lists what was dropped",
+                ))
+            }
+            EventData::Triggered(_) | EventData::Cleared(_) | EventData::JobStatus(_) => None,
+        }
     }
 
     /// A monitor that never triggered is measured from the daemon's start.
@@ -146,6 +177,9 @@ fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
     })
 }
 
+/// So long it is told that the journal was damaged or full.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+
 /// Less than this is little on any disk, …
 const LITTLE: u64 = 100 << 20;
 
@@ -177,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::api::Statistics;
+    use crate::event::{DroppedRange, Priority, SequenceRange};
     use crate::time::{Mono, Wall};
 
     fn name(text: &str) -> Name {
@@ -215,6 +250,7 @@ mod tests {
             configured: &configured[..configured.len().min(2)],
             expected: &[(Expectation { monitor: name("gate"), within }, last)],
             totals: &totals,
+            said: &[],
         };
         facts.warnings().into_iter().map(|warning| format!("{}: {}", warning.what, warning.remedy)).collect()
     }
@@ -257,6 +293,39 @@ mod tests {
         assert!(!is_silent(now(2, 999, true), now(1, 0, true), this), "a wall clock that jumped");
         assert!(is_silent(now(0, 9, true), now(7, 0, true), other));
         assert!(!is_silent(now(0, 9, true), now(7, 0, false), other), "it was 1970 then");
+    }
+
+    #[test]
+    fn what_became_of_the_journal_is_told_for_some_days() {
+        let told = |said: EventData, now: Now| {
+            let seen = Seen { at: self::now(0, 0, true), boot: Boot::current() };
+            let (totals, said) = (Totals::default(), [(said, seen)]);
+            let facts = Facts {
+                now,
+                uptime: Duration::ZERO,
+                cameras: &[],
+                endpoints: &[],
+                configured: &[],
+                expected: &[],
+                totals: &totals,
+                said: &said,
+            };
+            facts.warnings().into_iter().map(|warning| warning.what).collect::<Vec<_>>()
+        };
+        let lost = |from, to| SequenceRange { endpoint: name("ops"), from, to };
+        let reset = JournalReset { salvaged: 7, lost: vec![lost(3, 3), lost(8, 10)], previous_epoch: None };
+        assert_eq!(
+            told(EventData::JournalReset(reset.clone()), now(3, 3, true)),
+            ["the journal was damaged 3 h ago: 7 deliveries go on, at most 4 are lost"]
+        );
+        assert_eq!(told(EventData::JournalReset(reset), now(8 * 24, 0, true)), [] as [String; 0]);
+        let dropped = |priority, count| DroppedRange { endpoint: name("ops"), priority, from: 1, to: 9, count };
+        let dropped = vec![dropped(Priority::Low, 5), dropped(Priority::High, 2)];
+        let overflow = JournalOverflow { dropped, free_bytes: 0 };
+        assert_eq!(
+            told(EventData::JournalOverflow(overflow), now(1, 1, true)),
+            ["the journal was full 60 min ago: 7 deliveries were dropped"]
+        );
     }
 
     #[test]

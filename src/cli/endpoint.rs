@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::enable;
 use super::exit::{Exit, Failure};
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
@@ -24,10 +25,10 @@ use crate::time::now;
 use crate::transport::{Certificate, Client, Settings, Tls};
 
 const CHECK_HELP: &str = "\
-Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which the
-receiver should refuse. Neither is journaled or counted. Header values are not shown.
-Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no connection, 6 no TLS,
-7 the receiver did not take it, 78 the configuration can't be used.";
+Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
+the receiver should refuse. Neither is journaled or counted. Values of headers are not shown.
+Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no
+connection, 6 no TLS, 7 the receiver did not take it, 78 the configuration can't be used.";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -41,6 +42,8 @@ enum Command {
     List(List),
     /// Send a check to an endpoint and print what happened
     Check(Check),
+    /// Send events again to an endpoint that said it is gone (410)
+    Enable(enable::Args),
 }
 
 #[derive(clap::Args)]
@@ -69,6 +72,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::List(args) => list(args),
         Command::Check(args) => check(args),
+        Command::Enable(args) => enable::run(args),
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod deliveries;
 mod dlq;
+mod enable;
 mod endpoint;
 mod events;
 mod exit;
@@ -53,7 +54,7 @@ enum Command {
     Events(events::Args),
     /// List deliveries: what is owed to endpoints, and what became of it
     Deliveries(deliveries::Args),
-    /// List endpoints, and check whether one works
+    /// List endpoints, check whether one works, take back that one is gone
     Endpoint(endpoint::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),

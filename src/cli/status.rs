@@ -161,14 +161,15 @@ fn notes(monitor: &Monitor) -> String {
     notes.trim_end().to_owned()
 }
 
-fn endpoints(endpoints: &[Endpoint]) -> Table<8> {
+fn endpoints(endpoints: &[Endpoint]) -> Table<9> {
     let mut table =
-        Table::new(["endpoint", "pending", "held", "dead", "delivered 24 h", "success", "p95", "last error"]);
+        Table::new(["endpoint", "pending", "held", "oldest", "dead", "delivered 24 h", "success", "p95", "last error"]);
     for endpoint in endpoints {
         table.row([
             endpoint.name.as_str().into(),
             endpoint.pending.into(),
             Cell::tinted(endpoint.held, if endpoint.held > 0 { Tint::Odd } else { Tint::Plain }),
+            oldest(endpoint).into(),
             Cell::tinted(endpoint.dead, if endpoint.dead > 0 { Tint::Bad } else { Tint::Plain }),
             endpoint.delivered_24h.into(),
             format!("{:.0} %", (endpoint.success_rate * 100.0).floor()).into(),
@@ -177,4 +178,10 @@ fn endpoints(endpoints: &[Endpoint]) -> Table<8> {
         ]);
     }
     table
+}
+
+/// How long the oldest that is owed has waited.
+fn oldest(endpoint: &Endpoint) -> String {
+    let age = endpoint.statistics.oldest_pending_age_s.and_then(|age| Duration::try_from_secs_f64(age).ok());
+    age.map(print::span).unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 //!
 //! Owns these changes; refuses to decide any (`retry` and the operator do). Runs on `journal-writer`.
 
+use rusqlite::OptionalExtension;
+
 use super::error::Error;
 use super::group::{Change, Ledger};
 use crate::delivery::HoldReason;
@@ -18,9 +20,11 @@ pub(super) struct Gone {
 }
 
 impl Change for Gone {
-    type Answer = ();
+    type Answer = bool;
 
-    fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<bool, Error> {
+        let mut known = ledger.connection.prepare_cached("SELECT gone FROM endpoint_state WHERE name = ?1")?;
+        let was_gone = known.query_row([self.endpoint.as_str()], |row| row.get(0)).optional()?.unwrap_or(false);
         ledger
             .connection
             .prepare_cached(
@@ -29,7 +33,7 @@ impl Change for Gone {
             )?
             .execute((self.endpoint.as_str(), self.gone))?;
         ledger.woken.insert(self.endpoint);
-        Ok(())
+        Ok(was_gone)
     }
 }
 

@@ -283,6 +283,8 @@ pub struct Totals {
     pub unclean_starts: u64,
     /// Times that a damaged journal was replaced by what could be saved of it.
     pub resets: u64,
+    /// Deliveries that were dropped for want of room, resets notwithstanding.
+    pub dropped: u64,
     /// New after a reset: sequences compare only within one.
     pub epoch: Uuid,
 }

@@ -17,7 +17,7 @@ use super::day::Day;
 use super::error::Error;
 use super::frames::FOLDER;
 use super::listing::{Counts, Ended, EndpointCounts, LastError, MonitorCounts, Totals};
-use super::notices::{RESETS, counted};
+use super::notices::{DROPPED, RESETS, counted};
 use super::reader::Reader;
 use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
@@ -63,7 +63,7 @@ impl Reader {
         let sql = "SELECT generation, epoch, unclean_starts,
                        (SELECT coalesce(sum(kept), 0) FROM account WHERE kind = 'monitor') AS events FROM meta";
         let frames = bytes_of_frames(&self.dir);
-        let resets = counted(&snapshot, RESETS)?;
+        let (resets, dropped) = (counted(&snapshot, RESETS)?, counted(&snapshot, DROPPED)?);
         let size = |suffix: &str| fs::metadata(self.dir.join(format!("{FILE}{suffix}"))).map_or(0, |file| file.len());
         Ok(snapshot.query_row(sql, [], |row| {
             let (generation, epoch) = (unsigned(row, "generation")?, id(row, "epoch")?);
@@ -77,6 +77,7 @@ impl Reader {
                 generation,
                 unclean_starts: unsigned(row, "unclean_starts")?,
                 resets,
+                dropped,
                 epoch,
             })
         })?)

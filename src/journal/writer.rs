@@ -117,8 +117,8 @@ impl Writer {
     }
 
     /// Marks an endpoint as gone (410) or not: what is accepted for it while it is gone is `skipped_gone`. Its sender is
-    /// woken.
-    pub fn set_gone(&self, endpoint: Name, gone: bool) -> Reply<()> {
+    /// woken. Answers whether it was gone.
+    pub fn set_gone(&self, endpoint: Name, gone: bool) -> Reply<bool> {
         self.queue(Gone { endpoint, gone })
     }
 

@@ -11,7 +11,7 @@ use super::judge::Posted;
 use super::lanes::{Lane, Room, backlog_slots};
 use super::shelf::{self, LOOK_AGAIN, Look};
 use super::uplink::{self, strictest};
-use super::{Done, InFlight, Sender, request, routes};
+use super::{Done, Gone, InFlight, Sender, request, routes};
 use crate::delivery::HoldReason;
 use crate::journal::{Due, Queue};
 use crate::retry::breaker::Passage;
@@ -32,7 +32,7 @@ impl Sender {
     pub(super) fn turn(&mut self) -> Duration {
         let now = self.office.clock.now();
         self.notice_a_clock_set_back(now);
-        if self.gone {
+        if self.gone != Gone::No {
             self.shelf.clear();
             return self.look_if_due(now, false);
         }
@@ -171,7 +171,9 @@ impl Sender {
                 if queue.next.is_some_and(|(due, delay)| due.since(now.wall) > delay) {
                     self.rein_in(now);
                 }
-                self.shelf.put(now, queue);
+                if self.gone == Gone::No {
+                    self.shelf.put(now, queue);
+                }
             }
             Err(error) => {
                 self.complain("reading what is due", &error);
@@ -182,14 +184,17 @@ impl Sender {
 
     /// What an endpoint that is gone is still owed is skipped, until an operator takes it back.
     fn notice_gone(&mut self, now: Now, queue: &Queue) {
-        if self.gone && !queue.gone {
-            tracing::info!("endpoint `{}` is enabled again", self.endpoint.name);
-            self.gate.forgive();
-            self.shelf.is_stale();
+        match (self.gone, queue.gone) {
+            (_, true) => self.gone = Gone::Noted,
+            (Gone::Noted, false) => {
+                tracing::info!("endpoint `{}` is enabled again", self.endpoint.name);
+                self.gone = Gone::No;
+                self.gate.forgive();
+            }
+            (Gone::Said | Gone::No, false) => {}
         }
-        self.gone = queue.gone;
         let owed = !queue.due.is_empty() || queue.next.is_some();
-        if self.gone && owed && self.in_flight.is_empty() {
+        if self.gone == Gone::Noted && owed && self.in_flight.is_empty() {
             let (writer, endpoint) = (self.writer.clone(), self.endpoint.name.clone());
             self.work.spawn(async move {
                 loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::gate::Subject;
 use super::settle::settle;
-use super::{Done, Sender, report, routes, standing};
+use super::{Done, Gone, Sender, report, routes, standing};
 use crate::delivery::{Attempt, HoldReason, Outcome};
 use crate::journal::{Settlement, Standing};
 use crate::retry::{self, Circumstances, Next, Progress};
@@ -91,7 +91,7 @@ impl Sender {
                 drop(self.writer.pause(self.endpoint.name.clone(), now.wall.plus(delay)));
             }
             Next::Gone => {
-                self.gone = true;
+                self.gone = Gone::Said;
                 drop(self.writer.set_gone(self.endpoint.name.clone(), true));
             }
             _ => {}

@@ -66,8 +66,7 @@ pub struct Sender {
     lanes: Lanes,
     pace: Pace,
     gate: Gate,
-    /// It said 410 and gets nothing more.
-    gone: bool,
+    gone: Gone,
     /// Rows may be held in the journal for these.
     held_rows: Vec<HoldReason>,
     /// The clocks at the last turn, to notice when the wall clock is set back.
@@ -79,6 +78,16 @@ pub struct Sender {
     work: JoinSet<Done>,
     /// Deliveries that were taken off the shelf and are not settled yet.
     in_flight: HashMap<Uuid, InFlight>,
+}
+
+/// Whether an endpoint said that it is gone, and gets nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    No,
+    /// The journal has yet to hear of it: until then it knows no better.
+    Said,
+    /// The journal has it, until an operator takes it back.
+    Noted,
 }
 
 /// A delivery that was taken off the shelf.
@@ -131,7 +140,7 @@ impl Sender {
             office: office.clone(),
             shelf: Shelf::new(),
             lanes: Lanes::default(),
-            gone: false,
+            gone: Gone::No,
             // Those of an earlier process.
             held_rows: vec![HoldReason::Offline, HoldReason::Clock],
             before: now,
@@ -177,7 +186,7 @@ impl Sender {
         self.reader = Some(reader);
         match standing {
             Ok((gone, paused_until)) => {
-                self.gone = gone;
+                self.gone = if gone { Gone::Noted } else { Gone::No };
                 if let Some(until) = paused_until {
                     self.gate.resume_pause(self.office.clock.now(), until);
                 }
@@ -216,7 +225,7 @@ impl Sender {
         let new = Report {
             held: closed.map(|(reason, _)| reason),
             until: closed.and_then(|(_, until)| until),
-            gone: self.gone,
+            gone: self.gone != Gone::No,
             in_flight: self.posting(),
             advice: self.advice,
         };

@@ -115,10 +115,15 @@ impl Ledger for JournalLedger {
         for effect in happening.effects {
             events.extend(self.accept(&happening, effect));
         }
+        let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
         self.writer.record(record).wait()?;
+        // The promise in words: scripts/bench durability holds the daemon to it.
+        for event in accepted {
+            tracing::debug!(%event, "accepted");
+        }
         for effect in happening.effects {
             announce(happening.about, effect);
         }

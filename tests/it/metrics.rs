@@ -192,6 +192,12 @@ fn what_prometheus_is_told_is_the_format_and_true() {
     assert!(told.get("stakeout_journal_bytes", &[("part", "database")]).unwrap() <= database as f64);
     told.is("stakeout_monitor_triggers_total", &[("monitor", "zone")], 1.0);
 
+    let manual = include_str!("../../README.md");
+    for (family, kind) in &told.kinds {
+        let short = family.strip_prefix("stakeout_").expect("every name begins alike");
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        assert!(manual.contains(&format!("`{short}{suffix}`")), "README.md does not tell of `{family}`");
+    }
     let text = ask(&appliance, "/metrics").1;
     for secret in [SECRET, "http", "file:", "127.0.0.1", ".secret"] {
         assert!(!text.contains(secret), "`{secret}` is in\n{text}");

@@ -68,6 +68,20 @@ fn what_is_told_of_endpoints_and_monitors() {
 }
 
 #[test]
+fn the_95th_percentile_is_right_to_an_eighth() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for seconds in 1..=200 {
+        let [a] = accept(&journal, "gate", &["a"], at(0))[..] else { panic!() };
+        settle(&journal, a, State::Delivered, 200, at(seconds));
+    }
+    for counts in [of_endpoint(&journal, "a", at(300)), of_monitor(&journal, "gate", at(300))] {
+        assert_eq!(counts.avg_latency_ms, 100_500.0);
+        assert!((counts.p95_latency_ms / 190_000.0 - 1.0).abs() < 0.125, "{}", counts.p95_latency_ms);
+    }
+}
+
+#[test]
 fn a_restart_and_a_purge_change_no_figure_of_the_day() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());

@@ -1,9 +1,11 @@
 //! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
 
+mod backlog;
 mod damage;
 mod durability;
 mod figures;
 mod fixture;
+mod full_disk;
 mod keeping;
 mod limits;
 mod repair;
