@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod dlq;
 mod endpoint;
+mod faults;
 mod journal;
 mod kills;
 mod layers;
