@@ -1,7 +1,8 @@
 """The process ends between every two steps that reach the disk: strace kills it on the way into the n-th such call.
 
 strace counts calls thread by thread. So there are two scenes: the first start on an empty directory, from its first call
-on; and the thread `journal-writer` alone, from before its first event until an orderly stop.
+on; and the thread `journal-writer` alone, from before its first event until an orderly stop. (Not with strace's
+`--seccomp-bpf`: 6.1 then forgets to inject into the first calls.)
 """
 import collections
 import contextlib
@@ -56,7 +57,10 @@ def run(binary, library, sample, seed, say=lambda _words: None):
 
 
 def _some(chance):
-    return chance.choice(SCENES), chance.choice(("pwrite64", "pwrite64", "fsync", "rename")), chance.randint(1, 6)
+    """A point that surely exists."""
+    return chance.choice([("first start", "pwrite64", chance.randint(1, 60)), ("first start", "fsync", chance.randint(1, 8)),
+                          ("first start", "rename", 1), ("writer", "pwrite64", chance.randint(1, 6)),
+                          ("writer", "fsync", chance.randint(1, 3)), ("writer", "rename", 1)])
 
 
 def point(binary, library, scene, call, number, found, spoil=lambda _box: None):
@@ -85,7 +89,7 @@ def _tracer(call, number):
 
 def _first_start(box, tracer):
     """Until it answers, and then an orderly stop."""
-    box.start(*tracer, "-f", "--seccomp-bpf")
+    box.start(*tracer, "-f")
     while box.process.poll() is None and box.get("/v1/status") is None:
         time.sleep(0.01)
     return _end(box, _child(box.process.pid))
