@@ -59,8 +59,8 @@ def run(binary, library, sample, seed, say=lambda _words: None):
 def _some(chance):
     """A point that surely exists."""
     return chance.choice([("first start", "pwrite64", chance.randint(1, 60)), ("first start", "fsync", chance.randint(1, 8)),
-                          ("first start", "rename", 1), ("writer", "pwrite64", chance.randint(1, 6)),
-                          ("writer", "fsync", chance.randint(1, 3)), ("writer", "rename", 1)])
+                          ("first start", "rename", 1), ("writer", "pwrite64", chance.randint(1, 25)),
+                          ("writer", "fsync", chance.randint(1, 6)), ("writer", "rename", 1)])
 
 
 def point(binary, library, scene, call, number, found, spoil=lambda _box: None):

@@ -15,6 +15,7 @@ mod kills;
 mod layers;
 mod metrics;
 mod model;
+mod neighbours;
 mod preflight;
 mod receiver;
 mod rtsp;
