@@ -288,12 +288,3 @@ pub struct Totals {
     /// New after a reset: sequences compare only within one.
     pub epoch: Uuid,
 }
-
-/// What went wrong with the journal since it was first made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mishaps {
-    /// It was damaged and began anew.
-    pub resets: u64,
-    /// Deliveries that were dropped for want of room.
-    pub dropped: u64,
-}

@@ -56,7 +56,7 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
-    JobFilter, LastError, Mishaps, MonitorCounts, Queue, Totals,
+    JobFilter, LastError, MonitorCounts, Queue, Totals,
 };
 pub use meters::Meters;
 pub use open::{Journal, Keep, Start};

@@ -13,8 +13,7 @@ use super::database::open_for_reading;
 use super::entry::{JobRow, MachineRow, Origin};
 use super::error::{Error, OpenError};
 use super::frames::FOLDER;
-use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter, Mishaps};
-use super::notices::{DROPPED, RESETS, counted};
+use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter};
 use crate::delivery::State;
 use crate::event::{Event, EventType};
 use crate::time::{Boot, Mono, Now, Wall};
@@ -50,12 +49,6 @@ impl Reader {
         let mut statement = snapshot.prepare_cached("SELECT * FROM event WHERE id = ?1")?;
         let event = statement.query_row([id.as_bytes()], |row| self.event_row(row)).optional()?;
         event.map(|event| with_deliveries(&snapshot, event)).transpose()
-    }
-
-    /// Counts that outlive restarts and purges: how often the journal began anew, and deliveries dropped for want of room.
-    pub fn mishaps(&self) -> Result<Mishaps, Error> {
-        let snapshot = self.snapshot()?;
-        Ok(Mishaps { resets: counted(&snapshot, RESETS)?, dropped: counted(&snapshot, DROPPED)? })
     }
 
     /// All machines.

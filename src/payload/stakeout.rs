@@ -371,6 +371,37 @@ mod tests {
     }
 
     #[test]
+    fn events_of_the_journal_to_the_letter() {
+        let ops = Name::new("ops").unwrap();
+        let of_the_box = |data| Event { camera: None, monitor: None, job: None, ..event(data) };
+        let begins = |kind: &str| {
+            format!(
+                concat!(
+                    r#"{{"type":"{}","timestamp":"2026-01-26T10:35:00.120Z","data":{{"#,
+                    r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                    r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+                    r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
+                ),
+                kind
+            )
+        };
+        let lost = vec![SequenceRange { endpoint: ops.clone(), from: 3, to: 5 }];
+        let reset = JournalReset { salvaged: 7, lost, previous_epoch: Some(Uuid::from_u128(0xd)) };
+        let told = concat!(
+            r#""salvaged":7,"lost_ranges":[{"endpoint":"ops","from":3,"to":5}],"#,
+            r#""previous_epoch":"00000000-0000-0000-0000-00000000000d"}}"#,
+        );
+        let body = rendered(&of_the_box(EventData::JournalReset(reset)), FrameChoice::Inline);
+        assert_eq!(body, begins("journal.reset") + told);
+
+        let dropped = vec![DroppedRange { endpoint: ops, priority: Priority::Low, from: 1, to: 9, count: 4 }];
+        let overflow = JournalOverflow { dropped, free_bytes: 12 };
+        let told = r#""dropped":[{"endpoint":"ops","priority":"low","from":1,"to":9,"count":4}],"free_bytes":12}}"#;
+        let body = rendered(&of_the_box(EventData::JournalOverflow(overflow)), FrameChoice::Inline);
+        assert_eq!(body, begins("journal.overflow") + told);
+    }
+
+    #[test]
     fn without_a_frame_the_key_stays_and_is_empty() {
         let body = rendered(&triggered(), FrameChoice::None);
         assert!(body.ends_with(r#""frame_b64":""}}"#));

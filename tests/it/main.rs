@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod announcements;
 mod appliance;
 mod camera;
 mod certificates;

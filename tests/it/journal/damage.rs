@@ -181,7 +181,7 @@ fn any_page_may_be_zeroed() {
             assert_eq!(quarantined(dir.path()), ["journal.corrupt-1"]);
             assert_eq!(salvaged, left as u64);
             assert_eq!(journal.writer().notices(at(5)).wait().unwrap().len(), 1, "it will be announced");
-            assert_eq!(journal.reader().unwrap().mishaps().unwrap().resets, 1);
+            assert_eq!(journal.reader().unwrap().totals().unwrap().resets, 1);
         }
         if page > 0 {
             fewest = fewest.min(left);
@@ -239,6 +239,24 @@ fn what_is_left_of_a_truncated_file_goes_on() {
     }
     assert_eq!(journal.reader().unwrap().machines().unwrap(), [machine()]);
     assert_eq!(journal.reader().unwrap().jobs(&JobFilter::default()).unwrap(), [job()]);
+}
+
+/// The negative control: what somebody finds who opens that file without salvage, or moves it aside by hand.
+#[test]
+fn without_salvage_nothing_of_a_truncated_file_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    unclean_without_log(dir.path());
+    let was = before(dir.path());
+    let file = dir.path().join("journal.db");
+    let size = fs::metadata(&file).unwrap().len();
+    File::options().write(true).open(&file).unwrap().set_len(size / 2 / PAGE * PAGE).unwrap();
+    let bare = rusqlite::Connection::open(&file).unwrap();
+    let count = bare.query_row("SELECT count(*) FROM delivery", [], |row| row.get::<_, i64>(0));
+    assert!(count.is_err(), "this file is not damaged: {count:?}");
+    drop(bare);
+    fs::rename(&file, dir.path().join("aside")).unwrap();
+    let (journal, left) = heals(dir.path(), &was);
+    assert_eq!((journal.start().salvaged, left), (None, 0));
 }
 
 #[test]

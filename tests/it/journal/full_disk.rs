@@ -106,7 +106,7 @@ fn a_disk_that_somebody_else_fills_is_got_over() {
     let rows = journal.reader().unwrap().deliveries(&all_deliveries()).unwrap();
     assert!(owed.iter().all(|id| rows.iter().any(|row| row.id == *id)), "nothing acknowledged is missing");
     assert!(rows.iter().all(|row| row.standing.state == State::Pending), "what was delivered made room");
-    assert_eq!(journal.reader().unwrap().mishaps().unwrap().dropped, 0);
+    assert_eq!(journal.reader().unwrap().totals().unwrap().dropped, 0);
 
     disk.empty();
     owed.push(record_until_taken(&writer, 2).unwrap());
@@ -139,7 +139,7 @@ fn on_a_disk_that_stays_full_the_newest_takes_the_place_of_the_least() {
     let newest = reader.delivery(newest.expect("some were taken")).unwrap().unwrap().0;
     assert_eq!(newest.standing.state, State::Pending);
     assert!(newest.sequence > 1000, "it went on for long: {}", newest.sequence);
-    assert!(reader.mishaps().unwrap().dropped > 0, "and what it cost is counted");
+    assert!(reader.totals().unwrap().dropped > 0, "and what it cost is counted");
     journal.close().unwrap();
     assert_eq!(Reader::open(&disk.state()).unwrap().check().unwrap(), "ok");
 }
