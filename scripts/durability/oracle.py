@@ -3,9 +3,6 @@ from dataclasses import dataclass, field
 
 TERMINAL = {"delivered", "dead", "expired", "dropped_quota", "skipped_gone"}
 
-# A POST that the journal knows to have ended without a status: what it brought may come again, by no fault of a kill's.
-WITHOUT_STATUS = {"no_answer", "malformed", "stale_connection"}
-
 
 @dataclass(frozen=True)
 class Row:
@@ -13,7 +10,7 @@ class Row:
 
     state: str
     sequence: int
-    # Attempts that the journal knows to have ended without a status.
+    # POSTs that the journal knows to have ended without a status: what they brought may come again, by no fault of a kill's.
     without_status: int
 
 
@@ -88,15 +85,3 @@ def judge(evidence):
     explained = evidence.kills * len(evidence.endpoints) * (evidence.concurrency + 1)
     verdict.too_many = max(0, verdict.duplicates - explained)
     return verdict
-
-
-def rows_of(database):
-    """The journal's deliveries by endpoint and event."""
-    import uuid
-
-    marks = ", ".join("?" * len(WITHOUT_STATUS))
-    found = database.execute(
-        "SELECT endpoint, event.id, state, sequence,"
-        f" (SELECT count(*) FROM attempt WHERE attempt.delivery = delivery.n AND outcome IN ({marks}))"
-        " FROM delivery JOIN event ON event.seq = event_seq", tuple(WITHOUT_STATUS))
-    return {(endpoint, str(uuid.UUID(bytes=event))): Row(*rest) for endpoint, event, *rest in found}

@@ -1,6 +1,7 @@
 //! From the journal to a receiver: real SQLite, real sockets; the real clock, or where days must pass one that is driven.
 
 mod flow;
+mod offline;
 mod outage;
 mod taxonomy;
 
