@@ -38,7 +38,6 @@ impl Home {
     /// Exit code, stdout and stderr, with ports and times of this run made the same everywhere.
     fn run(&self, args: &[&str]) -> (i32, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_stakeout"))
-            .arg("endpoint")
             .args(args)
             .arg("--config")
             .arg(self.0.path().join("c.toml"))
@@ -82,7 +81,7 @@ fn an_endpoint_that_works() {
     let receiver = Receiver::start(|_, arrived| Answer::status(if verified(arrived) { 204 } else { 401 }));
     let url = format!("{}/T0/B0/hunter2", receiver.url());
     let home = Home::new(&url, "secret_file = \"HERE/secret\"\nheaders = { \"Authorization\" = \"Bearer hunter2\" }\n");
-    let (code, out, err) = home.run(&["check", "ops"]);
+    let (code, out, err) = home.run(&["endpoint", "check", "ops"]);
     assert_eq!((code, &*err), (0, ""));
     insta::assert_snapshot!(out, @r#"
     endpoint     ops
@@ -104,9 +103,9 @@ fn an_endpoint_that_works() {
 fn a_receiver_that_does_not_verify() {
     let receiver = Receiver::start(|_, _| Answer::status(200));
     let home = Home::new(&receiver.url(), "secret_file = \"HERE/secret\"\n");
-    let (code, out, err) = home.run(&["check", "ops", "--json"]);
+    let (code, out, err) = home.run(&["endpoint", "check", "ops", "--json"]);
     insta::assert_snapshot!(err, @r#"
-    warning: the receiver takes a wrong signature: anybody who can reach it can send it events
+    warning: endpoint `ops`: the receiver takes a wrong signature: anybody who can reach it can send it events
     hint: let it verify `webhook-signature` or `X-Trio-Signature`, and answer 401 when they don't match
     "#);
     insta::assert_snapshot!(out, @r#"
@@ -119,11 +118,11 @@ fn a_receiver_that_does_not_verify() {
 fn an_unsigned_endpoint_and_a_clock_that_is_off() {
     let dated = b"HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
     let receiver = Receiver::start(|_, _| Answer::Bytes(dated.to_vec()));
-    let (code, out, err) = Home::new(&receiver.url(), "").run(&["check", "ops"]);
+    let (code, out, err) = Home::new(&receiver.url(), "").run(&["endpoint", "check", "ops"]);
     insta::assert_snapshot!(err, @r#"
-    warning: the endpoint is unsigned: its receiver can't tell our events from anybody's
+    warning: endpoint `ops`: it is unsigned: the receiver can't tell our events from anybody's
     hint: set `secret_file`; `stakeout keygen` makes a secret
-    warning: the clocks differ by more than five minutes: receivers refuse what seems that old
+    warning: endpoint `ops`: the receiver's clock and ours differ by more than five minutes: it may refuse what seems that old
     hint: set the clock of this box (`timedatectl`), or the receiver's
     "#);
     assert!(out.contains("\nclock        the receiver's is ") && out.contains(" d behind ours\n"), "{out}");
@@ -139,7 +138,7 @@ fn a_private_authority_and_what_its_certificate_says() {
     let url = format!("https://localhost:{}/", address.port());
     let home = Home::new(&url, "ca_file = \"HERE/ca.pem\"\n");
     home.write("ca.pem", &authority.pem);
-    let (code, out, err) = home.run(&["check", "ops"]);
+    let (code, out, err) = home.run(&["endpoint", "check", "ops"]);
     assert!(
         out.contains("\ncertificate  CN=localhost, issued by CN=Yard CA, valid until 2099-12-31 (in N d)\n"),
         "{out}"
@@ -147,7 +146,7 @@ fn a_private_authority_and_what_its_certificate_says() {
     assert!(out.contains("\nanswer       500 after N ms\n"), "{out}");
     assert_eq!((code, &*err), (7, "error: endpoint `ops` does not work: it answers 500\n"));
 
-    let (code, out, err) = Home::new(&url, "").run(&["check", "ops"]);
+    let (code, out, err) = Home::new(&url, "").run(&["endpoint", "check", "ops"]);
     assert!(out.contains("\ncertificate  CN=localhost, issued by CN=Yard CA, "), "refused, but shown: {out}");
     assert!(
         err.starts_with("error: endpoint `ops` does not work: invalid peer certificate: UnknownIssuer\nhint: "),
@@ -159,12 +158,12 @@ fn a_private_authority_and_what_its_certificate_says() {
 #[test]
 fn the_exit_code_says_how_far_it_came() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(Home::new(&format!("http://{nobody}/"), "").run(&["check", "ops"]).0, 5);
+    assert_eq!(Home::new(&format!("http://{nobody}/"), "").run(&["endpoint", "check", "ops"]).0, 5);
     let receiver = Receiver::start(|_, _| Answer::HangUp);
-    assert_eq!(Home::new(&receiver.url(), "").run(&["check", "ops"]).0, 7);
+    assert_eq!(Home::new(&receiver.url(), "").run(&["endpoint", "check", "ops"]).0, 7);
     let home = Home::new(&receiver.url(), "secret_file = \"HERE/missing\"\n");
-    assert_eq!(home.run(&["check", "ops"]).0, 78);
-    let (code, _, err) = home.run(&["check", "opps"]);
+    assert_eq!(home.run(&["endpoint", "check", "ops"]).0, 78);
+    let (code, _, err) = home.run(&["endpoint", "check", "opps"]);
     assert_eq!((code, &*err), (1, "error: there is no endpoint `opps`\nhint: did you mean `ops`?\n"));
 }
 
@@ -172,7 +171,7 @@ fn the_exit_code_says_how_far_it_came() {
 fn a_name_that_leads_nowhere() {
     if inside("endpoint::a_name_that_leads_nowhere", ONLINE) {
         name_server(|_| Reply::NoSuchName);
-        let (code, _, err) = Home::new("https://hook.test/", "").run(&["check", "ops"]);
+        let (code, _, err) = Home::new("https://hook.test/", "").run(&["endpoint", "check", "ops"]);
         let told = "error: endpoint `ops` does not work: there is no host `hook.test`: is the URL right?\n\
                     hint: wrong URL? is the host in `url` right?\n";
         assert_eq!((code, &*err), (4, told));
@@ -212,13 +211,35 @@ fn the_list() {
     let more = "[[endpoint]]\nname = \"office\"\nurl = \"https://office.example/T0/hunter2\"\n\
                 secret_file = [\"/new\", \"/old\"]\nenabled = false\n";
     let home = Home::new("https://hook.example:8443/", more);
-    insta::assert_snapshot!(home.run(&["list"]).1, @r#"
+    insta::assert_snapshot!(home.run(&["endpoint", "list"]).1, @r#"
     endpoint  url                        format    signed
     ops       https://hook.example:8443  stakeout  no
     office    https://office.example     stakeout  with two secrets  disabled
     "#);
-    insta::assert_snapshot!(home.run(&["list", "--json"]).1, @r#"
+    insta::assert_snapshot!(home.run(&["endpoint", "list", "--json"]).1, @r#"
     {"name":"ops","url":"https://hook.example:8443","format":"stakeout","secrets":0,"enabled":true}
     {"name":"office","url":"https://office.example","format":"stakeout","secrets":2,"enabled":false}
     "#);
+}
+
+#[test]
+fn check_live_asks_every_endpoint() {
+    let receiver = Receiver::start(|_, arrived| Answer::status(if verified(arrived) { 200 } else { 401 }));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let signed = "secret_file = \"HERE/secret\"\n";
+    let (code, out, err) = Home::new(&receiver.url(), signed).run(&["check", "--live"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.ends_with("c.toml: ok (0 cameras, 0 monitors, 1 endpoint)\nendpoint `ops`: works (answered after N ms)\n"),
+        "{out}"
+    );
+    let more = format!(
+        "{signed}[[endpoint]]\nname = \"gone\"\nurl = \"http://{nobody}/\"\n\
+         [[endpoint]]\nname = \"off\"\nurl = \"http://{nobody}/\"\nenabled = false\n"
+    );
+    let (code, out, err) = Home::new(&receiver.url(), &more).run(&["check", "--live"]);
+    assert_eq!(code, 1);
+    assert!(out.ends_with("\nendpoint `ops`: works (answered after N ms)\n"), "{out}");
+    assert!(err.contains("\nerror: endpoint `gone` does not work: tcp connect error: "), "{err}");
+    assert!(err.contains("\nerror: 1 endpoint does not work\nhint: ") && !err.contains("`off`"), "{err}");
 }
