@@ -17,6 +17,7 @@ use super::events::id;
 use super::refusal::Refusal;
 use super::socket::Peer;
 use super::which::Which;
+use crate::delivery;
 use crate::journal::{DeadFilter, Reader, Reply, Writer};
 use crate::name::Name;
 use crate::time::now;
@@ -114,9 +115,16 @@ impl Deed {
 pub struct Redriven {
     /// So many went back into the queue.
     pub retried: u64,
+    /// So many did not: their bodies had to make room, only a tombstone is left.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub without_body: u64,
     /// More may be meant: order it again with this as `after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The answer to a drop.
@@ -135,7 +143,7 @@ pub(super) async fn retry_one(
     Path(delivery): Path<String>,
 ) -> Result<Json<Redriven>, Refusal> {
     let retried = obey_for_one(&shared, peer, Deed::Retry, id(&delivery)?).await?;
-    Ok(Json(Redriven { retried, next: None }))
+    Ok(Json(Redriven { retried, without_body: 0, next: None }))
 }
 
 pub(super) async fn drop_one(
@@ -153,8 +161,8 @@ pub(super) async fn retry(
     query: Result<Json<DeadQuery>, JsonRejection>,
 ) -> Result<Json<Redriven>, Refusal> {
     let Json(query) = query.map_err(bad_order)?;
-    let (retried, next) = obey(&shared, peer, Deed::Retry, query).await?;
-    Ok(Json(Redriven { retried, next }))
+    let Done { changed, meant, next } = obey(&shared, peer, Deed::Retry, query).await?;
+    Ok(Json(Redriven { retried: changed, without_body: meant - changed, next }))
 }
 
 pub(super) async fn drop_them(
@@ -163,8 +171,8 @@ pub(super) async fn drop_them(
     query: Result<Json<DeadQuery>, JsonRejection>,
 ) -> Result<Json<Dropped>, Refusal> {
     let Json(query) = query.map_err(bad_order)?;
-    let (dropped, next) = obey(&shared, peer, Deed::Drop, query).await?;
-    Ok(Json(Dropped { dropped, next }))
+    let Done { changed, next, .. } = obey(&shared, peer, Deed::Drop, query).await?;
+    Ok(Json(Dropped { dropped: changed, next }))
 }
 
 fn bad_order(rejection: JsonRejection) -> Refusal {
@@ -173,13 +181,22 @@ fn bad_order(rejection: JsonRejection) -> Refusal {
     Refusal::bad_request(rejection.body_text(), hint)
 }
 
-/// How many changed, and where to go on.
-async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> Result<(u64, Option<i64>), Refusal> {
+/// What came of an order.
+struct Done {
+    changed: u64,
+    /// Those that were meant, changed or not.
+    meant: u64,
+    /// Where to go on.
+    next: Option<i64>,
+}
+
+async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> Result<Done, Refusal> {
     let asked = query.clone();
-    let mut changed = 0;
+    let (mut changed, mut meant) = (0, 0);
     for _ in 0..BATCHES {
         let this = query.clone();
         let (ids, next) = shared.store.read(move |reader| this.batch(reader)).await?;
+        meant += ids.len() as u64;
         let replies: Vec<_> = ids.into_iter().map(|id| deed.order(&shared.writer, id)).collect();
         for reply in replies {
             changed += reply.await?;
@@ -190,16 +207,41 @@ async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> 
         }
     }
     tracing::info!(uid = peer.uid, ?deed, ?asked, changed, "dead letters changed by hand");
-    Ok((changed, query.after))
+    Ok(Done { changed, meant, next: query.after })
 }
 
-/// About one delivery: when nothing changed, because there is none or because it is no dead letter, that is an error.
 async fn obey_for_one(shared: &Shared, peer: Peer, deed: Deed, delivery: Uuid) -> Result<u64, Refusal> {
-    let (changed, _) = obey(shared, peer, deed, DeadQuery::one(delivery)).await?;
-    if changed > 0 {
-        return Ok(changed);
+    match obey(shared, peer, deed, DeadQuery::one(delivery)).await?.changed {
+        0 => Err(why_unchanged(delivery, &find(shared, delivery).await?.line.state)),
+        changed => Ok(changed),
     }
-    let state = find(shared, delivery).await?.line.state;
-    let error = format!("delivery `{delivery}` is not a dead letter: it is `{state}`");
-    Err(Refusal::new(StatusCode::CONFLICT, error, "list dead letters with `stakeout dlq list`"))
+}
+
+/// Why an order about this one delivery, which is in `state`, changed nothing.
+pub fn why_unchanged(delivery: Uuid, state: &str) -> Refusal {
+    let (error, hint) = match delivery::State::parse(state) {
+        Some(state) if state.is_dead_letter() => (
+            format!("delivery `{delivery}` can't be sent again: its body had to make room"),
+            "its event is still told by `stakeout events`; raise `[storage] max_size`, so that it does not happen again",
+        ),
+        _ => (
+            format!("delivery `{delivery}` is not a dead letter: it is `{state}`"),
+            "list dead letters with `stakeout dlq list`",
+        ),
+    };
+    Refusal::new(StatusCode::CONFLICT, error, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_nothing_changed_is_said_exactly() {
+        let id = Uuid::from_u128(1);
+        let said = |state| why_unchanged(id, state).error;
+        assert_eq!(said("held"), format!("delivery `{id}` is not a dead letter: it is `held`"));
+        let gone = format!("delivery `{id}` can't be sent again: its body had to make room");
+        assert_eq!((said("dropped_quota"), said("dead")), (gone.clone(), gone));
+    }
 }

@@ -32,7 +32,7 @@ use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
 pub use deliveries::DeliveryQuery;
-pub use dlq::{DeadQuery, Deed, Dropped, Redriven};
+pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
 pub use parts::Enabled;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::endpoint;
 use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
@@ -11,20 +12,16 @@ use crate::preflight;
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Also ask every camera for a picture and every endpoint for an answer (not implemented yet)
+    /// Also send a signed check to every endpoint (asking cameras for a picture is not implemented yet)
     #[arg(long)]
     live: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    if args.live {
-        return Err(Failure::plain("`check --live` is not implemented yet")
-            .hint("`stakeout check` checks everything but the network; `stakeout status` shows the rest at work"));
-    }
     let mut parsed = args.file.load()?;
-    if preflight::check(&parsed.config, &mut parsed.diagnostics).is_none() {
+    let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
         return Err(Failure::configuration(&parsed.diagnostics));
-    }
+    };
     if !parsed.diagnostics.is_empty() {
         print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
     }
@@ -35,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         counted(config.endpoints.len(), "endpoint"),
     ];
     writeln!(io::stdout(), "{}: ok ({})", args.file.path().display(), counts.join(", "))?;
-    Ok(())
+    if args.live { endpoint::check_all(config, ready) } else { Ok(()) }
 }
 
 fn counted(number: usize, thing: &str) -> String {

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::client::{Client, ClientError};
 use super::deliveries::print_all;
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::Records;
 use super::settings::ConfigFile;
 use super::which::Which;
-use crate::api::{AttemptLine, DeadQuery, Deed, DeliveryDetail, DeliveryQuery, Dropped, Redriven};
+use crate::api::{AttemptLine, DeadQuery, Deed, DeliveryDetail, DeliveryQuery, Dropped, Redriven, why_unchanged};
 use crate::config::Config;
 use crate::delivery::{DeadReason, State};
 use crate::journal::{Journal, Keep, Reader};
@@ -201,6 +201,10 @@ fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
             write(&config, queries, deed)?
         }
     };
+    let Done { changed: done, without_body } = done;
+    if without_body > 0 {
+        print::say(&format!("note: {without_body} can't be sent again: their bodies had to make room"));
+    }
     let letters = if done == 1 { "1 dead letter".to_owned() } else { format!("{done} dead letters") };
     match deed {
         Deed::Retry => writeln!(io::stdout(), "sent {letters} back into the queue")?,
@@ -209,25 +213,34 @@ fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What came of an order.
+#[derive(Default)]
+struct Done {
+    changed: u64,
+    /// Meant, but not to be sent again.
+    without_body: u64,
+}
+
 /// An order about very many is given again until nothing is left.
-fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
-    let mut done = 0;
+fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<Done, Failure> {
+    let mut done = Done::default();
     for mut query in queries {
         loop {
             let base = query.id.map_or_else(|| "/v1/dlq".to_owned(), |id| format!("/v1/deliveries/{id}"));
-            let (changed, next) = match deed {
+            query.after = match deed {
                 Deed::Retry => {
-                    let Redriven { retried, next } = client.post(&format!("{base}/retry"), &query)?;
-                    (retried, next)
+                    let answer: Redriven = client.post(&format!("{base}/retry"), &query)?;
+                    done.changed += answer.retried;
+                    done.without_body += answer.without_body;
+                    answer.next
                 }
                 Deed::Drop => {
-                    let Dropped { dropped, next } = client.post(&format!("{base}/drop"), &query)?;
-                    (dropped, next)
+                    let answer: Dropped = client.post(&format!("{base}/drop"), &query)?;
+                    done.changed += answer.dropped;
+                    answer.next
                 }
             };
-            done += changed;
-            query.after = next;
-            if next.is_none() {
+            if query.after.is_none() {
                 break;
             }
         }
@@ -236,46 +249,49 @@ fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Fail
 }
 
 /// The lock keeps a daemon from starting meanwhile.
-fn write(config: &Config, queries: Vec<DeadQuery>, deed: Deed) -> Result<u64, Failure> {
+fn write(config: &Config, queries: Vec<DeadQuery>, deed: Deed) -> Result<Done, Failure> {
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open_for_repair(&storage.path, keep)?;
     let reader = journal.reader()?;
-    let mut done = 0;
+    let mut done = Done::default();
     for query in queries {
-        let changed = write_one(&journal, &reader, query.clone(), deed)?;
-        if let (0, Some(id)) = (changed, query.id) {
+        let before = done.changed;
+        write_one(&journal, &reader, query.clone(), deed, &mut done)?;
+        if let (true, Some(id)) = (done.changed == before, query.id) {
             return Err(unchanged(&reader, id));
         }
-        done += changed;
     }
     journal.close()?;
     Ok(done)
 }
 
-fn write_one(journal: &Journal, reader: &Reader, mut query: DeadQuery, deed: Deed) -> Result<u64, Failure> {
+fn write_one(
+    journal: &Journal,
+    reader: &Reader,
+    mut query: DeadQuery,
+    deed: Deed,
+    done: &mut Done,
+) -> Result<(), Failure> {
     let writer = journal.writer();
-    let mut changed = 0;
     loop {
         let (ids, next) = query.batch(reader).map_err(ClientError::Refused)?;
         let replies: Vec<_> = ids.into_iter().map(|id| deed.order(&writer, id)).collect();
         for reply in replies {
-            changed += reply.wait()?;
+            let changed = reply.wait()?;
+            done.changed += changed;
+            done.without_body += 1 - changed.min(1);
         }
         query.after = next;
         if next.is_none() {
-            return Ok(changed);
+            return Ok(());
         }
     }
 }
 
 fn unchanged(reader: &Reader, id: Uuid) -> Failure {
     match reader.delivery(id) {
-        Ok(Some((row, _))) => {
-            let state = row.standing.state.as_str();
-            Failure::new(Exit::Failure, format_args!("delivery `{id}` is not a dead letter: it is `{state}`"))
-                .hint("list dead letters with `stakeout dlq list`")
-        }
+        Ok(Some((row, _))) => ClientError::Refused(why_unchanged(id, row.standing.state.as_str())).into(),
         Ok(None) => crate::journal::Error::NoSuchDelivery(id).into(),
         Err(error) => error.into(),
     }

@@ -32,22 +32,22 @@ impl Change for Claim {
 }
 
 /// Few rows: all others are not in this index.
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS delivery_suspect ON delivery (n)
+pub(super) const INDEX: &str = "CREATE INDEX IF NOT EXISTS delivery_suspect ON delivery (n)
      WHERE claim_generation IS NOT NULL OR unclean_claims > 0";
 
 /// After a clean end nobody is suspected; after an unclean one those who were claimed, and no others.
-const FORGET: &str = "UPDATE delivery SET claim_generation = NULL, unclean_claims = 0
+pub(super) const ACQUIT: &str = "UPDATE delivery SET claim_generation = NULL, unclean_claims = 0
      WHERE (claim_generation IS NOT NULL OR unclean_claims > 0)
        AND (:clean OR ended_ms IS NOT NULL OR claim_generation IS NULL)";
-const COUNT: &str = "UPDATE delivery SET claim_generation = NULL, unclean_claims = unclean_claims + 1
+pub(super) const COUNT: &str = "UPDATE delivery SET claim_generation = NULL, unclean_claims = unclean_claims + 1
      WHERE (claim_generation IS NOT NULL OR unclean_claims > 0) AND claim_generation IS NOT NULL";
-const GIVE_UP: &str = "UPDATE delivery SET state = 'dead', reason = 'poison', ended_ms = :now
+pub(super) const GIVE_UP: &str = "UPDATE delivery SET state = 'dead', reason = 'poison', ended_ms = :now
      WHERE (claim_generation IS NOT NULL OR unclean_claims > 0) AND unclean_claims >= :enough AND ended_ms IS NULL";
 
 /// Counts the claims of the last process. Answers how many deliveries are given up now.
 pub(super) fn count(connection: &Connection, clean: bool, now: Now) -> rusqlite::Result<usize> {
     connection.execute_batch(INDEX)?;
-    connection.execute(FORGET, named_params! { ":clean": clean })?;
+    connection.execute(ACQUIT, named_params! { ":clean": clean })?;
     connection.execute(COUNT, [])?;
     connection.execute(GIVE_UP, named_params! { ":now": now.wall.0, ":enough": ENOUGH })
 }

@@ -73,7 +73,8 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
 /// Trusts the database from here on, and brings its schema to [`VERSION`].
 pub(super) fn upgrade(connection: &mut Connection, dir: &Path) -> Result<(), OpenError> {
     let trusted = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
-    trusted.and_then(|_| migrate(connection)).map_err(|source| OpenError::database(dir, source))
+    // A step that does not work is a mistake of this release, not damage.
+    trusted.and_then(|_| migrate(connection)).map_err(|source| OpenError::upgrade(dir, source))
 }
 
 /// Bytes of the write-ahead log; 0 after a clean end.

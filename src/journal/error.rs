@@ -113,6 +113,14 @@ impl OpenError {
         }
     }
 
+    /// What SQLite says of a change of the schema: that it does not understand a statement is not the file's fault.
+    pub(super) fn upgrade(dir: &Path, source: rusqlite::Error) -> OpenError {
+        match extended(&source) {
+            Some(ffi::SQLITE_ERROR) | None => OpenError::Database { dir: dir.to_owned(), source },
+            Some(_) => OpenError::database(dir, source),
+        }
+    }
+
     /// What is wrong with the journal in `dir`.
     pub(super) fn damaged(dir: &Path, why: &str) -> OpenError {
         OpenError::Damaged { dir: dir.to_owned(), why: why.to_owned() }

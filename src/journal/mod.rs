@@ -36,6 +36,7 @@ mod queue;
 mod reader;
 mod recovery;
 mod relief;
+mod retention;
 mod room;
 mod sacrifice;
 mod salvage;

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::claims::{ACQUIT, COUNT, GIVE_UP, INDEX};
 use super::clock::FORGET;
 use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
@@ -59,6 +60,17 @@ fn what_the_sender_asks_is_a_range() {
     uses(&connection, RELEASE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)");
     uses(&connection, REIN_IN, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)");
     uses(&connection, FRAME_IS_NAMED, "delivery_event (event_seq=?)");
+}
+
+#[test]
+fn suspects_are_found_without_a_look_at_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    connection.execute_batch(INDEX).unwrap();
+    for sql in [ACQUIT, COUNT, GIVE_UP] {
+        let plan = plan(&connection, sql);
+        assert!(plan.iter().all(|line| line.contains("INDEX delivery_suspect")), "{sql}: {plan:#?}");
+    }
 }
 
 #[test]

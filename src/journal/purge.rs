@@ -10,6 +10,7 @@ use super::entry::Purged;
 use super::error::Error;
 use super::group::{Change, Ledger};
 use super::letters::DEAD_STATES;
+use super::retention;
 use crate::time::{Now, Wall};
 
 /// Rows of one kind that one call takes away: short enough that an alert never waits for it noticeably.
@@ -33,8 +34,9 @@ impl Change for Purge {
         if !self.now.synced {
             return Ok(purged);
         }
-        let delivered_before = self.now.wall.minus(ledger.keep.delivered);
-        let dead_before = self.now.wall.minus(ledger.keep.dead);
+        let at = retention::advance(ledger.connection, self.now)?;
+        let delivered_before = at.minus(ledger.keep.delivered);
+        let dead_before = at.minus(ledger.keep.dead);
         for (states, before) in [("('delivered')", delivered_before), (DEAD_STATES, dead_before)] {
             let over = over(ledger.connection, states, before, BATCH)?;
             purged.more |= over.len() == BATCH;

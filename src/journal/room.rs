@@ -4,8 +4,8 @@
 //! does) and how frames are written. Runs on the thread that opens and on `journal-writer`.
 //!
 //! Of `max_size`, the ballast (see `ballast`) takes a sixteenth, 8 MiB at most, and SQLite's log a quarter of that at most;
-//! database and frames share what is left, half each. As the database fills, what is least worth goes (`relief`); the last
-//! tenth is a reserve for critical alerts, and for what becomes of all that is there: a journal that could not record an
+//! database and frames share what is left, half each. As the database fills, what is least worth goes (`relief`). A
+//! tenth is a reserve for critical alerts, another for what becomes of all that is there: a journal that could not record an
 //! outcome would never get rid of what fills it. What is moved aside because it was damaged comes on top.
 
 use rusqlite::Connection;
@@ -23,11 +23,11 @@ const BALLAST: u64 = 16;
 const LOG: u64 = 8;
 
 /// From so many twentieths of the database on, room is made.
-const TIGHT: u64 = 16;
+const TIGHT: u64 = 15;
 
 /// Twentieths that alerts may fill; critical ones; the ends of alerts and jobs (a daemon records them when it starts) and
 /// the log of attempts. The rest is for what rows in place need.
-const ALERTS: u64 = 17;
+const ALERTS: u64 = 16;
 const CRITICAL: u64 = 18;
 const OUTCOMES: u64 = 19;
 

@@ -3,8 +3,10 @@
 -- Since this version `event.camera` and `event.monitor` are '' and `event.job` is all zeros for events of the whole box,
 -- and the body of a delivery that is `dropped_quota` is NULL: only a tombstone is left of it.
 
--- How far the clock of the purge has come, wall ms (see retention.rs); NULL: it never ran.
+-- How far the clock of the purge had come, wall ms (see retention.rs), and when that was; NULL: it never ran.
 ALTER TABLE meta ADD COLUMN purge_ms INTEGER;
+ALTER TABLE meta ADD COLUMN purge_boot BLOB;   -- the boot that purge_ns belongs to
+ALTER TABLE meta ADD COLUMN purge_ns INTEGER;  -- monotonic clock
 
 -- Counts that outlive restarts, purges and resets: journal_resets, dropped_quota.
 CREATE TABLE tally (

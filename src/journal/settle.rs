@@ -163,6 +163,8 @@ impl Change for ReinIn {
 
 /// A range of `delivery_due` per endpoint and priority: what lies ahead, and further than it may.
 pub(super) const REIN_IN: &str = "UPDATE delivery SET due_ms = ?1 + delay_ms
-     WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority IN (0, 1, 2, 3)
-       AND due_ms > ?1 AND due_ms - delay_ms > ?1
+     WHERE n IN (SELECT n FROM delivery
+                 WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority IN (0, 1, 2, 3)
+                   AND due_ms > ?1 AND due_ms - delay_ms > ?1
+                 LIMIT 2000)
      RETURNING endpoint";

@@ -5,8 +5,11 @@
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row};
 
-/// So many keys in a row are tried one by one; behind that the steps double.
-const PATIENCE: u64 = 20_000;
+/// So many keys in a row are tried one by one; …
+const PATIENCE: u64 = 2_000;
+
+/// … behind them the steps double after so many tries, so that little that could be read is passed over.
+const TRIES: u64 = 64;
 
 /// A connection to a database that may be damaged.
 pub(super) struct Wreck {
@@ -64,8 +67,11 @@ impl Wreck {
         while !self.rows_behind(&keyed, columns.len(), &mut after, &mut visit) {
             visit(Found::Gap);
             match self.next_readable(table, after) {
-                Some(key) => after = key - 1,
-                None => return,
+                // Its key can be read, but the row could not: behind it, then.
+                Some(key) if key == after.saturating_add(1) => after = key,
+                Some(key) if key > after => after = key - 1,
+                // Keys that go back are no order to go on in.
+                _ => return,
             }
         }
     }
@@ -80,6 +86,9 @@ impl Wreck {
                 Ok(None) => return true,
                 Ok(Some(row)) => {
                     let Ok(key) = row.get::<_, i64>(0) else { return false };
+                    if key <= *after {
+                        return false;
+                    }
                     *after = key;
                     match (1..=width).map(|column| value(row, column)).collect::<rusqlite::Result<_>>() {
                         Ok(values) => visit(Found::Row(values)),
@@ -102,7 +111,9 @@ impl Wreck {
                 Ok(key) => return Some(key),
                 Err(rusqlite::Error::QueryReturnedNoRows) => return None,
                 Err(_) => {
-                    step = if tries < PATIENCE { 1 } else { i64::saturating_mul(step, 2) };
+                    if tries >= PATIENCE && tries % TRIES == 0 {
+                        step = i64::saturating_mul(step, 2);
+                    }
                     from = from.checked_add(step)?;
                 }
             }

@@ -472,7 +472,7 @@ fn the_help_says_what_there_is() {
       status      Show cameras, monitors, endpoints and warnings of the running daemon
       events      List events, or follow them
       deliveries  List deliveries: what is owed to endpoints, and what became of it
-      endpoint    List endpoints, and check whether one works
+      endpoint    List endpoints, check whether one works, take back that one is gone
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
       verify      Check the signature of a webhook body, read from stdin

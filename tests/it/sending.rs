@@ -1,6 +1,7 @@
 //! From the journal to a receiver: real SQLite, real sockets; the real clock, or where days must pass one that is driven.
 
 mod flow;
+mod offline;
 mod outage;
 mod taxonomy;
 
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::receiver::{Answer as Reply, Arrived, Receiver};
+use crate::transport as wire;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -530,4 +532,31 @@ async fn a_frame_that_the_disk_does_not_give_back_is_tried_again() {
     std::fs::write(&file, b"jpeg").unwrap();
     outbox.until_state(State::Delivered).await;
     sending.end().await;
+}
+
+/// The receiver answers the first request of each connection and closes it when a second one has come: as one does whose
+/// keep-alive has just run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_that_broke_costs_no_attempt_and_nothing_arrives_twice() {
+    let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&taken);
+    let address = wire::serve(move |_, mut stream| {
+        if let Some(head) = wire::answer(&mut stream, wire::OK) {
+            seen.lock().unwrap().push(wire::header(&head, "webhook-id"));
+            wire::read_request(&mut stream);
+        }
+    });
+    let outbox = Outbox::new();
+    let sending = outbox.send(endpoint(&format!("http://{address}/"), Retry::Edge), vec![Key::new("s").unwrap()]);
+    // A connection is not always free again when the next event comes.
+    let mut rows = Vec::new();
+    while !rows.iter().any(|row: &DeliveryRow| row.standing.tries == 2) {
+        assert!(rows.len() < 100, "no connection was used twice: {rows:?}");
+        outbox.accept(triggered(), None);
+        rows = outbox.until_state(State::Delivered).await;
+    }
+    sending.end().await;
+    assert!(rows.iter().all(|row| row.standing.attempts == 1 && row.standing.holds == 0), "{rows:?}");
+    let taken = taken.lock().unwrap();
+    assert_eq!((taken.len(), taken.iter().collect::<BTreeSet<_>>().len()), (rows.len(), rows.len()), "each event once");
 }

@@ -34,10 +34,11 @@ pub fn multiply(dir: &Path, rows: usize) {
         );
         connection.execute(&sql, []).unwrap();
     };
-    connection.execute_batch("BEGIN").unwrap();
-    copy("event", &[("seq", "i"), ("id", "randomblob(16)")]);
-    let due = "due_ms + i";
-    copy("delivery", &[("n", "i"), ("id", "randomblob(16)"), ("event_seq", "i"), ("sequence", "i"), ("due_ms", due)]);
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN").unwrap();
+    let id = ("id", "CAST(printf('%016d', i) AS BLOB)");
+    copy("event", &[("seq", "i"), id]);
+    let due = &format!("due_ms - {rows} + i");
+    copy("delivery", &[("n", "i"), id, ("event_seq", "i"), ("sequence", "i"), ("due_ms", due)]);
     connection.execute("UPDATE endpoint_state SET next_sequence = ?1", [(rows + 1) as i64]).unwrap();
     connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
@@ -69,12 +70,12 @@ fn a_long_backlog_is_asked_for_a_handful_of_rows() {
     timed("filling", || multiply(dir.path(), rows));
 
     let before = resident_kib();
-    let later = at(rows as u64).wall;
+    let later = at(1).wall;
     let journal = timed("opening", open);
     let reader = journal.reader().unwrap();
     let due = timed("what is due", || reader.due(&name("a"), later, 8).unwrap());
-    assert_eq!(due.iter().map(|due| due.sequence).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
-    let reined = timed("reining in", || journal.writer().rein_in(at(rows as u64)).wait().unwrap());
+    assert_eq!(due.iter().map(|due| due.sequence).collect::<Vec<_>>(), (2..=9).collect::<Vec<_>>());
+    let reined = timed("reining in", || journal.writer().rein_in(at(1)).wait().unwrap());
     assert_eq!(reined, 0, "nothing lies further ahead than it may");
     let listed = timed("a page of the listing", || {
         reader.deliveries(&DeliveryFilter { limit: 100, ..all_deliveries() }).unwrap()

@@ -197,3 +197,17 @@ fn a_purge_goes_in_batches() {
     assert_eq!(journal.writer().purge(at(9_999)).wait().unwrap(), batch(100, true));
     assert_eq!(journal.writer().purge(at(9_999)).wait().unwrap(), batch(50, false));
 }
+
+#[test]
+fn a_wall_clock_that_jumps_ahead_makes_nothing_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let id = accept(&journal, Priority::Normal, "a").delivery;
+    settle(&journal, id, State::Delivered, 200, at(0));
+    let purge = |now| journal.writer().purge(now).wait().unwrap().deliveries;
+    assert_eq!(purge(at(60)), 0);
+    let years_ahead = |seconds| Now { wall: at(12 * 365 * 86_400).wall, ..at(seconds) };
+    assert_eq!(purge(years_ahead(120)), 0);
+    assert_eq!(purge(years_ahead(1000)), 0);
+    assert_eq!(purge(at(3601)), 1, "when it is old, it goes");
+}

@@ -46,7 +46,7 @@ fn status(status: u16) -> Outcome {
 }
 
 /// Gives each connection, with its number, to `script` on a thread of its own, as long as the test runs.
-fn serve(script: impl Fn(usize, TcpStream) + Send + Sync + Clone + 'static) -> SocketAddr {
+pub fn serve(script: impl Fn(usize, TcpStream) + Send + Sync + Clone + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -59,7 +59,7 @@ fn serve(script: impl Fn(usize, TcpStream) + Send + Sync + Clone + 'static) -> S
 }
 
 /// Reads a request to its end; None when there is none any more. Its head, in lower case.
-fn read_request(stream: &mut (impl Read + Write)) -> Option<String> {
+pub fn read_request(stream: &mut (impl Read + Write)) -> Option<String> {
     let mut reader = BufReader::with_capacity(1, stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -74,6 +74,12 @@ fn read_request(stream: &mut (impl Read + Write)) -> Option<String> {
     Some(head)
 }
 
+/// The value of a header in what [`read_request`] gave.
+pub fn header(head: &str, name: &str) -> String {
+    let value = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.unwrap_or_else(|| panic!("no `{name}` in {head}")).to_owned()
+}
+
 /// Reads a request and answers with these bytes.
 pub fn answer(stream: &mut (impl Read + Write), bytes: &[u8]) -> Option<String> {
     let head = read_request(stream)?;
@@ -82,7 +88,7 @@ pub fn answer(stream: &mut (impl Read + Write), bytes: &[u8]) -> Option<String> 
     Some(head)
 }
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// Tears the connection down: the kernel sends RST.
 fn reset(stream: TcpStream) {
