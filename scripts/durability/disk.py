@@ -47,11 +47,15 @@ class Disk:
         self.names = {}
         self.kept_names = {}
         self.pending_names = []
+        # The directory's own name, where its parent was flushed.
+        self.is_there = True
 
     def do(self, step):
         """Takes in one step of trace.Step; promises are none of its business."""
         if step.kind in ("make", "folder"):
-            if step.path not in self.names and step.path != "":
+            if step.path == "":
+                self.is_there = False
+            elif step.path not in self.names:
                 self._name(step.path, File() if step.kind == "make" else None)
         elif step.kind == "rename":
             self._name(step.to, self.names[step.path])
@@ -68,6 +72,9 @@ class Disk:
         _apply(self.names, path, what)
 
     def _sync(self, path):
+        if path == "..":
+            self.is_there = True
+            return None
         if (file := self.names.get(path)) is not None:
             return file.sync()
         left = []
@@ -80,6 +87,8 @@ class Disk:
 
     def cut(self, chance, folder):
         """Writes what the disk holds after a power cut at this moment into the empty directory `folder`."""
+        if not self.is_there and chance.random() < 0.5:
+            return
         names = dict(self.kept_names)
         reached = {parent: chance.random() for parent in {_parent(name) for name, _ in self.pending_names}}
         for parent, share in reached.items():

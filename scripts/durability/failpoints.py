@@ -16,7 +16,7 @@ import time
 from concurrent import futures
 
 from . import ledger
-from .box import Box
+from .box import ABSURD_S, Box
 from .kills import settle
 from .power import Found
 from .receiver import Receiver
@@ -121,7 +121,7 @@ def _end(box, daemon):
     if daemon is not None:
         with contextlib.suppress(ProcessLookupError, subprocess.CalledProcessError):
             subprocess.run(["kill", "-TERM", str(daemon)], check=True, stderr=subprocess.DEVNULL)
-    code = box.process.wait(120)
+    code = box.process.wait(ABSURD_S)
     box.process = None
     box.read_log()
     return code != 0

@@ -47,6 +47,8 @@ class Verdict:
     gaps: list = field(default_factory=list)
     # Arrived again after a yes that no kill explains: more than what was in flight and one, per kill.
     too_many: int = 0
+    # Ended otherwise than delivered, as the journal knows: after three kills on the way, for instance.
+    dead: int = 0
     duplicates: int = 0
     accepted: int = 0
     corrupt: int = 0
@@ -57,7 +59,7 @@ class Verdict:
     def figures(self):
         return {"accepted": self.accepted, "lost": len(self.lost), "corrupt": self.corrupt, "altered": len(self.altered),
                 "spurious": len(self.spurious), "claimed": len(self.claimed), "gaps": len(self.gaps),
-                "duplicates": self.duplicates, "unexplained_duplicates": self.too_many}
+                "duplicates": self.duplicates, "unexplained_duplicates": self.too_many, "dead": self.dead}
 
 
 def judge(evidence):
@@ -67,6 +69,7 @@ def judge(evidence):
         arrived, row = evidence.arrivals.get(key), evidence.journal.get(key)
         if not (arrived and arrived.taken) and not (row and row.state in TERMINAL - {"delivered"}):
             verdict.lost.append(key)
+    verdict.dead = sum(row.state in TERMINAL - {"delivered"} for row in evidence.journal.values())
     for key, row in evidence.journal.items():
         if row.state == "delivered" and not (key in evidence.arrivals and evidence.arrivals[key].taken):
             verdict.claimed.append(key)

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 
 from . import ledger, trace
-from .box import Box, Trouble
+from .box import ABSURD_S, Box, Trouble
 from .disk import Disk
 from .receiver import Receiver
 
@@ -88,7 +88,7 @@ def _end(box, end):
     """Ends the daemon, not strace, which ends with it."""
     child = subprocess.run(["pgrep", "-P", str(box.process.pid)], capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(["kill", "-KILL" if end == "kill" else "-TERM", *child], check=True)
-    box.process.wait(120)
+    box.process.wait(ABSURD_S)
     box.process = None
     box.read_log()
 

@@ -16,7 +16,8 @@ _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 @dataclass(frozen=True)
 class Step:
-    """One step on the disk. Paths are relative to the state directory; "" is the directory itself."""
+    """One step on the disk. Paths are relative to the state directory; "" is the directory itself, ".." the one that
+    holds its name."""
 
     # make | folder | write | truncate | sync | rename | remove | promise
     kind: str
@@ -69,6 +70,8 @@ class _Reader:
         """The path within the state directory; None: outside."""
         if path == self.state:
             return ""
+        if path == self.state.rpartition("/")[0]:
+            return ".."
         return path[len(self.state) + 1:] if path.startswith(self.state + "/") else None
 
     def step(self, name, arguments, result):
@@ -95,7 +98,7 @@ class _Reader:
 
     def by_name(self, name, paths, arguments):
         within = [self.inside(path) for path in paths]
-        if not within or within[0] is None or within[0].endswith("-shm"):
+        if not within or within[0] in (None, "..") or within[0].endswith("-shm"):
             return None
         if name == "openat":
             if "O_CREAT" not in arguments:
