@@ -4,8 +4,9 @@ import shutil
 import tempfile
 import time
 
+from . import ledger
 from .box import CONCURRENCY, Box, Trouble
-from .oracle import Evidence, judge, rows_of
+from .oracle import Evidence, judge
 from .receiver import Receiver
 
 # One kill in so many comes while the daemon starts, without waiting for an event.
@@ -25,7 +26,9 @@ def run(binary, library, kills, seed, say=lambda _words: None):
                 under_load, seen = _one(box, chance, number, under_load, seen)
                 if (number + 1) % 50 == 0:
                     say(f"{number + 1} kills, {len(box.accepted)} events accepted")
-            verdict = _settle(box, receiver, kills)
+            if not box.accepted:
+                raise Trouble("nothing was ever accepted: this run proves nothing")
+            verdict = settle(box, receiver, kills)
         finally:
             box.give_up()
             receiver.close()
@@ -58,7 +61,7 @@ def wiped(binary, library):
             box.until("ten events", lambda: box.read_log() and len(box.accepted) >= 10)
             box.kill()
             shutil.rmtree(box.state)
-            return _settle(box, receiver, kills=1)
+            return settle(box, receiver, kills=1)
         finally:
             box.give_up()
             receiver.close()
@@ -74,20 +77,17 @@ def altered(binary, library):
             box.start()
             box.until("two attempts at something", lambda: any(it.count > 1 for it in list(receiver.arrivals.values())))
             box.kill()
-            return _settle(box, receiver, kills=1)
+            return settle(box, receiver, kills=1)
         finally:
             box.give_up()
             receiver.close()
 
 
-def _settle(box, receiver, kills):
+def settle(box, receiver, kills):
+    """A start, everything delivered, an orderly end; then the oracle."""
     receiver.mood = "calm"
     box.deliver_everything()
     box.stop()
     with box.database() as database:
-        integrity = database.execute("PRAGMA integrity_check").fetchone()[0]
-        journal = rows_of(database)
-    if not box.accepted:
-        raise Trouble("nothing was ever accepted: this run proves nothing")
-    arrivals = {key: arrived for key, arrived in receiver.arrivals.items()}
-    return judge(Evidence(box.accepted, journal, arrivals, box.endpoints, kills, CONCURRENCY, integrity))
+        integrity, journal = ledger.integrity(database), ledger.deliveries(database)
+    return judge(Evidence(box.accepted, journal, dict(receiver.arrivals), box.endpoints, kills, CONCURRENCY, integrity))

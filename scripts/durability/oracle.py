@@ -3,9 +3,6 @@ from dataclasses import dataclass, field
 
 TERMINAL = {"delivered", "dead", "expired", "dropped_quota", "skipped_gone"}
 
-# A POST that the journal knows to have ended without a status: what it brought may come again, by no fault of a kill's.
-WITHOUT_STATUS = {"no_answer", "malformed", "stale_connection"}
-
 
 @dataclass(frozen=True)
 class Row:
@@ -13,7 +10,7 @@ class Row:
 
     state: str
     sequence: int
-    # Attempts that the journal knows to have ended without a status.
+    # POSTs that the journal knows to have ended without a status: what they brought may come again, by no fault of a kill's.
     without_status: int
 
 
@@ -50,6 +47,8 @@ class Verdict:
     gaps: list = field(default_factory=list)
     # Arrived again after a yes that no kill explains: more than what was in flight and one, per kill.
     too_many: int = 0
+    # Ended otherwise than delivered, as the journal knows: after three kills on the way, for instance.
+    dead: int = 0
     duplicates: int = 0
     accepted: int = 0
     corrupt: int = 0
@@ -60,7 +59,7 @@ class Verdict:
     def figures(self):
         return {"accepted": self.accepted, "lost": len(self.lost), "corrupt": self.corrupt, "altered": len(self.altered),
                 "spurious": len(self.spurious), "claimed": len(self.claimed), "gaps": len(self.gaps),
-                "duplicates": self.duplicates, "unexplained_duplicates": self.too_many}
+                "duplicates": self.duplicates, "unexplained_duplicates": self.too_many, "dead": self.dead}
 
 
 def judge(evidence):
@@ -70,6 +69,7 @@ def judge(evidence):
         arrived, row = evidence.arrivals.get(key), evidence.journal.get(key)
         if not (arrived and arrived.taken) and not (row and row.state in TERMINAL - {"delivered"}):
             verdict.lost.append(key)
+    verdict.dead = sum(row.state in TERMINAL - {"delivered"} for row in evidence.journal.values())
     for key, row in evidence.journal.items():
         if row.state == "delivered" and not (key in evidence.arrivals and evidence.arrivals[key].taken):
             verdict.claimed.append(key)
@@ -88,15 +88,3 @@ def judge(evidence):
     explained = evidence.kills * len(evidence.endpoints) * (evidence.concurrency + 1)
     verdict.too_many = max(0, verdict.duplicates - explained)
     return verdict
-
-
-def rows_of(database):
-    """The journal's deliveries by endpoint and event."""
-    import uuid
-
-    marks = ", ".join("?" * len(WITHOUT_STATUS))
-    found = database.execute(
-        "SELECT endpoint, event.id, state, sequence,"
-        f" (SELECT count(*) FROM attempt WHERE attempt.delivery = delivery.n AND outcome IN ({marks}))"
-        " FROM delivery JOIN event ON event.seq = event_seq", tuple(WITHOUT_STATUS))
-    return {(endpoint, str(uuid.UUID(bytes=event))): Row(*rest) for endpoint, event, *rest in found}

@@ -4,6 +4,7 @@
 //! the main thread.
 
 mod check;
+mod checked;
 mod client;
 mod config;
 mod deliveries;

@@ -25,6 +25,7 @@ use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle};
 use crate::name::Name;
 use crate::preflight::Ready;
+use crate::retry::taxonomy::acts_on_endpoint;
 use crate::sender::{Clock, Doorbells, Office, Report, Sender};
 use crate::sign::Key;
 use crate::transport::{self, Client, ClientError, Tls};
@@ -155,7 +156,8 @@ fn start_senders(
         let keys = keys.remove(&endpoint.name).unwrap_or_default();
         let settings = transport::Settings {
             timeout: endpoint.timeout,
-            kept_connections: endpoint.concurrency as usize,
+            // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
+            kept_connections: if acts_on_endpoint(&endpoint.retry) { endpoint.concurrency as usize } else { 0 },
             egress: Arc::clone(&egress),
             tls: tls.remove(&endpoint.name).unwrap_or_default(),
         };

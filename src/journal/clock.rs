@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
 
 use super::columns::{id, to_integer, to_ms, unsigned};
 use super::error::Error;
@@ -33,10 +34,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// As it was written last.
+    /// As it was written last. One that was lost with a damaged page begins anew: figures are not worth a refused event.
     pub(super) fn read(connection: &Connection) -> Result<Clock, Error> {
         let mut statement = connection.prepare_cached("SELECT * FROM figure_clock")?;
-        Ok(statement.query_row([], |row| {
+        let read = statement.query_row([], |row| {
             let believed: Option<i64> = row.get("believed_ms")?;
             Ok(Clock {
                 at_ms: row.get("at_ms")?,
@@ -45,7 +46,9 @@ impl Clock {
                 synced: row.get("synced")?,
                 believed: row.get::<_, Option<i64>>("believed_at_ms")?.zip(believed.map(Wall)),
             })
-        })?)
+        });
+        let fresh = Clock { at_ms: 0, boot: Boot(Uuid::nil()), mono: Mono(0), synced: false, believed: None };
+        Ok(read.optional()?.unwrap_or(fresh))
     }
 
     /// Where it stands at `now` of `boot`. Across boots, and once the wall clock can be believed again, what that shows
@@ -72,8 +75,8 @@ impl Clock {
 
     fn write(self, connection: &Connection) -> Result<(), Error> {
         let mut statement = connection.prepare_cached(
-            "UPDATE figure_clock
-             SET at_ms = ?1, boot = ?2, mono_ns = ?3, synced = ?4, believed_at_ms = ?5, believed_ms = ?6",
+            "INSERT OR REPLACE INTO figure_clock (one, at_ms, boot, mono_ns, synced, believed_at_ms, believed_ms)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         let (believed_at, believed) = self.believed.unzip();
         statement.execute((
@@ -111,9 +114,8 @@ pub(super) const FORGET: &str = "DELETE FROM figure WHERE quarter < ?1";
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
+    use crate::journal::database::open_for_writing;
 
     const HOUR: i64 = 3_600_000;
 
@@ -159,6 +161,15 @@ mod tests {
         assert_eq!(hours(&moments), [0, 0, 1]);
         let later = [&moments[..], &[(2, now(2, 50, true)), (2, now(3, 51, true))]].concat();
         assert_eq!(hours(&later), [0, 0, 1, 50, 51]);
+    }
+
+    #[test]
+    fn a_clock_that_was_lost_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_for_writing(dir.path()).unwrap();
+        connection.execute("DELETE FROM figure_clock", []).unwrap();
+        advance(&connection, now(5, 0, true)).unwrap();
+        assert_eq!(Clock::read(&connection).unwrap(), fresh().at(now(5, 0, true), Boot::current()));
     }
 
     #[test]

@@ -81,14 +81,20 @@ impl Journal {
     /// `wake` is called on that thread after each commit that made deliveries due, with their endpoints; it must be quick
     /// and must not wait for the journal. Errors: [`OpenError`], nothing was started.
     pub fn open(dir: &Path, keep: Keep, now: Now, wake: Wake) -> Result<Journal, OpenError> {
-        fs::create_dir_all(dir).map_err(io_at(dir))?;
+        make_directory(dir).map_err(io_at(dir))?;
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let (connection, start) = sacrifice::until_there_is_room(dir, || heal::open(dir, now.wall))?;
-        let given_up =
-            claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source))?;
-        if given_up > 0 {
-            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        match claims::count(&connection, start.clean, now) {
+            Ok(0) => {}
+            Ok(given_up) => {
+                tracing::error!(
+                    given_up,
+                    "deliveries were being sent at three unclean ends running: given up (poison)"
+                );
+            }
+            // A full disk, for one: suspicion can wait, starting can't.
+            Err(error) => tracing::error!(%error, "what was being sent at an unclean end is not counted"),
         }
         let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
         let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
@@ -197,6 +203,17 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
         .spawn(move || committer.run(&arriving))
         .map_err(io_at(dir))?;
     Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, meters, thread: Some(thread) })
+}
+
+/// Makes the directory with those that lead to it, durably: what is accepted rests on their names.
+fn make_directory(dir: &Path) -> std::io::Result<()> {
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if dir.is_dir() {
+        return Ok(());
+    }
+    parent.map_or(Ok(()), make_directory)?;
+    fs::create_dir(dir)?;
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {

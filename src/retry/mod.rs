@@ -55,8 +55,6 @@ impl Progress {
 pub struct Circumstances {
     /// Whether the wall clock can be believed.
     pub clock_synced: bool,
-    /// It cannot, and not for so long that a refusal could no longer be its fault.
-    pub clock_excuses: bool,
     /// How often running the endpoint asked us to slow down, before this time.
     pub throttled_running: u32,
     /// How often running the box was found offline, before this time.
@@ -80,7 +78,6 @@ impl Default for Circumstances {
     fn default() -> Self {
         Circumstances {
             clock_synced: true,
-            clock_excuses: false,
             throttled_running: 0,
             offline_running: 0,
             others_delivered_since: false,
@@ -344,15 +341,14 @@ mod tests {
 
     fn any_circumstances() -> impl Strategy<Value = Circumstances> {
         let runs = (any::<u32>(), any::<u32>());
-        let known = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+        let known = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
         (runs, known).prop_map(|((throttled_running, offline_running), known)| Circumstances {
             clock_synced: known.0,
-            clock_excuses: !known.0 && known.1,
             throttled_running,
             offline_running,
-            others_delivered_since: known.2,
-            host_missing_for_long: known.3,
-            gone_before: known.4,
+            others_delivered_since: known.1,
+            host_missing_for_long: known.2,
+            gone_before: known.3,
         })
     }
 

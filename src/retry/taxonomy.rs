@@ -43,10 +43,8 @@ enum On {
 #[derive(Clone, Copy, Debug)]
 enum When {
     Always,
-    /// The wall clock cannot be believed: certificates look invalid.
+    /// The wall clock cannot be believed: certificates look invalid and receivers refuse our timestamps.
     ClockUnsynced,
-    /// The same, and not for long: receivers refuse our timestamps.
-    ClockExcuses,
     /// The host has not existed for a day, and not counted against a delivery for six hours.
     HostMissingForLong,
     /// The endpoint said so before, a minute ago or longer, and nothing else since.
@@ -97,8 +95,8 @@ const fn row(on: On, when: When, then: Then, scope: Scope) -> Row {
 
 use HoldReason::{Clock, EndpointDown, Throttled};
 use When::{
-    Always, ClockExcuses, ClockUnsynced, HostMissingForLong, MaybeReceived, NotYetResent, OthersDeliveredSince,
-    RetryAfterGiven, SaidBefore, SameStatusBefore,
+    Always, ClockUnsynced, HostMissingForLong, MaybeReceived, NotYetResent, OthersDeliveredSince, RetryAfterGiven,
+    SaidBefore, SameStatusBefore,
 };
 
 /// For unattended boxes: presets `edge` and custom.
@@ -119,7 +117,7 @@ static EDGE: &[Row] = &[
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
     row(On::Statuses(200..=299), Always, Then::Delivered, Scope::Delivery),
     row(On::Statuses(300..=399), Always, Then::Schedule, Scope::Endpoint),
-    row(On::Status(&[400, 401, 403]), ClockExcuses, Then::Hold(Clock), Scope::Box),
+    row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::Status(&[410]), SaidBefore, Then::Gone, Scope::Endpoint),
     row(On::Status(&[401, 403, 404, 405, 407, 410]), Always, Then::Schedule, Scope::Endpoint),
     row(On::Status(&[408, 425]), Always, Then::Schedule, Scope::Delivery),
@@ -144,7 +142,7 @@ static STRICT: &[Row] = &[
     row(On::CertificateDates, ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
     row(On::Statuses(200..=299), Always, Then::Delivered, Scope::Delivery),
-    row(On::Status(&[400, 401, 403]), ClockExcuses, Then::Hold(Clock), Scope::Box),
+    row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::Anything, Always, Then::Schedule, Scope::Delivery),
 ];
 
@@ -185,7 +183,6 @@ impl When {
         match self {
             When::Always => true,
             When::ClockUnsynced => !circumstances.clock_synced,
-            When::ClockExcuses => circumstances.clock_excuses,
             When::HostMissingForLong => circumstances.host_missing_for_long,
             When::SaidBefore => circumstances.gone_before,
             When::MaybeReceived => progress.maybe_received,
@@ -258,14 +255,11 @@ mod tests {
         let edge = |progress: Progress, circumstances: Circumstances, outcome: Outcome| {
             row_for(&Retry::Edge, &progress, &outcome, &circumstances).then
         };
-        let excused = Circumstances { clock_synced: false, clock_excuses: true, ..Circumstances::default() };
+        let unsynced = Circumstances { clock_synced: false, ..Circumstances::default() };
         for outcome in [status(400), status(401), status(403), Outcome::CertificateDates] {
-            assert_eq!(edge(Progress::default(), excused, outcome), Then::Hold(Clock));
+            assert_eq!(edge(Progress::default(), unsynced, outcome), Then::Hold(Clock));
         }
-        assert_eq!(edge(Progress::default(), excused, status(404)), Then::Schedule);
-        let unsynced = Circumstances { clock_excuses: false, ..excused };
-        assert_eq!(edge(Progress::default(), unsynced, Outcome::CertificateDates), Then::Hold(Clock));
-        assert_eq!(edge(Progress::default(), unsynced, status(401)), Then::Schedule, "it is their word by now");
+        assert_eq!(edge(Progress::default(), unsynced, status(404)), Then::Schedule);
 
         let missing = Circumstances { host_missing_for_long: true, ..Circumstances::default() };
         assert_eq!(edge(Progress::default(), missing, Outcome::NoSuchHost), Then::Schedule);

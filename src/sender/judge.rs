@@ -60,7 +60,6 @@ impl Sender {
         };
         let of_box = Circumstances {
             clock_synced: now.synced,
-            clock_excuses: self.office.uplink.clock_excuses(now),
             offline_running: self.office.uplink.offline_running(now.mono),
             ..Circumstances::default()
         };

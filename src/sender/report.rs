@@ -100,7 +100,7 @@ fn then(next: Next) -> String {
 /// What the operator should do, where an outcome says so.
 pub fn advice(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::NoSuchHost => Some("wrong URL? there is no such host: correct `url`, or the box's name server"),
+        Outcome::NoSuchHost => Some("wrong URL? is the host in `url` right?"),
         Outcome::CertificateDates => Some("check the clock of this box, then when the receiver's certificate expires"),
         Outcome::Tls => Some("check the receiver's certificate: its name and its issuer"),
         Outcome::Forbidden => {

@@ -39,9 +39,10 @@ pub(super) fn delivery(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u
         sequence: due.sequence,
         observed: due.observed,
     };
-    // A delivery that once broke with a connection that was kept open, or that reached the wrong server, trusts no such
-    // connection again.
-    let fresh_connection = standing.tries > standing.attempts.saturating_add(standing.holds);
+    // A delivery that once got no answer, or that reached the wrong server, trusts no connection that was kept open: it may
+    // have been the connection's fault.
+    let was_resent = standing.tries > standing.attempts.saturating_add(standing.holds);
+    let fresh_connection = standing.maybe_received || was_resent;
     Request { fresh_connection, ..request(endpoint, keys, &occasion, body, now) }
 }
 

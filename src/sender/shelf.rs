@@ -131,8 +131,8 @@ impl Shelf {
 
     /// The look failed: the next one comes after `pause`.
     pub(super) fn failed(&mut self, now: Now, pause: Duration) {
-        let at = now.mono.plus(pause);
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        self.more = false;
+        self.next = Some(now.mono.plus(pause));
     }
 }
 
@@ -152,4 +152,112 @@ fn find(reader: &Reader, endpoint: &Endpoint, ask: &Ask, probe: bool) -> Result<
         queue.due = vec![one];
     }
     Ok(queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::delivery::State;
+    use crate::event::{EventType, Priority};
+    use crate::journal::{Body, Standing};
+
+    const NOTHING: Queue = Queue { due: Vec::new(), more: false, next: None, gone: false };
+
+    fn at(millis: u64) -> Now {
+        Now::in_clip(Duration::from_millis(3_600_000 + millis))
+    }
+
+    /// Deliveries that were accepted long ago, or just now.
+    fn due(sequences: std::ops::Range<u64>, fresh: bool) -> Vec<Due> {
+        let accepted = if fresh { at(0).wall } else { Wall(0) };
+        let due = |sequence: u64| Due {
+            n: sequence.cast_signed(),
+            id: Uuid::from_u128(sequence.into()),
+            event_id: Uuid::nil(),
+            kind: EventType::Triggered,
+            priority: Priority::Normal,
+            sequence,
+            observed: accepted,
+            accepted,
+            standing: Standing {
+                state: State::Pending,
+                reason: None,
+                due: accepted,
+                delay: Duration::ZERO,
+                attempts: 0,
+                tries: 0,
+                holds: 0,
+                held: Duration::ZERO,
+                maybe_received: false,
+            },
+            unclean_claims: 0,
+            body: Body::whole("{}".to_owned()),
+            frame: None,
+        };
+        sequences.map(due).collect()
+    }
+
+    /// After a look at `at(0)` that found this.
+    fn shelf(queue: Queue) -> Shelf {
+        let mut shelf = Shelf::new();
+        assert_eq!(shelf.until_look(at(0).mono), Duration::ZERO, "at a start");
+        shelf.ask(at(0), std::iter::empty());
+        shelf.put(at(0), queue);
+        shelf
+    }
+
+    #[test]
+    fn the_journal_is_left_alone_until_something_can_have_changed() {
+        let mut empty = shelf(NOTHING);
+        assert_eq!(empty.until_look(at(0).mono), LOOK_AGAIN);
+        empty.is_stale();
+        assert_eq!(empty.until_look(at(0).mono), Duration::ZERO, "it rang");
+        let later = shelf(Queue { next: Some((at(700).wall, Duration::from_secs(9))), ..NOTHING });
+        assert_eq!(later.until_look(at(0).mono), Duration::from_millis(700));
+        assert_eq!(later.until_look(at(700).mono), Duration::ZERO);
+        let set_back = shelf(Queue { next: Some((at(90_000).wall, Duration::from_secs(9))), ..NOTHING });
+        assert_eq!(set_back.until_look(at(0).mono), Duration::from_secs(9), "nothing waits beyond its delay");
+    }
+
+    #[test]
+    fn a_full_shelf_is_read_on_when_it_runs_low_and_seldom_before() {
+        let mut shelf = shelf(Queue { due: due(0..64, false), more: true, ..NOTHING });
+        shelf.is_stale();
+        assert_eq!(shelf.until_look(at(10).mono), Duration::from_millis(40));
+        while shelf.rows.len() > FEW {
+            shelf.take(0);
+        }
+        assert_eq!(shelf.until_look(at(10).mono), Duration::ZERO);
+        let ask = shelf.ask(at(10), [1000].into_iter());
+        assert_eq!((ask.limit, ask.known.len()), (ENOUGH - FEW, FEW + 1), "what is known is not asked for");
+    }
+
+    #[test]
+    fn a_flood_of_fresh_ones_fills_it_to_a_bound_and_washes_the_oldest_not_away() {
+        let mut shelf = shelf(Queue { due: due(0..64, false), more: true, ..NOTHING });
+        shelf.put(at(0), Queue { due: due(100..600, true), more: true, ..NOTHING });
+        assert_eq!(shelf.rows.len(), MOST);
+        let has = |sequence| shelf.rows.iter().any(|due| due.sequence == sequence);
+        assert!((0..16).all(has) && has(100) && !has(599));
+        assert_eq!(shelf.waiting(at(0).wall).len(), MOST);
+    }
+
+    #[test]
+    fn an_error_of_the_journal_is_waited_out() {
+        let mut shelf = shelf(Queue { due: due(0..1, false), more: true, ..NOTHING });
+        shelf.ask(at(0), std::iter::empty());
+        shelf.failed(at(0), Duration::from_secs(5));
+        assert_eq!(shelf.until_look(at(0).mono), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_probe_is_the_most_urgent_and_of_these_the_newest() {
+        let mut rows = due(0..5, false);
+        rows[1].priority = Priority::High;
+        rows[3].priority = Priority::High;
+        let shelf = shelf(Queue { due: rows, ..NOTHING });
+        assert_eq!(shelf.probe(), Some(3));
+    }
 }

@@ -19,12 +19,6 @@ use crate::time::{Mono, Now};
 /// While the box is held nobody looks less often whether that is over: at the routes, at the clock.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// So long receivers that refuse us while the clock is unsynced are excused; then it may be their last word.
-///
-/// A box that never hears from a time server must not hold for ever what a receiver simply refuses. (The value: research
-/// on delivery, §5.)
-const CLOCK_GRACE: Duration = Duration::from_secs(120);
-
 /// A probe that was not heard of for so long does not count: its sender is gone.
 const PROBE_LOST: Duration = Duration::from_secs(60);
 
@@ -36,8 +30,6 @@ pub(super) struct Uplink(Arc<Mutex<Holds>>);
 struct Holds {
     offline: Option<Hold>,
     clock: Option<Hold>,
-    /// Since when the clock has kept deliveries waiting.
-    clock_doubted: Option<Mono>,
     /// The routes when the box was found offline.
     routes: Option<u64>,
 }
@@ -96,17 +88,12 @@ impl Uplink {
         holds.offline.as_ref().map_or(0, |hold| if now < hold.until { hold.running - 1 } else { hold.running })
     }
 
-    /// Whether a refusal may still be the clock's fault.
-    pub(super) fn clock_excuses(&self, now: Now) -> bool {
-        !now.synced && self.holds().clock_doubted.is_none_or(|since| now.mono.since(since) < CLOCK_GRACE)
-    }
-
     /// `endpoint` found that the box is held, for `delay` at least. `routes`: what they look like now.
     pub(super) fn found(&self, now: Mono, endpoint: &Name, reason: HoldReason, delay: Duration, routes: Option<u64>) {
         let mut holds = self.holds();
         match reason {
             HoldReason::Offline => holds.routes = routes,
-            HoldReason::Clock => holds.clock_doubted = holds.clock_doubted.or(Some(now)),
+            HoldReason::Clock => {}
             _ => return,
         }
         let Some(hold) = holds.of(reason) else { return };
@@ -163,7 +150,7 @@ impl Holds {
     /// A clock that is synced holds nothing.
     fn notice(&mut self, now: Now) {
         if now.synced {
-            (self.clock, self.clock_doubted) = (None, None);
+            self.clock = None;
         }
     }
 }
@@ -260,18 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_synced_ends_it_at_once_and_its_excuse_wears_off() {
+    fn a_clock_that_is_synced_ends_it_at_once() {
         let uplink = Uplink::default();
         let a = name("a");
-        assert!(uplink.clock_excuses(at(0)));
         uplink.found(at(0).mono, &a, HoldReason::Clock, FIVE, None);
-        assert!(uplink.clock_excuses(at(119)));
-        assert!(!uplink.clock_excuses(at(120)));
         let synced = Now { synced: true, ..at(1) };
         assert!(uplink.holds_for(at(1), &a, HoldReason::Clock));
         assert!(!uplink.holds_for(synced, &a, HoldReason::Clock));
         assert_eq!(uplink.passage(synced, &a), Passage::Free);
-        assert!(!uplink.clock_excuses(synced));
-        assert!(uplink.clock_excuses(at(500)), "another time it is excused anew");
     }
 }

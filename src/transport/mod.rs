@@ -108,8 +108,6 @@ impl fmt::Debug for Request {
 impl Client {
     /// A client. On a system without certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
     pub fn new(settings: &Settings) -> Result<Client, ClientError> {
-        // What reqwest builds beside our own configuration asks for one; somebody else's is just as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = settings.tls.config().map_err(|error| ClientError(error.to_string()))?;
         let build = |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError(failure::text(&error)));
         Ok(Client {

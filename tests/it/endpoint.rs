@@ -173,9 +173,37 @@ fn a_name_that_leads_nowhere() {
         name_server(|_| Reply::NoSuchName);
         let (code, _, err) = Home::new("https://hook.test/", "").run(&["endpoint", "check", "ops"]);
         let told = "error: endpoint `ops` does not work: there is no host `hook.test`: is the URL right?\n\
-                    hint: wrong URL? there is no such host: correct `url`, or the box's name server\n";
+                    hint: wrong URL? is the host in `url` right?\n";
         assert_eq!((code, &*err), (4, told));
     }
+}
+
+#[test]
+fn the_help_of_check_has_the_exit_codes() {
+    let output = Command::new(env!("CARGO_BIN_EXE_stakeout"))
+        .args(["endpoint", "check", "--help"])
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r#"
+    Send a check to an endpoint and print what happened
+
+    Usage: stakeout endpoint check [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  Name of the endpoint
+
+    Options:
+          --config <FILE>  Configuration file [default: $STAKEOUT_CONFIG, then
+                           /etc/stakeout/stakeout.toml]
+          --json           Print JSON
+      -h, --help           Print help
+
+    Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
+    the receiver should refuse. Neither is journaled or counted. Values of headers are not shown.
+    Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no
+    connection, 6 no TLS, 7 the receiver did not take it, 78 the configuration can't be used.
+    "#);
 }
 
 #[test]

@@ -16,11 +16,15 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// Puts so many deliveries into the journal of a box that is off.
-fn accept(appliance: &Appliance, count: usize) {
+/// The journal of a box that is off.
+pub(crate) fn journal(appliance: &Appliance) -> Journal {
     let hour = Duration::from_secs(3600);
     let keep = Keep { delivered: hour, dead: hour, max_size: 1 << 30 };
-    let journal = Journal::open(&appliance.folder.path().join("state"), keep, now(), Box::new(|_| {})).unwrap();
+    Journal::open(&appliance.folder.path().join("state"), keep, now(), Box::new(|_| {})).unwrap()
+}
+
+/// Accepts so many deliveries to the endpoint `ops`.
+pub(crate) fn accept(journal: &Journal, count: usize) {
     for _ in 0..count {
         let event = Event {
             id: now().new_id(),
@@ -39,7 +43,6 @@ fn accept(appliance: &Appliance, count: usize) {
         let events = vec![Accepted { event, frame: None, owed: vec![owed] }];
         journal.writer().record(Record { at: now(), events, machine: None, jobs: Vec::new() }).wait().unwrap();
     }
-    journal.close().unwrap();
 }
 
 fn is_first(request: &Arrived) -> bool {
@@ -53,7 +56,9 @@ fn after_kills(kills: usize) -> Vec<Value> {
         "[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\ntimeout = \"30s\"\n",
         receiver.url()
     ));
-    accept(&appliance, 3);
+    let before = journal(&appliance);
+    accept(&before, 3);
+    before.close().unwrap();
     let mut seen = 0;
     for _ in 0..kills {
         appliance.start();

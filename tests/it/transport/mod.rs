@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod bodies;
+mod daemon;
 mod names;
 pub mod namespace;
 mod reuse;

@@ -1,0 +1,70 @@
+"""`scripts/bench durability`: runs what is asked for, prints a table for people and a line of JSON for programs."""
+from . import failpoints, kills, power
+
+COLUMNS = ("what", "runs", "promises", "lost", "corrupt", "altered", "frames missing", "duplicates")
+WIDTHS = (36, 6, 9, 6, 8, 8, 15, 10)
+
+
+def run(binary, library, arguments, say):
+    """The figures, and whether all of them are as they must be: nothing lost, and every control noticed."""
+    figures, good = {}, True
+    _line(say, COLUMNS)
+    for wanted, part in [(arguments.kills, _kills), (arguments.failpoints is not None, _failpoints),
+                         (arguments.power_cuts, _cuts)]:
+        if wanted:
+            told, fine = part(binary, library, arguments, say)
+            figures.update(told)
+            good = good and fine
+    return figures, good
+
+
+def _kills(binary, library, arguments, say):
+    verdict, under_load = kills.run(binary, library, arguments.kills, arguments.seed, say)
+    wiped, altered = kills.wiped(binary, library), kills.altered(binary, library)
+    _line(say, _of_verdict("kill -9", arguments.kills, verdict))
+    _line(say, _of_verdict("  control: the journal wiped", 1, wiped))
+    _line(say, _of_verdict("  control: bodies altered", 1, altered))
+    _explain(say, [] if verdict.is_clean() else [str(vars(verdict))])
+    figures = {"kills": {"runs": arguments.kills, "under_load": under_load, **verdict.figures(),
+                         "control_wiped_lost": len(wiped.lost), "control_altered": len(altered.altered)}}
+    return figures, verdict.is_clean() and bool(wiped.lost) and bool(altered.altered)
+
+
+def _failpoints(binary, library, arguments, say):
+    points, found = failpoints.run(binary, library, arguments.failpoints, arguments.seed, say)
+    control = failpoints.unframed(binary, library)
+    _line(say, _of_found("ended on the way into a call", found))
+    _line(say, _of_found("  control: the frames wiped", control))
+    _explain(say, found.details)
+    figures = {"failpoints": {**found.figures(), "killed": points, "control_frames_missing": control.frames}}
+    return figures, found.is_clean() and sum(points.values()) > 0 and control.frames > 0
+
+
+def _cuts(binary, library, arguments, say):
+    found, controls = power.run(binary, library, arguments.power_cuts, arguments.seed, say)
+    _line(say, _of_found("power cut", found))
+    for name, control in controls.items():
+        _line(say, _of_found(f"  control: {name}", control))
+    _explain(say, found.details)
+    normal, off, frames = (controls[name] for name in power.CONTROLS)
+    figures = {"power_cuts": {**found.figures(), "control_normal_lost": normal.lost, "control_off_corrupt": off.corrupt,
+                              "control_frames_missing": frames.frames}}
+    return figures, found.is_clean() and normal.lost > 0 and off.corrupt > 0 and frames.frames > 0
+
+
+def _of_verdict(what, runs, verdict):
+    return (what, runs, verdict.accepted, len(verdict.lost), verdict.corrupt, len(verdict.altered), "", verdict.duplicates)
+
+
+def _of_found(what, found):
+    return what, found.cuts, found.promises, found.lost, found.corrupt, found.altered, found.frames, ""
+
+
+def _line(say, cells):
+    say("  ".join(f"{cell:<{width}}" if at == 0 else f"{cell!s:>{width}}"
+                  for at, (cell, width) in enumerate(zip(cells, WIDTHS))))
+
+
+def _explain(say, details):
+    for words in details:
+        say(f"  {words}")
