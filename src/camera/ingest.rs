@@ -14,8 +14,7 @@ use super::packet::{Packet, ParameterSets};
 use super::problem::Problem;
 use crate::time::{self, Now};
 
-/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever. 64 packets: what
-/// comes while one GOP is decoded at full speed; beyond, the camera is held back.
+/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever.
 pub(super) const TAIL: &str = "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au \
      ! appsink name=packets sync=false async=false drop=false enable-last-sample=false";
 
@@ -31,7 +30,7 @@ pub(super) enum Stop {
     },
 }
 
-/// So many packets wait to be pulled before the source is held back.
+/// So many packets wait to be pulled, what comes while one GOP is decoded at full speed; beyond, the source is held back.
 const WAITING: u32 = 64;
 
 /// A playing pipeline. Dropping it stops it.
