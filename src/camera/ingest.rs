@@ -14,10 +14,9 @@ use super::packet::{Packet, ParameterSets};
 use super::problem::Problem;
 use crate::time::{self, Now};
 
-/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever. 64 packets: what
-/// comes while one GOP is decoded at full speed; beyond, the camera is held back.
+/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever.
 pub(super) const TAIL: &str = "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au \
-     ! appsink name=packets sync=false async=false max-buffers=64 drop=false enable-last-sample=false";
+     ! appsink name=packets sync=false async=false drop=false enable-last-sample=false";
 
 /// Why a pipeline gives no more packets.
 pub(super) enum Stop {
@@ -30,6 +29,9 @@ pub(super) enum Stop {
         not_linked: bool,
     },
 }
+
+/// So many packets wait to be pulled, what comes while one GOP is decoded at full speed; beyond, the source is held back.
+const WAITING: u32 = 64;
 
 /// A playing pipeline. Dropping it stops it.
 pub(super) struct Ingest {
@@ -59,6 +61,8 @@ impl Ingest {
         let ingest = Ingest { pipeline, bus, packets, sets: ParameterSets::default(), connection, opened: time::now() };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
+        // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
+        ingest.packets.set_max_buffers(WAITING);
         Ok(ingest)
     }
 
