@@ -20,6 +20,7 @@ mod replay;
 mod run;
 mod settings;
 mod status;
+mod unobserved;
 mod verify;
 mod which;
 
@@ -77,6 +78,9 @@ pub fn main() -> ExitCode {
             return if wrong.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
+    if cli.command.loads_models() {
+        unobserved::insist();
+    }
     match cli.command.run() {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => failure.report().into(),
@@ -84,6 +88,10 @@ pub fn main() -> ExitCode {
 }
 
 impl Command {
+    fn loads_models(&self) -> bool {
+        matches!(self, Command::Run(_) | Command::Check(_) | Command::Replay(_))
+    }
+
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Run(args) => run::run(&args),

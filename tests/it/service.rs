@@ -31,3 +31,27 @@ fn systemd_is_told_when_it_runs_that_it_is_alive_and_that_it_stops() {
     appliance.stop();
     while next(&systemd) != "STOPPING=1" {}
 }
+
+#[test]
+fn nothing_of_the_box_is_kept_or_told_elsewhere() {
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4");
+    let mut appliance = Appliance::new(&format!(
+        "[[camera]]\nname = \"yard\"\nurl = \"file://{}\"\nloop = true\n\
+         [[monitor]]\nname = \"person\"\ncamera = \"yard\"\nmodel = \"yard-classifier\"\nlabels = [\"person\"]\n",
+        clip.display()
+    ));
+    let home = tempfile::tempdir().unwrap();
+    appliance.start_with(&[("HOME", home.path().to_str().unwrap()), ("XDG_CACHE_HOME", "")]);
+    appliance.until("the model runs", |it| it.status()["monitors"][0]["checks"].as_u64().filter(|&checks| checks > 0));
+    appliance.stop();
+    let made: Vec<_> = walk(home.path());
+    // GStreamer keeps the list of its elements; ONNX Runtime would keep a device id and what it is about to report.
+    let odd = made.iter().filter(|file| !file.contains("gstreamer-1.0")).collect::<Vec<_>>();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
+/// All files under a folder.
+fn walk(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] }).collect()
+}
