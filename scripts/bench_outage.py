@@ -7,6 +7,7 @@ import datetime
 import http.server
 import json
 import pathlib
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -68,13 +69,21 @@ class Receiver:
     """Comes and goes on one port; keeps when what arrived."""
 
     def __init__(self):
-        self.arrived, self.port, self.server = [], 0, None
+        self.arrived, self.port, self.server, self.connections = [], 0, None, set()
 
     def start(self):
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                outer.connections.add(self.connection)
+
+            def finish(self):
+                outer.connections.discard(self.connection)
+                super().finish()
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -94,6 +103,9 @@ class Receiver:
         """Connections that are open are cut, new ones are refused."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def fastest(times):
