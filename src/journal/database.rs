@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use uuid::Uuid;
 
 use super::error::OpenError;
@@ -59,13 +60,13 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
         Err(_) => make(dir, &file)?,
     }
     let database = |source| OpenError::database(dir, source);
-    let connection = Connection::open_with_flags(&file, FOR_WRITING).map_err(database)?;
+    let mut connection = Connection::open_with_flags(&file, FOR_WRITING).map_err(database)?;
     // Until somebody has looked at it, closing must not fold a log in.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(database)?;
     if refuse_newer(&connection, dir)? == 0 {
         return Err(OpenError::damaged(dir, "it has no schema"));
     }
-    configure(&connection).map_err(database)?;
+    configure(&mut connection).map_err(database)?;
     insist_on_durability(&connection, dir)?;
     Ok(connection)
 }
@@ -165,18 +166,35 @@ fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
 /// Durable, small log, quick recovery: `synchronous=FULL` is the promise (an acknowledged commit survives a power cut),
 /// the rest keeps the log short and flash wear low. How large pages are and that the file can shrink was settled when it was
 /// made ([`build`]).
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+fn configure(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
+    fold_often(connection)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// When the log has so many pages it is folded into the database.
+const LOG_PAGES: i32 = 256;
+
+/// As `wal_autocheckpoint` would do it, but a disk that fails meanwhile is told of: SQLite's own hook keeps that to itself,
+/// and then nobody knows what is on the disk. The commit that meets it is reported as failed although it is there, which
+/// ends the process, as any failed flush does.
+fn fold_often(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.wal_hook(Some(|log: &mut Wal, pages| {
+        let folded = if pages < LOG_PAGES { Ok(()) } else { log.checkpoint() };
+        match folded {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Err(error),
+            // A reader in the way, a disk that is full: later.
+            _ => Ok(()),
+        }
+    }))
 }
 
 /// An acknowledgement means something only with a write-ahead log that is flushed at every commit.
@@ -223,7 +241,11 @@ mod tests {
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal");
         assert_eq!(number("synchronous"), 2, "FULL");
-        assert_eq!(number("wal_autocheckpoint"), 256);
+        connection.execute_batch("CREATE TABLE filled (what BLOB)").unwrap();
+        for _ in 0..1000 {
+            connection.execute("INSERT INTO filled VALUES (zeroblob(500))", []).unwrap();
+        }
+        assert!(log_size(dir.path()) < 2 * 256 * (2048 + 24), "the log stays short: {}", log_size(dir.path()));
         assert_eq!(number("page_size"), 2048);
         assert_eq!(number("auto_vacuum"), 2, "incremental");
         assert_eq!(number("foreign_keys"), 1);
