@@ -182,6 +182,40 @@ fn a_full_database_drops_the_least_urgent_and_oldest_and_says_so_once() {
 }
 
 #[test]
+fn what_is_dropped_while_it_is_on_its_way_stays_dropped_unless_it_arrived() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let low = record_many(&journal, Priority::Low, "a", 3);
+    let dropped = |id: &Uuid| in_state(&journal, State::DroppedQuota).iter().any(|row| row.id == *id);
+    while !low.iter().all(dropped) {
+        record_many(&journal, Priority::Normal, "a", 5);
+    }
+    let settle = |id, state, code| {
+        journal.writer().settle(settlement(id, state, Some(status(code)), at(1))).wait().unwrap();
+    };
+    settle(low[0], State::RetryWait, 503);
+    settle(low[1], State::Dead, 400);
+    settle(low[2], State::Delivered, 200);
+    assert!(dropped(&low[0]) && dropped(&low[1]) && !dropped(&low[2]));
+    let reader = journal.reader().unwrap();
+    assert_eq!(reader.delivery(low[2]).unwrap().unwrap().0.standing.state, State::Delivered);
+    assert!(reader.delivery(low[0]).unwrap().unwrap().1.is_empty(), "a tombstone has no log");
+    assert!(!reader.due(&name("a"), at(99).wall, 9).unwrap().is_empty(), "the others go on");
+}
+
+#[test]
+fn a_row_that_cannot_be_read_does_not_keep_the_others_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let ids = record_many(&journal, Priority::Normal, "a", 3);
+    let by_hand = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    by_hand.execute("UPDATE delivery SET body = NULL WHERE n = 1", []).unwrap();
+    by_hand.execute("UPDATE delivery SET tries = 1 << 40 WHERE n = 2", []).unwrap();
+    let due = journal.reader().unwrap().due(&name("a"), at(9).wall, 9).unwrap();
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), ids[2..]);
+}
+
+#[test]
 fn an_alert_is_refused_only_when_nothing_may_be_dropped_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open_small(dir.path());
