@@ -84,9 +84,9 @@ pub(super) const DEAD_LETTERS: &str = "SELECT n, event_seq, endpoint, priority, 
      WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN ('dead', 'expired', 'skipped_gone')
        AND ended_ms IS NOT NULL AND ?1 IS NULL LIMIT ?2";
 
-/// What is owed, of priority ?1, by when it became due. A range of `delivery_due` per endpoint.
+/// What is owed, of priority ?1, the oldest of all endpoints first. A range of `delivery_owed`.
 pub(super) const OWED: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
-     WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority = ?1 LIMIT ?2";
+     WHERE ended_ms IS NULL AND priority = ?1 ORDER BY n LIMIT ?2";
 
 struct Dropped {
     n: i64,

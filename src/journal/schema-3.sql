@@ -25,3 +25,6 @@ CREATE TABLE notice (
 
 -- Which frames go first when they take too much: the least urgent and oldest.
 CREATE INDEX delivery_framed ON delivery (priority, n) WHERE frame IS NOT NULL;
+
+-- What goes first when there is no room: the oldest of the least urgent, whoever it is owed to.
+CREATE INDEX delivery_owed ON delivery (priority, n) WHERE ended_ms IS NULL;

@@ -182,6 +182,22 @@ fn a_full_database_drops_the_least_urgent_and_oldest_and_says_so_once() {
 }
 
 #[test]
+fn the_oldest_goes_first_whoever_it_is_owed_to_and_whenever_it_is_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    // By name and by when it is due, the oldest comes last.
+    let oldest = record_many(&journal, Priority::Low, "z", 20);
+    journal.writer().settle(settlement(oldest[0], State::RetryWait, Some(status(503)), at(9))).wait().unwrap();
+    let younger = record_many(&journal, Priority::Low, "a", 40);
+    while in_state(&journal, State::DroppedQuota).is_empty() {
+        record_many(&journal, Priority::Normal, "b", 1);
+    }
+    let dropped: Vec<Uuid> = in_state(&journal, State::DroppedQuota).iter().map(|row| row.id).collect();
+    let both = [oldest, younger].concat();
+    assert_eq!(dropped, both[..dropped.len()]);
+}
+
+#[test]
 fn what_is_dropped_while_it_is_on_its_way_stays_dropped_unless_it_arrived() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open_small(dir.path());
