@@ -68,6 +68,35 @@ fn frames_keep_to_their_share_and_the_oldest_go_first() {
 }
 
 #[test]
+fn a_frame_that_a_receiver_may_have_seen_is_not_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let frame = vec![7_u8; 50_000];
+    let kept = |journal: &Journal| -> Vec<bool> {
+        let events = journal.reader().unwrap().events(&all_events()).unwrap();
+        events.iter().map(|event| event.frame.is_some()).collect()
+    };
+    let journal = open_small(dir.path());
+    let recorded: Vec<_> = (0..8).map(|_| journal.writer().record(framed(&frame)).wait().unwrap()).collect();
+    let posted = recorded[0].events[0].deliveries[0].delivery;
+    journal.writer().settle(settlement(posted, State::RetryWait, Some(status(503)), at(1))).wait().unwrap();
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal)[..3], [true, false, true], "the oldest was posted, its other endpoint keeps it too");
+    let before = kept(&journal);
+
+    drop(journal);
+    let journal = open_small(dir.path());
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal), [&before[..], &[false]].concat(), "after an unclean end all of them may have been seen");
+
+    // What has ended is nothing that a receiver still waits for.
+    for stamp in recorded[3].events[0].deliveries.iter().take(2) {
+        journal.writer().settle(settlement(stamp.delivery, State::Dead, Some(status(400)), at(2))).wait().unwrap();
+    }
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal)[2..5], [true, false, true]);
+}
+
+#[test]
 fn a_disk_that_refuses_a_frame_costs_the_frame_only() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
