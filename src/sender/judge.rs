@@ -96,6 +96,8 @@ impl Sender {
             _ => {}
         }
         if let Some(down) = down {
+            // Only one was looked for while it probed.
+            self.shelf.is_stale();
             self.pace.outage_ended(now.mono, down, fastrand::f64());
         }
     }
