@@ -171,7 +171,8 @@ impl Frames {
     }
 
     /// Removes every file that no row names: temporary ones, and frames whose transaction never committed. `is_named` is
-    /// asked with the event that a file belongs to and its name; `failed` wraps what the folder says.
+    /// asked with the event that a file belongs to and its name; `failed` wraps what the folder says. What cannot be removed
+    /// (a folder `lost+found`) stays.
     pub(super) fn sweep<E>(
         &self,
         mut is_named: impl FnMut(Uuid, &str) -> Result<bool, E>,
@@ -185,8 +186,12 @@ impl Frames {
                 None => false,
             };
             if !named {
-                fs::remove_file(self.folder.join(file)).map_err(&failed)?;
-                swept += 1;
+                match fs::remove_file(self.folder.join(&file)) {
+                    Ok(()) => swept += 1,
+                    Err(error) => {
+                        tracing::warn!(file = %file.display(), %error, "what is no frame could not be removed")
+                    }
+                }
             }
         }
         Ok(swept)

@@ -26,12 +26,22 @@ pub(super) fn open(dir: &Path, at: Wall) -> Result<(Connection, Start), OpenErro
     match begin(dir, log_found) {
         Err(OpenError::Damaged { why, .. }) => {
             let log = log_found && why != FOREIGN_LOG && !is_sound_alone(dir);
-            let reset = begin_anew(dir, &why, log, at)?;
-            let (connection, start) = begin(dir, false)?;
-            Ok((connection, Start { salvaged: Some(reset.salvaged), ..start }))
+            salvaged(dir, &why, log, at)
         }
         begun => begun,
     }
+}
+
+/// The same, for a journal that looked sound and turned out not to be while it was read (`why`).
+pub(super) fn open_anew(dir: &Path, why: &str, at: Wall) -> Result<(Connection, Start), OpenError> {
+    quarantine::finish(dir).map_err(io_at(dir))?;
+    salvaged(dir, why, log_size(dir) > 0, at)
+}
+
+fn salvaged(dir: &Path, why: &str, log: bool, at: Wall) -> Result<(Connection, Start), OpenError> {
+    let reset = begin_anew(dir, why, log, at)?;
+    let (connection, start) = begin(dir, false)?;
+    Ok((connection, Start { salvaged: Some(reset.salvaged), ..start }))
 }
 
 fn begin(dir: &Path, log_found: bool) -> Result<(Connection, Start), OpenError> {

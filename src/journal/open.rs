@@ -84,20 +84,17 @@ impl Journal {
         make_directory(dir).map_err(io_at(dir))?;
         let lock = lock(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
-        let (connection, start) = sacrifice::until_there_is_room(dir, || heal::open(dir, now.wall))?;
-        match claims::count(&connection, start.clean, now) {
-            Ok(0) => {}
-            Ok(given_up) => {
-                tracing::error!(
-                    given_up,
-                    "deliveries were being sent at three unclean ends running: given up (poison)"
-                );
-            }
-            // A full disk, for one: suspicion can wait, starting can't.
-            Err(error) => tracing::error!(%error, "what was being sent at an unclean end is not counted"),
-        }
-        let start = if start.clean { start } else { Start { orphans: sweep(&connection, &frames, dir)?, ..start } };
-        let journal = launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: true })?;
+        let begin = || heal::open(dir, now.wall);
+        let sound =
+            match sacrifice::until_there_is_room(dir, begin).and_then(|begun| look(dir, begun, &frames, keep, now)) {
+                // What the check had no time for, or no reason to look at.
+                Err(OpenError::Damaged { why, .. }) => {
+                    let begun = sacrifice::until_there_is_room(dir, || heal::open_anew(dir, &why, now.wall))?;
+                    look(dir, begun, &frames, keep, now)?
+                }
+                looked => looked?,
+            };
+        let journal = launch(dir, Parts { lock, frames, sound, keep, wake, of_daemon: true })?;
         // In order with everything that follows, so nobody needs to wait for it.
         drop(journal.writer().rein_in(now));
         Ok(journal)
@@ -116,7 +113,8 @@ impl Journal {
         let connection = open_for_writing(dir)?;
         let start = heal::next_start(&connection, dir)?;
         let wake: Wake = Box::new(|_| {});
-        launch(dir, Parts { lock, frames, connection, start, keep, wake, of_daemon: false })
+        let sound = Sound::measure(dir, connection, start, keep)?;
+        launch(dir, Parts { lock, frames, sound, keep, wake, of_daemon: false })
     }
 
     /// What was found when it was opened.
@@ -163,21 +161,58 @@ impl Drop for Journal {
 struct Parts {
     lock: File,
     frames: Frames,
-    connection: Connection,
-    start: Start,
+    sound: Sound,
     keep: Keep,
     wake: Wake,
     of_daemon: bool,
 }
 
-/// Bounds the journal's size and starts the thread.
+/// A database that was opened, and read where the thread needs it.
+struct Sound {
+    connection: Connection,
+    start: Start,
+    shares: Shares,
+    room: Room,
+    tombstones: u64,
+}
+
+impl Sound {
+    /// Bounds the database's size.
+    fn measure(dir: &Path, connection: Connection, start: Start, keep: Keep) -> Result<Sound, OpenError> {
+        let database = |source| OpenError::database(dir, source);
+        let shares = Shares::of(keep.max_size, ballast::disk(dir));
+        let room = Room::claim(&connection, shares).map_err(database)?;
+        let tombstones = relief::tombstones(&connection).map_err(database)?;
+        Ok(Sound { connection, start, shares, room, tombstones })
+    }
+}
+
+/// Reads what a start reads of the rows: what was being sent at an unclean end, and which frames have one.
+fn look(
+    dir: &Path,
+    (connection, start): (Connection, Start),
+    frames: &Frames,
+    keep: Keep,
+    now: Now,
+) -> Result<Sound, OpenError> {
+    match claims::count(&connection, start.clean, now).map_err(|source| OpenError::database(dir, source)) {
+        Ok(0) => {}
+        Ok(given_up) => {
+            tracing::error!(given_up, "deliveries were being sent at three unclean ends running: given up (poison)");
+        }
+        Err(damaged @ OpenError::Damaged { .. }) => return Err(damaged),
+        // A full disk, for one: suspicion can wait, starting can't.
+        Err(error) => tracing::error!(%error, "what was being sent at an unclean end is not counted"),
+    }
+    let start = if start.clean { start } else { Start { orphans: sweep(&connection, frames, dir)?, ..start } };
+    Sound::measure(dir, connection, start, keep)
+}
+
+/// Starts the thread.
 fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
-    let Parts { lock, mut frames, connection, start, keep, wake, of_daemon } = parts;
-    let database = |source| OpenError::database(dir, source);
-    let shares = Shares::of(keep.max_size, ballast::disk(dir));
-    let room = Room::claim(&connection, shares).map_err(database)?;
+    let Parts { lock, mut frames, sound, keep, wake, of_daemon } = parts;
+    let Sound { connection, start, shares, room, tombstones } = sound;
     frames.bound(room.for_frames(shares)).map_err(io_at(&dir.join(FOLDER)))?;
-    let tombstones = relief::tombstones(&connection).map_err(database)?;
     let mut ballast = Ballast::find(dir, shares.ballast);
     let scarce = !ballast.hold() && !ballast.is_ample();
     let commits = Arc::new(AtomicU64::new(0));

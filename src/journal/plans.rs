@@ -13,7 +13,7 @@ use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
 use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
-use super::relief::{DEAD_LETTERS, LEAST_URGENT_FRAME, OWED};
+use super::relief::{DEAD_LETTERS, OWED, ended_frame_sql, unsent_frame_sql};
 use super::settle::REIN_IN;
 use super::statistics::{FIGURES, OLDEST_BY_MONITOR, OLDEST_IN_STATE};
 use crate::delivery::State;
@@ -21,7 +21,7 @@ use crate::event::{EventType, JobStatus};
 use crate::name::Name;
 
 /// What has a handful of rows may be scanned, and a subquery with a limit.
-const SMALL: [&str; 4] = ["endpoint_state", "meta", "CONSTANT ROW", "(subquery-1)"];
+const SMALL: [&str; 4] = ["endpoint_state", "meta", "CONSTANT ROW", "(subquery-"];
 
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -120,9 +120,14 @@ fn figures_and_the_purge_are_ranges() {
 fn what_goes_when_room_is_made_is_found_in_ranges() {
     let dir = tempfile::tempdir().unwrap();
     let connection = open_for_writing(dir.path()).unwrap();
-    uses(&connection, OWED, "USING INDEX delivery_due (endpoint=? AND priority=?)");
+    uses(&connection, OWED, "USING INDEX delivery_owed (priority=?)");
+    assert!(!plan(&connection, OWED).iter().any(|line| line.contains("TEMP B-TREE")), "a backlog must not be sorted");
     uses(&connection, DEAD_LETTERS, "delivery_ended (endpoint=? AND state=?");
-    uses(&connection, LEAST_URGENT_FRAME, "delivery_framed (priority=?)");
+    uses(&connection, &ended_frame_sql(), "delivery_framed_ended (priority=?)");
+    uses(&connection, &unsent_frame_sql(), "delivery_framed (priority=? AND generation>?)");
+    for sql in [ended_frame_sql(), unsent_frame_sql()] {
+        assert!(!plan(&connection, &sql).iter().any(|line| line.contains("TEMP B-TREE")), "{sql}");
+    }
 }
 
 #[test]

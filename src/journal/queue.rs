@@ -91,9 +91,24 @@ impl Reader {
 
     fn load(&self, connection: &Connection, rows: &[i64]) -> Result<Vec<Due>, Error> {
         let mut statement = connection.prepare_cached(&load_sql())?;
-        let rows = rows.iter().map(|n| statement.query_row([n], |row| self.due_row(row)));
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut due = Vec::with_capacity(rows.len());
+        for n in rows {
+            match statement.query_row([n], |row| self.due_row(row)) {
+                Ok(row) => due.push(row),
+                Err(error) if is_of_the_row(&error) => {
+                    tracing::error!(delivery = n, %error, "a delivery cannot be read; it is not sent");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(due)
     }
+}
+
+/// Whether only this row is to blame, so that it must not keep the others back. Words that make no sense are damage.
+fn is_of_the_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows};
+    matches!(error, InvalidColumnType(..) | IntegralValueOutOfRange(..) | QueryReturnedNoRows)
 }
 
 /// Rows that were found, none twice.
@@ -188,11 +203,13 @@ fn standing(connection: &Connection, endpoint: &Name) -> Result<(bool, Option<Wa
 
 /// A range of `delivery_due`: one endpoint, one priority, up to now.
 pub(super) const OLDEST: &str = "SELECT n FROM delivery
-     WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms <= ?3 ORDER BY due_ms, n";
+     WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms <= ?3 AND body IS NOT NULL
+     ORDER BY due_ms, n";
 
 /// The same range from its other end.
 pub(super) const LATEST_DUE: &str = "SELECT n FROM delivery
-     WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms <= ?3 ORDER BY due_ms DESC, n DESC LIMIT ?4";
+     WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms <= ?3 AND body IS NOT NULL
+     ORDER BY due_ms DESC, n DESC LIMIT ?4";
 
 /// The end of a range of `delivery_endpoint_state`.
 pub(super) const NEWEST_IN_STATE: &str = "SELECT n, due_ms, accepted_ms FROM delivery

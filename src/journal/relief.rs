@@ -4,10 +4,11 @@
 //! dead letters, then what is owed, the least urgent and oldest first, never anything more urgent than what it makes room
 //! for. Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there are too many;
 //! what was dropped is announced (`notices`). For frames: those of what was delivered; then the least urgent and oldest
-//! ones, whose alerts go without their pictures. Refuses to know how full is too full (`room` and `frames` do). Runs on the
+//! ones, whose alerts go without their pictures, but for those that a receiver may have seen: the same id never comes with
+//! other bytes. Refuses to know how full is too full (`room` and `frames` do). Runs on the
 //! thread `journal-writer`.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{name, rank, to_rank, unsigned};
 use super::error::Error;
@@ -84,9 +85,9 @@ pub(super) const DEAD_LETTERS: &str = "SELECT n, event_seq, endpoint, priority, 
      WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN ('dead', 'expired', 'skipped_gone')
        AND ended_ms IS NOT NULL AND ?1 IS NULL LIMIT ?2";
 
-/// What is owed, of priority ?1, by when it became due. A range of `delivery_due` per endpoint.
+/// What is owed, of priority ?1, the oldest of all endpoints first. A range of `delivery_owed`.
 pub(super) const OWED: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
-     WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority = ?1 LIMIT ?2";
+     WHERE ended_ms IS NULL AND priority = ?1 ORDER BY n LIMIT ?2";
 
 struct Dropped {
     n: i64,
@@ -166,7 +167,7 @@ fn move_together(connection: &Connection, rows: &[Dropped]) -> Result<(), Error>
 }
 
 /// Takes frames away, at least `excess` bytes of them if there are so many: those of what was delivered with their rows,
-/// then the least urgent and oldest without. `size` tells the bytes of a file.
+/// then the least urgent and oldest without. Those that may have been seen stay, and what comes meanwhile goes without. `size` tells the bytes of a file.
 pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&str) -> u64) -> Result<(), Error> {
     let enough = |ledger: &Ledger<'_>| ledger.doomed.iter().map(|frame| size(frame)).sum::<u64>() >= excess;
     for _ in 0..FRAMES_STEP {
@@ -184,16 +185,42 @@ pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&s
     Ok(())
 }
 
-/// The end of a range of `delivery_framed`.
-pub(super) const LEAST_URGENT_FRAME: &str =
-    "SELECT event_seq FROM delivery WHERE frame IS NOT NULL AND priority = ?1 ORDER BY n LIMIT 1";
+/// The oldest event of priority ?1 with a frame of what has ended. The end of a range of `delivery_framed_ended`.
+pub(super) fn ended_frame_sql() -> String {
+    unseen(
+        "SELECT event_seq AS candidate FROM delivery
+         WHERE frame IS NOT NULL AND ended_ms IS NOT NULL AND priority = ?1 ORDER BY n LIMIT 256",
+    )
+}
+
+/// The oldest event of priority ?1 with a frame that was not posted yet. The end of a range of `delivery_framed`.
+pub(super) fn unsent_frame_sql() -> String {
+    unseen(
+        "SELECT event_seq AS candidate FROM delivery
+         WHERE frame IS NOT NULL AND ended_ms IS NULL AND tries = 0 AND maybe_received = 0 AND priority = ?1
+           AND generation >= (SELECT unclean_generation FROM meta) ORDER BY generation, n LIMIT 256",
+    )
+}
+
+/// The first of the candidates whose frames nobody may have seen who is still to get them.
+fn unseen(candidates: &str) -> String {
+    format!(
+        "SELECT candidate FROM ({candidates})
+         WHERE NOT EXISTS (SELECT 1 FROM delivery
+                           WHERE event_seq = candidate AND frame IS NOT NULL AND ended_ms IS NULL
+                             AND (tries > 0 OR maybe_received OR claim_generation IS NOT NULL
+                                  OR generation < (SELECT unclean_generation FROM meta))) LIMIT 1"
+    )
+}
 
 fn least_urgent_frame(connection: &Connection) -> Result<Option<i64>, Error> {
-    let mut statement = connection.prepare_cached(LEAST_URGENT_FRAME)?;
     for priority in Priority::ALL.into_iter().rev() {
-        let mut rows = statement.query([to_rank(priority)])?;
-        if let Some(row) = rows.next()? {
-            return Ok(Some(row.get(0)?));
+        for sql in [ended_frame_sql(), unsent_frame_sql()] {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let found = statement.query_row([to_rank(priority)], |row| row.get(0)).optional()?;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
     }
     Ok(None)

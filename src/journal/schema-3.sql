@@ -23,5 +23,11 @@ CREATE TABLE notice (
     data     TEXT    NOT NULL  -- the event's data, as in event.data
 ) STRICT;
 
--- Which frames go first when they take too much: the least urgent and oldest.
-CREATE INDEX delivery_framed ON delivery (priority, n) WHERE frame IS NOT NULL;
+-- Which frames go first when they take too much: the least urgent and oldest, of what has ended and of what nobody can have
+-- received yet.
+CREATE INDEX delivery_framed_ended ON delivery (priority, n) WHERE frame IS NOT NULL AND ended_ms IS NOT NULL;
+CREATE INDEX delivery_framed ON delivery (priority, generation, n)
+    WHERE frame IS NOT NULL AND ended_ms IS NULL AND tries = 0 AND maybe_received = 0;
+
+-- What goes first when there is no room: the oldest of the least urgent, whoever it is owed to.
+CREATE INDEX delivery_owed ON delivery (priority, n) WHERE ended_ms IS NULL;

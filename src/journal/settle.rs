@@ -1,11 +1,11 @@
 //! Settling: what became of a delivery.
 //!
-//! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). Runs on `journal-writer`.
+//! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). What has ended stays ended, unless it was delivered after all. Runs on `journal-writer`.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::clock;
-use super::columns::{to_integer, to_ms};
+use super::columns::{to_integer, to_ms, word};
 use super::entry::Settlement;
 use super::error::Error;
 use super::group::{Change, Ledger};
@@ -23,12 +23,21 @@ impl Change for Settlement {
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         let row = find(ledger.connection, &self)?.ok_or(Error::NoSuchDelivery(self.delivery))?;
         clock::advance(ledger.connection, self.at)?;
+        let stays = row.ended.is_some_and(|_| self.standing.state != State::Delivered);
         if let Some((started, attempt)) = &self.attempt {
-            if ledger.room.is_left_for_outcomes(ledger.connection)? {
+            let is_kept = !(stays && row.ended == Some(State::DroppedQuota));
+            if is_kept && ledger.room.is_left_for_outcomes(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
             ledger.meters.attempted(&row.endpoint, attempt.took);
             note_outcome(ledger.connection, &row, &self, attempt)?;
+        }
+        // It was dropped or skipped while it was on its way. Only the receiver's word counts for more than that.
+        if stays {
+            return Ok(());
+        }
+        if row.ended == Some(State::DroppedQuota) {
+            ledger.tombstones = ledger.tombstones.saturating_sub(1);
         }
         update(ledger, &row, &self)
     }
@@ -40,11 +49,13 @@ struct Row {
     endpoint: String,
     monitor: String,
     accepted: Accepted,
+    /// How it ended, if it has.
+    ended: Option<State>,
 }
 
 fn find(connection: &Connection, settlement: &Settlement) -> Result<Option<Row>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT n, endpoint, monitor, accepted_ms, accepted_ns, boot, synced
+        "SELECT n, endpoint, state, ended_ms IS NOT NULL AS ended, monitor, accepted_ms, accepted_ns, boot, synced
          FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?1",
     )?;
     let row = statement.query_row([settlement.delivery.as_bytes()], |row| {
@@ -53,6 +64,7 @@ fn find(connection: &Connection, settlement: &Settlement) -> Result<Option<Row>,
             endpoint: row.get("endpoint")?,
             monitor: row.get("monitor")?,
             accepted: accepted(row)?,
+            ended: if row.get("ended")? { Some(word(row, "state", State::parse)?) } else { None },
         })
     });
     Ok(row.optional()?)

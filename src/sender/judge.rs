@@ -96,6 +96,8 @@ impl Sender {
             _ => {}
         }
         if let Some(down) = down {
+            // Only one was looked for while it probed.
+            self.shelf.is_stale();
             self.pace.outage_ended(now.mono, down, fastrand::f64());
         }
     }
@@ -116,6 +118,9 @@ impl Sender {
         tracing::error!(delivery = %subject.delivery, endpoint = %self.endpoint.name, "put off: {why}");
         let burnt = before.attempts.saturating_add(1);
         let next = retry::after_burning(&self.endpoint.retry, burnt, now.synced, fastrand::f64());
+        // Nothing was found out. If this was to be a probe, another one must go.
+        self.gate.record(now.mono, subject, &Outcome::OurFault, next);
+        self.office.uplink.probe_fell_through(&self.endpoint.name);
         let took = Duration::ZERO;
         (Attempt { outcome: Outcome::OurFault, took, error: Some(why), snippet: None }, next)
     }

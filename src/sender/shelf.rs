@@ -147,11 +147,16 @@ pub(super) fn look(reader: Reader, endpoint: &Arc<Endpoint>, ask: Ask, probe: bo
 }
 
 fn find(reader: &Reader, endpoint: &Endpoint, ask: &Ask, probe: bool) -> Result<Queue, journal::Error> {
-    let mut queue = reader.queue(&endpoint.name, &if probe { Ask { limit: 1, ..ask.clone() } } else { ask.clone() })?;
-    if probe && let Some(one) = reader.probe(&endpoint.name, ask)? {
-        queue.due = vec![one];
+    let queue = reader.queue(&endpoint.name, &if probe { Ask { limit: 1, ..ask.clone() } } else { ask.clone() })?;
+    match if probe { reader.probe(&endpoint.name, ask)? } else { None } {
+        Some(one) => Ok(reduced_to(queue, one)),
+        None => Ok(queue),
     }
-    Ok(queue)
+}
+
+/// Nothing but `one` of a queue. What is left out is not forgotten: it is read as soon as more may be sent.
+fn reduced_to(queue: Queue, one: Due) -> Queue {
+    Queue { more: queue.more || queue.due.len() > 1, due: vec![one], ..queue }
 }
 
 #[cfg(test)]
@@ -259,5 +264,16 @@ mod tests {
         rows[3].priority = Priority::High;
         let shelf = shelf(Queue { due: rows, ..NOTHING });
         assert_eq!(shelf.probe(), Some(3));
+    }
+
+    #[test]
+    fn after_a_probe_was_looked_for_the_others_are_read_as_soon_as_they_may_go() {
+        let one = || due(1..2, false).remove(0);
+        let mut with_others = shelf(reduced_to(Queue { due: due(0..4, false), ..NOTHING }, one()));
+        with_others.take(0);
+        assert_eq!(with_others.until_look(at(0).mono), Duration::ZERO);
+        let mut alone = shelf(reduced_to(Queue { due: due(1..2, false), ..NOTHING }, one()));
+        alone.take(0);
+        assert_eq!(alone.until_look(at(0).mono), LOOK_AGAIN);
     }
 }

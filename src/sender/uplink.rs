@@ -123,6 +123,15 @@ impl Uplink {
         Some(down)
     }
 
+    /// What `endpoint` was to probe with never left: another delivery may.
+    pub(super) fn probe_fell_through(&self, endpoint: &Name) {
+        let mut holds = self.holds();
+        let Holds { offline, clock, .. } = &mut *holds;
+        for hold in [offline, clock].into_iter().flatten() {
+            hold.probe_ended(endpoint);
+        }
+    }
+
     /// The routes now look like this: when they changed, the box may be online again. Whether that ended a hold.
     pub(super) fn routes_are(&self, routes: u64) -> bool {
         let mut holds = self.holds();
@@ -225,6 +234,18 @@ mod tests {
         assert_eq!(uplink.offline_running(at(11).mono), 2);
         assert_eq!(uplink.answered(at(12).mono, &a, HoldReason::Offline), Some(Duration::from_secs(12)));
         assert_eq!(uplink.passage(at(12), &b), Passage::Free);
+    }
+
+    #[test]
+    fn a_probe_that_never_left_is_followed_by_another() {
+        let uplink = Uplink::default();
+        let (a, b) = (name("a"), name("b"));
+        uplink.found(at(0).mono, &a, HoldReason::Offline, FIVE, None);
+        uplink.probing(at(5).mono, &a);
+        uplink.probe_fell_through(&b);
+        assert_eq!(uplink.passage(at(5), &a), Passage::Probing, "only its own");
+        uplink.probe_fell_through(&a);
+        assert_eq!(uplink.passage(at(5), &a), Passage::One);
     }
 
     #[test]

@@ -345,6 +345,34 @@ fn what_cannot_be_understood_is_left_behind_when_two_processes_in_a_row_ended_ov
     assert!(!dir.path().join("suspect").exists());
 }
 
+/// After a clean end nothing is checked: what the start itself reads then turns out to be damaged.
+#[test]
+fn damage_that_only_the_start_itself_reads_is_healed() {
+    let dir = tempfile::tempdir().unwrap();
+    unclean(dir.path());
+    mark_clean(dir.path(), true);
+    let was = before(dir.path());
+    let root: i64 = rusqlite::Connection::open(dir.path().join("journal.db"))
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'delivery_state'", [], |row| row.get(0))
+        .unwrap();
+    overwrite(dir.path(), "journal.db", (root as u64 - 1) * PAGE, &[0; PAGE as usize]);
+    let (journal, left) = heals(dir.path(), &was);
+    assert_eq!((journal.start().salvaged, left), (Some(was.rows.len() as u64), was.rows.len()));
+    journal.close().unwrap();
+    assert_eq!(open(dir.path()).start().salvaged, None, "once");
+}
+
+#[test]
+fn what_cannot_be_swept_away_keeps_nobody_from_starting() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    fs::create_dir(dir.path().join("frames/lost+found")).unwrap();
+    fs::write(dir.path().join("frames/rubbish"), "x").unwrap();
+    assert_eq!(open(dir.path()).start().orphans, 1);
+    assert!(dir.path().join("frames/lost+found").exists());
+}
+
 #[test]
 fn a_missing_directory_is_made_and_one_that_cannot_be_written_is_told_of() {
     let dir = tempfile::tempdir().unwrap();

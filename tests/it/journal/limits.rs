@@ -68,6 +68,35 @@ fn frames_keep_to_their_share_and_the_oldest_go_first() {
 }
 
 #[test]
+fn a_frame_that_a_receiver_may_have_seen_is_not_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let frame = vec![7_u8; 50_000];
+    let kept = |journal: &Journal| -> Vec<bool> {
+        let events = journal.reader().unwrap().events(&all_events()).unwrap();
+        events.iter().map(|event| event.frame.is_some()).collect()
+    };
+    let journal = open_small(dir.path());
+    let recorded: Vec<_> = (0..8).map(|_| journal.writer().record(framed(&frame)).wait().unwrap()).collect();
+    let posted = recorded[0].events[0].deliveries[0].delivery;
+    journal.writer().settle(settlement(posted, State::RetryWait, Some(status(503)), at(1))).wait().unwrap();
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal)[..3], [true, false, true], "the oldest was posted, its other endpoint keeps it too");
+    let before = kept(&journal);
+
+    drop(journal);
+    let journal = open_small(dir.path());
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal), [&before[..], &[false]].concat(), "after an unclean end all of them may have been seen");
+
+    // What has ended is nothing that a receiver still waits for.
+    for stamp in recorded[3].events[0].deliveries.iter().take(2) {
+        journal.writer().settle(settlement(stamp.delivery, State::Dead, Some(status(400)), at(2))).wait().unwrap();
+    }
+    journal.writer().record(framed(&frame)).wait().unwrap();
+    assert_eq!(kept(&journal)[2..5], [true, false, true]);
+}
+
+#[test]
 fn a_disk_that_refuses_a_frame_costs_the_frame_only() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
@@ -179,6 +208,56 @@ fn a_full_database_drops_the_least_urgent_and_oldest_and_says_so_once() {
     assert!(notices(10_000).is_empty());
     let again = journal.writer().announce(&said[0], record(triggered(Priority::High), &["a"])).wait().unwrap();
     assert!(again.events.is_empty(), "stated once");
+}
+
+#[test]
+fn the_oldest_goes_first_whoever_it_is_owed_to_and_whenever_it_is_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    // By name and by when it is due, the oldest comes last.
+    let oldest = record_many(&journal, Priority::Low, "z", 20);
+    journal.writer().settle(settlement(oldest[0], State::RetryWait, Some(status(503)), at(9))).wait().unwrap();
+    let younger = record_many(&journal, Priority::Low, "a", 40);
+    while in_state(&journal, State::DroppedQuota).is_empty() {
+        record_many(&journal, Priority::Normal, "b", 1);
+    }
+    let dropped: Vec<Uuid> = in_state(&journal, State::DroppedQuota).iter().map(|row| row.id).collect();
+    let both = [oldest, younger].concat();
+    assert_eq!(dropped, both[..dropped.len()]);
+}
+
+#[test]
+fn what_is_dropped_while_it_is_on_its_way_stays_dropped_unless_it_arrived() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open_small(dir.path());
+    let low = record_many(&journal, Priority::Low, "a", 3);
+    let dropped = |id: &Uuid| in_state(&journal, State::DroppedQuota).iter().any(|row| row.id == *id);
+    while !low.iter().all(dropped) {
+        record_many(&journal, Priority::Normal, "a", 5);
+    }
+    let settle = |id, state, code| {
+        journal.writer().settle(settlement(id, state, Some(status(code)), at(1))).wait().unwrap();
+    };
+    settle(low[0], State::RetryWait, 503);
+    settle(low[1], State::Dead, 400);
+    settle(low[2], State::Delivered, 200);
+    assert!(dropped(&low[0]) && dropped(&low[1]) && !dropped(&low[2]));
+    let reader = journal.reader().unwrap();
+    assert_eq!(reader.delivery(low[2]).unwrap().unwrap().0.standing.state, State::Delivered);
+    assert!(reader.delivery(low[0]).unwrap().unwrap().1.is_empty(), "a tombstone has no log");
+    assert!(!reader.due(&name("a"), at(99).wall, 9).unwrap().is_empty(), "the others go on");
+}
+
+#[test]
+fn a_row_that_cannot_be_read_does_not_keep_the_others_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let ids = record_many(&journal, Priority::Normal, "a", 3);
+    let by_hand = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    by_hand.execute("UPDATE delivery SET body = NULL WHERE n = 1", []).unwrap();
+    by_hand.execute("UPDATE delivery SET tries = 1 << 40 WHERE n = 2", []).unwrap();
+    let due = journal.reader().unwrap().due(&name("a"), at(9).wall, 9).unwrap();
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), ids[2..]);
 }
 
 #[test]

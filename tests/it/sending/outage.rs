@@ -201,6 +201,33 @@ async fn a_dead_endpoint_costs_no_writes_beside_its_probes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_probe_whose_frame_cannot_be_read_keeps_nobody_waiting_for_its_answer() {
+    let clock = some_day();
+    let outbox = Outbox::driven(&clock);
+    let address = Receiver::start(|_, _| Reply::status(200)).address();
+    let sending = outbox.send(endpoint(&format!("http://{address}/hook"), Retry::Edge), vec![]);
+    noticed(&clock, || outbox.accept_as(Priority::Normal)).await;
+    pass(&clock, 60 * SECOND).await;
+    assert_eq!(sending.report.borrow().held, Some(HoldReason::EndpointDown));
+    let unreadable = || {
+        let event = Event { observed: clock.now(), priority: Priority::Critical, ..event(triggered()) };
+        let stamp = outbox.accept_all(vec![(event, "ops")], Some(b"jpeg")).remove(0);
+        let file = std::fs::read_dir(outbox.dir.path().join("frames")).unwrap().next().unwrap().unwrap().path();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        stamp
+    };
+    let unreadable = noticed(&clock, unreadable).await;
+    pass(&clock, 310 * SECOND).await;
+    let of = |row: &DeliveryRow| row.id == unreadable.delivery;
+    assert!(outbox.deliveries().iter().any(|row| of(row) && row.standing.attempts > 0), "it was the probe");
+    let _receiver = Receiver::start_at(address, |_, _| Reply::status(200));
+    pass(&clock, 600 * SECOND).await;
+    outbox.until("the other arrived", |row| of(row) || row.standing.state == State::Delivered).await;
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_sends_one_ahead_and_then_starts_at_a_random_moment() {
     let clock = some_day();
     let outbox = Outbox::driven(&clock);
