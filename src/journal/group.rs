@@ -54,6 +54,12 @@ pub(super) trait Change: Send + 'static {
         Ok(())
     }
 
+    /// Takes away what is worth less than what comes. What goes stays gone, even if it was not enough and the change is
+    /// refused: the next try finds more room.
+    fn make_room(&self, _ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Writes the rows. An error undoes this change alone.
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Self::Answer, Error>;
 }
@@ -82,6 +88,8 @@ pub(super) struct Ledger<'a> {
 pub(super) trait Pending: Send {
     /// [`Change::prepare`].
     fn prepare(&mut self, frames: &mut Frames) -> io::Result<()>;
+    /// [`Change::make_room`].
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
     /// [`Change::apply`]; the answer is kept.
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
     /// Answers: `failure` if the commit failed, else what is kept.
@@ -105,6 +113,10 @@ impl<C: Change> Queued<C> {
 impl<C: Change> Pending for Queued<C> {
     fn prepare(&mut self, frames: &mut Frames) -> io::Result<()> {
         self.change.as_mut().map_or(Ok(()), |change| change.prepare(frames))
+    }
+
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        self.change.as_ref().map_or(Ok(()), |change| change.make_room(ledger))
     }
 
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
@@ -226,7 +238,7 @@ impl Committer {
         files
     }
 
-    /// One transaction for the group, a savepoint for each change. `files` are those of each change.
+    /// One transaction for the group, a savepoint for each change and one for the room it needs. `files` are those of each change.
     fn write(&mut self, group: &mut [Box<dyn Pending>], files: &[Vec<String>]) -> Result<Effects, Error> {
         let mut effects = Effects::default();
         let room = self.room_now()?;
@@ -243,26 +255,16 @@ impl Committer {
             doomed: Vec::new(),
         };
         for (change, files) in group.iter_mut().zip(files) {
-            transaction.execute_batch("SAVEPOINT change")?;
             let mut ledger = new_ledger(tombstones);
-            match change.apply(&mut ledger) {
-                Ok(()) => {
-                    tombstones = ledger.tombstones;
-                    effects.woken.append(&mut ledger.woken);
-                    effects.unwanted.append(&mut ledger.doomed);
-                }
-                Err(error) => {
-                    end_if_hopeless(&self.dir, &error);
-                    if transaction.is_autocommit() {
-                        // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
-                        return Err(error);
-                    }
-                    effects.refused |= matches!(error, Error::Full(_));
-                    transaction.execute_batch("ROLLBACK TO change")?;
-                    effects.unwanted.extend_from_slice(files);
-                }
+            if effects.take_in(&self.dir, &mut ledger, |ledger| change.make_room(ledger))? {
+                tombstones = ledger.tombstones;
             }
-            transaction.execute_batch("RELEASE change")?;
+            let mut ledger = new_ledger(tombstones);
+            if effects.take_in(&self.dir, &mut ledger, |ledger| change.apply(ledger))? {
+                tombstones = ledger.tombstones;
+            } else {
+                effects.unwanted.extend_from_slice(files);
+            }
         }
         let excess = self.frames.excess();
         if excess > 0 {
@@ -298,6 +300,37 @@ struct Effects {
     unwanted: Vec<String>,
     /// There was no room for one of the changes.
     refused: bool,
+}
+
+impl Effects {
+    /// Does something in a savepoint of its own; false: it failed and was undone alone. An error: everything was.
+    fn take_in(
+        &mut self,
+        dir: &Path,
+        ledger: &mut Ledger<'_>,
+        work: impl FnOnce(&mut Ledger<'_>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let connection = ledger.connection;
+        connection.execute_batch("SAVEPOINT change")?;
+        let done = work(ledger);
+        match &done {
+            Ok(()) => {
+                self.woken.append(&mut ledger.woken);
+                self.unwanted.append(&mut ledger.doomed);
+            }
+            Err(error) => {
+                end_if_hopeless(dir, error);
+                if connection.is_autocommit() {
+                    // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
+                    return Err(error.clone());
+                }
+                self.refused |= matches!(error, Error::Full(_));
+                connection.execute_batch("ROLLBACK TO change")?;
+            }
+        }
+        connection.execute_batch("RELEASE change")?;
+        Ok(done.is_ok())
+    }
 }
 
 /// Ends the process over what it must not survive: a disk that failed, or a file that makes no sense.

@@ -132,6 +132,10 @@ impl Change for Announcement {
         self.event.prepare(frames)
     }
 
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        self.event.make_room(ledger)
+    }
+
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
         let gone = ledger.connection.prepare_cached("DELETE FROM notice WHERE n = ?1")?.execute([self.notice])?;
         if gone == 0 {

@@ -26,7 +26,7 @@ impl Change for Settlement {
         let stays = row.ended.is_some_and(|_| self.standing.state != State::Delivered);
         if let Some((started, attempt)) = &self.attempt {
             let is_kept = !(stays && row.ended == Some(State::DroppedQuota));
-            if is_kept && ledger.room.is_left_for_outcomes(ledger.connection)? {
+            if is_kept && ledger.room.is_left_for_attempts(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
             ledger.meters.attempted(&row.endpoint, attempt.took);
