@@ -82,6 +82,8 @@ pub(super) struct Ledger<'a> {
     pub(super) woken: BTreeSet<Name>,
     /// Files to remove after the commit: no row names them any more.
     pub(super) doomed: Vec<String>,
+    /// What goes on in the next commit.
+    pub(super) next: Vec<Box<dyn Pending>>,
 }
 
 /// A change whose type is forgotten, with the one who waits for it.
@@ -169,10 +171,14 @@ pub(super) struct Committer {
 impl Committer {
     /// Works until it is told to stop, or nobody holds a handle any more.
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
-        while let Ok(first) = messages.recv() {
-            let mut group = Vec::new();
+        let mut group = Vec::new();
+        loop {
+            let first = if group.is_empty() { messages.recv().ok() } else { messages.try_recv().ok() };
+            if first.is_none() && group.is_empty() {
+                return Ok(());
+            }
             let mut stop = None;
-            for message in std::iter::once(first).chain(messages.try_iter()) {
+            for message in first.into_iter().chain(messages.try_iter()) {
                 match message {
                     Message::Change(change) => group.push(change),
                     Message::Suspect(why) => self.end_if_hopeless(&Error::Corrupt(why)),
@@ -182,36 +188,36 @@ impl Committer {
                     break;
                 }
             }
-            self.commit(group);
+            group = self.commit(group);
             match stop {
                 Some(true) => return self.say_goodbye(),
                 Some(false) => return Ok(()),
                 None => {}
             }
         }
-        Ok(())
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Pending>>) {
+    /// Answers with what goes on in the next commit.
+    fn commit(&mut self, mut group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
         if group.is_empty() {
-            return;
+            return group;
         }
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
-        let (failure, refused) = match outcome {
-            Ok(Effects { woken, unwanted, refused }) => {
+        let (failure, refused, next) = match outcome {
+            Ok(Effects { woken, unwanted, refused, next }) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.frames.remove_all(&unwanted);
                 if !woken.is_empty() {
                     (self.wake)(&woken.into_iter().collect::<Vec<_>>());
                 }
-                (None, refused)
+                (None, refused, next)
             }
             Err(error) => {
                 self.end_if_hopeless(&error);
                 self.frames.remove_all(files.iter().flatten());
                 let refused = matches!(error, Error::Full(_));
-                (Some(error), refused)
+                (Some(error), refused, Vec::new())
             }
         };
         for change in group {
@@ -219,6 +225,7 @@ impl Committer {
         }
         // Only now: nobody needs to wait for it.
         self.mind_the_disk(refused);
+        next
     }
 
     /// Writes the files of the group, flushed by name and content, and tells which belong to which change.
@@ -253,6 +260,7 @@ impl Committer {
             tombstones,
             woken: BTreeSet::new(),
             doomed: Vec::new(),
+            next: Vec::new(),
         };
         for (change, files) in group.iter_mut().zip(files) {
             let mut ledger = new_ledger(tombstones);
@@ -300,6 +308,7 @@ struct Effects {
     unwanted: Vec<String>,
     /// There was no room for one of the changes.
     refused: bool,
+    next: Vec<Box<dyn Pending>>,
 }
 
 impl Effects {
@@ -317,6 +326,7 @@ impl Effects {
             Ok(()) => {
                 self.woken.append(&mut ledger.woken);
                 self.unwanted.append(&mut ledger.doomed);
+                self.next.append(&mut ledger.next);
             }
             Err(error) => {
                 end_if_hopeless(dir, error);
