@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{StartError, site};
 use crate::condition::{Shutdown, Unreadable};
 use crate::config::{Camera, Config};
-use crate::journal::{Journal, Writer};
+use crate::journal::{self, Journal, Writer};
 use crate::model::Handle;
 use crate::name::Name;
 use crate::time::{Boot, Now};
@@ -35,16 +35,32 @@ pub(super) fn machines<'c>(
             let Some(model) = models.get(&monitor.model.value) else { continue };
             let subject = Subject::new(monitor, camera, model.model())?;
             let before = kept.remove(&(monitor.name.clone(), camera.name.clone()));
-            let state = watch::resume(&mut ledger, before, &subject, restart).map_err(StartError::Resume)?;
-            machines.push((Machine::new(subject, state), model.clone()));
+            match watch::resume(&mut ledger, before, &subject, restart) {
+                Ok(state) => machines.push((Machine::new(subject, state), model.clone())),
+                // What fills the journal goes only while a daemon runs and sends it.
+                Err(error) if is_full(&error) => tracing::error!(
+                    monitor = %monitor.name, camera = %camera.name, %error,
+                    "it cannot begin and is not watched: make room, then restart the daemon"
+                ),
+                Err(error) => return Err(StartError::Resume(error)),
+            }
         }
         watched.push((camera, machines));
     }
     for ((monitor, camera), gone) in kept {
-        watch::farewell(&mut ledger, gone, restart).map_err(StartError::Resume)?;
-        journal.writer().forget_machine(monitor, camera).wait()?;
+        match watch::farewell(&mut ledger, gone, restart) {
+            Ok(()) => journal.writer().forget_machine(monitor, camera).wait()?,
+            Err(error) if is_full(&error) => {
+                tracing::error!(%monitor, %camera, %error, "its end cannot be recorded: the next start tries again");
+            }
+            Err(error) => return Err(StartError::Resume(error)),
+        }
     }
     Ok(watched)
+}
+
+fn is_full(error: &watch::Refused) -> bool {
+    matches!(error.downcast_ref(), Some(journal::Error::Full(_)))
 }
 
 /// What the journal remembers, by monitor and camera. A row that is damaged is left behind, and said; one of a newer

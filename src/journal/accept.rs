@@ -20,7 +20,7 @@ use super::machines::{put_job, put_machine};
 use super::relief;
 use super::room::Purpose;
 use crate::delivery::State;
-use crate::event::{Event, EventData};
+use crate::event::{Event, EventData, Priority};
 use crate::name::Name;
 use crate::time::Now;
 
@@ -53,8 +53,15 @@ impl Change for Acceptance {
         Ok(())
     }
 
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        match most_urgent(&self.record) {
+            Some(priority) => relief::make_room(ledger, priority, self.record.at.wall),
+            None => Ok(()),
+        }
+    }
+
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
-        if !find_room(&self.record, ledger)? {
+        if !is_room_left(&self.record, ledger)? {
             return Err(Error::Full("its database has no room for another event".to_owned()));
         }
         let at = self.record.at;
@@ -79,11 +86,14 @@ impl Change for Acceptance {
     }
 }
 
-/// Makes room for what happened, at the cost of what is worth less; false: there is none. States of machines and jobs need
-/// none of it worth speaking of: mostly they replace what is there.
-fn find_room(record: &Record, ledger: &mut Ledger<'_>) -> Result<bool, Error> {
-    let Some(priority) = record.events.iter().map(|accepted| accepted.event.priority).min() else { return Ok(true) };
-    relief::make_room(ledger, priority, record.at.wall)?;
+fn most_urgent(record: &Record) -> Option<Priority> {
+    record.events.iter().map(|accepted| accepted.event.priority).min()
+}
+
+/// Whether there is room for what happened. States of machines and jobs need none of it worth speaking of: mostly they
+/// replace what is there.
+fn is_room_left(record: &Record, ledger: &Ledger<'_>) -> Result<bool, Error> {
+    let Some(priority) = most_urgent(record) else { return Ok(true) };
     let is_alert = |accepted: &Accepted| matches!(accepted.event.data, EventData::Triggered(_));
     let purpose = match record.events.iter().any(is_alert) {
         true => Purpose::Alert(priority),

@@ -31,10 +31,6 @@ impl Change for Claim {
     }
 }
 
-/// Few rows: all others are not in this index.
-pub(super) const INDEX: &str = "CREATE INDEX IF NOT EXISTS delivery_suspect ON delivery (n)
-     WHERE claim_generation IS NOT NULL OR unclean_claims > 0";
-
 /// After a clean end nobody is suspected; after an unclean one those who were claimed, and no others.
 pub(super) const ACQUIT: &str = "UPDATE delivery SET claim_generation = NULL, unclean_claims = 0
      WHERE (claim_generation IS NOT NULL OR unclean_claims > 0)
@@ -46,7 +42,6 @@ pub(super) const GIVE_UP: &str = "UPDATE delivery SET state = 'dead', reason = '
 
 /// Counts the claims of the last process. Answers how many deliveries are given up now.
 pub(super) fn count(connection: &Connection, clean: bool, now: Now) -> rusqlite::Result<usize> {
-    connection.execute_batch(INDEX)?;
     connection.execute(ACQUIT, named_params! { ":clean": clean })?;
     connection.execute(COUNT, [])?;
     connection.execute(GIVE_UP, named_params! { ":now": now.wall.0, ":enough": ENOUGH })

@@ -54,6 +54,12 @@ pub(super) trait Change: Send + 'static {
         Ok(())
     }
 
+    /// Takes away what is worth less than what comes. What goes stays gone, even if it was not enough and the change is
+    /// refused: the next try finds more room.
+    fn make_room(&self, _ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Writes the rows. An error undoes this change alone.
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Self::Answer, Error>;
 }
@@ -76,12 +82,16 @@ pub(super) struct Ledger<'a> {
     pub(super) woken: BTreeSet<Name>,
     /// Files to remove after the commit: no row names them any more.
     pub(super) doomed: Vec<String>,
+    /// What goes on in the next commit.
+    pub(super) next: Vec<Box<dyn Pending>>,
 }
 
 /// A change whose type is forgotten, with the one who waits for it.
 pub(super) trait Pending: Send {
     /// [`Change::prepare`].
     fn prepare(&mut self, frames: &mut Frames) -> io::Result<()>;
+    /// [`Change::make_room`].
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
     /// [`Change::apply`]; the answer is kept.
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error>;
     /// Answers: `failure` if the commit failed, else what is kept.
@@ -105,6 +115,10 @@ impl<C: Change> Queued<C> {
 impl<C: Change> Pending for Queued<C> {
     fn prepare(&mut self, frames: &mut Frames) -> io::Result<()> {
         self.change.as_mut().map_or(Ok(()), |change| change.prepare(frames))
+    }
+
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        self.change.as_ref().map_or(Ok(()), |change| change.make_room(ledger))
     }
 
     fn apply(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
@@ -157,10 +171,14 @@ pub(super) struct Committer {
 impl Committer {
     /// Works until it is told to stop, or nobody holds a handle any more.
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
-        while let Ok(first) = messages.recv() {
-            let mut group = Vec::new();
+        let mut group = Vec::new();
+        loop {
+            let first = if group.is_empty() { messages.recv().ok() } else { messages.try_recv().ok() };
+            if first.is_none() && group.is_empty() {
+                return Ok(());
+            }
             let mut stop = None;
-            for message in std::iter::once(first).chain(messages.try_iter()) {
+            for message in first.into_iter().chain(messages.try_iter()) {
                 match message {
                     Message::Change(change) => group.push(change),
                     Message::Suspect(why) => self.end_if_hopeless(&Error::Corrupt(why)),
@@ -170,36 +188,36 @@ impl Committer {
                     break;
                 }
             }
-            self.commit(group);
+            group = self.commit(group);
             match stop {
                 Some(true) => return self.say_goodbye(),
                 Some(false) => return Ok(()),
                 None => {}
             }
         }
-        Ok(())
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Pending>>) {
+    /// Answers with what goes on in the next commit.
+    fn commit(&mut self, mut group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
         if group.is_empty() {
-            return;
+            return group;
         }
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
-        let (failure, refused) = match outcome {
-            Ok(Effects { woken, unwanted, refused }) => {
+        let (failure, refused, next) = match outcome {
+            Ok(Effects { woken, unwanted, refused, next }) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.frames.remove_all(&unwanted);
                 if !woken.is_empty() {
                     (self.wake)(&woken.into_iter().collect::<Vec<_>>());
                 }
-                (None, refused)
+                (None, refused, next)
             }
             Err(error) => {
                 self.end_if_hopeless(&error);
                 self.frames.remove_all(files.iter().flatten());
                 let refused = matches!(error, Error::Full(_));
-                (Some(error), refused)
+                (Some(error), refused, Vec::new())
             }
         };
         for change in group {
@@ -207,6 +225,7 @@ impl Committer {
         }
         // Only now: nobody needs to wait for it.
         self.mind_the_disk(refused);
+        next
     }
 
     /// Writes the files of the group, flushed by name and content, and tells which belong to which change.
@@ -226,7 +245,7 @@ impl Committer {
         files
     }
 
-    /// One transaction for the group, a savepoint for each change. `files` are those of each change.
+    /// One transaction for the group, a savepoint for each change and one for the room it needs. `files` are those of each change.
     fn write(&mut self, group: &mut [Box<dyn Pending>], files: &[Vec<String>]) -> Result<Effects, Error> {
         let mut effects = Effects::default();
         let room = self.room_now()?;
@@ -241,28 +260,19 @@ impl Committer {
             tombstones,
             woken: BTreeSet::new(),
             doomed: Vec::new(),
+            next: Vec::new(),
         };
         for (change, files) in group.iter_mut().zip(files) {
-            transaction.execute_batch("SAVEPOINT change")?;
             let mut ledger = new_ledger(tombstones);
-            match change.apply(&mut ledger) {
-                Ok(()) => {
-                    tombstones = ledger.tombstones;
-                    effects.woken.append(&mut ledger.woken);
-                    effects.unwanted.append(&mut ledger.doomed);
-                }
-                Err(error) => {
-                    end_if_hopeless(&self.dir, &error);
-                    if transaction.is_autocommit() {
-                        // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
-                        return Err(error);
-                    }
-                    effects.refused |= matches!(error, Error::Full(_));
-                    transaction.execute_batch("ROLLBACK TO change")?;
-                    effects.unwanted.extend_from_slice(files);
-                }
+            if effects.take_in(&self.dir, &mut ledger, |ledger| change.make_room(ledger))? {
+                tombstones = ledger.tombstones;
             }
-            transaction.execute_batch("RELEASE change")?;
+            let mut ledger = new_ledger(tombstones);
+            if effects.take_in(&self.dir, &mut ledger, |ledger| change.apply(ledger))? {
+                tombstones = ledger.tombstones;
+            } else {
+                effects.unwanted.extend_from_slice(files);
+            }
         }
         let excess = self.frames.excess();
         if excess > 0 {
@@ -298,6 +308,39 @@ struct Effects {
     unwanted: Vec<String>,
     /// There was no room for one of the changes.
     refused: bool,
+    next: Vec<Box<dyn Pending>>,
+}
+
+impl Effects {
+    /// Does something in a savepoint of its own; false: it failed and was undone alone. An error: everything was.
+    fn take_in(
+        &mut self,
+        dir: &Path,
+        ledger: &mut Ledger<'_>,
+        work: impl FnOnce(&mut Ledger<'_>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let connection = ledger.connection;
+        connection.execute_batch("SAVEPOINT change")?;
+        let done = work(ledger);
+        match &done {
+            Ok(()) => {
+                self.woken.append(&mut ledger.woken);
+                self.unwanted.append(&mut ledger.doomed);
+                self.next.append(&mut ledger.next);
+            }
+            Err(error) => {
+                end_if_hopeless(dir, error);
+                if connection.is_autocommit() {
+                    // SQLite has undone the whole transaction by itself: a ROLLBACK would fail and hide the cause.
+                    return Err(error.clone());
+                }
+                self.refused |= matches!(error, Error::Full(_));
+                connection.execute_batch("ROLLBACK TO change")?;
+            }
+        }
+        connection.execute_batch("RELEASE change")?;
+        Ok(done.is_ok())
+    }
 }
 
 /// Ends the process over what it must not survive: a disk that failed, or a file that makes no sense.

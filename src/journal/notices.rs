@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::accept::Acceptance;
 use super::columns::{json, to_json};
@@ -107,9 +107,14 @@ impl Change for Ripen {
             )?
             .execute((wall.minus(QUIET).0, wall.minus(LONGEST).0, wall.0))?;
         let mut statement = ledger.connection.prepare_cached("SELECT n, data FROM notice WHERE ripe = 1 ORDER BY n")?;
-        let notices = statement.query_map([], |row| Ok(Notice { n: row.get("n")?, data: json(row, "data")? }))?;
+        let notices = statement.query_map([], notice_row)?;
         Ok(notices.collect::<Result<_, _>>()?)
     }
+}
+
+/// A row of `notice`.
+pub(super) fn notice_row(row: &Row<'_>) -> rusqlite::Result<Notice> {
+    Ok(Notice { n: row.get("n")?, data: json(row, "data")? })
 }
 
 /// See [`super::Writer::announce`].
@@ -130,6 +135,10 @@ impl Change for Announcement {
 
     fn prepare(&mut self, frames: &mut Frames) -> std::io::Result<()> {
         self.event.prepare(frames)
+    }
+
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        self.event.make_room(ledger)
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {

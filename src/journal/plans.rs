@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::claims::{ACQUIT, COUNT, GIVE_UP, INDEX};
+use super::claims::{ACQUIT, COUNT, GIVE_UP};
 use super::clock::FORGET;
 use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
@@ -66,7 +66,6 @@ fn what_the_sender_asks_is_a_range() {
 fn suspects_are_found_without_a_look_at_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let connection = open_for_writing(dir.path()).unwrap();
-    connection.execute_batch(INDEX).unwrap();
     for sql in [ACQUIT, COUNT, GIVE_UP] {
         let plan = plan(&connection, sql);
         assert!(plan.iter().all(|line| line.contains("INDEX delivery_suspect")), "{sql}: {plan:#?}");

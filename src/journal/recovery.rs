@@ -88,6 +88,7 @@ impl Committer {
             tombstones: self.tombstones,
             woken: BTreeSet::new(),
             doomed: Vec::new(),
+            next: Vec::new(),
         };
         let batch = relief::remove_delivered(&mut ledger, BATCH)?;
         let Ledger { doomed, tombstones, .. } = ledger;

@@ -25,8 +25,8 @@ const LOG: u64 = 8;
 /// From so many twentieths of the database on, room is made.
 const TIGHT: u64 = 15;
 
-/// Twentieths that alerts may fill; critical ones; the ends of alerts and jobs (a daemon records them when it starts) and
-/// the log of attempts. The rest is for what rows in place need.
+/// Twentieths that alerts and the log of attempts may fill; critical alerts; the ends of alerts and jobs (a daemon records
+/// them when it starts). The rest is for what rows in place need.
 const ALERTS: u64 = 16;
 const CRITICAL: u64 = 18;
 const OUTCOMES: u64 = 19;
@@ -60,7 +60,7 @@ impl Shares {
 pub(super) enum Purpose {
     /// Another alert of this priority.
     Alert(Priority),
-    /// The end of an alert or a job, another attempt, something that the journal itself has to say.
+    /// The end of an alert or a job, something that the journal itself has to say.
     Outcome,
 }
 
@@ -88,13 +88,15 @@ impl Room {
         })?;
         connection.pragma_update_and_check(None, "journal_size_limit", shares.log.cast_signed(), |_| Ok(()))?;
         let twentieths = |parts| wanted.saturating_mul(parts) / 20;
+        // After `max_size` was lowered, ends take the place of what goes: a daemon has to start before it can shrink.
+        let outcomes = if pages > wanted { pages } else { twentieths(OUTCOMES) };
         Ok(Room {
             pages,
             page_size,
             tight: twentieths(TIGHT),
             alerts: twentieths(ALERTS),
             critical: twentieths(CRITICAL),
-            outcomes: twentieths(OUTCOMES),
+            outcomes,
         })
     }
 
@@ -136,9 +138,9 @@ impl Room {
         Ok(used(connection)? < limit)
     }
 
-    /// Whether another attempt may be logged.
-    pub(super) fn is_left_for_outcomes(&self, connection: &Connection) -> Result<bool, Error> {
-        self.is_left(connection, Purpose::Outcome)
+    /// Whether another attempt may be logged: alerts are worth more than their log.
+    pub(super) fn is_left_for_attempts(&self, connection: &Connection) -> Result<bool, Error> {
+        self.is_left(connection, Purpose::Alert(Priority::Normal))
     }
 
     /// Rows that are taken away at once: few in a small database, where each matters.
@@ -215,6 +217,9 @@ mod tests {
         let room = Room::claim(&connection, shares).unwrap();
         assert_eq!((room.pages, room.for_frames(shares)), (pages.unsigned_abs(), 0));
         assert!(room.is_tight(&connection).unwrap());
-        assert!(!room.is_left_for_outcomes(&connection).unwrap());
+        assert!(!room.is_left_for_attempts(&connection).unwrap());
+        assert!(!room.is_left(&connection, Purpose::Outcome).unwrap());
+        connection.execute_batch("DROP TABLE override").unwrap();
+        assert!(room.is_left(&connection, Purpose::Outcome).unwrap(), "in the place of what went");
     }
 }

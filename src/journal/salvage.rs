@@ -15,6 +15,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
+use super::clock::Clock;
 use super::columns::id;
 use super::database::{FILE, build, open_as_it_is};
 use super::deliveries::COLUMNS;
@@ -251,13 +252,19 @@ fn copy_table(wreck: &Wreck, target: &Connection, table: &str) -> rusqlite::Resu
     }
     target.execute_batch(&format!("SAVEPOINT copy; DELETE FROM {table}"))?;
     let mut copied = 0;
+    let mut failed = Ok(());
     let mut insert = target.prepare(&insert_sql(table, &columns))?;
     wreck.rows(table, &columns, |found| {
         if let Found::Row(values) = found {
-            copied += insert.execute(params_from_iter(&values)).unwrap_or(0);
+            match insert.execute(params_from_iter(&values)) {
+                Ok(rows) => copied += rows,
+                Err(error) if is_hopeless(&error) => failed = Err(error),
+                Err(_) => {}
+            }
         }
     });
     drop(insert);
+    failed?;
     target.execute_batch(if copied > 0 { "RELEASE copy" } else { "ROLLBACK TO copy; RELEASE copy" })?;
     Ok(copied > 0)
 }
@@ -334,6 +341,12 @@ fn remove_unreadable(dir: &Path, target: Connection) -> rusqlite::Result<(Connec
     for rowid in unreadable(target, "SELECT rowid AS n, name FROM endpoint_state", "n", named)? {
         target.execute("DELETE FROM endpoint_state WHERE rowid = ?1", [rowid])?;
     }
+    for n in unreadable(target, "SELECT * FROM notice", "n", |row| notices::notice_row(row).map(drop))? {
+        target.execute("DELETE FROM notice WHERE n = ?1", [n])?;
+    }
+    if Clock::read(target).is_err() {
+        target.execute("DELETE FROM figure_clock", [])?;
+    }
     Ok((reader.connection, lost))
 }
 
@@ -358,9 +371,39 @@ fn unreadable(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::clock;
 
     fn range(from: u64, to: u64) -> SequenceRange {
         SequenceRange { endpoint: Name::new("a").unwrap(), from, to }
+    }
+
+    #[test]
+    fn what_cannot_be_read_back_of_notices_and_the_clock_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = crate::journal::database::open_for_writing(dir.path()).unwrap();
+        clock::advance(&connection, crate::time::now()).unwrap();
+        notices::note_reset(&connection, JournalReset { salvaged: 0, lost: Vec::new(), previous_epoch: None }, Wall(1))
+            .unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO notice (since_ms, last_ms, ripe, data) VALUES (1, 1, 1, '{\"type\":'), (1, 1, 0, 'x');
+                 UPDATE figure_clock SET boot = x'00'",
+            )
+            .unwrap();
+        assert!(Clock::read(&connection).is_err());
+        drop(connection);
+        salvage(dir.path(), true, Wall(2)).unwrap();
+        let target = Connection::open(dir.path().join(SALVAGED)).unwrap();
+        assert!(Clock::read(&target).is_ok());
+        notices::note_dropped(&target, &[], Wall(3)).unwrap();
+        let read = target
+            .prepare("SELECT * FROM notice WHERE ripe = 1")
+            .unwrap()
+            .query_map([], notices::notice_row)
+            .unwrap()
+            .map(Result::unwrap)
+            .count();
+        assert_eq!(read, 2, "the one that was readable, and this reset");
     }
 
     #[test]

@@ -31,3 +31,6 @@ CREATE INDEX delivery_framed ON delivery (priority, generation, n)
 
 -- What goes first when there is no room: the oldest of the least urgent, whoever it is owed to.
 CREATE INDEX delivery_owed ON delivery (priority, n) WHERE ended_ms IS NULL;
+
+-- What was being sent when a process ended uncleanly: few rows, found without a look at the others.
+CREATE INDEX delivery_suspect ON delivery (n) WHERE claim_generation IS NOT NULL OR unclean_claims > 0;

@@ -59,15 +59,14 @@ CREATE TABLE delivery (
     maybe_received   INTEGER NOT NULL DEFAULT 0,  -- 1: a POST went out whose answer we never saw
     redriven         INTEGER NOT NULL DEFAULT 0,  -- times that an operator sent it back into the queue
     generation       INTEGER NOT NULL,            -- in which it was last written
-    claim_generation INTEGER,                     -- not filled yet: claims after an unclean end
-    unclean_claims   INTEGER NOT NULL DEFAULT 0,  -- not counted yet: unclean ends running with this row claimed
+    claim_generation INTEGER,                     -- of the process that is sending it, after an unclean end
+    unclean_claims   INTEGER NOT NULL DEFAULT 0,  -- unclean ends running with this row claimed
     accepted_ms      INTEGER NOT NULL,            -- wall clock
     accepted_ns      INTEGER NOT NULL,            -- monotonic clock of the event's boot
     ended_ms         INTEGER,                     -- wall clock; NULL while it is still owed
     latency_ms       INTEGER,                     -- acceptance to 2xx, monotonic where it is the same boot
     format_version   INTEGER NOT NULL,            -- of the format that rendered
-    body             TEXT,                        -- frozen JSON text without the frame; NULL is kept for bodies that wait
-                                                  -- for the clock (not written yet)
+    body             TEXT,                        -- frozen JSON text without the frame; NULL: a tombstone, nothing to send
     hole             INTEGER,                     -- byte of body where the base64 of the frame goes; NULL: no frame
     frame            TEXT                         -- file in frames/ for the hole: the event's own or a smaller one
 ) STRICT;
@@ -126,7 +125,7 @@ CREATE TABLE endpoint_state (
     name            TEXT    PRIMARY KEY,
     next_sequence   INTEGER NOT NULL DEFAULT 1,
     gone            INTEGER NOT NULL DEFAULT 0,  -- 1: it said 410; what is accepted now is skipped_gone
-    paused_until_ms INTEGER,                     -- not filled yet: Retry-After that outlives a restart
+    paused_until_ms INTEGER,                     -- wall clock: Retry-After that outlives a restart
     last_success_ms INTEGER,
     last_error_ms   INTEGER,
     last_error      TEXT,

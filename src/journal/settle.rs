@@ -3,12 +3,13 @@
 //! Owns how an attempt and the new standing are written (the attempt is left out of a database that is nearly full); refuses to decide either (`retry` does). What has ended stays ended, unless it was delivered after all. Runs on `journal-writer`.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
+use tokio::sync::oneshot;
 
 use super::clock;
 use super::columns::{to_integer, to_ms, word};
 use super::entry::Settlement;
 use super::error::Error;
-use super::group::{Change, Ledger};
+use super::group::{Change, Ledger, Queued};
 use super::statistics::{Accepted, accepted};
 use crate::delivery::{Attempt, State};
 use crate::name::Name;
@@ -26,7 +27,7 @@ impl Change for Settlement {
         let stays = row.ended.is_some_and(|_| self.standing.state != State::Delivered);
         if let Some((started, attempt)) = &self.attempt {
             let is_kept = !(stays && row.ended == Some(State::DroppedQuota));
-            if is_kept && ledger.room.is_left_for_outcomes(ledger.connection)? {
+            if is_kept && ledger.room.is_left_for_attempts(ledger.connection)? {
                 insert_attempt(ledger.connection, row.n, *started, attempt)?;
             }
             ledger.meters.attempted(&row.endpoint, attempt.took);
@@ -162,21 +163,28 @@ impl Change for ReinIn {
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<u64, Error> {
         let mut statement = ledger.connection.prepare_cached(REIN_IN)?;
         let endpoints: Vec<String> =
-            statement.query_map([self.now.wall.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            statement.query_map((self.now.wall.0, REIN_IN_BATCH), |row| row.get(0))?.collect::<Result<_, _>>()?;
         let count = endpoints.len() as u64;
         for endpoint in endpoints {
             if let Ok(endpoint) = Name::new(&endpoint) {
                 ledger.woken.insert(endpoint);
             }
         }
+        if count >= u64::from(REIN_IN_BATCH) {
+            // Whoever waits was answered with the first batch.
+            ledger.next.push(Box::new(Queued::new(self, oneshot::channel().0)));
+        }
         Ok(count)
     }
 }
+
+/// So many rows are reined in at once: the rest follows with the next commits.
+const REIN_IN_BATCH: u32 = 2000;
 
 /// A range of `delivery_due` per endpoint and priority: what lies ahead, and further than it may.
 pub(super) const REIN_IN: &str = "UPDATE delivery SET due_ms = ?1 + delay_ms
      WHERE n IN (SELECT n FROM delivery
                  WHERE ended_ms IS NULL AND endpoint IN (SELECT name FROM endpoint_state) AND priority IN (0, 1, 2, 3)
                    AND due_ms > ?1 AND due_ms - delay_ms > ?1
-                 LIMIT 2000)
+                 LIMIT ?2)
      RETURNING endpoint";

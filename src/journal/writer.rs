@@ -157,7 +157,7 @@ impl Writer {
     }
 
     /// Deadlines of deliveries that lie further ahead than their delay start anew from `now`. Call it when the wall clock
-    /// was set back. Answers how many.
+    /// was set back. Answers how many; of a long backlog how many at first, the rest follows by itself.
     pub fn rein_in(&self, now: Now) -> Reply<u64> {
         self.queue(ReinIn { now })
     }

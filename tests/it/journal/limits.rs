@@ -125,16 +125,6 @@ fn in_state(journal: &Journal, state: State) -> Vec<stakeout::journal::DeliveryR
     journal.reader().unwrap().deliveries(&DeliveryFilter { state: Some(state), ..all_deliveries() }).unwrap()
 }
 
-/// Records alerts of `priority`, one by one, until one is refused.
-fn fill(journal: &Journal, priority: Priority) -> Error {
-    for _ in 0..1_000 {
-        if let Err(error) = journal.writer().record(record(triggered(priority), &["a"])).wait() {
-            return error;
-        }
-    }
-    panic!("it never fills")
-}
-
 #[test]
 fn what_was_delivered_goes_before_anything_that_is_owed() {
     let dir = tempfile::tempdir().unwrap();
@@ -270,21 +260,53 @@ fn an_alert_is_refused_only_when_nothing_may_be_dropped_for_it() {
             break in_state(&journal, State::Pending).iter().map(|row| row.id).collect();
         }
     };
-    // The log of attempts takes what alerts may not.
+    // The log of attempts takes nothing that an alert needs.
     for &delivery in &critical {
         for seconds in [1, 2, 3, 4] {
             let settled = settlement(delivery, State::RetryWait, Some(status(500)), at(seconds));
             journal.writer().settle(settled).wait().unwrap();
         }
     }
-    let refused = fill(&journal, Priority::Low);
-    assert!(matches!(refused, Error::Full(_)), "{refused}");
+    record_many(&journal, Priority::Low, "a", 50);
+    // Rows in place that grow do.
+    let refused = critical.iter().find_map(|&delivery| {
+        let mut settled = settlement(delivery, State::RetryWait, None, at(5));
+        settled.standing.reason = Some("x".repeat(400));
+        journal.writer().settle(settled).wait().unwrap();
+        journal.writer().record(record(triggered(Priority::Low), &["a"])).wait().err()
+    });
+    assert!(matches!(refused, Some(Error::Full(_))), "{refused:?}");
     let waiting: Vec<Uuid> = in_state(&journal, State::RetryWait).iter().map(|row| row.id).collect();
     assert!(critical.iter().all(|id| waiting.contains(id)), "nothing critical goes for the sake of a low one");
     let writer = journal.writer();
     writer.record(record(triggered(Priority::Critical), &["a"])).wait().expect("a critical one finds room");
     writer.record(record(job_ended(), &["a"])).wait().expect("an end is recorded when a beginning is refused");
     writer.record(Record { machine: Some(machine()), events: Vec::new(), ..framed(b"") }).wait().unwrap();
+}
+
+#[test]
+fn after_max_size_was_lowered_ends_are_recorded_at_once_and_alerts_once_it_has_shrunk() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), Keep { max_size: 32 << 20, ..KEEP }, at(0), nobody()).unwrap();
+    let replies: Vec<_> = (0..2000)
+        .map(|_| {
+            let owed = Owed { render: Box::new(|_| Body::whole("x".repeat(1500))), ..owed("a", OwedFrame::None) };
+            let events = vec![Accepted { event: triggered(Priority::Low), frame: None, owed: vec![owed] }];
+            journal.writer().record(Record { events, ..record(triggered(Priority::Low), &[]) })
+        })
+        .collect();
+    replies.into_iter().for_each(|reply| drop(reply.wait().unwrap()));
+    journal.close().unwrap();
+
+    let journal = open_small(dir.path());
+    journal.writer().record(record(job_ended(), &["a"])).wait().expect("a daemon says good-bye when it starts");
+    let dropped = || in_state(&journal, State::DroppedQuota).len();
+    let alert = || journal.writer().record(record(triggered(Priority::Normal), &["a"])).wait();
+    let before = dropped();
+    assert!(matches!(alert().unwrap_err(), Error::Full(_)), "it would not be enough for this test otherwise");
+    assert!(dropped() > before, "what went for it stays gone");
+    let tries = (0..1000).take_while(|_| alert().is_err()).count();
+    assert!(tries < 1000, "each try finds more room");
 }
 
 #[test]
