@@ -83,7 +83,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let Parts { site, reader, writer } = parts;
     let (listener, _removed_at_the_end) = socket.listen()?;
-    let app = router(Shared { site, store: Store::new(reader), writer });
+    let app = router(Shared { site, store: Store::new(reader, writer.clone()), writer });
     let app = app.into_make_service_with_connect_info::<socket::Peer>();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {

@@ -19,12 +19,15 @@ pub struct Refusal {
     pub error: String,
     /// What to do.
     pub hint: String,
+    /// It was found out because the journal is damaged; not part of the body.
+    #[serde(skip)]
+    pub damage: Option<String>,
 }
 
 impl Refusal {
     /// A refusal with that status.
     pub(super) fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal { status: status.as_u16(), error: error.into(), hint: hint.into() }
+        Refusal { status: status.as_u16(), error: error.into(), hint: hint.into(), damage: None }
     }
 
     /// The request itself makes no sense.
@@ -55,10 +58,15 @@ impl From<journal::Error> for Refusal {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = error.to_string();
-        match text.rsplit_once("; ") {
+        let refusal = match text.rsplit_once("; ") {
             Some((error, hint)) => Refusal::new(status, error, hint),
             None => Refusal::new(status, text, "see `journalctl -u stakeout`"),
-        }
+        };
+        let damage = match error {
+            journal::Error::Corrupt(why) | journal::Error::Damaged(why) => Some(why),
+            _ => None,
+        };
+        Refusal { damage, ..refusal }
     }
 }
 

@@ -102,10 +102,15 @@ impl Facts<'_> {
         }
         let when = age.map(|age| format!(" {} ago", hours(age))).unwrap_or_default();
         match said {
-            EventData::JournalReset(JournalReset { salvaged, lost, .. }) => {
-                let lost: u64 = lost.iter().map(|range| range.to.saturating_sub(range.from).saturating_add(1)).sum();
+            EventData::JournalReset(JournalReset { salvaged, lost, previous_epoch }) => {
+                let count: u64 = lost.iter().map(|range| range.to.saturating_sub(range.from).saturating_add(1)).sum();
+                let lost = match previous_epoch {
+                    // Not even the numbers that were given out could be read.
+                    None => "nobody can say how many are lost".to_owned(),
+                    Some(_) => format!("at most {count} are lost"),
+                };
                 Some(Warning::new(
-                    format!("the journal was damaged{when}: {salvaged} deliveries go on, at most {lost} are lost"),
+                    format!("the journal was damaged{when}: {salvaged} deliveries go on, {lost}"),
                     "check its disk (`journalctl -k`); the damaged file is kept beside it as `journal.corrupt-…`",
                 ))
             }
@@ -186,12 +191,16 @@ const LITTLE: u64 = 100 << 20;
 /// … and so much is plenty, however large the disk is.
 const PLENTY: u64 = 1 << 30;
 
+/// Less than this is nothing: the journal keeps such a rest for itself.
+const FULL: u64 = 1 << 20;
+
 /// Free and total bytes.
 fn nearly_full((free, size): (u64, u64)) -> Option<Warning> {
     let nearly = free < LITTLE || (free < PLENTY && free < size / 20);
     nearly.then(|| {
+        let how = if free < FULL { "full: what finds no room is not recorded" } else { "nearly full" };
         Warning::new(
-            format!("the journal's disk is nearly full: {} MiB of {} MiB are free", free >> 20, size >> 20),
+            format!("the journal's disk is {how}: {} MiB of {} MiB are free", free >> 20, size >> 20),
             "free some space on it, lower `[storage] max_size` and `keep_delivered`, or move `[storage] path`",
         )
     })
@@ -316,6 +325,11 @@ mod tests {
         let reset = JournalReset { salvaged: 7, lost: vec![lost(3, 3), lost(8, 10)], previous_epoch: None };
         assert_eq!(
             told(EventData::JournalReset(reset.clone()), now(3, 3, true)),
+            ["the journal was damaged 3 h ago: 7 deliveries go on, nobody can say how many are lost"]
+        );
+        let known = JournalReset { previous_epoch: Some(Uuid::nil()), ..reset.clone() };
+        assert_eq!(
+            told(EventData::JournalReset(known), now(3, 3, true)),
             ["the journal was damaged 3 h ago: 7 deliveries go on, at most 4 are lost"]
         );
         assert_eq!(told(EventData::JournalReset(reset), now(8 * 24, 0, true)), [] as [String; 0]);

@@ -46,13 +46,19 @@ impl Committer {
 
     /// Works on a full disk, or gives up until the next time: what cannot be recorded meanwhile is refused.
     pub(super) fn recover(&mut self) {
-        self.scarce = true;
+        // Told once: while the disk stays full this happens at every check.
+        let is_news = !std::mem::replace(&mut self.scarce, true);
         self.ballast.release();
         match self.free_the_disk() {
-            Ok(rows) => tracing::warn!(rows, "the disk is full: the journal took away what was delivered"),
+            Ok(rows) if is_news || rows > 0 => {
+                tracing::warn!(rows, "the disk is full: the journal took away what was delivered");
+            }
+            Ok(_) => {}
             Err(error) => {
                 self.end_if_hopeless(&error);
-                tracing::error!(%error, "the disk is full, and the journal could not free any of it");
+                if is_news {
+                    tracing::error!(%error, "the disk is full, and the journal could not free any of it");
+                }
             }
         }
     }
