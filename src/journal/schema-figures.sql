@@ -86,7 +86,8 @@ END;
 
 CREATE TRIGGER delivery_is_counted AFTER INSERT ON delivery BEGIN
     INSERT INTO account (kind, name, kept, pending, held, dead)
-        SELECT owner.kind, owner.name, owner.kind = 'endpoint', pending, held, dead
+        SELECT owner.kind, owner.name, owner.kind = 'endpoint', pending, held,
+            dead AND NEW.reason IS NOT 'dropped_by_hand' -- a salvage inserts these, too
         FROM counts_as,
              (SELECT 'endpoint' AS kind, NEW.endpoint AS name
               UNION ALL SELECT 'monitor', monitor FROM event WHERE seq = NEW.event_seq) AS owner
