@@ -48,10 +48,11 @@ pub(super) struct Skip {
 /// So many rows are skipped at once, so that nobody waits long for the writer.
 const BATCH: u32 = 500;
 
-/// A range of `delivery_due`.
+/// A range of `delivery_due`; nothing once an operator took it back.
 pub(super) const SKIP: &str = "UPDATE delivery SET state = 'skipped_gone', reason = NULL, ended_ms = ?2
      WHERE n IN (SELECT n FROM delivery
-                 WHERE ended_ms IS NULL AND endpoint = ?1 AND priority IN (0, 1, 2, 3) LIMIT ?3)";
+                 WHERE ended_ms IS NULL AND endpoint = ?1 AND priority IN (0, 1, 2, 3) LIMIT ?3)
+       AND EXISTS (SELECT 1 FROM endpoint_state WHERE name = ?1 AND gone = 1)";
 
 impl Change for Skip {
     type Answer = u64;

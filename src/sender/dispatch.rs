@@ -13,7 +13,7 @@ use super::shelf::{self, LOOK_AGAIN, Look};
 use super::uplink::{self, strictest};
 use super::{Done, Gone, InFlight, Sender, request, routes};
 use crate::delivery::HoldReason;
-use crate::journal::{Due, Queue};
+use crate::journal::{self, Due, Queue};
 use crate::retry::breaker::Passage;
 use crate::time::Now;
 
@@ -157,7 +157,8 @@ impl Sender {
         let Some(reader) = self.reader.take() else { return LOOK_AGAIN };
         let ask = self.shelf.ask(now, self.in_flight.values().map(|one| one.n));
         let endpoint = Arc::clone(&self.endpoint);
-        self.work.spawn_blocking(move || Done::Looked(shelf::look(reader, &endpoint, ask, probe)));
+        let knew_gone = self.gone == Gone::Noted;
+        self.work.spawn_blocking(move || Done::Looked(shelf::look(reader, &endpoint, ask, probe, knew_gone)));
         LOOK_AGAIN
     }
 
@@ -167,7 +168,7 @@ impl Sender {
         self.reader = Some(look.reader);
         match look.found {
             Ok(queue) => {
-                self.notice_gone(now, &queue);
+                self.notice_gone(now, &queue, look.knew_gone);
                 if queue.next.is_some_and(|(due, delay)| due.since(now.wall) > delay) {
                     self.rein_in(now);
                 }
@@ -182,16 +183,32 @@ impl Sender {
         }
     }
 
+    /// Takes in whether the journal knows that the endpoint is gone. If it does not, the next 410 tells it again.
+    pub(super) fn gone_written(&mut self, written: Result<(), journal::Error>) {
+        // Only a look that begins now tells what became of it since.
+        self.shelf.is_stale();
+        match (self.gone, written) {
+            (Gone::Said, Ok(())) => self.gone = Gone::Noted,
+            (_, Ok(())) => {}
+            (gone, Err(error)) => {
+                if gone == Gone::Said {
+                    self.gone = Gone::No;
+                }
+                self.complain("noting that it is gone", &error);
+            }
+        }
+    }
+
     /// What an endpoint that is gone is still owed is skipped, until an operator takes it back.
-    fn notice_gone(&mut self, now: Now, queue: &Queue) {
+    fn notice_gone(&mut self, now: Now, queue: &Queue, knew_gone: bool) {
         match (self.gone, queue.gone) {
             (_, true) => self.gone = Gone::Noted,
-            (Gone::Noted, false) => {
+            (Gone::Noted, false) if knew_gone => {
                 tracing::info!("endpoint `{}` is enabled again", self.endpoint.name);
                 self.gone = Gone::No;
                 self.gate.forgive();
             }
-            (Gone::Said | Gone::No, false) => {}
+            (Gone::Said | Gone::Noted | Gone::No, false) => {}
         }
         let owed = !queue.due.is_empty() || queue.next.is_some();
         if self.gone == Gone::Noted && owed && self.in_flight.is_empty() {

@@ -91,7 +91,8 @@ impl Sender {
             }
             Next::Gone => {
                 self.gone = Gone::Said;
-                drop(self.writer.set_gone(self.endpoint.name.clone(), true));
+                let written = self.writer.set_gone(self.endpoint.name.clone(), true);
+                self.work.spawn(async move { Done::GoneWritten(written.await.map(drop)) });
             }
             _ => {}
         }

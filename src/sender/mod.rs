@@ -84,7 +84,7 @@ pub struct Sender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
     No,
-    /// The journal has yet to hear of it: until then it knows no better.
+    /// The journal has yet to answer that it wrote it down: until then it knows no better.
     Said,
     /// The journal has it, until an operator takes it back.
     Noted,
@@ -111,6 +111,8 @@ enum Done {
         /// When it is due again, and after which delay.
         again: Option<(Wall, Duration)>,
     },
+    /// That the endpoint is gone is in the journal, or was refused there.
+    GoneWritten(Result<(), journal::Error>),
     /// What a gone endpoint was owed is skipped, or should be tried again.
     Skipped(Result<(), journal::Error>),
 }
@@ -200,6 +202,7 @@ impl Sender {
             Done::Looked(look) => self.looked(look),
             Done::Posted(posted) => self.judge(posted),
             Done::Settled { delivery, again } => self.settled(delivery, again),
+            Done::GoneWritten(written) => self.gone_written(written),
             Done::Skipped(Ok(())) => {}
             Done::Skipped(Err(error)) => self.complain("skipping what a gone endpoint is owed", &error),
         }

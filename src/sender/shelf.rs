@@ -44,6 +44,9 @@ pub(super) struct Shelf {
 pub(super) struct Look {
     pub(super) reader: Reader,
     pub(super) found: Result<Queue, journal::Error>,
+    /// The journal was known to say that the endpoint is gone when this look began: should it say otherwise, somebody took
+    /// that back.
+    pub(super) knew_gone: bool,
 }
 
 impl Shelf {
@@ -141,9 +144,9 @@ fn waiting(due: &Due, now: Wall) -> Waiting {
 }
 
 /// Looks into the journal for `ask`; with `probe`, for the one delivery to try with.
-pub(super) fn look(reader: Reader, endpoint: &Arc<Endpoint>, ask: Ask, probe: bool) -> Look {
+pub(super) fn look(reader: Reader, endpoint: &Arc<Endpoint>, ask: Ask, probe: bool, knew_gone: bool) -> Look {
     let found = find(&reader, endpoint, &ask, probe);
-    Look { reader, found }
+    Look { reader, found, knew_gone }
 }
 
 fn find(reader: &Reader, endpoint: &Endpoint, ask: &Ask, probe: bool) -> Result<Queue, journal::Error> {

@@ -80,7 +80,7 @@ pub struct Client {
     timeout: Duration,
 }
 
-/// What to post. Its `Debug` shows neither the values of headers, which may be secrets, nor the body.
+/// What to post. Its `Debug` shows neither the URL's path nor the values of headers, which may be secrets, nor the body.
 pub struct Request {
     /// `http` or `https`.
     pub url: Url,
@@ -97,7 +97,7 @@ impl fmt::Debug for Request {
         let Request { url, headers, body, fresh_connection } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Request")
-            .field("url", &url.as_str())
+            .field("url", &url.origin().ascii_serialization())
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", body.len()))
             .field("fresh_connection", fresh_connection)
@@ -230,7 +230,7 @@ mod tests {
         let headers = vec![("Authorization".to_owned(), "Bearer hunter2".to_owned())];
         let url = "https://example.com/x".parse().unwrap();
         let request = Request { url, headers, body: vec![0; 3], fresh_connection: false };
-        let shown = "headers: [\"Authorization\"], body: 3 bytes, fresh_connection: false }";
-        assert!(format!("{request:?}").ends_with(shown), "{request:?}");
+        let shown = "Request { url: \"https://example.com\", headers: [\"Authorization\"], body: 3 bytes, fresh_connection: false }";
+        assert_eq!(format!("{request:?}"), shown);
     }
 }

@@ -149,6 +149,7 @@ fn what_is_accepted_for_an_endpoint_that_is_gone_is_skipped_but_numbered() {
     assert_eq!(reader.delivery(skipped.delivery).unwrap().unwrap().0.standing.state, State::SkippedGone);
     assert!(reader.endpoint_counts(at(0)).unwrap()[0].gone);
     journal.writer().set_gone(name("a"), false).wait().unwrap();
+    assert_eq!(journal.writer().skip_owed(name("a"), at(0).wall).wait().unwrap(), 0, "it is back");
     journal.writer().redrive(DeadFilter::default(), at(0)).wait().unwrap();
     assert_eq!(due(&reader, at(0)).len(), 2);
 }
