@@ -36,8 +36,9 @@ impl Change for Redrive {
         let (wall, generation) = (self.now.wall.0, to_integer(ledger.start.generation));
         let (condition, id, endpoint) = condition(&self.filter);
         // Of what was dropped for want of room only a tombstone is left: there is nothing to send.
+        // Tries go on counting. None of those before counts as a free re-send, or there would never be one again.
         let sql = format!(
-            "UPDATE delivery SET state = 'pending', reason = NULL, due_ms = ?4, delay_ms = 0, attempts = 0,
+            "UPDATE delivery SET state = 'pending', holds = tries, reason = NULL, due_ms = ?4, delay_ms = 0, attempts = 0,
                  ended_ms = NULL, latency_ms = NULL, redriven = redriven + 1, generation = ?5
              WHERE {condition} AND body IS NOT NULL RETURNING endpoint"
         );

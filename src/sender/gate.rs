@@ -75,11 +75,11 @@ impl Gate {
         }
     }
 
-    /// Goes on with a pause that an earlier process noted as ending at `until`. A wrong clock stretches it to an hour at
-    /// most, the longest there is.
+    /// Goes on with a pause that an earlier process noted as ending at `until`. A clock that cannot be
+    /// believed, or a rest that nobody can have asked for, says nothing: then it is forgotten.
     pub(super) fn resume_pause(&mut self, now: Now, until: Wall) {
-        let rest = until.since(now.wall).min(LONGEST_PAUSE);
-        if self.breaker.is_some() && !rest.is_zero() {
+        let rest = until.since(now.wall);
+        if self.breaker.is_some() && now.synced && !rest.is_zero() && rest <= LONGEST_PAUSE {
             self.throttled_until = Some(now.mono.plus(rest));
         }
     }
@@ -317,8 +317,10 @@ mod tests {
 
     #[test]
     fn a_pause_outlives_a_restart_but_no_wrong_clock_makes_it_longer_than_an_hour() {
-        for (until, expected) in [(90, Some(90)), (0, None), (1_000_000, Some(3600))] {
+        for (until, expected) in [(90, Some(90)), (0, None), (3600, Some(3600)), (3601, None)] {
             let mut gate = Gate::new(&Retry::Edge);
+            gate.resume_pause(Now { synced: false, ..at(0) }, Wall(until * 1000));
+            assert_eq!(gate.passage(at(0).mono), Passage::Free, "by a clock that is wrong");
             gate.resume_pause(at(0), Wall(until * 1000));
             let passage = expected.map_or(Passage::Free, |seconds| Passage::Until(at(seconds).mono));
             assert_eq!(gate.passage(at(0).mono), passage, "{until}");

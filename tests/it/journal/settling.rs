@@ -126,6 +126,7 @@ fn dead_letters_are_listed_redriven_and_dropped() {
         (row.standing.state, row.standing.attempts, row.standing.tries, row.redriven),
         (State::Pending, 0, 1, 1)
     );
+    assert_eq!(row.standing.holds, 1, "what was tried before is no free re-send");
     assert_eq!((row.ended, attempts.len()), (None, 1));
     assert_eq!(dead(), [b]);
 
