@@ -1,13 +1,13 @@
 //! What holds up the whole box: no way out, and a clock that cannot be believed.
 //!
-//! Owns these two holds, shared by all senders, so that one finds out for all; refuses to know what an endpoint itself
-//! stands in the way of (`gate`). Pure but for the lock: time and the routes are arguments.
+//! Owns these two holds, shared by all senders, so that its end is found out for all; refuses to know what an endpoint
+//! itself stands in the way of (`gate`). Pure but for the lock: time and the routes are arguments.
 //!
-//! While a hold lasts one delivery of one endpoint at a time finds out whether it is over. An endpoint that is answered
-//! meanwhile is exempt (the box may have no route to the world and one to the machine beside it); when one that had found
-//! the hold is answered, it is over for all.
+//! While a hold lasts each endpoint finds out by one delivery at a time whether it is over, at once if it has not met the
+//! hold yet: the box may have no route to the world and one to the machine beside it. An endpoint that is answered
+//! meanwhile is exempt; when one that had met the hold is answered, it is over for all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,12 +38,15 @@ struct Holds {
 #[derive(Debug)]
 struct Hold {
     since: Mono,
+    /// Until then finding it again is the same finding.
     until: Mono,
     /// How often running it was found.
     running: u32,
-    found_by: BTreeSet<Name>,
+    /// Who met it, and when each may look again.
+    met: BTreeMap<Name, Mono>,
     exempt: BTreeSet<Name>,
-    probing: Option<(Name, Mono)>,
+    /// Whose one delivery is on its way, and since when.
+    probing: BTreeMap<Name, Mono>,
 }
 
 impl Uplink {
@@ -61,7 +64,8 @@ impl Uplink {
     /// Why `endpoint` is held, and until when.
     pub(super) fn closed(&self, now: Mono, endpoint: &Name) -> Option<(HoldReason, Mono)> {
         let holds = self.holds();
-        let closed = |hold: &Option<Hold>| hold.as_ref().filter(|hold| hold.holds(endpoint)).map(|hold| hold.until);
+        let until = |hold: &Hold| hold.met.get(endpoint).copied().unwrap_or(now);
+        let closed = |hold: &Option<Hold>| hold.as_ref().filter(|hold| hold.holds(endpoint)).map(until);
         let offline = closed(&holds.offline).map(|until| (HoldReason::Offline, until.max(now)));
         offline.or_else(|| closed(&holds.clock).map(|until| (HoldReason::Clock, until.max(now))))
     }
@@ -78,7 +82,7 @@ impl Uplink {
         let mut holds = self.holds();
         let Holds { offline, clock, .. } = &mut *holds;
         for hold in [offline, clock].into_iter().flatten().filter(|hold| hold.holds(endpoint)) {
-            hold.probing = Some((endpoint.clone(), now));
+            hold.probing.insert(endpoint.clone(), now);
         }
     }
 
@@ -103,7 +107,7 @@ impl Uplink {
             hold.running = hold.running.saturating_add(1);
         }
         hold.until = hold.until.max(until);
-        hold.found_by.insert(endpoint.clone());
+        hold.met.insert(endpoint.clone(), until);
         hold.exempt.remove(endpoint);
         hold.probe_ended(endpoint);
     }
@@ -115,7 +119,7 @@ impl Uplink {
         let hold = slot.as_mut()?;
         hold.probe_ended(endpoint);
         let down = now.since(hold.since);
-        if hold.found_by.contains(endpoint) {
+        if hold.met.contains_key(endpoint) {
             *slot = None;
         } else {
             hold.exempt.insert(endpoint.clone());
@@ -166,8 +170,8 @@ impl Holds {
 
 impl Hold {
     fn new(now: Mono) -> Hold {
-        let (found_by, exempt) = (BTreeSet::new(), BTreeSet::new());
-        Hold { since: now, until: now, running: 0, found_by, exempt, probing: None }
+        let (met, exempt, probing) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Hold { since: now, until: now, running: 0, met, exempt, probing }
     }
 
     fn holds(&self, endpoint: &Name) -> bool {
@@ -178,15 +182,15 @@ impl Hold {
         if !self.holds(endpoint) {
             return Passage::Free;
         }
-        match &self.probing {
-            _ if now < self.until => Passage::Until(self.until),
-            Some((_, since)) if now.since(*since) < PROBE_LOST => Passage::Probing,
+        match (self.met.get(endpoint), self.probing.get(endpoint)) {
+            (Some(until), _) if now < *until => Passage::Until(*until),
+            (_, Some(since)) if now.since(*since) < PROBE_LOST => Passage::Probing,
             _ => Passage::One,
         }
     }
 
     fn probe_ended(&mut self, endpoint: &Name) {
-        self.probing.take_if(|(prober, _)| prober == endpoint);
+        self.probing.remove(endpoint);
     }
 }
 
@@ -218,22 +222,35 @@ mod tests {
     const FIVE: Duration = Duration::from_secs(5);
 
     #[test]
-    fn one_finds_out_for_all_and_one_probes_for_all() {
+    fn each_looks_by_one_delivery_and_the_end_is_found_out_for_all() {
         let uplink = Uplink::default();
         let (a, b) = (name("a"), name("b"));
         uplink.found(at(0).mono, &a, HoldReason::Offline, FIVE, None);
         uplink.found(at(0).mono, &a, HoldReason::Offline, FIVE, None);
         assert_eq!(uplink.offline_running(at(1).mono), 0, "a burst counts once");
-        assert_eq!(uplink.passage(at(4), &b), Passage::Until(at(5).mono));
-        assert_eq!(uplink.closed(at(4).mono, &b), Some((HoldReason::Offline, at(5).mono)));
-        assert_eq!(uplink.passage(at(5), &b), Passage::One);
-        uplink.probing(at(5).mono, &b);
+        assert_eq!(uplink.passage(at(4), &a), Passage::Until(at(5).mono));
+        assert_eq!(uplink.closed(at(4).mono, &a), Some((HoldReason::Offline, at(5).mono)));
+        assert_eq!(uplink.passage(at(5), &a), Passage::One);
+        uplink.probing(at(5).mono, &a);
         assert_eq!(uplink.passage(at(5), &a), Passage::Probing);
         assert_eq!(uplink.passage(at(66), &a), Passage::One, "a probe that never came back");
         uplink.found(at(6).mono, &b, HoldReason::Offline, FIVE, None);
         assert_eq!(uplink.offline_running(at(11).mono), 2);
         assert_eq!(uplink.answered(at(12).mono, &a, HoldReason::Offline), Some(Duration::from_secs(12)));
         assert_eq!(uplink.passage(at(12), &b), Passage::Free);
+    }
+
+    #[test]
+    fn a_neighbour_never_waits_for_the_world() {
+        let uplink = Uplink::default();
+        let (world, neighbour) = (name("world"), name("neighbour"));
+        for second in 0..100 {
+            uplink.found(at(second).mono, &world, HoldReason::Offline, Duration::from_secs(60), None);
+            assert_eq!(uplink.passage(at(second), &neighbour), Passage::One, "however often the world is found away");
+        }
+        uplink.found(at(100).mono, &neighbour, HoldReason::Offline, FIVE, None);
+        uplink.found(at(104).mono, &world, HoldReason::Offline, Duration::from_secs(60), None);
+        assert_eq!(uplink.passage(at(105), &neighbour), Passage::One, "its own wait is over");
     }
 
     #[test]
