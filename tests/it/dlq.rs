@@ -4,19 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use stakeout::delivery::State;
-use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
-use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
-use stakeout::name::Name;
-use stakeout::time::{Boot, Now, now};
+use stakeout::journal::{Journal, Settlement, Standing};
+use stakeout::time::{Now, now};
 use uuid::Uuid;
 
 use crate::appliance::Appliance;
+use crate::owing::{self, accept};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
 
 /// A box with the endpoints `a` and `b`, to which nothing is sent.
 fn appliance() -> Appliance {
@@ -29,31 +24,10 @@ fn appliance() -> Appliance {
     Appliance::new(&(endpoint("a") + &endpoint("b")))
 }
 
-fn open(appliance: &Appliance) -> Journal {
-    let keep = Keep { delivered: 24 * HOUR, dead: 24 * HOUR, max_size: 1 << 30 };
-    Journal::open(&appliance.folder.path().join("state"), keep, now(), Box::new(|_| {})).unwrap()
-}
-
 /// A delivery that was accepted `ago` and stands like that.
 fn letter(journal: &Journal, endpoint: &str, ago: Duration, state: State, reason: Option<&str>) -> Uuid {
-    let event = Event {
-        id: now().new_id(),
-        observed: now(),
-        boot: Boot::current(),
-        device: "box".into(),
-        camera: Some(name("yard")),
-        monitor: Some(name("gate")),
-        job: Some(Uuid::from_u128(7)),
-        priority: Priority::Normal,
-        metadata: Metadata::new(),
-        data: EventData::JobStatus(JobReport { reason: JobReason::UserRequested, counters: Default::default() }),
-    };
-    let render = Box::new(|_: &_| Body::whole("{}".to_owned()));
-    let owed = Owed { endpoint: name(endpoint), frame: OwedFrame::None, format_version: 1, render };
-    let events = vec![Accepted { event, frame: None, owed: vec![owed] }];
     let at = Now { wall: now().wall.minus(ago), ..now() };
-    let recorded = journal.writer().record(Record { at, events, machine: None, jobs: Vec::new() }).wait().unwrap();
-    let delivery = recorded.events[0].deliveries[0].delivery;
+    let delivery = accept(journal, at, &[endpoint])[0];
     let standing = Standing {
         state,
         reason: reason.map(str::to_owned),
@@ -71,7 +45,7 @@ fn letter(journal: &Journal, endpoint: &str, ago: Duration, state: State, reason
 
 /// Six deliveries; only the fifth is no dead letter.
 fn letters(appliance: &Appliance) -> Vec<Uuid> {
-    let journal = open(appliance);
+    let journal = owing::journal(appliance);
     let letters = [
         ("a", 3, State::Dead, Some("exhausted")),
         ("a", 1, State::Dead, Some("rejected")),
@@ -181,7 +155,7 @@ fn orders_reach_exactly_what_the_listing_shows() {
 #[test]
 fn an_order_about_many_goes_in_batches() {
     let mut appliance = appliance();
-    let journal = open(&appliance);
+    let journal = owing::journal(&appliance);
     for n in 0..600 {
         letter(&journal, ["a", "b"][n % 2], HOUR, State::Dead, Some("exhausted"));
     }

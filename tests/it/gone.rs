@@ -1,9 +1,10 @@
 //! An endpoint that said that it is gone, and the operator who says that it is back.
 
 use stakeout::name::Name;
+use stakeout::time::now;
 
 use crate::appliance::Appliance;
-use crate::poison::{accept, journal};
+use crate::owing::{accept, journal};
 use crate::receiver::{Answer, Receiver};
 
 #[test]
@@ -14,9 +15,9 @@ fn what_a_gone_endpoint_is_owed_is_skipped_until_an_operator_enables_it() {
         receiver.url()
     ));
     let before = journal(&appliance);
-    accept(&before, 1);
+    accept(&before, now(), &["ops"]);
     before.writer().set_gone(Name::new("ops").unwrap(), true).wait().unwrap();
-    accept(&before, 1);
+    accept(&before, now(), &["ops"]);
     before.close().unwrap();
 
     appliance.start();

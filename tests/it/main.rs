@@ -18,6 +18,7 @@ mod layers;
 mod metrics;
 mod model;
 mod neighbours;
+mod owing;
 mod poison;
 mod preflight;
 mod receiver;

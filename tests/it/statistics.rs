@@ -4,48 +4,18 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde_json::Value;
-use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
-use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
-use stakeout::name::Name;
-use stakeout::time::{Boot, now};
-use uuid::Uuid;
+use stakeout::time::now;
 
 use crate::appliance::Appliance;
+use crate::owing::{accept, journal};
 use crate::receiver::{Answer, Receiver};
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
 
 /// `count` events of the monitor `gate`, owed to each of `endpoints`, in the journal of a daemon that does not run yet.
 fn owe(appliance: &Appliance, count: usize, endpoints: &[&str]) {
-    let day = Duration::from_secs(86_400);
-    let keep = Keep { delivered: day, dead: day, max_size: 1 << 30 };
-    let dir = appliance.folder.path().join("state");
-    let journal = Journal::open(&dir, keep, now(), Box::new(|_| {})).unwrap();
-    for _ in 0..count {
-        let event = Event {
-            id: now().new_id(),
-            observed: now(),
-            boot: Boot::current(),
-            device: "box".into(),
-            camera: Some(name("yard")),
-            monitor: Some(name("gate")),
-            job: Some(Uuid::from_u128(7)),
-            priority: Priority::Normal,
-            metadata: Metadata::new(),
-            data: EventData::JobStatus(JobReport { reason: JobReason::UserRequested, counters: Default::default() }),
-        };
-        let owed = endpoints.iter().map(|endpoint| {
-            let render = Box::new(|_: &_| Body::whole("{}".to_owned()));
-            Owed { endpoint: name(endpoint), frame: OwedFrame::None, format_version: 1, render }
-        });
-        let events = vec![Accepted { event, frame: None, owed: owed.collect() }];
-        journal.writer().record(Record { at: now(), events, machine: None, jobs: Vec::new() }).wait().unwrap();
-    }
+    let journal = journal(appliance);
+    (0..count).for_each(|_| drop(accept(&journal, now(), endpoints)));
     journal.close().unwrap();
 }
 
