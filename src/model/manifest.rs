@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::config::Calibration;
 use crate::name::Name;
-use crate::picture::{ColorOrder, Input, Resize};
+use crate::picture::{ColorOrder, Filter, Input, Resize};
 
 /// A checked `manifest.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,6 +187,8 @@ struct WrittenInput {
     size: [u32; 2],
     resize: Resize,
     #[serde(default)]
+    filter: Filter,
+    #[serde(default)]
     pad: f32,
     color: ColorOrder,
     #[serde(default = "one")]
@@ -244,7 +246,7 @@ impl Manifest {
         let written: Written = toml::from_str(text).map_err(syntax)?;
         let head = head(&written.output, family)?;
         check(&written, family)?;
-        let WrittenInput { size, resize, pad, color, scale, mean, std } = written.input;
+        let WrittenInput { size, resize, filter, pad, color, scale, mean, std } = written.input;
         let WrittenCalibration { temperature, bias } = written.calibration;
         Ok(Manifest {
             name: written.name,
@@ -252,7 +254,7 @@ impl Manifest {
             source: written.source,
             model: written.files.model,
             labels: written.files.labels,
-            input: Input { size, resize, pad, color, scale, mean, std },
+            input: Input { size, resize, filter, pad, color, scale, mean, std },
             head,
             calibration: Calibration { temperature, bias },
         })

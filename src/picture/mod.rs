@@ -3,14 +3,17 @@
 //! Owns scaling, colour conversion and JPEG, each done once, at the size that is needed; refuses to know which model or
 //! receiver wants it, and any file. Pure: runs on the caller's thread.
 
+mod filter;
 mod jpeg;
 mod placement;
+mod plane;
 mod scaler;
 mod tensor;
 
+pub use filter::Filter;
 pub use jpeg::{fit, jpeg, still};
 pub use placement::{Placement, Resize};
-pub use scaler::{Filter, Rgb, Scaler};
+pub use scaler::{Rgb, Scaler};
 pub use tensor::{ColorOrder, Input, tensor};
 
 /// Why a picture could not be used.

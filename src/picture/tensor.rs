@@ -24,6 +24,8 @@ pub struct Input {
     pub size: [u32; 2],
     /// How a frame is brought to that size.
     pub resize: Resize,
+    /// What a scaled sample is made of.
+    pub filter: Filter,
     /// What surrounds a letterboxed frame, before normalisation.
     pub pad: f32,
     /// The order of the planes; `mean` and `std` follow it.
@@ -52,7 +54,7 @@ pub fn tensor(
     let placement = Placement::new(input.resize, [frame.width, frame.height], input.size);
     let [left, top, width, height] = placement.target.map(|value| value as usize);
     let size = [placement.target[2], placement.target[3]];
-    let picture = scaler.rgb(frame, placement.source, size, Filter::Model)?;
+    let picture = scaler.rgb(frame, placement.source, size, input.filter)?;
 
     let [columns, rows] = input.size.map(|value| value as usize);
     into.resize(3 * rows * columns, 0.0);

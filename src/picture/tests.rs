@@ -59,7 +59,7 @@ fn frame(width: u32, height: u32, format: PixelFormat, color: Color, pad: usize)
 
 fn input(size: [u32; 2], resize: Resize) -> Input {
     let (mean, std) = ([0.0; 3], [1.0; 3]);
-    Input { size, resize, pad: 114.0, color: ColorOrder::Rgb, scale: 1.0, mean, std }
+    Input { size, resize, filter: Filter::Area, pad: 114.0, color: ColorOrder::Rgb, scale: 1.0, mean, std }
 }
 
 fn numbers(frame: &Frame, input: &Input) -> Vec<f32> {
