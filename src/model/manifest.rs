@@ -188,6 +188,7 @@ struct WrittenInput {
     resize: Resize,
     #[serde(default)]
     filter: Filter,
+    short_side: Option<u32>,
     #[serde(default)]
     pad: f32,
     color: ColorOrder,
@@ -246,7 +247,7 @@ impl Manifest {
         let written: Written = toml::from_str(text).map_err(syntax)?;
         let head = head(&written.output, family)?;
         check(&written, family)?;
-        let WrittenInput { size, resize, filter, pad, color, scale, mean, std } = written.input;
+        let WrittenInput { size, resize, filter, short_side, pad, color, scale, mean, std } = written.input;
         let WrittenCalibration { temperature, bias } = written.calibration;
         Ok(Manifest {
             name: written.name,
@@ -254,7 +255,7 @@ impl Manifest {
             source: written.source,
             model: written.files.model,
             labels: written.files.labels,
-            input: Input { size, resize, filter, pad, color, scale, mean, std },
+            input: Input { size, resize, filter, short_side, pad, color, scale, mean, std },
             head,
             calibration: Calibration { temperature, bias },
         })
@@ -302,6 +303,9 @@ fn check(written: &Written, family: Family) -> Result<(), ManifestError> {
     let Written { files, input, output, calibration, .. } = written;
     let sizes = input.size.iter().all(|side| (1..=MAX_SIDE).contains(side));
     require(sizes, "[input] size", "two numbers from 1 to 4096, width first")?;
+    let most = input.size[0].max(input.size[1])..=MAX_SIDE;
+    let short_side = input.short_side.is_none_or(|side| input.resize == Resize::Crop && most.contains(&side));
+    require(short_side, "[input] short_side", "left out, or with `resize = \"crop\"` at least as long as `size`")?;
     require((0.0..=255.0).contains(&input.pad), "[input] pad", "a number from 0 to 255")?;
     require(input.scale.is_finite() && input.scale != 0.0, "[input] scale", "a number other than 0")?;
     require(finite(&input.mean), "[input] mean", "three numbers")?;
