@@ -71,5 +71,6 @@ fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(LabelEngine::new(opened)), rungs })
+    let engine = LabelEngine::new(opened, &model);
+    Ok(Loaded { model: Arc::new(model), engine: Box::new(engine), rungs })
 }

@@ -79,6 +79,8 @@ enum Knows {
         reader: heads::Reader,
         /// Whether several pictures may go through the graph together.
         batchable: bool,
+        /// Numbers that have been read.
+        spares: label::Spares,
     },
     /// Whatever can be put into words.
     Words(Arc<dyn Phrasing>),
@@ -88,8 +90,8 @@ impl Model {
     /// A model that knows the labels of its folder: checks what the graph declares against what the folder says.
     pub fn labelled(folder: &Folder, of: &manifest::Labelled, graph: &Graph) -> Result<Model, GraphError> {
         let reader = graph.check(of, folder.manifest.input.size, folder.labels.len())?;
-        let batchable = graph.is_batchable(&reader);
-        Ok(Model::of(folder, Knows::Labels { labels: folder.labels.clone(), reader, batchable }))
+        let (batchable, spares) = (graph.is_batchable(&reader), label::Spares::default());
+        Ok(Model::of(folder, Knows::Labels { labels: folder.labels.clone(), reader, batchable, spares }))
     }
 
     /// A model that reads.
@@ -146,6 +148,21 @@ impl Model {
         let placement = tensor(scaler, frame, &self.input, &mut buffer.data)?;
         buffer.shape = vec![1, 3, height, width];
         Ok((buffer, placement))
+    }
+
+    /// Takes back numbers that have been read, so that their memory is used again.
+    pub fn take_back(&self, outputs: Outputs) {
+        if let Knows::Labels { spares, .. } = &self.knows {
+            spares.put(outputs);
+        }
+    }
+
+    /// Which outputs are read, and where those come back that have been.
+    fn outputs(&self) -> (Vec<usize>, label::Spares) {
+        match &self.knows {
+            Knows::Labels { reader, spares, .. } => (reader.outputs(), spares.clone()),
+            Knows::Words(_) => (Vec::new(), label::Spares::default()),
+        }
     }
 
     /// Whether several pictures may go through the graph together: `[n, 3, height, width]` in, `[n, ...]` out.

@@ -21,7 +21,7 @@ use super::{OutputError, Outputs};
 use crate::judge::Seen;
 use crate::picture::Placement;
 
-use candidates::{Candidate, detections};
+use candidates::detections;
 use classifier::Scores;
 use numbers::{Numbers, Unreadable};
 
