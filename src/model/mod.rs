@@ -119,6 +119,20 @@ impl Model {
         }
     }
 
+    /// `wording`, made ready for the engine.
+    ///
+    /// # Errors
+    /// Words that it can't be asked; any words where it knows labels instead.
+    pub fn phrase(&self, wording: &Wording) -> Result<Asked, WordingError> {
+        match &self.knows {
+            Knows::Words(phrasing) => phrasing.phrase(wording),
+            Knows::Labels { .. } => Err(WordingError {
+                what: format!("model `{}` reads no questions", self.identity.name),
+                advice: "name some of its labels".to_owned(),
+            }),
+        }
+    }
+
     /// What it is fed.
     pub fn input(&self) -> &Input {
         &self.input
