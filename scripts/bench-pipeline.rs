@@ -14,7 +14,7 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 use stakeout::frame::{Color, Frame, Matrix, PixelFormat, Plane};
 use stakeout::judge::Question;
-use stakeout::model::{Folder, Handle, Refused, Request, Runtime, Tensor, load, start};
+use stakeout::model::{Folder, Handle, Options, Refused, Request, Runtime, Tensor, load, start};
 use stakeout::name::Name;
 use stakeout::picture::{Scaler, still};
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let runtime = Runtime::load(Some(Path::new(library)))?;
     let folder = Folder::open(&Name::new("bench")?, Some(Path::new(folder)), Path::new("."))?;
-    let model = start(load(runtime, &folder, 1)?, 1)?;
+    let model = start(load(runtime, &folder, &Options { threads: 1, ..Options::default() })?, 1)?;
     let frame = planar(&still(&std::fs::read(picture)?)?)?;
     let mut check = Check::new(model)?;
     for line in std::io::stdin().lock().lines() {

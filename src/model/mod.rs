@@ -8,20 +8,25 @@ mod classifier;
 mod folder;
 mod graph;
 mod labels;
+mod library;
+mod load;
 mod manifest;
+mod provider;
 mod runtime;
 mod session;
+mod spread;
 mod thread;
 mod yolox;
-
-use std::sync::Arc;
 
 pub use folder::{Folder, FolderError, available};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use labels::{QuestionError, UnknownLabel};
+pub use load::{Loaded, Options, Running, load};
 pub use manifest::{Detect, Family, FileEntry, Head, Manifest, ManifestError};
+pub use provider::{NotOffered, Way};
 pub use runtime::{Runtime, RuntimeError};
-pub use session::{OnnxSession, Rung, SessionError};
+pub use session::{Made, OnnxSession, Opener, Rung, SessionError, Stop};
+pub use spread::Spread;
 pub use thread::{Handle, Refused, Reply, Request, start};
 
 use crate::config::Calibration;
@@ -176,16 +181,6 @@ fn all_finite(numbers: &[f32]) -> bool {
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
-/// A model that is ready to run.
-pub struct Loaded {
-    /// For callers.
-    pub model: Arc<Model>,
-    /// For the model's thread.
-    pub engine: Box<dyn Engine>,
-    /// What had to be switched off to load it.
-    pub rung: Rung,
-}
-
 /// Why a model can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("model `{model}`: {problem}")]
@@ -202,7 +197,9 @@ impl LoadError {
         match &self.problem {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
-            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+            // A driver that comes up later than we do.
+            Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) => true,
+            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) | Problem::Provider(_) => false,
         }
     }
 }
@@ -219,14 +216,12 @@ pub enum Problem {
     /// The file doesn't do what the manifest says.
     #[error(transparent)]
     Graph(#[from] GraphError),
-}
-
-/// Creates the session of a checked folder, on `threads` threads (0: one per core).
-pub fn load(runtime: &Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
-    let failed = |problem: Problem| LoadError { model: folder.identity.name.clone(), problem };
-    let (session, rung) = OnnxSession::open(runtime, &folder.model_file(), threads).map_err(|e| failed(e.into()))?;
-    let model = Model::new(folder, session.graph()).map_err(|e| failed(e.into()))?;
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(session), rung })
+    /// The library lacks a provider that is named.
+    #[error(transparent)]
+    Provider(#[from] NotOffered),
+    /// It runs on a provider, but gives nothing.
+    #[error(transparent)]
+    Trial(#[from] RunError),
 }
 
 #[cfg(test)]

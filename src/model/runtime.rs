@@ -1,7 +1,6 @@
 //! ONNX Runtime itself: one shared library, loaded once per process by path.
 //!
-//! Owns where it is looked for and its log; refuses to know models. CPU only for now: execution providers are added where
-//! a session's options are made (`session`), nowhere else.
+//! Owns where it is looked for, what it is and what it offers, and its log; refuses to know models.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -9,12 +8,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
+use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
+
+use super::library;
+use super::provider::{self, NotOffered, Way};
+use crate::config::{Provider, Providers};
 
 /// The loaded library.
 pub struct Runtime {
     pub(super) environment: Environment,
     path: PathBuf,
+    version: String,
+    offers: Vec<Provider>,
 }
 
 /// Why there is no ONNX Runtime.
@@ -23,7 +29,7 @@ pub enum RuntimeError {
     /// The one that the operator asked for.
     #[error(
         "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {reason}; \
-         correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+         correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     Configured {
@@ -35,7 +41,7 @@ pub enum RuntimeError {
     /// None was asked for, and none was found.
     #[error(
         "ONNX Runtime is missing (looked for {searched}); \
-         name a libonnxruntime.so of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         name a libonnxruntime.so of 1.21 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     NotFound {
@@ -45,7 +51,7 @@ pub enum RuntimeError {
     /// It was loaded and then refused to work.
     #[error(
         "ONNX Runtime from `{path}` doesn't start: {reason}; \
-         name one of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         name one of 1.21 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     Broken {
@@ -87,9 +93,32 @@ impl Runtime {
         Ok(LOADED.get_or_init(|| runtime))
     }
 
-    /// Which library it is.
+    /// Which library it is: the file that was loaded, where the system knows it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its version: `1.31.1`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What it was built with, the best first. Whether it works shows only when a session is made.
+    pub fn offers(&self) -> &[Provider] {
+        &self.offers
+    }
+
+    /// What sessions are to be tried with, the best first.
+    ///
+    /// # Errors
+    /// A named provider that the library lacks.
+    pub fn ways(&self, wanted: &Providers) -> Result<Vec<Way>, NotOffered> {
+        provider::ways(wanted, &self.offers).map_err(|provider| NotOffered {
+            provider,
+            library: self.path.clone(),
+            version: self.version.clone(),
+            offers: self.offers.clone(),
+        })
     }
 }
 
@@ -129,7 +158,22 @@ fn try_path(path: &Path) -> Result<Runtime, String> {
         .build()
         .map_err(|error| error.to_string())?;
     environment.set_log_level(LogLevel::Warning);
-    Ok(Runtime { environment, path: path.to_owned() })
+    let path = library::loaded(path).unwrap_or_else(|| path.to_owned());
+    let version = library::version(&path).unwrap_or_else(|| format!("1.{} or later", ort::MINOR_VERSION));
+    Ok(Runtime { environment, path, version, offers: offers() })
+}
+
+fn offers() -> Vec<Provider> {
+    let is_offered = |provider: &Provider| {
+        let answer = match provider {
+            Provider::TensorRt => ep::TensorRT::is_available(),
+            Provider::Cuda => ep::CUDA::is_available(),
+            Provider::OpenVino => ep::OpenVINO::is_available(),
+            Provider::Cpu => ep::CPU::is_available(),
+        };
+        answer.unwrap_or(false)
+    };
+    Provider::ALL.into_iter().filter(is_offered).collect()
 }
 
 /// The loader's words, without the path that the message around them has already told.
@@ -145,7 +189,7 @@ fn told(error: &LoadDynamicError) -> String {
 }
 
 /// What goes wrong comes back as an error from the call; the library's own log is for whoever looks deeper.
-fn log(level: LogLevel, message: &str) {
+pub(super) fn log(level: LogLevel, message: &str) {
     match level {
         LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
         LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
@@ -166,7 +210,7 @@ mod tests {
             refused.to_string(),
             "`[runtime] onnxruntime` names `/nowhere/libonnxruntime.so`, which can't be loaded: \
              /nowhere/libonnxruntime.so: cannot open shared object file: No such file or directory; \
-             correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+             correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
              (in a checkout, scripts/setup fetches one)"
         );
     }
@@ -181,7 +225,7 @@ mod tests {
             refused.to_string(),
             format!(
                 "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {path}: invalid ELF header; \
-                 correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+                 correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
                  (in a checkout, scripts/setup fetches one)"
             )
         );

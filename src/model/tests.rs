@@ -1,6 +1,7 @@
 //! A model between its manifest and its numbers, with an engine that needs no library; and its thread.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -84,7 +85,12 @@ impl Engine for Mean {
 fn mean() -> Handle {
     let engine = Mean(graph(vec![slot(&[None, Some(1)])]));
     let model = Model::new(&folder("probabilities", &["bright"]), engine.graph()).unwrap();
-    let loaded = Loaded { model: Arc::new(model), engine: Box::new(engine), rung: Rung::Everything };
+    let loaded = Loaded {
+        model: Arc::new(model),
+        engine: Box::new(engine),
+        stop: Stop::new(|| ()),
+        running: Running::default(),
+    };
     start(loaded, 2).unwrap()
 }
 
