@@ -1,15 +1,20 @@
-//! From a checked folder to a model that runs.
+//! From a checked folder to a model that is ready to run.
 //!
-//! Owns the order in which providers are tried, and the trial run that a provider has to pass before anybody relies on it;
-//! refuses to know what a session is (`session`). Runs wherever a model is loaded: at the start, and on the model's own
-//! thread when its sessions are made anew.
+//! Owns which engine a family gets, the order in which providers are tried, and the trial that a provider has to pass
+//! before anybody relies on it; refuses to know what an engine does. Runs wherever a model is loaded: at the start, and on
+//! the model's own thread when it is made anew.
 
 use std::sync::Arc;
 
-use super::provider::Way;
-use super::session::{Made, OnnxSession, Opener, Stop};
-use super::{Engine, Folder, LoadError, Model, Problem, Runtime, Tensor};
+use super::folder::{Folder, FolderError};
+use super::manifest::{FileEntry, Kind, Labelled};
+use super::provider::{NotOffered, Way};
+use super::runtime::Stop;
+use super::session::{self, Rung, SessionError};
+use super::spread::Spread;
+use super::{Engine, GraphError, LabelEngine, Model, RunError, Runtime, RuntimeError, Tensor, Work};
 use crate::config::{Provider, Providers};
+use crate::name::Name;
 
 /// How models are loaded.
 #[derive(Clone, Debug)]
@@ -20,9 +25,10 @@ pub struct Options {
     pub providers: Providers,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { threads: 0, providers: Providers::Auto }
+impl From<usize> for Options {
+    /// So many threads, and whatever works.
+    fn from(threads: usize) -> Options {
+        Options { threads, providers: Providers::Auto }
     }
 }
 
@@ -32,62 +38,123 @@ pub struct Loaded {
     pub model: Arc<Model>,
     /// For the model's thread.
     pub engine: Box<dyn Engine>,
-    /// Ends the engine's runs.
-    pub stop: Stop,
+    /// What had to be switched off to load each of its files.
+    pub rungs: Vec<(FileEntry, Rung)>,
     /// What it runs on.
     pub running: Running,
+    /// Ends the engine's runs.
+    pub stop: Stop,
 }
 
 /// What a model runs on, and what that took.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Running {
-    /// How its sessions were made.
-    pub made: Made,
-    /// Providers that the library offers or the file names and that run nothing of it, with the reason.
+    /// So much of it on which provider.
+    pub spread: Spread,
+    /// Providers that should have run it and don't, with the reason.
     pub passed_over: Vec<(Provider, String)>,
 }
 
-/// Creates the sessions of a checked folder.
+/// Why a model can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("model `{model}`: {problem}")]
+pub struct LoadError {
+    /// Its name in the configuration.
+    pub model: Name,
+    /// What is wrong, and what to do.
+    pub problem: Problem,
+}
+
+impl LoadError {
+    /// Whether it may go away by itself: files on a disk that is not mounted yet, a lack of memory.
+    pub fn may_heal(&self) -> bool {
+        match &self.problem {
+            Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
+            Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            // A driver that comes up later than we do.
+            Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
+            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+            Problem::NotOffered(_) | Problem::NotYet(_) => false,
+        }
+    }
+}
+
+/// What is wrong with a model.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// Its folder or its files.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// ONNX Runtime doesn't take the file.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The file doesn't do what the manifest says.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The library lacks a provider that is named.
+    #[error(transparent)]
+    NotOffered(#[from] NotOffered),
+    /// It runs on a provider, but gives nothing.
+    #[error(transparent)]
+    Trial(#[from] RunError),
+    /// The library.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Part of the contract that comes later.
+    #[error("family `{0}` is not implemented yet; use a classifier or a detector")]
+    NotYet(&'static str),
+}
+
+/// Makes the engine of a checked folder.
 ///
 /// # Errors
-/// No way leads there; what is told is about the last one, the CPU, unless providers are named.
-pub fn load(runtime: &'static Runtime, folder: &Folder, options: &Options) -> Result<Loaded, LoadError> {
+/// No way leads there. What is told is about the last one, which is the CPU unless providers are named.
+pub fn load(runtime: &Runtime, folder: &Folder, options: impl Into<Options>) -> Result<Loaded, LoadError> {
+    let Options { threads, providers } = options.into();
     let failed = |problem: Problem| LoadError { model: folder.identity.name.clone(), problem };
-    let ways = runtime.ways(&options.providers).map_err(|error| failed(error.into()))?;
     let mut passed_over = Vec::new();
     let mut last = None;
-    for way in ways {
-        match open(runtime, folder, options.threads, way.clone()) {
+    for way in runtime.ways(&providers).map_err(|error| failed(error.into()))? {
+        match tried(runtime, folder, threads, way.clone()) {
             Ok(mut loaded) => {
-                let idle = way.into_iter().filter(|provider| !loaded.running.made.spread.uses(*provider));
-                passed_over.extend(idle.map(|provider| (provider, "it takes no part of the graph".to_owned())));
+                let idle = way.into_iter().filter(|provider| !loaded.running.spread.uses(*provider));
+                passed_over.extend(idle.map(|provider| (provider, "it takes no part of the model".to_owned())));
                 loaded.running.passed_over = passed_over;
                 return Ok(loaded);
             }
             Err(problem) => {
                 for provider in way {
-                    tracing::warn!(model = %folder.identity.name, %provider, %problem, "a provider doesn't work here");
+                    tracing::warn!(model = %folder.identity.name, %provider, %problem, "a provider doesn't work");
                     passed_over.push((provider, problem.to_string()));
                 }
                 last = Some(problem);
             }
         }
     }
-    // There is always a way: `provider::ways`.
-    Err(failed(last.unwrap_or_else(|| unreachable!("no way to run a model"))))
+    Err(failed(last.expect("there is always a way: `provider::ways`")))
 }
 
-/// One way, with a trial where it isn't the CPU's.
-fn open(runtime: &'static Runtime, folder: &Folder, threads: usize, way: Way) -> Result<Loaded, Problem> {
+/// One way; where it isn't the CPU's, only if a run on a blank picture succeeds.
+fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<Loaded, Problem> {
     let accelerated = !way.is_empty();
-    let mut opener = Opener::new(runtime, threads, way)?;
-    let mut session: OnnxSession = opener.open(&folder.model_file())?;
-    let model = Model::new(folder, session.graph())?;
+    let runtime = runtime.on(way)?;
+    let mut loaded = match &folder.manifest.kind {
+        Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
+        Kind::ZeroShot(_) | Kind::Vlm(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
+    }?;
     if accelerated {
-        let [width, height] = model.input().size.map(|side| side as usize);
+        let [width, height] = loaded.model.input().size.map(|side| side as usize);
         let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.0; 3 * height * width] };
-        Engine::run(&mut session, &blank)?;
+        loaded.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
     }
-    let running = Running { made: opener.made().clone(), passed_over: Vec::new() };
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(session), stop: opener.stop(), running })
+    loaded.running.spread = runtime.spread();
+    Ok(loaded)
+}
+
+fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Loaded, Problem> {
+    let opened = session::open(runtime, &folder.file(&of.model), threads)?;
+    let rungs = vec![(of.model.clone(), opened.rung)];
+    let model = Model::labelled(folder, of, &opened.graph)?;
+    let engine = Box::new(LabelEngine::new(opened));
+    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
 }

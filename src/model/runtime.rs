@@ -10,17 +10,41 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
+use ort::session::RunOptions;
 
 use super::library;
 use super::provider::{self, NotOffered, Way};
+use super::spread::{Listener, Spread};
 use crate::config::{Provider, Providers};
 
-/// The loaded library.
+/// The loaded library, as one model uses it.
 pub struct Runtime {
     pub(super) environment: Environment,
     path: PathBuf,
     version: String,
     offers: Vec<Provider>,
+    /// What sessions are to run on; empty: the CPU.
+    pub(super) way: Way,
+    /// What every run of these sessions is given.
+    pub(super) run: Arc<RunOptions>,
+    /// What the sessions that were made so far run on.
+    heard: Listener,
+}
+
+/// Ends a model's runs from any thread, those under way and all later ones: what was stopped is made anew.
+#[derive(Clone)]
+pub struct Stop(Arc<dyn Fn() + Send + Sync>);
+
+impl Stop {
+    /// What `stop` does must return at once.
+    pub fn new(stop: impl Fn() + Send + Sync + 'static) -> Stop {
+        Stop(Arc::new(stop))
+    }
+
+    /// Ends them. Returns at once; ONNX Runtime ends a run between two of its graph's nodes.
+    pub fn stop(&self) {
+        (self.0)();
+    }
 }
 
 /// Why there is no ONNX Runtime.
@@ -108,6 +132,40 @@ impl Runtime {
         &self.offers
     }
 
+    /// The same library for another model, whose sessions are to run on what `way` names.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn on(&self, way: Way) -> Result<Runtime, RuntimeError> {
+        let broken = |error: ort::Error| RuntimeError::Broken { path: shown(&self.path), reason: error.to_string() };
+        Ok(Runtime {
+            environment: self.environment.clone(),
+            path: self.path.clone(),
+            version: self.version.clone(),
+            offers: self.offers.clone(),
+            way,
+            run: quiet_run().map_err(broken)?,
+            heard: Listener::default(),
+        })
+    }
+
+    /// What ends the runs of this model's sessions.
+    pub fn stop(&self) -> Stop {
+        let run = self.run.clone();
+        // It sets a flag: there is nothing that could go wrong and nobody who could do better.
+        Stop::new(move || drop(run.terminate()))
+    }
+
+    /// What this model's sessions run on, all together.
+    pub fn spread(&self) -> Spread {
+        self.heard.heard()
+    }
+
+    /// A session of this model was made.
+    pub(super) fn ran(&self, on: &Spread) {
+        self.heard.add(on);
+    }
+
     /// What sessions are to be tried with, the best first.
     ///
     /// # Errors
@@ -160,7 +218,15 @@ fn try_path(path: &Path) -> Result<Runtime, String> {
     environment.set_log_level(LogLevel::Warning);
     let path = library::loaded(path).unwrap_or_else(|| path.to_owned());
     let version = library::version(&path).unwrap_or_else(|| format!("1.{} or later", ort::MINOR_VERSION));
-    Ok(Runtime { environment, path, version, offers: offers() })
+    let run = quiet_run().map_err(|error| error.to_string())?;
+    Ok(Runtime { environment, path, version, offers: offers(), way: Way::new(), run, heard: Listener::default() })
+}
+
+/// Sessions log more than anybody wants to read, to tell what they run on; their runs do not.
+fn quiet_run() -> Result<Arc<RunOptions>, ort::Error> {
+    let mut options = RunOptions::new()?;
+    options.set_log_level(LogLevel::Warning)?;
+    Ok(Arc::new(options))
 }
 
 fn offers() -> Vec<Provider> {

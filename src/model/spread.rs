@@ -82,6 +82,10 @@ impl Listener {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).read(message);
     }
 
+    pub(super) fn add(&self, spread: &Spread) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(spread);
+    }
+
     pub(super) fn heard(&self) -> Spread {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stakeout::judge::{Detection, Seen};
-use stakeout::model::{Folder, Loaded, Options, Tensor, load};
+use stakeout::model::{Findings, Folder, Loaded, Tensor, Work, load};
 use stakeout::name::Name;
 use stakeout::picture::{Scaler, still};
 
@@ -61,9 +61,7 @@ impl Yard {
 
     fn load(&self) -> Option<Result<Loaded, String>> {
         let runtime = runtime()?;
-        Some(self.open().and_then(|folder| {
-            load(runtime, &folder, &Options { threads: 1, ..Options::default() }).map_err(|error| error.to_string())
-        }))
+        Some(self.open().and_then(|folder| load(runtime, &folder, 1).map_err(|error| error.to_string())))
     }
 }
 
@@ -75,7 +73,8 @@ fn look(loaded: &mut Loaded, picture: &Path) -> Seen {
     let frame = still(&fs::read(picture).unwrap()).unwrap();
     let mut scaler = Scaler::default();
     let (input, placement) = loaded.model.prepare(&mut scaler, &frame, Tensor::default()).unwrap();
-    let outputs = loaded.engine.run(&input).unwrap();
+    let work = Work { pictures: vec![input], asked: Vec::new() };
+    let Findings::Numbers(outputs) = loaded.engine.examine(&work).unwrap() else { panic!("it reads") };
     loaded.model.interpret(&outputs, &placement).unwrap()
 }
 
@@ -298,7 +297,7 @@ fn labels_that_the_graph_does_not_have_are_told() {
         "model `m`: `yolox_nano.onnx` tells 80 labels apart, but `labels.txt` has 2; correct the labels"
     );
     let yard = Yard::yolox().unwrap();
-    let loaded = load(runtime, &yard.open().unwrap(), &Options { threads: 1, ..Options::default() }).unwrap();
+    let loaded = load(runtime, &yard.open().unwrap(), 1).unwrap();
     assert_eq!(
         loaded.model.label_index("persn").unwrap_err().to_string(),
         "model `m` has no label `persn`; the nearest it has: `person`"
