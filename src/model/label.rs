@@ -3,11 +3,13 @@
 //! Owns the element type of the input and the one copy of the outputs, whose memory it uses again; refuses to know what the
 //! numbers mean (heads do). Runs on the model's thread.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Receiver, Sender, bounded};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ort::Error;
-use ort::session::{Session, SessionOutputs};
+use ort::session::{RunOptions, Session, SessionOutputs};
 use ort::value::{DynValue, TensorElementType, TensorRef};
 
 use super::graph::Element;
@@ -17,6 +19,7 @@ use super::{Engine, Findings, Model, Outputs, RunError, Tensor, Work};
 /// A graph that knows labels.
 pub struct LabelEngine {
     session: Session,
+    run: Arc<RunOptions>,
     /// The input wants 16-bit floats.
     is_half: bool,
     half_input: Vec<f16>,
@@ -53,10 +56,10 @@ impl Spares {
 
 impl LabelEngine {
     /// Runs `opened` for `model`, which has checked its graph.
-    pub fn new(Opened { session, graph, .. }: Opened, model: &Model) -> LabelEngine {
+    pub fn new(Opened { session, run, graph, .. }: Opened, model: &Model) -> LabelEngine {
         let (read, spares) = model.outputs();
         let is_half = graph.inputs.first().is_some_and(|slot| slot.element == Element::F16);
-        LabelEngine { session, is_half, half_input: Vec::new(), stacked: Tensor::default(), read, spares }
+        LabelEngine { session, run, is_half, half_input: Vec::new(), stacked: Tensor::default(), read, spares }
     }
 }
 
@@ -75,10 +78,10 @@ impl Engine for LabelEngine {
             self.half_input.resize(input.data.len(), f16::ZERO);
             self.half_input.convert_from_f32_slice(&input.data);
             let view = TensorRef::from_array_view((input.shape.clone(), self.half_input.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
+            self.session.run_with_options(ort::inputs![view.map_err(failed)?], &self.run)
         } else {
             let view = TensorRef::from_array_view((input.shape.clone(), input.data.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
+            self.session.run_with_options(ort::inputs![view.map_err(failed)?], &self.run)
         };
         let mut copies = self.spares.take.try_recv().unwrap_or_default();
         copy_all(&outputs.map_err(failed)?, &self.read, &mut copies).map_err(failed)?;
