@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::folder::{Folder, FolderError};
-use super::manifest::{FileEntry, Kind, Labelled};
+use super::manifest::{self, FileEntry, Kind, Labelled};
 use super::session::{self, Rung, SessionError};
+use super::zero_shot::{ZeroShot, ZeroShotError};
 use super::{Engine, GraphError, LabelEngine, Model, Runtime};
 use crate::name::Name;
 
@@ -36,6 +37,7 @@ impl LoadError {
         match &self.problem {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            Problem::ZeroShot(error) => error.may_heal(),
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) | Problem::NotYet(_) => false,
         }
     }
@@ -53,16 +55,20 @@ pub enum Problem {
     /// The file doesn't do what the manifest says.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The two halves of a zero-shot model, or one of them, can't be used.
+    #[error(transparent)]
+    ZeroShot(#[from] ZeroShotError),
     /// Part of the contract that comes later.
-    #[error("family `{0}` is not implemented yet; use a classifier or a detector")]
+    #[error("family `{0}` is not implemented yet; use a classifier, a detector or a zero-shot model")]
     NotYet(&'static str),
 }
 
 /// Makes the engine of a checked folder, on `threads` threads (0: one per core).
-pub fn load(runtime: &Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
+pub fn load(runtime: &'static Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
     let loaded = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(runtime, folder, of, threads),
-        Kind::ZeroShot(_) | Kind::Vlm(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
+        Kind::ZeroShot(of) => zero_shot(runtime, folder, of, threads),
+        Kind::Vlm(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
     };
     loaded.map_err(|problem| LoadError { model: folder.identity.name.clone(), problem })
 }
@@ -72,4 +78,17 @@ fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
     Ok(Loaded { model: Arc::new(model), engine: Box::new(LabelEngine::new(opened)), rungs })
+}
+
+fn zero_shot(
+    runtime: &'static Runtime,
+    folder: &Folder,
+    of: &manifest::ZeroShot,
+    threads: usize,
+) -> Result<Loaded, Problem> {
+    let (engine, rungs) = ZeroShot::open(runtime, folder, of, &folder.cache, threads)?;
+    let text = rungs.text.map(|rung| (of.text_model.clone(), rung));
+    let rungs = [(of.vision_model.clone(), rungs.vision)].into_iter().chain(text).collect();
+    let model = Model::reading(folder, Arc::new(engine.prompts()));
+    Ok(Loaded { model: Arc::new(model), engine: Box::new(engine), rungs })
 }

@@ -12,12 +12,14 @@ mod label;
 mod labels;
 mod load;
 mod manifest;
+mod pictures;
 mod runtime;
 mod session;
 mod thread;
 mod wording;
 mod work;
 mod yolox;
+pub mod zero_shot;
 
 use std::sync::Arc;
 

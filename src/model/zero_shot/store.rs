@@ -34,8 +34,7 @@ impl Store {
         if Sha256::digest(numbers).as_slice() != digest {
             return None;
         }
-        let vector: Vec<f32> =
-            numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let vector: Vec<f32> = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         vector.iter().all(|number| number.is_finite()).then_some(vector)
     }
 
