@@ -30,3 +30,4 @@ mod statistics;
 mod transport;
 mod verifiers;
 mod visits;
+mod zero_shot;

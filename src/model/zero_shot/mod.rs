@@ -24,12 +24,12 @@ use std::sync::Arc;
 
 pub use phrasing::Prompts;
 pub use problem::ZeroShotError;
+pub use text::TextModel;
+pub use tokens::{Ids, TextProblem, Tokens};
 
 use self::direction::{likeness, middle};
 use self::store::Store;
-use self::style::Style;
 use self::texts::Texts;
-use self::tokens::Tokens;
 use self::vision::Vision;
 use super::{Asked, Engine, Findings, Folder, PromptSets, RunError, Rung, Runtime, Tensor, Work, manifest};
 use crate::judge::Scored;
@@ -77,17 +77,13 @@ impl ZeroShot {
         cache: &Path,
         threads: usize,
     ) -> Result<(ZeroShot, Rungs), ZeroShotError> {
-        let style = Style::named(&of.style).ok_or_else(|| ZeroShotError::Style {
-            style: of.style.clone(),
-            known: Style::ALL.map(|style| format!("`{}`", style.name)).join(", "),
-        })?;
-        let length = of.length.map_or(style.length, |length| length as usize);
-        let tokens = Arc::new(Tokens::open(&folder.file(&of.tokenizer), style, length)?);
+        let length = of.length.map(|length| length as usize);
+        let tokens = Arc::new(Tokens::open(&folder.file(&of.tokenizer), &of.style, length)?);
         let (mut vision, vision_rung) =
             Vision::open(runtime, &folder.file(&of.vision_model), folder.manifest.input.size, threads)?;
         let width = vision.try_out()?;
-        let written = length.to_string();
-        let store = Store::new(cache, &[&of.text_model.sha256, &of.tokenizer.sha256, style.name, &written]);
+        let length = tokens.length().to_string();
+        let store = Store::new(cache, &[&of.text_model.sha256, &of.tokenizer.sha256, &of.style, &length]);
         let path = folder.file(&of.text_model);
         let (texts, text, text_rung) = Texts::open(runtime, path.clone(), tokens.clone(), store, threads, width)?;
         if text != width {
@@ -101,7 +97,7 @@ impl ZeroShot {
 
     /// What makes questions ready for it, on the caller's thread.
     pub fn prompts(&self) -> Prompts {
-        Prompts { tokens: self.tokens.clone() }
+        Prompts::of(self.tokens.clone())
     }
 
     /// The direction of each picture.

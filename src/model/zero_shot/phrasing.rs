@@ -11,7 +11,14 @@ use super::tokens::{TextProblem, Tokens};
 /// Turns words into prompts.
 #[derive(Clone, Debug)]
 pub struct Prompts {
-    pub(super) tokens: Arc<Tokens>,
+    tokens: Arc<Tokens>,
+}
+
+impl Prompts {
+    /// For a model with this tokenizer.
+    pub fn of(tokens: Arc<Tokens>) -> Prompts {
+        Prompts { tokens }
+    }
 }
 
 impl Phrasing for Prompts {

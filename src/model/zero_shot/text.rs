@@ -22,7 +22,7 @@ const MASK: &str = "attention_mask";
 const OUTPUTS: [&str; 2] = ["text_embeds", "pooler_output"];
 
 /// The graph, ready to run.
-pub(super) struct TextModel {
+pub struct TextModel {
     session: Session,
     file: String,
     is_masked: bool,
@@ -37,7 +37,7 @@ impl TextModel {
     ///
     /// # Errors
     /// Files that aren't graphs, and graphs that don't take such texts.
-    pub(super) fn open(
+    pub fn open(
         runtime: &Runtime,
         path: &Path,
         tokens: &Tokens,
@@ -59,7 +59,7 @@ impl TextModel {
     ///
     /// # Errors
     /// What the graph can't take.
-    pub(super) fn try_out(&mut self, tokens: &Tokens) -> Result<(), ZeroShotError> {
+    pub fn try_out(&mut self, tokens: &Tokens) -> Result<(), ZeroShotError> {
         let length = tokens.length();
         let mut ids = vec![self.pad; length];
         self.run(&ids, length).map_err(|error| ZeroShotError::Length {
@@ -81,7 +81,7 @@ impl TextModel {
     ///
     /// # Errors
     /// Whatever ONNX Runtime says.
-    pub(super) fn embed(&mut self, text: &Ids) -> Result<Vec<f32>, RunError> {
+    pub fn embed(&mut self, text: &Ids) -> Result<Vec<f32>, RunError> {
         match self.fixed {
             Some(length) if length != text.ids.len() => {
                 let mut ids = text.ids.clone();

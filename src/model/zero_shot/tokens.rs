@@ -7,12 +7,13 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
+use super::outputs::file_name;
 use super::problem::ZeroShotError;
 use super::style::Style;
 
 /// A loaded tokenizer of one style.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub struct Tokens {
     tokenizer: Tokenizer,
     file: String,
     style: &'static Style,
@@ -22,17 +23,17 @@ pub(super) struct Tokens {
 
 /// A description as ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ids {
+pub struct Ids {
     /// With marks and padding.
-    pub(super) ids: Vec<i64>,
+    pub ids: Vec<i64>,
     /// How many of them are no padding.
-    pub(super) used: usize,
+    pub used: usize,
 }
 
 /// Why a description can't become ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TextProblem {
-    /// It has so many tokens, and `Tokens::length` are allowed.
+pub enum TextProblem {
+    /// It has so many tokens, and [`Tokens::length`] are allowed.
     TooLong(usize),
     /// What the tokenizer says.
     Tokenizer(String),
@@ -42,12 +43,18 @@ pub(super) enum TextProblem {
 const TRIED: &str = "a photo of a cat";
 
 impl Tokens {
-    /// Reads `file` for prompts of `style`, of at most `length` tokens.
+    /// Reads the file at `path` for prompts of the style called `style` (`[prompt] style`), of at most `length` tokens (None:
+    /// as the style has it).
     ///
     /// # Errors
-    /// Files that are no tokenizers, and tokenizers of another style.
-    pub(super) fn open(path: &Path, style: &'static Style, length: usize) -> Result<Tokens, ZeroShotError> {
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    /// Unknown styles, files that are no tokenizers, and tokenizers of another style.
+    pub fn open(path: &Path, style: &str, length: Option<usize>) -> Result<Tokens, ZeroShotError> {
+        let style = Style::named(style).ok_or_else(|| ZeroShotError::Style {
+            style: style.to_owned(),
+            known: Style::ALL.map(|style| format!("`{}`", style.name)).join(", "),
+        })?;
+        let length = length.unwrap_or(style.length);
+        let file = file_name(path);
         let unusable =
             |error: tokenizers::Error| ZeroShotError::Tokenizer { file: file.clone(), reason: error.to_string() };
         let mut tokenizer = Tokenizer::from_file(path).map_err(unusable)?;
@@ -70,7 +77,7 @@ impl Tokens {
     }
 
     /// The file's name.
-    pub(super) fn file(&self) -> &str {
+    pub fn file(&self) -> &str {
         &self.file
     }
 
@@ -80,17 +87,17 @@ impl Tokens {
     }
 
     /// The most tokens of a description.
-    pub(super) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.length
     }
 
     /// What fills a text up.
-    pub(super) fn pad(&self) -> i64 {
+    pub fn pad(&self) -> i64 {
         self.pad
     }
 
     /// The largest id.
-    pub(super) fn last(&self) -> i64 {
+    pub fn last(&self) -> i64 {
         self.tokenizer.get_vocab(true).values().max().map_or(0, |id| i64::from(*id))
     }
 
@@ -98,7 +105,10 @@ impl Tokens {
     ///
     /// Lower-casing is right for all styles: CLIP's and SigLIP's tokenizers do it themselves, SigLIP 2's was trained on
     /// texts for which somebody else had done it.
-    pub(super) fn ids(&self, text: &str) -> Result<Ids, TextProblem> {
+    ///
+    /// # Errors
+    /// Texts that are too long, or that the tokenizer can't spell.
+    pub fn ids(&self, text: &str) -> Result<Ids, TextProblem> {
         let unusable = |error: tokenizers::Error| TextProblem::Tokenizer(error.to_string());
         let mut ids = ids(&self.tokenizer, &text.to_lowercase(), true).map_err(unusable)?;
         let used = ids.len();
