@@ -13,6 +13,8 @@ pub mod time;
 pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
+pub mod calibration;
+pub mod catalogue;
 pub mod condition;
 pub mod config;
 pub mod egress;
@@ -34,6 +36,7 @@ pub mod transport;
 // Floor 3, loops: they compose.
 pub mod api;
 pub mod preflight;
+pub mod pull;
 pub mod sender;
 pub mod watch;
 
