@@ -67,9 +67,8 @@ fn too_little_and_one_sided_data_is_refused() {
 
 #[test]
 fn scores_that_say_nothing_or_the_opposite_are_refused() {
-    let opposite: Vec<Sample> = (0..60)
-        .map(|i| Sample { said: Said::Score(if i % 2 == 0 { 2.0 } else { -2.0 }), truth: i % 2 == 1 })
-        .collect();
+    let opposite: Vec<Sample> =
+        (0..60).map(|i| Sample { said: Said::Score(if i % 2 == 0 { 2.0 } else { -2.0 }), truth: i % 2 == 1 }).collect();
     assert_eq!(fit(&opposite), Err(Unfit::Uninformative));
     let constant: Vec<Sample> = (0..60).map(|i| Sample { said: Said::Score(1.0), truth: i % 2 == 1 }).collect();
     assert_eq!(fit(&constant), Err(Unfit::Uninformative));
@@ -79,7 +78,8 @@ fn scores_that_say_nothing_or_the_opposite_are_refused() {
 fn the_figures_are_those_of_their_definitions() {
     let plain = Calibration { temperature: 1.0, bias: 0.0 };
     let logit = |p: f64| (p / (1.0 - p)).ln();
-    let mut all = samples(&[logit(0.9), logit(0.9), logit(0.7), logit(0.1), logit(0.2)], &[true, false, true, true, false]);
+    let mut all =
+        samples(&[logit(0.9), logit(0.9), logit(0.7), logit(0.1), logit(0.2)], &[true, false, true, true, false]);
     all.push(Sample { said: Said::Nothing, truth: true });
     all.push(Sample { said: Said::Abstained, truth: true });
     let report = Report::new(&all, plain, 0.5);

@@ -185,7 +185,8 @@ impl Entry {
 
     /// Its manifest, with the hashes of its files in the order of [`Entry::files`]: `source` is where they came from.
     pub fn manifest(&self, source: &Source, precision: Option<Precision>, hashes: &[String]) -> String {
-        let mut text = String::from("# Written by `stakeout models pull`; the hashes are those of the files as they came.\n");
+        let mut text =
+            String::from("# Written by `stakeout models pull`; the hashes are those of the files as they came.\n");
         if let Some(precision) = precision {
             let _ = writeln!(text, "# Precision: {}.", precision.as_str());
         }
@@ -215,7 +216,10 @@ pub fn stays_inside(path: &str) -> bool {
     let parts: Vec<Component<'_>> = Path::new(path).components().collect();
     let plain = parts.iter().all(|part| matches!(part, Component::Normal(_)));
     // What `components` tidies away must not be there either: the path is also part of a URL.
-    plain && !parts.is_empty() && PathBuf::from_iter(&parts).as_os_str() == path && !path.contains(['\\', '?', '#', '%'])
+    plain
+        && !parts.is_empty()
+        && PathBuf::from_iter(&parts).as_os_str() == path
+        && !path.contains(['\\', '?', '#', '%'])
 }
 
 /// Whether `text` is a SHA-256 in lower-case hex.

@@ -104,7 +104,8 @@ fn paths_stay_inside() {
     for good in ["a.onnx", "onnx/a.onnx", "a/b/c-d_e.json"] {
         assert!(stays_inside(good), "{good}");
     }
-    for bad in ["", "/etc/passwd", "../a", "a/../../b", "a/./b", "./a", "a//b", "a/", "a?b", "a#b", "a\\b", "%2e%2e/a"] {
+    for bad in ["", "/etc/passwd", "../a", "a/../../b", "a/./b", "./a", "a//b", "a/", "a?b", "a#b", "a\\b", "%2e%2e/a"]
+    {
         assert!(!stays_inside(bad), "{bad}");
     }
 }

@@ -14,6 +14,7 @@ mod endpoint;
 mod events;
 mod exit;
 mod keygen;
+mod models;
 mod print;
 mod records;
 mod replay;
@@ -62,6 +63,8 @@ enum Command {
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
     Replay(replay::Args),
+    /// List, download, check, measure and calibrate models
+    Models(models::Args),
     /// Check the signature of a webhook body, read from stdin
     Verify(verify::Args),
     /// Print a new webhook secret
@@ -89,7 +92,11 @@ pub fn main() -> ExitCode {
 
 impl Command {
     fn loads_models(&self) -> bool {
-        matches!(self, Command::Run(_) | Command::Check(_) | Command::Replay(_))
+        match self {
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) => true,
+            Command::Models(args) => args.loads_models(),
+            _ => false,
+        }
     }
 
     fn run(self) -> Result<(), Failure> {
@@ -103,6 +110,7 @@ impl Command {
             Command::Dlq(args) => dlq::run(args),
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),
         }

@@ -16,7 +16,7 @@ mod yolox;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available};
+pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use labels::{QuestionError, UnknownLabel};
 pub use manifest::{Detect, Family, FileEntry, Head, Manifest, ManifestError};

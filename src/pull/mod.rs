@@ -21,7 +21,7 @@ use crate::model::Manifest;
 use crate::name::Name;
 use crate::transport::Fetcher;
 
-pub use place::{hash, state_of, FileState};
+pub use place::{FileState, hash, state_of};
 pub use problem::PullError;
 use recipe::{Content, Recipe};
 
@@ -103,14 +103,10 @@ pub enum Pulled {
 /// No model has come about; what was downloaded so far is kept for the next attempt, unless it was wrong.
 pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) -> Result<Pulled, PullError> {
     let lock_path = order.models.join("models.lock");
-    let mut lock = place::read_lock(&lock_path)?;
+    let lock = place::read_lock(&lock_path)?;
     let folder = order.models.join(order.name.as_str());
-    let recipe = Recipe::find(order, &folder, lock.revision(&order.name).filter(|_| !order.update))?;
-    if let Recipe::Folder { missing, .. } = &recipe
-        && missing.is_empty()
-    {
-        return Ok(Pulled::AlreadyThere(folder));
-    }
+    let revision = lock.revision(&order.name).filter(|_| !order.update);
+    let Some(recipe) = Recipe::find(order, &folder, revision)? else { return Ok(Pulled::AlreadyThere(folder)) };
     let mut place = Place::open(&order.models, &order.name)?;
     let files = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
     let source = recipe.source().at(files.revision.as_deref().unwrap_or(recipe.source().revision()));
@@ -120,6 +116,8 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
     // The lock first: a kill between the two leaves a lock that the next attempt meets, never a model without one.
     let downloaded = recipe.downloaded(files.locked);
     if !downloaded.is_empty() {
+        // Another model's download may have ended meanwhile.
+        let mut lock = place::read_lock(&lock_path)?;
         lock.take(downloaded);
         place::write_lock(&lock_path, &lock)?;
     }
@@ -164,7 +162,8 @@ fn fetch(
                 let source = recipe.source().at(revision.as_deref().unwrap_or(recipe.source().revision()));
                 let url = source.url(order.base_url.as_ref(), &path).ok_or_else(|| PullError::NoUrl(path.clone()))?;
                 let known = lock.find(&order.name, &path).filter(|_| !order.update).map(|file| file.sha256.clone());
-                let download = Download { fetcher: &fetcher, url: &url, path: &path, expected: wanted.sha256, locked: known };
+                let download =
+                    Download { fetcher: &fetcher, url: &url, path: &path, expected: wanted.sha256, locked: known };
                 let got = runtime.block_on(download.run(place, tell))?;
                 revision = revision.or(got.revision);
                 (got.size, got.sha256, url.to_string())

@@ -51,16 +51,15 @@ pub(super) enum Content {
 }
 
 impl Recipe {
-    /// The recipe for `order`, whose model is or will be in `folder`. `revision` is the one of an earlier download.
-    pub(super) fn find(order: &Order, folder: &Path, revision: Option<&str>) -> Result<Recipe, PullError> {
+    /// The recipe for `order`, whose model is or will be in `folder`; None when it is there already. `revision` is the one
+    /// of an earlier download.
+    pub(super) fn find(order: &Order, folder: &Path, revision: Option<&str>) -> Result<Option<Recipe>, PullError> {
+        let in_the_way = || PullError::InTheWay { folder: folder.to_owned() };
         match std::fs::read_to_string(folder.join("manifest.toml")) {
-            Ok(text) if order.update && catalogue::find(order.name.as_str()).is_some() => {
-                drop(text);
-                Err(PullError::InTheWay { folder: folder.to_owned() })
-            }
+            Ok(_) if order.update || order.precision.is_some() => Err(in_the_way()),
             Ok(text) => Recipe::of_folder(folder, text),
-            Err(_) if folder.exists() => Err(PullError::InTheWay { folder: folder.to_owned() }),
-            Err(_) => Recipe::of_catalogue(order, revision),
+            Err(_) if folder.exists() => Err(in_the_way()),
+            Err(_) => Recipe::of_catalogue(order, revision).map(Some),
         }
     }
 
@@ -76,8 +75,10 @@ impl Recipe {
         })?;
         let precision = match order.precision {
             Some(precision) if !entry.precisions.contains(&precision) => {
-                let known = config::quoted(entry.precisions.iter().map(|known| known.as_str()));
-                let known = if entry.precisions.is_empty() { "only the one that comes without `--precision`".into() } else { known };
+                let known = match entry.precisions.as_slice() {
+                    [] => "only the one that comes without `--precision`".to_owned(),
+                    some => config::quoted(some.iter().map(|known| known.as_str())),
+                };
                 return Err(PullError::Precision { name: name.clone(), precision: precision.as_str(), known });
             }
             asked => asked.or(entry.recommended()),
@@ -90,20 +91,19 @@ impl Recipe {
         Ok(recipe)
     }
 
-    fn of_folder(folder: &Path, text: String) -> Result<Recipe, PullError> {
-        let manifest = || folder.join("manifest.toml");
-        let described = Described::parse(&text).ok_or_else(|| PullError::Unreadable { file: manifest() })?;
-        let is_missing = |file: &DescribedFile| !matches!(state_of(folder, file), Ok(FileState::Right));
-        let missing: Vec<DescribedFile> = described.files.into_iter().filter(is_missing).collect();
-        if let Some(file) = missing.iter().find(|file| !catalogue::is_sha256(&file.sha256)) {
-            return Err(PullError::NoHash { file: manifest(), key: file.key.clone() });
+    fn of_folder(folder: &Path, text: String) -> Result<Option<Recipe>, PullError> {
+        let file = || folder.join("manifest.toml");
+        let described = Described::parse(&text).ok_or_else(|| PullError::Unreadable { file: file() })?;
+        let is_right = |file: &DescribedFile| matches!(state_of(folder, file), Ok(FileState::Right));
+        let missing: Vec<DescribedFile> = described.files.into_iter().filter(|file| !is_right(file)).collect();
+        if missing.is_empty() {
+            return Ok(None);
         }
-        let source = if missing.is_empty() {
-            Source::parse(catalogue::HUB).map_err(|error| PullError::Source { file: manifest(), error })?
-        } else {
-            Source::parse(&described.source).map_err(|error| PullError::Source { file: manifest(), error })?
-        };
-        Ok(Recipe::Folder { text, source, missing })
+        if let Some(without) = missing.iter().find(|file| !catalogue::is_sha256(&file.sha256)) {
+            return Err(PullError::NoHash { file: file(), key: without.key.clone() });
+        }
+        let source = Source::parse(&described.source).map_err(|error| PullError::Source { file: file(), error })?;
+        Ok(Some(Recipe::Folder { text, source, missing }))
     }
 
     /// Where the files are.

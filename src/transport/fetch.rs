@@ -78,7 +78,9 @@ pub enum FetchError {
 
 fn advice(status: u16) -> &'static str {
     match status {
-        401 | 403 => "it wants an account or a licence to be accepted: fetch the file in a browser and make the folder by hand",
+        401 | 403 => {
+            "it wants an account or a licence to be accepted: fetch the file in a browser and make the folder by hand"
+        }
         404 | 410 => "check the name, the revision and the precision, or the mirror's folders",
         429 => "it has had enough of us for now: try again later",
         500.. => "its trouble may pass: try again later",
@@ -172,8 +174,9 @@ impl Fetcher {
                 continue;
             }
             return match status {
-                StatusCode::OK | StatusCode::PARTIAL_CONTENT => coming(said.clone(), from, answer)
-                    .ok_or_else(|| FetchError::Broken { why: "it sends another part than the one asked for".to_owned() }),
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT => coming(said.clone(), from, answer).ok_or_else(|| {
+                    FetchError::Broken { why: "it sends another part than the one asked for".to_owned() }
+                }),
                 StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => Box::pin(self.get(url, 0, None)).await,
                 _ => Err(FetchError::Status { status: status.as_u16(), url: shown(&at) }),
             };
@@ -219,9 +222,8 @@ fn announcement(headers: &HeaderMap) -> Announced {
         let bare = etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
         (bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(bare)
     };
-    let commit = text(headers, "x-repo-commit").filter(|commit| {
-        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
+    let commit = text(headers, "x-repo-commit")
+        .filter(|commit| commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
     Announced {
         sha256: etag.and_then(hex),
         size: text(headers, "x-linked-size").and_then(|size| size.parse().ok()),
@@ -281,7 +283,8 @@ mod tests {
             ("content-length", "7"),
         ]));
         assert_eq!(said, Announced { sha256: Some(hash.clone()), size: Some(42), revision: Some(commit) });
-        let git_blob = announcement(&headers(&[("etag", &format!("\"{}\"", "ab".repeat(20))), ("x-repo-commit", "main")]));
+        let git_blob =
+            announcement(&headers(&[("etag", &format!("\"{}\"", "ab".repeat(20))), ("x-repo-commit", "main")]));
         assert_eq!(git_blob, Announced::default());
         assert_eq!(announcement(&headers(&[("etag", &format!("\"{hash}\""))])).sha256, Some(hash));
     }
@@ -290,7 +293,9 @@ mod tests {
     fn redirects_never_leave_https() {
         let to = |from: &str, location: &str| {
             let from: Url = from.parse().unwrap();
-            next(&from, &headers(&[("location", location)])).map(|url| url.to_string()).map_err(|error| error.to_string())
+            next(&from, &headers(&[("location", location)]))
+                .map(|url| url.to_string())
+                .map_err(|error| error.to_string())
         };
         assert_eq!(to("https://a.example/x", "https://b.example/y"), Ok("https://b.example/y".into()));
         assert_eq!(to("http://a.example/x", "/y"), Ok("http://a.example/y".into()));

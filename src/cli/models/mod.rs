@@ -1,0 +1,38 @@
+//! `stakeout models`: what models there are, getting one, and finding out what one is worth.
+//!
+//! Owns the words of the commands; refuses to know what they do.
+
+mod list;
+mod pull;
+
+use clap::Subcommand;
+
+use super::exit::Failure;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the models that are here, and those that can be downloaded
+    List(list::Args),
+    /// Download a model of the catalogue, or the files that a model's folder lacks
+    Pull(pull::Args),
+}
+
+impl Args {
+    /// Whether ONNX Runtime will be loaded.
+    pub(super) fn loads_models(&self) -> bool {
+        false
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        Command::List(args) => list::run(args),
+        Command::Pull(args) => pull::run(args),
+    }
+}
