@@ -21,6 +21,8 @@ mod neighbours;
 mod owing;
 mod poison;
 mod preflight;
+mod pull;
+mod pull_hub;
 mod receiver;
 mod rtsp;
 mod sending;
