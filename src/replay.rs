@@ -13,7 +13,7 @@ use crate::camera::{Clip, Problem};
 use crate::condition::{Effect, Shutdown};
 use crate::config::{Config, Monitor};
 use crate::event::EventType;
-use crate::model::{Handle, UnknownLabel};
+use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
 use crate::verdict::{Verdict, rounded};
@@ -25,9 +25,9 @@ pub enum ReplayError {
     /// The clip.
     #[error(transparent)]
     Clip(#[from] Problem),
-    /// A label that the model does not have.
-    #[error("{0}; run `stakeout check` to see where it is asked for")]
-    Label(#[from] UnknownLabel),
+    /// What a model can't be asked.
+    #[error("{0}; run `stakeout check` to see where it is asked")]
+    Question(#[from] QuestionError),
     /// Standard output.
     #[error(transparent)]
     Output(#[from] io::Error),

@@ -65,9 +65,9 @@ pub enum StartError {
     /// The local API.
     #[error(transparent)]
     Api(#[from] api::BindError),
-    /// A label that the model lacks; preflight has told of it before.
+    /// What a model can't be asked; preflight has told of it before.
     #[error(transparent)]
-    Label(#[from] model::UnknownLabel),
+    Question(#[from] model::QuestionError),
     /// Threads or signals.
     #[error("the operating system gives no thread or signal: {0}; raise `TasksMax` or free some memory")]
     System(#[from] io::Error),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::manifest::{FileEntry, Manifest, ManifestError};
+use super::manifest::{FileEntry, Kind, Manifest, ManifestError};
 use super::{LoadError, Problem};
 use crate::event::ModelIdentity;
 use crate::name::Name;
@@ -18,11 +18,11 @@ use crate::name::Name;
 pub struct Folder {
     /// Where it is.
     pub path: PathBuf,
-    /// Its name in the configuration, and the hash of the file that computes.
+    /// Its name in the configuration, and the hash of what computes.
     pub identity: ModelIdentity,
     /// What it says about itself.
     pub manifest: Manifest,
-    /// The labels, in order.
+    /// The labels, in order; none where the model reads instead.
     pub labels: Vec<String>,
 }
 
@@ -85,9 +85,9 @@ impl Folder {
         read(name, path).map_err(failed)
     }
 
-    /// The file that computes.
-    pub fn model_file(&self) -> PathBuf {
-        self.path.join(&self.manifest.model.path)
+    /// Where a file of the manifest is.
+    pub fn file(&self, entry: &FileEntry) -> PathBuf {
+        self.path.join(&entry.path)
     }
 }
 
@@ -123,11 +123,28 @@ fn read(name: &Name, path: PathBuf) -> Result<Folder, FolderError> {
     let manifest_path = path.join("manifest.toml");
     let text = std::fs::read_to_string(&manifest_path).map_err(|error| unreadable(&manifest_path, error))?;
     let manifest = Manifest::parse(&text)?;
-    verify(&path, &manifest.model)?;
-    verify(&path, &manifest.labels)?;
-    let labels = labels(&path, &manifest.labels)?;
-    let identity = ModelIdentity { name: name.clone(), sha256: manifest.model.sha256.clone() };
+    for (_, entry) in manifest.files() {
+        verify(&path, entry)?;
+    }
+    let labels = match &manifest.kind {
+        Kind::Labelled(labelled) => labels(&path, &labelled.labels)?,
+        Kind::ZeroShot(_) | Kind::Vlm(_) => Vec::new(),
+    };
+    let identity = ModelIdentity { name: name.clone(), sha256: identity(&manifest) };
     Ok(Folder { path, identity, manifest, labels })
+}
+
+/// The SHA-256 of the file that computes; where several do, the SHA-256 of all their SHA-256 in hex, in the manifest's
+/// order, so that another precision of one part is another model.
+fn identity(manifest: &Manifest) -> String {
+    match &manifest.kind {
+        Kind::Labelled(labelled) => labelled.model.sha256.clone(),
+        Kind::ZeroShot(_) | Kind::Vlm(_) => {
+            let mut all = Sha256::new();
+            manifest.files().iter().for_each(|(_, entry)| all.update(&entry.sha256));
+            hex::encode(all.finalize())
+        }
+    }
 }
 
 fn unreadable(file: &Path, error: io::Error) -> FolderError {

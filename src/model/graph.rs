@@ -3,7 +3,7 @@
 //! Owns the check; refuses to know where the declaration comes from. Inputs and outputs are matched by shape: their names
 //! differ from export to export.
 
-use super::manifest::{Head, Manifest};
+use super::manifest::{Head, Labelled};
 use super::yolox;
 
 /// The element type of a tensor.
@@ -100,44 +100,44 @@ pub enum GraphError {
 }
 
 impl Graph {
-    /// Checks this graph against `manifest` and the number of its labels; gives the index of the output to read.
-    pub fn check(&self, manifest: &Manifest, labels: usize) -> Result<usize, GraphError> {
-        let file = manifest.model.path.display().to_string();
-        let [width, height] = manifest.input.size;
+    /// Checks this graph against what the manifest says, its input's `size` and the number of its `labels`; gives the index of the output to read.
+    pub fn check(&self, of: &Labelled, size: [u32; 2], labels: usize) -> Result<usize, GraphError> {
+        let file = of.model.path.display().to_string();
+        let [width, height] = size;
         let wanted = [1, 3, height as usize, width as usize];
         if !matches!(self.inputs.as_slice(), [only] if only.is_float() && only.fits(&wanted)) {
             return Err(GraphError::Input { file, declared: describe(&self.inputs), width, height });
         }
-        let shapes = readable(manifest, labels);
+        let shapes = readable(of.head, size, labels);
         let reads = |slot: &Slot| slot.is_float() && shapes.iter().any(|shape| slot.fits(shape));
         if let Some(index) = self.outputs.iter().position(reads) {
             return Ok(index);
         }
-        if let Some(scores) = self.outputs.iter().find_map(|slot| labels_of(slot, manifest)) {
-            let labels_file = manifest.labels.path.display().to_string();
+        if let Some(scores) = self.outputs.iter().find_map(|slot| labels_of(slot, of.head, size)) {
+            let labels_file = of.labels.path.display().to_string();
             return Err(GraphError::Labels { file, scores, labels_file, labels });
         }
         let wanted = shapes.iter().map(|shape| format!("f32 {shape:?}")).collect::<Vec<_>>().join(" or ");
-        Err(GraphError::Output { file, declared: describe(&self.outputs), head: manifest.head.as_str(), wanted })
+        Err(GraphError::Output { file, declared: describe(&self.outputs), head: of.head.as_str(), wanted })
     }
 }
 
 /// The shapes that the head can read.
-fn readable(manifest: &Manifest, labels: usize) -> Vec<Vec<usize>> {
-    match manifest.head {
-        Head::Yolox(_) => vec![vec![1, yolox::cells(manifest.input.size), yolox::BEFORE_CLASSES + labels]],
+fn readable(head: Head, size: [u32; 2], labels: usize) -> Vec<Vec<usize>> {
+    match head {
+        Head::Yolox(_) => vec![vec![1, yolox::cells(size), yolox::BEFORE_CLASSES + labels]],
         Head::Softmax | Head::Sigmoid | Head::Probabilities => vec![vec![1, labels], vec![1, labels, 1, 1]],
     }
 }
 
 /// How many labels an output would be for, if it is of the head's kind.
-fn labels_of(slot: &Slot, manifest: &Manifest) -> Option<usize> {
-    let labels = match (manifest.head, slot.shape.as_slice()) {
+fn labels_of(slot: &Slot, head: Head, size: [u32; 2]) -> Option<usize> {
+    let labels = match (head, slot.shape.as_slice()) {
         (Head::Yolox(_), [_, _, Some(row)]) => row.checked_sub(yolox::BEFORE_CLASSES)?,
         (Head::Softmax | Head::Sigmoid | Head::Probabilities, [_, Some(labels), ..]) => *labels,
         _ => return None,
     };
-    let of_kind = readable(manifest, labels).iter().any(|shape| slot.fits(shape));
+    let of_kind = readable(head, size, labels).iter().any(|shape| slot.fits(shape));
     (slot.is_float() && of_kind && labels > 0).then_some(labels)
 }
 

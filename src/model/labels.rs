@@ -1,12 +1,12 @@
-//! What a monitor may ask of a model that knows labels.
+//! What a monitor may ask of a model.
 //!
-//! Owns the check of a monitor's labels against the model's; refuses to know what the answer is (`judge`).
+//! Owns the check of a monitor's labels or words against the model; refuses to know what the answer is (`judge`).
 
 use std::fmt;
 
-use super::{Family, Model};
+use super::{Asked, Knows, Model, Wording, WordingError};
 use crate::config::Monitor;
-use crate::judge::Question;
+use crate::judge::{Labelled, Question, Worded};
 use crate::name::Name;
 
 /// A label that a model doesn't have.
@@ -34,33 +34,19 @@ impl std::error::Error for UnknownLabel {}
 pub enum QuestionError {
     /// One of the labels.
     #[error("monitor `{monitor}`: {label}")]
-    Unknown {
+    Label {
         /// The monitor.
         monitor: Name,
         /// Which, and what it may have meant.
         label: UnknownLabel,
     },
-    /// Nothing to look for: it would never trigger.
-    #[error("monitor `{monitor}` has no `labels`, and model `{model}` knows nothing else; add some")]
-    NoLabels {
+    /// The words.
+    #[error("monitor `{monitor}`: {error}")]
+    Wording {
         /// The monitor.
         monitor: Name,
-        /// The model.
-        model: Name,
-    },
-    /// A classifier gives each label one score: it would never trigger.
-    #[error(
-        "monitor `{monitor}` has `min_count = {min_count}`, but model `{model}` gives one score for each of {labels} labels; lower it"
-    )]
-    TooMany {
-        /// The monitor.
-        monitor: Name,
-        /// The model, a classifier.
-        model: Name,
-        /// The monitor's.
-        min_count: u32,
-        /// The monitor's.
-        labels: usize,
+        /// What is wrong with them.
+        error: WordingError,
     },
 }
 
@@ -70,9 +56,9 @@ const ALIKE: f64 = 0.7;
 impl Model {
     /// The index of `label`.
     pub fn label_index(&self, label: &str) -> Result<usize, UnknownLabel> {
-        self.labels.iter().position(|known| known == label).ok_or_else(|| {
+        self.labels().iter().position(|known| known == label).ok_or_else(|| {
             let likeness = |known: &String| strsim::jaro_winkler(label, known);
-            let mut nearest = self.labels.clone();
+            let mut nearest = self.labels().to_vec();
             nearest.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
             let alike = nearest.iter().take(3).take_while(|known| likeness(known) > ALIKE).count();
             nearest.truncate(alike.max(1));
@@ -80,30 +66,33 @@ impl Model {
         })
     }
 
-    /// What `monitor` asks, with its own calibration or this model's.
+    /// What `monitor` asks: how it is judged, with its own calibration or this model's, and what the engine is given
+    /// (models that read). Without labels, any label of a model that knows some counts.
     ///
     /// # Errors
-    /// Labels that the model lacks, and questions that could never be answered with yes.
-    pub fn question(&self, monitor: &Monitor) -> Result<Question, QuestionError> {
-        let (name, model) = (|| monitor.name.clone(), || self.identity.name.clone());
+    /// Labels that the model lacks, and words that it can't be asked.
+    pub fn question(&self, monitor: &Monitor) -> Result<(Question, Option<Asked>), QuestionError> {
+        let calibration = monitor.calibration.unwrap_or(self.calibration);
+        let threshold = monitor.confidence_threshold;
+        let Knows::Words(phrasing) = &self.knows else {
+            let (labels, zone) = (self.asked_labels(monitor)?, monitor.zone.clone());
+            let asked = Labelled { labels, zone, min_count: monitor.min_count, calibration, threshold };
+            return Ok((Question::Labels(asked), None));
+        };
+        let wording = Wording { condition: monitor.condition.clone(), ..Wording::default() };
+        let asked = phrasing.phrase(&wording);
+        let asked = asked.map_err(|error| QuestionError::Wording { monitor: monitor.name.clone(), error })?;
+        Ok((Question::Words(Worded { calibration, threshold }), Some(asked)))
+    }
+
+    fn asked_labels(&self, monitor: &Monitor) -> Result<Vec<(usize, String)>, QuestionError> {
+        if monitor.labels.is_empty() {
+            return Ok(self.labels().iter().cloned().enumerate().collect());
+        }
         let found = |label: &String| match self.label_index(label) {
             Ok(index) => Ok((index, label.clone())),
-            Err(label) => Err(QuestionError::Unknown { monitor: name(), label }),
+            Err(label) => Err(QuestionError::Label { monitor: monitor.name.clone(), label }),
         };
-        let labels = monitor.labels.iter().map(|label| found(&label.value)).collect::<Result<Vec<_>, _>>()?;
-        if labels.is_empty() {
-            return Err(QuestionError::NoLabels { monitor: name(), model: model() });
-        }
-        let (min_count, count) = (monitor.min_count, labels.len());
-        if self.family() == Family::Classifier && min_count as usize > count {
-            return Err(QuestionError::TooMany { monitor: name(), model: model(), min_count, labels: count });
-        }
-        Ok(Question {
-            labels,
-            zone: monitor.zone.clone(),
-            min_count,
-            calibration: monitor.calibration.unwrap_or(self.calibration),
-            threshold: monitor.confidence_threshold,
-        })
+        monitor.labels.iter().map(|label| found(&label.value)).collect()
     }
 }

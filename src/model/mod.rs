@@ -1,34 +1,42 @@
 //! Models: from a frame to what was seen on it.
 //!
-//! Owns what a model is (identity, labels, what it is fed, how its numbers are read) and, with its parts, everything that
-//! knows ONNX Runtime. Refuses to know monitors and conditions (`judge` does) and cameras. [`Model`] is immutable and
-//! shared: callers prepare and interpret on their own threads, only the numbers travel to the model's thread.
+//! Owns what a model is (identity, what it is fed, how its numbers are read or how it is asked) and, with its parts,
+//! everything that knows ONNX Runtime. Refuses to know what a verdict is (`judge` does) and cameras. [`Model`] is
+//! immutable and shared: callers prepare pictures and questions and interpret numbers on their own threads, only what
+//! must be computed travels to the model's thread, where an [`Engine`] of its family does it.
 
 mod classifier;
 mod folder;
 mod graph;
+mod label;
 mod labels;
+mod load;
 mod manifest;
 mod runtime;
 mod session;
 mod thread;
+mod wording;
+mod work;
 mod yolox;
 
 use std::sync::Arc;
 
 pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
+pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
-pub use manifest::{Detect, Family, FileEntry, Head, Manifest, ManifestError};
+pub use load::{LoadError, Loaded, Problem, load};
+pub use manifest::{Detect, Family, FileEntry, Head, Kind, Manifest, ManifestError};
 pub use runtime::{Runtime, RuntimeError};
-pub use session::{OnnxSession, Rung, SessionError};
+pub use session::{Rung, SessionError};
 pub use thread::{Handle, Refused, Reply, Request, start};
+pub use wording::{Phrasing, Wording, WordingError};
+pub use work::{Asked, Engine, Explain, Findings, Outputs, PromptSets, RunError, Work};
 
 use crate::config::Calibration;
 use crate::event::ModelIdentity;
 use crate::frame::Frame;
 use crate::judge::Seen;
-use crate::name::Name;
 use crate::picture::{Input, PictureError, Placement, Scaler, tensor};
 
 /// Numbers with a shape, row-major.
@@ -39,28 +47,6 @@ pub struct Tensor {
     /// Whatever the graph's own element type, these are `f32`.
     pub data: Vec<f32>,
 }
-
-/// What one run of a graph gave, in the order that the graph declares.
-pub type Outputs = Vec<Tensor>;
-
-/// Something that runs a graph: the seam between this product and what computes.
-pub trait Engine: Send {
-    /// What it declares.
-    fn graph(&self) -> &Graph;
-
-    /// One run; blocks until it is done.
-    ///
-    /// # Errors
-    /// Whatever the engine says; the engine stays usable.
-    fn run(&mut self, input: &Tensor) -> Result<Outputs, RunError>;
-}
-
-/// A run that gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the model failed on a frame: {0}; run `stakeout check`, and copy the model's folder again if that finds nothing"
-)]
-pub struct RunError(pub String);
 
 /// Outputs that aren't those that were declared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,42 +64,59 @@ pub struct OutputError {
 #[derive(Clone, Debug)]
 pub struct Model {
     identity: ModelIdentity,
-    head: Head,
-    labels: Vec<String>,
+    family: Family,
     input: Input,
     calibration: Calibration,
-    /// Which of the graph's outputs the head reads.
-    output: usize,
+    knows: Knows,
+}
+
+/// What a model can be asked about.
+#[derive(Clone, Debug)]
+enum Knows {
+    /// Labels.
+    Labels {
+        labels: Vec<String>,
+        head: Head,
+        /// Which of the graph's outputs the head reads.
+        output: usize,
+    },
+    /// Whatever can be put into words.
+    Words(Arc<dyn Phrasing>),
 }
 
 impl Model {
-    /// Checks what the graph declares against what the folder says.
-    pub fn new(folder: &Folder, graph: &Graph) -> Result<Model, GraphError> {
-        let Folder { identity, manifest, labels, .. } = folder;
-        let output = graph.check(manifest, labels.len())?;
-        Ok(Model {
-            identity: identity.clone(),
-            head: manifest.head,
-            labels: labels.clone(),
-            input: manifest.input.clone(),
-            calibration: manifest.calibration,
-            output,
-        })
+    /// A model that knows the labels of its folder: checks what the graph declares against what the folder says.
+    pub fn labelled(folder: &Folder, of: &manifest::Labelled, graph: &Graph) -> Result<Model, GraphError> {
+        let output = graph.check(of, folder.manifest.input.size, folder.labels.len())?;
+        Ok(Model::of(folder, Knows::Labels { labels: folder.labels.clone(), head: of.head, output }))
     }
 
-    /// Its name in the configuration, and the hash of the file that computes.
+    /// A model that reads.
+    pub fn reading(folder: &Folder, phrasing: Arc<dyn Phrasing>) -> Model {
+        Model::of(folder, Knows::Words(phrasing))
+    }
+
+    fn of(Folder { identity, manifest, .. }: &Folder, knows: Knows) -> Model {
+        let (family, input) = (manifest.family(), manifest.input.clone());
+        Model { identity: identity.clone(), family, input, calibration: manifest.calibration, knows }
+    }
+
+    /// Its name in the configuration, and the hash of what computes.
     pub fn identity(&self) -> &ModelIdentity {
         &self.identity
     }
 
-    /// Classifier or detector.
+    /// What kind of model it is.
     pub fn family(&self) -> Family {
-        self.head.family()
+        self.family
     }
 
-    /// What it can tell apart.
+    /// What it can tell apart; nothing where it reads.
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        match &self.knows {
+            Knows::Labels { labels, .. } => labels,
+            Knows::Words(_) => &[],
+        }
     }
 
     /// What it is fed.
@@ -144,15 +147,16 @@ impl Model {
         Ok((buffer, placement))
     }
 
-    /// What the numbers mean, in the frame's own coordinates.
+    /// What the numbers of a model that knows labels mean, in the frame's own coordinates.
     ///
     /// # Errors
     /// Outputs that the graph didn't declare.
     pub fn interpret(&self, outputs: &Outputs, placement: &Placement) -> Result<Seen, OutputError> {
-        let numbers = outputs.get(self.output).map_or(&[][..], |tensor| &tensor.data);
-        let declared = match self.head {
-            Head::Yolox(_) => yolox::cells(self.input.size) * (yolox::BEFORE_CLASSES + self.labels.len()),
-            _ => self.labels.len(),
+        let Knows::Labels { labels, head, output } = &self.knows else { return Ok(Seen::NotANumber) };
+        let numbers = outputs.get(*output).map_or(&[][..], |tensor| &tensor.data);
+        let declared = match head {
+            Head::Yolox(_) => yolox::cells(self.input.size) * (yolox::BEFORE_CLASSES + labels.len()),
+            _ => labels.len(),
         };
         if numbers.len() != declared {
             return Err(OutputError { given: numbers.len(), declared });
@@ -160,12 +164,12 @@ impl Model {
         if !all_finite(numbers) {
             return Ok(Seen::NotANumber);
         }
-        Ok(match self.head {
+        Ok(match *head {
             Head::Softmax => Seen::Scores(classifier::softmax(numbers)),
             Head::Sigmoid => Seen::Scores(classifier::sigmoid(numbers)),
             Head::Probabilities => Seen::Scores(classifier::probabilities(numbers)),
             Head::Yolox(detect) => {
-                Seen::Detections(yolox::decode(numbers, self.input.size, self.labels.len(), detect, placement))
+                Seen::Detections(yolox::decode(numbers, self.input.size, labels.len(), detect, placement))
             }
         })
     }
@@ -174,59 +178,6 @@ impl Model {
 /// Without an early exit, so that it runs over a detector's 300 000 numbers in vector registers.
 fn all_finite(numbers: &[f32]) -> bool {
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
-}
-
-/// A model that is ready to run.
-pub struct Loaded {
-    /// For callers.
-    pub model: Arc<Model>,
-    /// For the model's thread.
-    pub engine: Box<dyn Engine>,
-    /// What had to be switched off to load it.
-    pub rung: Rung,
-}
-
-/// Why a model can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("model `{model}`: {problem}")]
-pub struct LoadError {
-    /// Its name in the configuration.
-    pub model: Name,
-    /// What is wrong, and what to do.
-    pub problem: Problem,
-}
-
-impl LoadError {
-    /// Whether it may go away by itself: files on a disk that is not mounted yet, a lack of memory.
-    pub fn may_heal(&self) -> bool {
-        match &self.problem {
-            Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
-            Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
-            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
-        }
-    }
-}
-
-/// What is wrong with a model.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// Its folder or its files.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// ONNX Runtime doesn't take the file.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The file doesn't do what the manifest says.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-}
-
-/// Creates the session of a checked folder, on `threads` threads (0: one per core).
-pub fn load(runtime: &Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
-    let failed = |problem: Problem| LoadError { model: folder.identity.name.clone(), problem };
-    let (session, rung) = OnnxSession::open(runtime, &folder.model_file(), threads).map_err(|e| failed(e.into()))?;
-    let model = Model::new(folder, session.graph()).map_err(|e| failed(e.into()))?;
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(session), rung })
 }
 
 #[cfg(test)]

@@ -1,20 +1,18 @@
-//! An ONNX session: one graph, ready to run.
+//! ONNX sessions: a graph, ready to run.
 //!
-//! Owns the session's options and the load ladder; refuses to know what the numbers mean. Runs on the model's thread.
+//! Owns the session's options and the load ladder; refuses to know what is fed and what comes out. Runs on the thread that
+//! loads models.
 
 use std::fmt;
 use std::path::Path;
 
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session, SessionOutputs};
-use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{Outlet, TensorElementType, ValueType};
 use ort::{Error, ErrorCode};
 
 use super::graph::{Element, Graph, Slot};
 use super::runtime::Runtime;
-use super::{Engine, Outputs, RunError, Tensor};
 
 /// What had to be switched off to load a graph; published exports exist that need each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,39 +79,40 @@ pub enum SessionError {
     },
 }
 
-/// A graph in ONNX Runtime.
-pub struct OnnxSession {
-    session: Session,
-    graph: Graph,
-    half_input: Vec<f16>,
+/// A session, and what is known about it.
+pub struct Opened {
+    /// Ready to run.
+    pub session: Session,
+    /// What it declares.
+    pub graph: Graph,
+    /// What had to be switched off.
+    pub rung: Rung,
 }
 
-impl OnnxSession {
-    /// Creates the session of `file` on `threads` threads (0: one per core); says how far down the ladder that took.
-    pub fn open(runtime: &Runtime, file: &Path, threads: usize) -> Result<(OnnxSession, Rung), SessionError> {
-        let mut reason = String::new();
-        for rung in Rung::LADDER {
-            match commit(runtime, file, threads, rung) {
-                Ok(session) => {
-                    let declared = |outlets: &[Outlet]| outlets.iter().map(slot).collect();
-                    let graph = Graph { inputs: declared(session.inputs()), outputs: declared(session.outputs()) };
-                    return Ok((OnnxSession { session, graph, half_input: Vec::new() }, rung));
-                }
-                Err(error) => {
-                    reason = said(&error);
-                    if matches!(error.code(), ErrorCode::InvalidProtobuf | ErrorCode::NoSuchFile | ErrorCode::NoModel) {
-                        break;
-                    }
+/// Creates the session of `file` on `threads` threads (0: one per core), as far up the ladder as it goes.
+pub fn open(runtime: &Runtime, file: &Path, threads: usize) -> Result<Opened, SessionError> {
+    let mut reason = String::new();
+    for rung in Rung::LADDER {
+        match commit(runtime, file, threads, rung) {
+            Ok(session) => {
+                let declared = |outlets: &[Outlet]| outlets.iter().map(slot).collect();
+                let graph = Graph { inputs: declared(session.inputs()), outputs: declared(session.outputs()) };
+                return Ok(Opened { session, graph, rung });
+            }
+            Err(error) => {
+                reason = said(&error);
+                if matches!(error.code(), ErrorCode::InvalidProtobuf | ErrorCode::NoSuchFile | ErrorCode::NoModel) {
+                    break;
                 }
             }
         }
-        let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        Err(if is_about_memory(&reason) {
-            SessionError::Memory { file, reason }
-        } else {
-            SessionError::NotAModel { file, reason }
-        })
     }
+    let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    Err(if is_about_memory(&reason) {
+        SessionError::Memory { file, reason }
+    } else {
+        SessionError::NotAModel { file, reason }
+    })
 }
 
 fn commit(runtime: &Runtime, file: &Path, threads: usize, rung: Rung) -> Result<Session, Error> {
@@ -134,7 +133,7 @@ fn is_about_memory(reason: &str) -> bool {
 }
 
 /// ONNX Runtime's words without the path, which the message around it has already told.
-fn said(error: &Error) -> String {
+pub(super) fn said(error: &Error) -> String {
     let message = error.message().trim().trim_end_matches('.');
     let reason = match message.strip_prefix("Load model from ") {
         Some(rest) => rest.split_once(" failed:").map_or(message, |(_, reason)| reason),
@@ -155,48 +154,6 @@ fn slot(outlet: &Outlet) -> Slot {
             Slot { name, element, shape: shape.iter().map(|length| usize::try_from(*length).ok()).collect() }
         }
         other => Slot { name, element: Element::Other(format!("{other}")), shape: Vec::new() },
-    }
-}
-
-impl Engine for OnnxSession {
-    fn graph(&self) -> &Graph {
-        &self.graph
-    }
-
-    fn run(&mut self, input: &Tensor) -> Result<Outputs, RunError> {
-        let failed = |error: Error| RunError(said(&error));
-        let is_half = self.graph.inputs.first().is_some_and(|slot| slot.element == Element::F16);
-        let outputs = if is_half {
-            self.half_input.resize(input.data.len(), f16::ZERO);
-            self.half_input.convert_from_f32_slice(&input.data);
-            let view = TensorRef::from_array_view((input.shape.clone(), self.half_input.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
-        } else {
-            let view = TensorRef::from_array_view((input.shape.clone(), input.data.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
-        };
-        copied(&outputs.map_err(failed)?).map_err(failed)
-    }
-}
-
-/// The one copy of a run's outputs: what ONNX Runtime lends must not leave its thread.
-fn copied(outputs: &SessionOutputs<'_>) -> Result<Outputs, Error> {
-    outputs.values().map(|value| copy(&value)).collect()
-}
-
-fn copy(value: &DynValue) -> Result<Tensor, Error> {
-    let lengths = |shape: &[i64]| shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect();
-    match value.dtype().tensor_type() {
-        Some(TensorElementType::Float16) => {
-            let (shape, data) = value.try_extract_tensor::<f16>()?;
-            Ok(Tensor { shape: lengths(shape), data: data.to_f32_vec() })
-        }
-        Some(TensorElementType::Float32) => {
-            let (shape, data) = value.try_extract_tensor::<f32>()?;
-            Ok(Tensor { shape: lengths(shape), data: data.to_vec() })
-        }
-        // An output that no head reads: the index of those that are read must not shift.
-        _ => Ok(Tensor::default()),
     }
 }
 

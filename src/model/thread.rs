@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use super::{Engine, Loaded, Model, Outputs, RunError, Tensor};
+use super::{Engine, Findings, Loaded, Model, RunError, Work};
 use crate::meter::Meter;
 use crate::time;
 
 /// One frame to look at.
 pub struct Request {
-    /// From [`Model::prepare`].
-    pub input: Tensor,
+    /// What to look at, and what is asked about it.
+    pub work: Work,
     /// The caller's own mark; the reply carries it.
     pub tag: u64,
     /// Where the answer goes. Must have room: a full one loses the reply.
@@ -29,9 +29,9 @@ pub struct Reply {
     /// The request's.
     pub tag: u64,
     /// The request's, given back so that its memory is used again.
-    pub input: Tensor,
-    /// For [`Model::interpret`].
-    pub outputs: Result<Outputs, RunError>,
+    pub work: Work,
+    /// What was found.
+    pub findings: Result<Findings, RunError>,
     /// How long the engine took.
     pub took: Duration,
 }
@@ -111,11 +111,11 @@ fn run(mut engine: Box<dyn Engine>, inbox: &Receiver<Request>, heartbeat: &Atomi
     }
 }
 
-fn serve(engine: &mut dyn Engine, Request { input, tag, reply }: Request, runs: &Meter) {
+fn serve(engine: &mut dyn Engine, Request { work, tag, reply }: Request, runs: &Meter) {
     let began = time::now();
-    let outputs = engine.run(&input);
+    let findings = engine.examine(&work);
     let took = time::now().mono.since(began.mono);
     runs.observe(took);
     // A caller that is gone, or that has left no room, has no use for the answer.
-    let _ = reply.try_send(Reply { tag, input, outputs, took });
+    let _ = reply.try_send(Reply { tag, work, findings, took });
 }

@@ -1,12 +1,12 @@
 //! Loads the models, and checks what monitors ask of them.
 //!
-//! Owns that labels, zones and counts fit the model that is asked; refuses to know how a model is loaded.
+//! Owns that labels, words, zones and counts fit the model that is asked; refuses to know how a model is loaded.
 
 use std::collections::BTreeMap;
 
 use super::advice;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Model, Monitor};
-use crate::model::{self, Family, Folder, FolderError, LoadError, Loaded, Problem, Runtime};
+use crate::model::{self, Family, Folder, FolderError, LoadError, Loaded, Problem, QuestionError, Runtime};
 use crate::name::Name;
 
 /// Every model that a monitor names. Models that nobody names are checked, but not loaded.
@@ -23,12 +23,14 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
                 continue;
             }
         };
-        for monitor in config.monitors.iter().filter(|monitor| monitor.model.value == entry.name) {
-            fits(monitor, &folder, diagnostics);
-        }
+        let asking = || config.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
+        asking().for_each(|monitor| fits(monitor, &folder, diagnostics));
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
         match model::load(runtime, &folder, config.runtime.threads) {
-            Ok(loaded) => drop(all.insert(entry.name.clone(), loaded)),
+            Ok(loaded) => {
+                asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
+                all.insert(entry.name.clone(), loaded);
+            }
             Err(error) => diagnostics.push(unusable(config, entry, &error)),
         }
     }
@@ -83,8 +85,47 @@ fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Dia
         .help("copy its folder into one of these places, or name it in a `[[model]]` section")
 }
 
-/// Whether the model can answer what the monitor asks.
+/// Whether a model that reads takes the monitor's words.
+fn is_understood(monitor: &Monitor, model: &model::Model, diagnostics: &mut Diagnostics) {
+    if let Err(error @ QuestionError::Wording { .. }) = model.question(monitor) {
+        let text = error.to_string();
+        let (what, advice) = advice(&text, "; ");
+        diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), "").help(advice));
+    }
+}
+
+/// Whether the model is of a kind that can answer what the monitor asks.
 fn fits(monitor: &Monitor, folder: &Folder, diagnostics: &mut Diagnostics) {
+    match folder.manifest.family() {
+        family @ (Family::ZeroShot | Family::Vlm) => reads(monitor, folder, family, diagnostics),
+        family => knows(monitor, folder, family, diagnostics),
+    }
+}
+
+/// A model that reads is asked in words.
+fn reads(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut Diagnostics) {
+    let model = &folder.identity.name;
+    let mut wrong = |what: String, hint: &str| {
+        let what = format!("monitor `{}`: {what}", monitor.name);
+        diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));
+    };
+    if monitor.condition.trim().is_empty() {
+        wrong(format!("model `{model}` reads, and there is nothing to read"), "ask a question in `condition`");
+    }
+    if !monitor.labels.is_empty() {
+        wrong(format!("model `{model}` knows no labels"), "say in `condition` what is looked for, and leave `labels` out");
+    }
+    if monitor.min_count > 1 {
+        wrong(format!("model `{model}` doesn't count"), "put the number into the question, and leave `min_count` out");
+    }
+    if family == Family::Vlm && !monitor.zone.is_empty() {
+        let hint = "say in `condition` where it must be, and leave `zone` out";
+        wrong(format!("`zone` needs a model that gives boxes, which `{model}` does not"), hint);
+    }
+}
+
+/// A model that knows labels is asked for those that it has.
+fn knows(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut Diagnostics) {
     let title = |what: String| format!("monitor `{}`: {what}", monitor.name);
     let model = &folder.identity.name;
     let known = || folder.labels.iter().map(String::as_str);
@@ -100,7 +141,7 @@ fn fits(monitor: &Monitor, folder: &Folder, diagnostics: &mut Diagnostics) {
         let hint = format!("name `labels`; it has {few}{}", if folder.labels.len() > 3 { ", …" } else { "" });
         diagnostics.push(Diagnostic::warning(what).at(monitor.model.at.clone(), hint));
     }
-    if folder.manifest.head.family() == Family::Detector {
+    if family == Family::Detector {
         return;
     }
     let asked = if monitor.labels.is_empty() { folder.labels.len() } else { monitor.labels.len() };

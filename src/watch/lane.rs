@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 
 use crate::frame::Frame;
 use crate::judge::Seen;
-use crate::model::{Handle, Refused, Reply, Request, Tensor};
+use crate::model::{Asked, Findings, Handle, Refused, Reply, Request, Work};
 use crate::name::Name;
 use crate::picture::{Placement, Scaler};
 
@@ -17,8 +17,8 @@ use crate::picture::{Placement, Scaler};
 pub struct Lane {
     model: Handle,
     scaler: Scaler,
-    /// The tensor that came back with the last reply: its memory is used again.
-    spare: Tensor,
+    /// What came back with the last reply: its memory is used again.
+    spare: Work,
     outstanding: Option<Outstanding>,
     /// Tells replies of this lane from those of others.
     tag: u64,
@@ -41,7 +41,25 @@ pub struct Answered {
     /// Indices of the machines that asked.
     pub asking: Vec<usize>,
     /// What the model saw; None when it failed.
-    pub seen: Option<Seen>,
+    pub seen: Option<Sight>,
+}
+
+/// What a model saw on a frame that several machines asked about.
+pub enum Sight {
+    /// The same for all: they look for labels in it.
+    Shared(Seen),
+    /// An answer for each, in the order in which they asked.
+    Each(Vec<Seen>),
+}
+
+impl Sight {
+    /// For the `nth` of those that asked.
+    pub fn of(&self, nth: usize) -> &Seen {
+        match self {
+            Sight::Shared(seen) => seen,
+            Sight::Each(seen) => seen.get(nth).unwrap_or(&Seen::NotANumber),
+        }
+    }
 }
 
 impl Lane {
@@ -50,7 +68,7 @@ impl Lane {
         Lane {
             model,
             scaler: Scaler::default(),
-            spare: Tensor::default(),
+            spare: Work::default(),
             outstanding: None,
             tag,
             replies,
@@ -68,23 +86,29 @@ impl Lane {
         self.outstanding.is_none()
     }
 
-    /// Sends a frame on behalf of `asking`. False when it could not be sent: then nobody will answer.
-    pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<usize>) -> bool {
-        let spare = std::mem::take(&mut self.spare);
-        let (input, placement) = match self.model.model().prepare(&mut self.scaler, frame, spare) {
+    /// Sends a frame on behalf of `asking`: indices of machines, and what each asks of a model that reads. False when it
+    /// could not be sent: then nobody will answer.
+    pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<(usize, Option<Asked>)>) -> bool {
+        let mut work = std::mem::take(&mut self.spare);
+        let memory = work.pictures.pop().unwrap_or_default();
+        let (picture, placement) = match self.model.model().prepare(&mut self.scaler, frame, memory) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.failed(&error);
                 return false;
             }
         };
-        match self.model.ask(Request { input, tag: self.tag, reply: self.replies.clone() }) {
+        work.pictures.push(picture);
+        work.asked.clear();
+        let (asking, asked): (Vec<usize>, Vec<Option<Asked>>) = asking.into_iter().unzip();
+        work.asked.extend(asked.into_iter().flatten());
+        match self.model.ask(Request { work, tag: self.tag, reply: self.replies.clone() }) {
             Ok(()) => {
                 self.outstanding = Some(Outstanding { frame: frame.clone(), placement, asking });
                 true
             }
             Err(Refused::Busy(request)) => {
-                self.spare = request.input;
+                self.spare = request.work;
                 false
             }
             // The thread ends only with the process: a model that is gone is a bug, and this daemon is crash-only.
@@ -94,10 +118,14 @@ impl Lane {
 
     /// A reply came back; None when nothing was outstanding.
     pub fn receive(&mut self, reply: Reply) -> Option<Answered> {
-        self.spare = reply.input;
+        self.spare = reply.work;
         let Outstanding { frame, placement, asking } = self.outstanding.take()?;
-        let seen = match reply.outputs {
-            Ok(outputs) => self.model.model().interpret(&outputs, &placement).map_err(|error| self.failed(&error)).ok(),
+        let seen = match reply.findings {
+            Ok(Findings::Scored(scored)) => Some(Sight::Each(scored.into_iter().map(Seen::Answered).collect())),
+            Ok(Findings::Numbers(outputs)) => {
+                let seen = self.model.model().interpret(&outputs, &placement);
+                seen.map_err(|error| self.failed(&error)).ok().map(Sight::Shared)
+            }
             Err(error) => {
                 self.failed(&error);
                 None

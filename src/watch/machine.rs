@@ -5,10 +5,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use uuid::Uuid;
+
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::subject::{About, Subject};
-use crate::condition::{self, Ids, Input, State};
+use crate::condition::{self, Effect, Ids, Input, State};
 use crate::frame::Frame;
+use crate::judge::Question;
+use crate::model::{Asked, Explain};
 use crate::time::{Mono, Now};
 use crate::verdict::{Answer, Verdict};
 
@@ -81,6 +85,31 @@ impl Machine {
         let interval = self.subject.spec.check_interval;
         let on_time = arrived < self.next.plus(interval);
         self.next = if on_time { self.next.plus(interval) } else { arrived.plus(interval) };
+    }
+
+    /// What it asks of a model that reads, about a frame that arrived at `seen`. An explanation is asked for only where a
+    /// clear answer would open, repeat or end an event.
+    pub fn asks(&self, now: Now, seen: Now) -> Option<Asked> {
+        let mut asked = self.subject.asked.clone()?;
+        if let (Asked::Text { explain, .. }, Question::Words(question)) = (&mut asked, &self.subject.question) {
+            let spec = &self.subject.spec;
+            *explain = if self.would_matter(now, seen, 1.0) {
+                Some(Explain::AtLeast(question.z_of(spec.confidence_threshold)))
+            } else if self.would_matter(now, seen, 0.0) {
+                Some(Explain::Below(question.z_of(spec.clear_threshold)))
+            } else {
+                None
+            };
+        }
+        Some(asked)
+    }
+
+    /// Whether an event would follow from a check of this confidence. The machine is pure: it can be asked beforehand.
+    fn would_matter(&self, now: Now, seen: Now, confidence: f32) -> bool {
+        let ids = Ids { open: Uuid::nil(), job: Uuid::nil() };
+        let input = Input::Score { confidence, seen };
+        let (_, effects) = condition::step(&self.subject.spec, &self.state, now, input, ids);
+        effects.iter().any(|effect| matches!(effect, Effect::Triggered { .. } | Effect::Cleared { .. }))
     }
 
     /// A check of `frame` was answered.

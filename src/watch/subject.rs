@@ -8,7 +8,7 @@ use crate::condition::{self, Spec};
 use crate::config::{Camera, Monitor};
 use crate::event::{Metadata, ModelIdentity, Priority};
 use crate::judge::Question;
-use crate::model::{Model, UnknownLabel};
+use crate::model::{Asked, Model, QuestionError};
 use crate::name::Name;
 
 /// What every event of a machine says and to whom, whatever happened. It is kept in the journal beside the machine's
@@ -40,8 +40,10 @@ pub struct Subject {
     pub about: About,
     /// What the machine is asked to do.
     pub spec: Spec,
-    /// What the model is asked.
+    /// How what the model says is judged.
     pub question: Question,
+    /// What a model that reads is asked.
+    pub asked: Option<Asked>,
     /// The model, as events name it.
     pub model: ModelIdentity,
     /// The camera's URL as receivers may see it.
@@ -51,17 +53,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// `monitor` on `camera`, judged by `model`. Without labels the monitor asks for any label of the model.
+    /// `monitor` on `camera`, judged by `model`.
     ///
     /// # Errors
-    /// A label that the model does not have.
-    pub fn new(monitor: &Monitor, camera: &Camera, model: &Model) -> Result<Subject, UnknownLabel> {
-        let labels = if monitor.labels.is_empty() {
-            model.labels().iter().cloned().enumerate().collect()
-        } else {
-            let index = |label: &String| Ok((model.label_index(label)?, label.clone()));
-            monitor.labels.iter().map(|label| index(&label.value)).collect::<Result<_, UnknownLabel>>()?
-        };
+    /// What the model can't be asked.
+    pub fn new(monitor: &Monitor, camera: &Camera, model: &Model) -> Result<Subject, QuestionError> {
+        let (question, asked) = model.question(monitor)?;
         Ok(Subject {
             about: About {
                 monitor: monitor.name.clone(),
@@ -74,13 +71,8 @@ impl Subject {
                 shadow: monitor.shadow,
             },
             spec: Spec::of(monitor),
-            question: Question {
-                labels,
-                zone: monitor.zone.clone(),
-                min_count: monitor.min_count,
-                calibration: monitor.calibration.unwrap_or(model.calibration()),
-                threshold: monitor.confidence_threshold,
-            },
+            question,
+            asked,
             model: model.identity().clone(),
             source_url: camera.url.value[..url::Position::AfterPath].to_owned(),
             enabled: monitor.enabled,

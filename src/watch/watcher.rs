@@ -102,11 +102,11 @@ impl Watcher {
     pub fn reply(&mut self, ledger: &mut dyn Ledger, now: Now, reply: Reply) {
         let lane = usize::try_from(reply.tag).unwrap_or(usize::MAX);
         let Some(answered) = self.lanes.get_mut(lane).and_then(|lane| lane.receive(reply)) else { return };
-        for index in answered.asking {
+        for (nth, index) in answered.asking.into_iter().enumerate() {
             let machine = &mut self.machines[index];
             match &answered.seen {
-                Some(seen) => {
-                    let verdict = machine.subject().question.judge(seen);
+                Some(sight) => {
+                    let verdict = machine.subject().question.judge(sight.of(nth));
                     machine.check(ledger, now, &answered.frame, verdict);
                 }
                 None => machine.tell(ledger, now, Input::Abstain),
@@ -152,11 +152,13 @@ impl Watcher {
         if asking.is_empty() {
             return;
         }
+        let mut questions = Vec::with_capacity(asking.len());
         for index in &asking {
             self.missed[*index] = false;
             self.machines[*index].scheduled(arrived);
+            questions.push((*index, self.machines[*index].asks(now, frame.arrived)));
         }
-        if !self.lanes[lane].send(frame, asking.clone()) {
+        if !self.lanes[lane].send(frame, questions) {
             asking.into_iter().for_each(|index| self.tell(ledger, now, index, Input::Abstain));
         }
     }

@@ -1,43 +1,15 @@
-//! From what a model saw to a verdict about one condition.
+//! Questions to models that know labels: any of them, so many, and where.
 //!
-//! Owns labels, zones, counting and calibration; refuses to know which model saw it, and what a verdict leads to
-//! (`condition` does). Pure.
+//! Owns zones, counting and the words for what was counted; refuses to know models. Pure.
 
+use super::calibrated::logit;
+use super::{Detection, abstain, calibrated};
 use crate::config::Calibration;
 use crate::verdict::{Answer, Region, Verdict};
 
-/// What a model saw on one frame, before anybody asked anything.
+/// What is asked of a model that knows labels.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
-    /// One score per label, 0 to 1, in the order of the labels.
-    Scores(Vec<f32>),
-    /// Things, best first.
-    Detections(Vec<Detection>),
-    /// The model's numbers aren't numbers: every condition abstains.
-    NotANumber,
-}
-
-/// One thing that a detector saw.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detection {
-    /// Index into the model's labels.
-    pub label: usize,
-    /// 0 to 1, before calibration.
-    pub score: f32,
-    /// `[x1, y1, x2, y2]`, normalised to the frame, origin top left.
-    pub bounds: [f32; 4],
-}
-
-impl Detection {
-    /// Where it stands: the middle of its lower edge.
-    pub fn foot(&self) -> [f32; 2] {
-        [(self.bounds[0] + self.bounds[2]) / 2.0, self.bounds[3]]
-    }
-}
-
-/// What a monitor asks of a model that knows labels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct Labelled {
     /// Any of them, as the model spells them, with their indices among the model's labels.
     pub labels: Vec<(usize, String)>,
     /// Normalised polygon, empty for the whole frame.
@@ -50,25 +22,14 @@ pub struct Question {
     pub threshold: f32,
 }
 
-impl Question {
-    /// The verdict on what was seen.
-    ///
-    /// `confidence` is the calibrated n-th best score among the labels (and in the zone), 0 when there are fewer; `z` is
-    /// that score's logit. Words and confidence agree; regions carry the scores that the model gave.
-    pub fn judge(&self, seen: &Seen) -> Verdict {
-        match seen {
-            Seen::NotANumber => abstain(),
-            Seen::Scores(scores) => self.judge_scores(scores),
-            Seen::Detections(detections) => self.judge_detections(detections),
-        }
-    }
-
-    fn judge_scores(&self, scores: &[f32]) -> Verdict {
+impl Labelled {
+    /// `confidence` is the calibrated n-th best score among the labels, 0 when there are fewer; `z` is that score's logit.
+    pub(super) fn judge_scores(&self, scores: &[f32]) -> Verdict {
         let score = |index: usize| scores.get(index).copied().unwrap_or(f32::NAN);
         let mut asked: Vec<(f32, &str)> =
             self.labels.iter().map(|(index, label)| (score(*index), label.as_str())).collect();
         if asked.iter().any(|(score, _)| score.is_nan()) {
-            return abstain();
+            return abstain("the model gave no number".to_owned());
         }
         asked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let needed = self.nth();
@@ -80,7 +41,9 @@ impl Question {
         self.verdict(asked.get(needed).map(|(score, _)| *score), words.join(", "), Vec::new())
     }
 
-    fn judge_detections(&self, detections: &[Detection]) -> Verdict {
+    /// As [`Labelled::judge_scores`], among what stands in the zone. Words and confidence agree; regions carry the scores
+    /// that the model gave.
+    pub(super) fn judge_detections(&self, detections: &[Detection]) -> Verdict {
         let label_of = |detection: &Detection| self.labels.iter().find(|(index, _)| *index == detection.label);
         let mut qualifying: Vec<(&Detection, &str)> = detections
             .iter()
@@ -88,7 +51,7 @@ impl Question {
             .filter(|(detection, _)| self.zone.len() < 3 || contains(&self.zone, detection.foot()))
             .collect();
         if qualifying.iter().any(|(detection, _)| detection.score.is_nan()) {
-            return abstain();
+            return abstain("the model gave no number".to_owned());
         }
         qualifying.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
         let score = qualifying.get(self.nth()).map(|(detection, _)| detection.score);
@@ -141,11 +104,6 @@ impl Question {
 /// An explanation that lists a crowd's scores explains nothing.
 const SCORES_IN_WORDS: usize = 4;
 
-fn abstain() -> Verdict {
-    let explanation = "the model gave no number".to_owned();
-    Verdict { confidence: 0.0, answer: Answer::Abstain, explanation, regions: Vec::new(), z: None, answer_mass: None }
-}
-
 /// "a", "a and b", "a, b and c".
 fn joined(parts: &[String], word: &str) -> String {
     match parts {
@@ -172,20 +130,6 @@ fn plural(label: &str) -> String {
     }
 }
 
-/// Scores are kept this far from 0 and 1, where a logit has no value.
-const EDGE: f64 = 1e-6;
-
-fn logit(score: f32) -> f64 {
-    let score = f64::from(score).clamp(EDGE, 1.0 - EDGE);
-    (score / (1.0 - score)).ln()
-}
-
-/// Platt scaling: `sigmoid(logit(score) / temperature + bias)`.
-pub fn calibrated(score: f32, calibration: Calibration) -> f32 {
-    let z = logit(score) / f64::from(calibration.temperature) + f64::from(calibration.bias);
-    (1.0 / (1.0 + (-z).exp())) as f32
-}
-
 /// Whether `point` lies in `polygon` or on its edge (even-odd rule).
 pub fn contains(polygon: &[[f32; 2]], point: [f32; 2]) -> bool {
     let [x, y] = point.map(f64::from);
@@ -205,5 +149,3 @@ pub fn contains(polygon: &[[f32; 2]], point: [f32; 2]) -> bool {
     inside
 }
 
-#[cfg(test)]
-mod tests;
