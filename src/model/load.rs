@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::folder::{Folder, FolderError};
-use super::manifest::{FileEntry, Kind, Labelled};
+use super::manifest::{self, FileEntry, Kind, Labelled};
 use super::session::{self, Rung, SessionError};
+use super::vlm::{Setup, Vlm, VlmError};
 use super::{Engine, GraphError, LabelEngine, Model, Runtime};
 use crate::name::Name;
 
@@ -36,6 +37,7 @@ impl LoadError {
         match &self.problem {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            Problem::Vlm(error) => error.may_heal(),
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) | Problem::NotYet(_) => false,
         }
     }
@@ -53,8 +55,11 @@ pub enum Problem {
     /// The file doesn't do what the manifest says.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The files of a vision language model don't do what the manifest says, or don't fit together.
+    #[error(transparent)]
+    Vlm(#[from] VlmError),
     /// Part of the contract that comes later.
-    #[error("family `{0}` is not implemented yet; use a classifier or a detector")]
+    #[error("family `{0}` is not implemented yet; use a classifier, a detector or a vlm")]
     NotYet(&'static str),
 }
 
@@ -62,7 +67,8 @@ pub enum Problem {
 pub fn load(runtime: &Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
     let loaded = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(runtime, folder, of, threads),
-        Kind::ZeroShot(_) | Kind::Vlm(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
+        Kind::Vlm(of) => vlm(runtime, folder, of, threads),
+        Kind::ZeroShot(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
     };
     loaded.map_err(|problem| LoadError { model: folder.identity.name.clone(), problem })
 }
@@ -72,4 +78,12 @@ fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
     Ok(Loaded { model: Arc::new(model), engine: Box::new(LabelEngine::new(opened)), rungs })
+}
+
+fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Loaded, Problem> {
+    let (engine, rungs) = Vlm::open(runtime, &Setup::of(folder, of)?, threads)?;
+    let files = [&of.vision_encoder, &of.embed_tokens, &of.decoder];
+    let rungs = files.into_iter().cloned().zip(rungs).collect();
+    let model = Model::reading(folder, Arc::new(engine.questions()));
+    Ok(Loaded { model: Arc::new(model), engine: Box::new(engine), rungs })
 }

@@ -15,6 +15,7 @@ mod manifest;
 mod runtime;
 mod session;
 mod thread;
+pub mod vlm;
 mod wording;
 mod work;
 mod yolox;

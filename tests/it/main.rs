@@ -32,3 +32,6 @@ mod statistics;
 mod transport;
 mod verifiers;
 mod visits;
+mod vlm;
+mod vlm_bad;
+mod vlm_parity;
