@@ -43,6 +43,7 @@ pub mod watch;
 // Floor 4, wiring.
 pub mod daemon;
 pub mod replay;
+pub mod trial;
 
 // Floor 5, edge.
 pub mod cli;

@@ -3,6 +3,7 @@
 //! Owns the words of the commands and the way from a command to an exit code; refuses to know what commands do. Runs on
 //! the main thread.
 
+mod ask;
 mod check;
 mod checked;
 mod client;
@@ -63,6 +64,8 @@ enum Command {
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
     Replay(replay::Args),
+    /// Ask a model about a picture
+    Ask(ask::Args),
     /// List, download, check, measure and calibrate models
     Models(models::Args),
     /// Check the signature of a webhook body, read from stdin
@@ -93,7 +96,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn loads_models(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Check(_) | Command::Replay(_) => true,
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -101,6 +104,7 @@ impl Command {
 
     fn run(self) -> Result<(), Failure> {
         match self {
+            Command::Ask(args) => ask::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config => config::run(),

@@ -32,4 +32,3 @@ fn sigmoid(z: f64, calibration: Calibration) -> f32 {
     let z = z / f64::from(calibration.temperature) + f64::from(calibration.bias);
     (1.0 / (1.0 + (-z).exp())) as f32
 }
-

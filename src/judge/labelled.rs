@@ -148,4 +148,3 @@ pub fn contains(polygon: &[[f32; 2]], point: [f32; 2]) -> bool {
     }
     inside
 }
-

@@ -113,7 +113,10 @@ fn reads(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut D
         wrong(format!("model `{model}` reads, and there is nothing to read"), "ask a question in `condition`");
     }
     if !monitor.labels.is_empty() {
-        wrong(format!("model `{model}` knows no labels"), "say in `condition` what is looked for, and leave `labels` out");
+        wrong(
+            format!("model `{model}` knows no labels"),
+            "say in `condition` what is looked for, and leave `labels` out",
+        );
     }
     if monitor.min_count > 1 {
         wrong(format!("model `{model}` doesn't count"), "put the number into the question, and leave `min_count` out");

@@ -39,6 +39,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("watch", 3),
     ("daemon", 4),
     ("replay", 4),
+    ("trial", 4),
     ("cli", 5),
     ("main", 6),
 ];

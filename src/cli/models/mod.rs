@@ -2,8 +2,10 @@
 //!
 //! Owns the words of the commands; refuses to know what they do.
 
+mod check;
 mod list;
 mod pull;
+pub(super) mod tried;
 
 use clap::Subcommand;
 
@@ -21,12 +23,14 @@ enum Command {
     List(list::Args),
     /// Download a model of the catalogue, or the files that a model's folder lacks
     Pull(pull::Args),
+    /// Check that a model is whole, loads and answers
+    Check(check::Args),
 }
 
 impl Args {
     /// Whether ONNX Runtime will be loaded.
     pub(super) fn loads_models(&self) -> bool {
-        false
+        !matches!(self.command, Command::List(_) | Command::Pull(_))
     }
 }
 
@@ -34,5 +38,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::List(args) => list::run(args),
         Command::Pull(args) => pull::run(args),
+        Command::Check(args) => check::run(args),
     }
 }

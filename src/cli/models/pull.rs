@@ -10,6 +10,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use url::Url;
 
+use super::tried;
 use crate::catalogue::{self, Precision};
 use crate::cli::exit::Failure;
 use crate::cli::print;
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut progress = Progress::new();
     let pulled = pull::run(&order, &Arc::new(config.egress), &mut |step| progress.show(&step));
     progress.bar.finish_and_clear();
-    let pulled = pulled.map_err(failure)?;
+    let pulled = pulled.map_err(tried::advised)?;
     let mut out = io::stdout().lock();
     match &pulled {
         Pulled::AlreadyThere(folder) => writeln!(out, "model `{name}` is here already: {}", folder.display())?,
@@ -71,15 +72,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     Ok(out.flush()?)
-}
-
-/// "What is wrong; what to do": the second half is the hint.
-fn failure(error: pull::PullError) -> Failure {
-    let text = error.to_string();
-    match text.rsplit_once("; ") {
-        Some((what, hint)) => Failure::plain(what).hint(hint),
-        None => Failure::plain(text),
-    }
 }
 
 struct Progress {
