@@ -42,7 +42,7 @@ pub enum Unfit {
     /// Only one answer, or nearly.
     #[error(
         "{yes} of the pictures that got a score are labelled yes and {no} no, and at least {FEWEST_OF_EACH} of each are needed; \
-         add pictures of the rarer kind"
+         add pictures of the rarer kind, or lower the `score_threshold` of a detector that finds nothing"
     )]
     OneSided {
         /// So many with a score are labelled yes.

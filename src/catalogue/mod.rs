@@ -4,6 +4,7 @@
 //! text of the manifest that a download gets; refuses to download anything and to know what a manifest's tables mean
 //! (`model` does). Pure.
 
+mod calibrated;
 mod described;
 mod lock;
 mod source;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 use crate::name::Name;
 
+pub use calibrated::{calibration_section, with_calibration};
 pub use described::{Described, DescribedFile};
 pub use lock::{Lock, LockError, Locked};
 pub use source::{HUB, Source, SourceError};

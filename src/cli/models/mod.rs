@@ -2,9 +2,13 @@
 //!
 //! Owns the words of the commands; refuses to know what they do.
 
+mod bench;
+mod calibrate;
 mod check;
+mod labelled;
 mod list;
 mod pull;
+mod reliability;
 pub(super) mod tried;
 
 use clap::Subcommand;
@@ -25,6 +29,10 @@ enum Command {
     Pull(pull::Args),
     /// Check that a model is whole, loads and answers
     Check(check::Args),
+    /// Measure how long a model takes, step by step, and what further conditions cost
+    Bench(bench::Args),
+    /// Fit a model's confidence to labelled pictures, and show how far it is to be trusted
+    Calibrate(calibrate::Args),
 }
 
 impl Args {
@@ -39,5 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Command::List(args) => list::run(args),
         Command::Pull(args) => pull::run(args),
         Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::cli) struct Asking {
 pub(in crate::cli) struct Zone(Vec<[f64; 2]>);
 
 impl Zone {
-    fn new(text: &str) -> Result<Zone, String> {
+    pub(in crate::cli) fn new(text: &str) -> Result<Zone, String> {
         let point = |word: &str| {
             let (x, y) = word.split_once(',')?;
             let side = |text: &str| text.parse::<f64>().ok().filter(|side| (0.0..=1.0).contains(side));
