@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use crossbeam_channel::bounded;
 use stakeout::frame::{Color, Frame, Matrix, PixelFormat, Plane};
-use stakeout::judge::Question;
-use stakeout::model::{Folder, Handle, Refused, Request, Runtime, Tensor, load, start};
+use stakeout::judge::{Labelled, Question};
+use stakeout::model::{Findings, Folder, Handle, Refused, Request, Runtime, Tensor, Work, load, start};
 use stakeout::name::Name;
 use stakeout::picture::{Scaler, still};
 
@@ -50,13 +50,13 @@ struct Check {
 impl Check {
     fn new(model: Handle) -> Result<Check, Box<dyn Error>> {
         let person = model.model().label_index("person")?;
-        let question = Question {
+        let question = Question::Labels(Labelled {
             labels: vec![(person, "person".to_owned())],
             zone: vec![[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]],
             min_count: 1,
             calibration: model.model().calibration(),
             threshold: 0.4,
-        };
+        });
         Ok(Check { model, scaler: Scaler::default(), buffer: Tensor::default(), question })
     }
 
@@ -66,15 +66,17 @@ impl Check {
         let buffer = std::mem::take(&mut self.buffer);
         let (input, placement) = self.model.model().prepare(&mut self.scaler, frame, buffer)?;
         let (reply, replies) = bounded(1);
-        match self.model.ask(Request { input, tag: 0, reply }) {
+        let work = Work { pictures: vec![input], asked: Vec::new() };
+        match self.model.ask(Request { work, tag: 0, reply }) {
             Ok(()) => {}
             Err(Refused::Busy(_) | Refused::Gone(_)) => return Err("the model's thread refused".into()),
         }
-        let answer = replies.recv()?;
-        let seen = self.model.model().interpret(&answer.outputs?, &placement)?;
+        let mut answer = replies.recv()?;
+        let Findings::Numbers(outputs) = answer.findings? else { return Err("the model reads".into()) };
+        let seen = self.model.model().interpret(&outputs, &placement)?;
         let verdict = self.question.judge(&seen);
         let took = began.elapsed().as_secs_f64() * 1e3;
-        self.buffer = answer.input;
+        self.buffer = answer.work.pictures.pop().unwrap_or_default();
         std::hint::black_box(verdict);
         Ok([took, answer.took.as_secs_f64() * 1e3])
     }

@@ -114,7 +114,7 @@ fn joined(parts: &[String], word: &str) -> String {
 }
 
 /// English plurals of labels, COCO's among them.
-fn plural(label: &str) -> String {
+pub(super) fn plural(label: &str) -> String {
     let vowel_before_y = |stem: &str| stem.ends_with(['a', 'e', 'i', 'o', 'u']);
     match label {
         "sheep" | "skis" | "scissors" | "broccoli" => label.to_owned(),

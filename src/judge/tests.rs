@@ -3,21 +3,22 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Calibration;
 
 const PLAIN: Calibration = Calibration { temperature: 1.0, bias: 0.0 };
 const LEFT_HALF: [[f32; 2]; 4] = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]];
 
-fn ask(labels: &[&str], zone: &[[f32; 2]], min_count: u32) -> Question {
+fn ask(labels: &[&str], zone: &[[f32; 2]], min_count: u32) -> Labelled {
     let labels = labels.iter().enumerate().map(|(index, label)| (index, (*label).to_owned())).collect();
-    Question { labels, zone: zone.to_vec(), min_count, calibration: PLAIN, threshold: 0.4 }
+    Labelled { labels, zone: zone.to_vec(), min_count, calibration: PLAIN, threshold: 0.4 }
 }
 
 fn thing(label: usize, score: f32, foot: [f32; 2]) -> Detection {
     Detection { label, score, bounds: [foot[0] - 0.05, foot[1] - 0.3, foot[0] + 0.05, foot[1]] }
 }
 
-fn judge(question: &Question, things: &[Detection]) -> Verdict {
-    question.judge(&Seen::Detections(things.to_vec()))
+fn judge(question: &Labelled, things: &[Detection]) -> Verdict {
+    Question::Labels(question.clone()).judge(&Seen::Detections(things.to_vec()))
 }
 
 #[test]
@@ -58,12 +59,12 @@ fn the_nth_best_score_is_the_confidence() {
 
 #[test]
 fn classifiers_are_told_by_label_and_score() {
-    let question = Question { labels: vec![(2, "person_in_zone".into())], ..ask(&[], &[], 1) };
-    let verdict = question.judge(&Seen::Scores(vec![0.1, 0.2, 0.97]));
+    let question = Labelled { labels: vec![(2, "person_in_zone".into())], ..ask(&[], &[], 1) };
+    let verdict = Question::Labels(question.clone()).judge(&Seen::Scores(vec![0.1, 0.2, 0.97]));
     assert_eq!((verdict.explanation.as_str(), verdict.answer), ("person_in_zone 0.97", Answer::Yes));
     assert!((verdict.z.unwrap() - 3.476).abs() < 0.001);
-    let either = Question { min_count: 2, ..ask(&["person", "vehicle"], &[], 1) };
-    let verdict = either.judge(&Seen::Scores(vec![0.1, 0.8]));
+    let either = Labelled { min_count: 2, ..ask(&["person", "vehicle"], &[], 1) };
+    let verdict = Question::Labels(either.clone()).judge(&Seen::Scores(vec![0.1, 0.8]));
     assert_eq!((verdict.explanation.as_str(), verdict.confidence), ("vehicle 0.80, person 0.10", 0.1));
 }
 
@@ -72,7 +73,7 @@ fn no_number_is_no_answer() {
     let person = ask(&["person"], &[], 1);
     let nan = [thing(0, f32::NAN, [0.5, 0.5]), thing(0, 0.9, [0.5, 0.5])];
     for seen in [Seen::NotANumber, Seen::Scores(vec![f32::NAN]), Seen::Scores(vec![]), Seen::Detections(nan.to_vec())] {
-        let verdict = person.judge(&seen);
+        let verdict = Question::Labels(person.clone()).judge(&seen);
         assert_eq!((verdict.answer, verdict.confidence, verdict.z), (Answer::Abstain, 0.0, None), "{seen:?}");
         assert_eq!(verdict.explanation, "the model gave no number");
     }
@@ -94,7 +95,7 @@ fn the_foot_decides_and_the_edge_belongs_to_the_zone() {
 #[test]
 fn calibration_bends_confidence_and_words_alike_but_not_z() {
     let bent = Calibration { temperature: 2.0, bias: -0.5 };
-    let question = Question { calibration: bent, ..ask(&["person"], &[], 1) };
+    let question = Labelled { calibration: bent, ..ask(&["person"], &[], 1) };
     let verdict = judge(&question, &[thing(0, 0.9, [0.5, 0.5])]);
     let z = (0.9_f32 / 0.1).ln();
     let expected = 1.0 / (1.0 + (-(z / 2.0 - 0.5)).exp());
@@ -108,7 +109,7 @@ fn calibration_bends_confidence_and_words_alike_but_not_z() {
 fn plurals_read_like_english() {
     let pairs = [("person", "persons"), ("bus", "buses"), ("couch", "couches"), ("lorry", "lorries"), ("key", "keys")];
     for (one, many) in pairs {
-        assert_eq!(plural(one), many);
+        assert_eq!(labelled::plural(one), many);
     }
 }
 
@@ -149,5 +150,37 @@ proptest! {
         let more = judge(&ask(&["person"], &[], needed + 1), &things);
         prop_assert!(more.confidence <= one.confidence);
         prop_assert_eq!(one.answer == Answer::Yes, one.confidence >= 0.4 && things.len() >= needed as usize);
+    }
+}
+
+fn said(z: f32, answer_mass: Option<f32>) -> Seen {
+    Seen::Answered(Scored { z, answer_mass, explanation: None })
+}
+
+#[test]
+fn words_are_judged_by_their_logit() {
+    let worded = Worded { calibration: Calibration { temperature: 2.0, bias: 0.5 }, threshold: 0.8 };
+    let question = Question::Words(worded.clone());
+    let yes = question.judge(&said(4.0, Some(0.99)));
+    assert_eq!((yes.answer, yes.z, yes.answer_mass), (Answer::Yes, Some(4.0), Some(0.99)));
+    assert!((yes.confidence - 0.924_142).abs() < 1e-5, "{}", yes.confidence);
+    assert_eq!(yes.explanation, "yes, 0.92");
+    assert_eq!(question.judge(&said(-4.0, None)).answer, Answer::No);
+    let explained = Scored { z: 4.0, answer_mass: None, explanation: Some("Yes. A person is there.".into()) };
+    assert_eq!(question.judge(&Seen::Answered(explained)).explanation, "Yes. A person is there.");
+    for confidence in [0.1, 0.5, 0.8, 0.99] {
+        let z = worded.z_of(confidence);
+        assert!((probability(z, worded.calibration) - confidence).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn an_answer_that_is_none_is_never_a_no() {
+    let question = Question::Words(Worded { calibration: PLAIN, threshold: 0.5 });
+    let vague = question.judge(&said(-3.0, Some(0.3)));
+    assert_eq!((vague.answer, vague.confidence, vague.z), (Answer::Abstain, 0.0, Some(-3.0)));
+    assert_eq!(vague.explanation, "the model answered neither yes nor no (only 0.30 of its answer)");
+    for nothing in [said(f32::NAN, Some(0.9)), said(1.0, Some(f32::NAN)), Seen::NotANumber, Seen::Scores(vec![0.9])] {
+        assert_eq!(question.judge(&nothing).answer, Answer::Abstain);
     }
 }

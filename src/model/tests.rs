@@ -9,6 +9,8 @@ use crossbeam_channel::bounded;
 use super::*;
 use crate::config::{Hold, Located, Monitor};
 use crate::event::Priority;
+use crate::judge::Question;
+use crate::name::Name;
 use crate::picture::still;
 
 fn folder(head: &str, labels: &[&str]) -> Folder {
@@ -32,7 +34,9 @@ fn graph(outputs: Vec<Slot>) -> Graph {
 }
 
 fn model(head: &str, labels: &[&str], outputs: Vec<Slot>) -> Result<Model, String> {
-    Model::new(&folder(head, labels), &graph(outputs)).map_err(|error| error.to_string())
+    let folder = folder(head, labels);
+    let Kind::Labelled(of) = &folder.manifest.kind else { panic!("it reads") };
+    Model::labelled(&folder, of, &graph(outputs)).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -65,27 +69,25 @@ fn numbers_that_are_none_and_numbers_that_are_missing() {
 }
 
 /// Answers with the input's mean; fails on an empty one.
-struct Mean(Graph);
+struct Mean;
 
 impl Engine for Mean {
-    fn graph(&self) -> &Graph {
-        &self.0
-    }
-
-    fn run(&mut self, input: &Tensor) -> Result<Outputs, RunError> {
-        if input.data.is_empty() {
-            return Err(RunError("nothing to see".into()));
-        }
+    fn examine(&mut self, work: &Work) -> Result<Findings, RunError> {
+        let [input] = &work.pictures[..] else { return Err(RunError("nothing to see".into())) };
         let mean = input.data.iter().sum::<f32>() / input.data.len() as f32;
-        Ok(vec![Tensor { shape: vec![1, 1], data: vec![mean] }])
+        Ok(Findings::Numbers(vec![Tensor { shape: vec![1, 1], data: vec![mean] }]))
     }
 }
 
 fn mean() -> Handle {
-    let engine = Mean(graph(vec![slot(&[None, Some(1)])]));
-    let model = Model::new(&folder("probabilities", &["bright"]), engine.graph()).unwrap();
-    let loaded = Loaded { model: Arc::new(model), engine: Box::new(engine), rung: Rung::Everything };
+    let model = model("probabilities", &["bright"], vec![slot(&[None, Some(1)])]).unwrap();
+    let (running, stop) = (Running::default(), Stop::new(|| ()));
+    let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new(), running, stop };
     start(loaded, 2).unwrap()
+}
+
+fn looking_at(picture: Tensor) -> Work {
+    Work { pictures: vec![picture], asked: Vec::new() }
 }
 
 #[test]
@@ -93,17 +95,18 @@ fn the_thread_answers_with_the_callers_mark_and_buffer() {
     let handle = mean();
     let beat = handle.heartbeat().load(Ordering::Relaxed);
     let (reply, replies) = bounded(2);
-    let input = Tensor { shape: vec![1, 3, 2, 4], data: vec![0.25; 24] };
-    for (tag, input) in [(7, input.clone()), (8, Tensor::default())] {
-        assert!(handle.ask(Request { input, tag, reply: reply.clone() }).is_ok());
+    let work = looking_at(Tensor { shape: vec![1, 3, 2, 4], data: vec![0.25; 24] });
+    for (tag, work) in [(7, work.clone()), (8, Work::default())] {
+        assert!(handle.ask(Request { work, tag, reply: reply.clone() }).is_ok());
     }
     let answer = replies.recv_timeout(Duration::from_secs(10)).unwrap();
-    assert_eq!((answer.tag, &answer.input), (7, &input));
-    assert_eq!(answer.outputs.unwrap()[0].data, [0.25]);
+    assert_eq!((answer.tag, &answer.work.pictures), (7, &work.pictures));
+    let Findings::Numbers(outputs) = answer.findings.unwrap() else { panic!("it has labels") };
+    assert_eq!(outputs[0].data, [0.25]);
     let failure = replies.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!(failure.tag, 8);
     assert_eq!(
-        failure.outputs.unwrap_err().to_string(),
+        failure.findings.unwrap_err().to_string(),
         "the model failed on a frame: nothing to see; run `stakeout check`, and copy the model's folder again if that finds nothing"
     );
     assert!(handle.heartbeat().load(Ordering::Relaxed) > beat);
@@ -114,11 +117,12 @@ fn a_caller_that_left_does_not_stop_the_thread() {
     let handle = mean();
     let (reply, replies) = bounded(1);
     drop(replies);
-    let ask = |reply| handle.ask(Request { input: Tensor { shape: vec![1], data: vec![1.0] }, tag: 0, reply });
+    let work = || looking_at(Tensor { shape: vec![1], data: vec![1.0] });
+    let ask = |reply| handle.ask(Request { work: work(), tag: 0, reply });
     assert!(ask(reply).is_ok());
     let (reply, replies) = bounded(1);
     assert!(ask(reply).is_ok());
-    assert!(replies.recv_timeout(Duration::from_secs(10)).unwrap().outputs.is_ok());
+    assert!(replies.recv_timeout(Duration::from_secs(10)).unwrap().findings.is_ok());
 }
 
 #[test]
@@ -174,21 +178,19 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
 #[test]
 fn a_monitor_asks_what_the_model_knows() {
     let model = model("sigmoid", &["person", "vehicle"], vec![slot(&[None, Some(2)])]).unwrap();
-    let question = model.question(&monitor(&["vehicle"], 1)).unwrap();
+    let labelled = |monitor: &Monitor| match model.question(monitor).unwrap() {
+        (Question::Labels(labelled), None) => labelled,
+        other => panic!("{other:?}"),
+    };
+    let question = labelled(&monitor(&["vehicle"], 1));
     assert_eq!(question.labels, [(1, "vehicle".to_owned())]);
     assert_eq!((question.threshold, question.calibration), (0.7, model.calibration()));
+    assert_eq!(labelled(&monitor(&[], 1)).labels.len(), 2);
     let own = Calibration { temperature: 2.0, bias: 1.0 };
     let calibrated = Monitor { calibration: Some(own), ..monitor(&["vehicle"], 1) };
-    assert_eq!(model.question(&calibrated).unwrap().calibration, own);
-
-    let refused = |labels: &[&str], min_count| model.question(&monitor(labels, min_count)).unwrap_err().to_string();
+    assert_eq!(labelled(&calibrated).calibration, own);
     assert_eq!(
-        refused(&["vehicel"], 1),
+        model.question(&monitor(&["vehicel"], 1)).unwrap_err().to_string(),
         "monitor `dock`: model `m` has no label `vehicel`; the nearest it has: `vehicle`"
-    );
-    assert_eq!(refused(&[], 1), "monitor `dock` has no `labels`, and model `m` knows nothing else; add some");
-    assert_eq!(
-        refused(&["person"], 2),
-        "monitor `dock` has `min_count = 2`, but model `m` gives one score for each of 1 labels; lower it"
     );
 }

@@ -17,6 +17,7 @@ mod kills;
 mod layers;
 mod metrics;
 mod model;
+mod models_cli;
 mod neighbours;
 mod owing;
 mod poison;

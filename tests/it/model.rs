@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stakeout::judge::{Detection, Seen};
-use stakeout::model::{Folder, Loaded, Tensor, load};
+use stakeout::model::{Findings, Folder, Loaded, Tensor, Work, load};
 use stakeout::name::Name;
 use stakeout::picture::{Scaler, still};
 
@@ -73,7 +73,8 @@ fn look(loaded: &mut Loaded, picture: &Path) -> Seen {
     let frame = still(&fs::read(picture).unwrap()).unwrap();
     let mut scaler = Scaler::default();
     let (input, placement) = loaded.model.prepare(&mut scaler, &frame, Tensor::default()).unwrap();
-    let outputs = loaded.engine.run(&input).unwrap();
+    let work = Work { pictures: vec![input], asked: Vec::new() };
+    let Findings::Numbers(outputs) = loaded.engine.examine(&work).unwrap() else { panic!("it reads") };
     loaded.model.interpret(&outputs, &placement).unwrap()
 }
 

@@ -62,7 +62,7 @@ impl Laid {
         let setup = Setup {
             graphs,
             tokenizer: folder.join(files.tokenizer.path),
-            generation_config: Some(folder.join("generation_config.json")),
+            generation_config: Some(folder.join("generation_config.json")).filter(|path| path.exists()),
             size: input.size,
             style: &SMOLVLM,
             image_tokens: prompt.image_tokens,

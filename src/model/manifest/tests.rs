@@ -1,6 +1,7 @@
 //! What a manifest may say, and what is said about one that may not.
 
 use super::*;
+use crate::picture::{ColorOrder, Resize};
 
 fn text() -> String {
     let hash = "0".repeat(64);
@@ -31,6 +32,11 @@ bias = -0.5
     )
 }
 
+fn head(manifest: &Manifest) -> Head {
+    let Kind::Labelled(labelled) = &manifest.kind else { panic!("it reads") };
+    labelled.head
+}
+
 fn refused(from: &str, to: &str) -> String {
     let text = text();
     assert!(text.contains(from), "{from}");
@@ -41,8 +47,8 @@ fn refused(from: &str, to: &str) -> String {
 fn the_contracts_example_is_read() {
     let manifest = Manifest::parse(&text()).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.licence.as_str()), ("yolox-nano", "Apache-2.0"));
-    assert_eq!(manifest.head, Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
-    assert_eq!((manifest.head.family(), manifest.head.as_str()), (Family::Detector, "yolox"));
+    assert_eq!(head(&manifest), Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
+    assert_eq!((manifest.family(), head(&manifest).as_str()), (Family::Detector, "yolox"));
     assert_eq!(manifest.calibration, Calibration { temperature: 1.5, bias: -0.5 });
     let input = &manifest.input;
     assert_eq!((input.size, input.resize, input.color), ([416, 416], Resize::Letterbox, ColorOrder::Bgr));
@@ -59,7 +65,7 @@ fn what_is_left_out_has_a_default() {
     let manifest = Manifest::parse(short).unwrap();
     assert_eq!((manifest.input.pad, manifest.input.scale, manifest.input.std), (0.0, 1.0, [1.0; 3]));
     assert_eq!(manifest.calibration, Calibration { temperature: 1.0, bias: 0.0 });
-    assert_eq!(manifest.head, Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
+    assert_eq!(head(&manifest), Head::Yolox(Detect { score_threshold: 0.3, nms_iou: 0.45 }));
 }
 
 #[test]
@@ -71,12 +77,9 @@ fn what_it_must_not_say() {
     );
     assert_eq!(refused("resize = \"letterbox\"\n", ""), "`manifest.toml`, line 8: missing field `resize`");
     assert_eq!(
-        refused("\"detector\"", "\"vlm\""),
-        "`manifest.toml`: family `vlm` is not implemented yet; this version knows `classifier` and `detector`"
-    );
-    assert_eq!(
         refused("\"detector\"", "\"oracle\""),
-        "`manifest.toml`: unknown family `oracle`; this version knows `classifier` and `detector`"
+        "`manifest.toml`: unknown family `oracle`; this version knows `classifier`, `detector`, `zero-shot` \
+         and `vlm`"
     );
     assert_eq!(
         refused("head = \"yolox\"", "head = \"nanodet\""),
@@ -102,5 +105,50 @@ fn what_it_must_not_say() {
     assert_eq!(
         refused("head = \"yolox\"", "head = \"yolox"),
         "`manifest.toml`, line 17: invalid basic string, expected `\"`"
+    );
+}
+
+const READING: &str = r#"
+licence = "Apache-2.0"
+[input]
+size = [512, 512]
+resize = "squash"
+color = "rgb"
+"#;
+
+fn files(names: &[&str]) -> String {
+    let entry = |name: &&str| format!("{name} = {{ path = \"{name}.onnx\", sha256 = \"{}\" }}\n", "0".repeat(64));
+    format!("[files]\n{}", names.iter().map(entry).collect::<String>())
+}
+
+#[test]
+fn families_that_read_have_files_and_keys_of_their_own() {
+    let parts = ["vision_encoder", "embed_tokens", "decoder", "tokenizer"];
+    let vlm = |prompt: &str| {
+        let text = format!("name = \"v\"\nfamily = \"vlm\"{READING}{}[prompt]\n{prompt}\n", files(&parts));
+        Manifest::parse(&text).map_err(|error| error.to_string())
+    };
+    let manifest = vlm("style = \"smolvlm\"\nimage_tokens = 64").unwrap();
+    assert_eq!(manifest.family(), Family::Vlm);
+    assert_eq!(manifest.files().iter().map(|(key, _)| *key).collect::<Vec<_>>(), parts);
+    assert_eq!(
+        vlm("style = \"smolvlm\"\nimage_tokens = 0").unwrap_err(),
+        "`manifest.toml`: `[prompt] image_tokens` must be 1 to 4096"
+    );
+    assert!(vlm("style = \"smolvlm\"").unwrap_err().ends_with("missing field `image_tokens`"));
+
+    let parts = ["text_model", "vision_model", "tokenizer"];
+    let clip = |output: &str| {
+        let prompt = "[prompt]\nstyle = \"clip\"\n";
+        let text = format!("name = \"c\"\nfamily = \"zero-shot\"{READING}{}{prompt}{output}", files(&parts));
+        Manifest::parse(&text).map_err(|error| error.to_string())
+    };
+    let manifest = clip("[output]\nlogit_scale = 100\n").unwrap();
+    let Kind::ZeroShot(of) = &manifest.kind else { panic!("{manifest:?}") };
+    assert_eq!((of.style.as_str(), of.logit_scale, of.logit_bias), ("clip", 100.0, 0.0));
+    assert!(clip("").unwrap_err().ends_with("missing field `output`"));
+    assert_eq!(
+        clip("[output]\nlogit_scale = 0\n").unwrap_err(),
+        "`manifest.toml`: `[output] logit_scale` must be a number above 0"
     );
 }

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
-use ort::session::{Session, SessionInputValue};
+use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Tensor as OrtTensor, TensorElementType, TensorRef};
 
 use super::super::session::{self, Opened, said};
@@ -26,6 +27,7 @@ const LOGITS: &str = "logits";
 /// The graph, ready to run.
 pub struct Decoder {
     session: Session,
+    run: Arc<RunOptions>,
     file: String,
     layout: Layout,
     positions: Positions,
@@ -68,7 +70,7 @@ impl Decoder {
     /// # Errors
     /// Files that aren't graphs, and graphs that don't decode.
     pub fn open(runtime: &Runtime, file: &Path, width: usize, threads: usize) -> Result<(Decoder, Rung), VlmError> {
-        let Opened { session, rung, .. } = session::open(runtime, file, threads)?;
+        let Opened { session, run, rung, .. } = session::open(runtime, file, threads)?;
         let declared = Declared::of(file, &session);
         let embeds = declared.input(EMBEDS)?;
         let rows = is_float(embeds) && embeds.lengths.len() == 3 && embeds.width().is_none_or(|wide| wide == width);
@@ -91,6 +93,7 @@ impl Decoder {
             vocabulary: logits.width().unwrap_or(0),
             file: declared.file,
             session,
+            run,
         };
         Ok((decoder, rung))
     }
@@ -137,7 +140,7 @@ impl Decoder {
             feed.push((BRANCH.into(), OrtTensor::from_array(([1_usize], has_past)).map_err(failed)?.into()));
         }
         feed.extend(self.layout.feed(past));
-        let mut outputs = self.session.run(feed).map_err(failed)?;
+        let mut outputs = self.session.run_with_options(feed, &self.run).map_err(failed)?;
         let logits = outputs.remove(LOGITS).and_then(Floats::of);
         let cache = self.layout.take(&mut outputs, past.length() + count);
         match (logits, cache) {

@@ -3,8 +3,9 @@
 //! Owns the graph; refuses to know what the ids mean. Runs on the model's thread.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use ort::session::Session;
+use ort::session::{RunOptions, Session};
 use ort::value::{TensorElementType, TensorRef};
 
 use super::super::session::{self, Opened, said};
@@ -19,6 +20,7 @@ const EMBEDS: &str = "inputs_embeds";
 /// The graph, ready to run.
 pub struct Embeddings {
     session: Session,
+    run: Arc<RunOptions>,
     file: String,
     width: usize,
 }
@@ -29,7 +31,7 @@ impl Embeddings {
     /// # Errors
     /// Files that aren't graphs, and graphs that don't embed tokens.
     pub fn open(runtime: &Runtime, file: &Path, threads: usize) -> Result<(Embeddings, Rung), VlmError> {
-        let Opened { session, rung, .. } = session::open(runtime, file, threads)?;
+        let Opened { session, run, rung, .. } = session::open(runtime, file, threads)?;
         let declared = Declared::of(file, &session);
         let ids = declared.input(IDS)?;
         let counted = ids.element == TensorElementType::Int64 && ids.lengths.len() == 2;
@@ -40,7 +42,7 @@ impl Embeddings {
         let wanted = "f32 or f16 [batch, tokens, width] with a fixed width";
         declared.require(embeds, rows && embeds.width().is_some(), wanted)?;
         let width = embeds.width().unwrap_or(0);
-        Ok((Embeddings { session, file: declared.file, width }, rung))
+        Ok((Embeddings { session, run, file: declared.file, width }, rung))
     }
 
     /// The file's name.
@@ -60,7 +62,7 @@ impl Embeddings {
     pub fn rows(&mut self, ids: &[i64]) -> Result<Floats, RunError> {
         let failed = |error: ort::Error| RunError(said(&error));
         let view = TensorRef::from_array_view(([1, ids.len()], ids)).map_err(failed)?;
-        let mut outputs = self.session.run(ort::inputs![IDS => view]).map_err(failed)?;
+        let mut outputs = self.session.run_with_options(ort::inputs![IDS => view], &self.run).map_err(failed)?;
         match outputs.remove(EMBEDS).and_then(Floats::of) {
             Some(rows) if rows.numbers().len() == ids.len() * self.width => Ok(rows),
             _ => Err(RunError(format!("`{EMBEDS}` of `{}` isn't one row a token", self.file))),

@@ -123,7 +123,8 @@ impl Vlm {
     /// A grey picture and a trivial question: whatever the files declare, do they work together?
     fn attempt(&mut self, setup: &Setup) -> Result<(), VlmError> {
         let [columns, rows] = setup.size.map(|side| side as usize);
-        let grey = Tensor { shape: vec![1, 3, rows, columns], data: vec![0.0; 3 * rows * columns] };
+        // Not the grey in the middle: published encoders take a picture of zeros for padding, and drop it.
+        let grey = Tensor { shape: vec![1, 3, rows, columns], data: vec![0.1; 3 * rows * columns] };
         let features = self.parts.vision.features(&grey).map_err(VlmError::Trial)?;
         if let Err(CountsDiffer { given, expected }) = self.prefix.with(&features) {
             let file = declared::file_name(&setup.graphs.vision_encoder);

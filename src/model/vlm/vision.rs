@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
-use ort::session::{Session, SessionInputValue};
+use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, Tensor as OrtTensor, TensorElementType};
 
 use super::super::session::{self, Opened, said};
@@ -22,6 +23,7 @@ const FEATURES: &str = "image_features";
 /// The graph, ready to run.
 pub struct Vision {
     session: Session,
+    run: Arc<RunOptions>,
     file: String,
     /// Of the picture as it is fed: `[1, 1, 3, height, width]` or `[1, 3, height, width]`.
     shape: Vec<usize>,
@@ -43,7 +45,7 @@ impl Vision {
         width: usize,
         threads: usize,
     ) -> Result<(Vision, Rung), VlmError> {
-        let Opened { session, rung, .. } = session::open(runtime, file, threads)?;
+        let Opened { session, run, rung, .. } = session::open(runtime, file, threads)?;
         let declared = Declared::of(file, &session);
         let [columns, rows] = size.map(|side| side as usize);
         let pixels = declared.input(PIXELS)?;
@@ -61,7 +63,7 @@ impl Vision {
             fits,
             &format!("f32 or f16 rows of {width} numbers, as in the token embeddings,"),
         )?;
-        Ok((Vision { session, shape, feeder: Feeder::of(pixels), mask, file: declared.file }, rung))
+        Ok((Vision { session, run, shape, feeder: Feeder::of(pixels), mask, file: declared.file }, rung))
     }
 
     /// Looks at `picture`, `[1, 3, height, width]` as [`Model::prepare`](super::super::Model::prepare) makes it. It is read
@@ -76,7 +78,7 @@ impl Vision {
         if let Some(mask) = &self.mask {
             feed.push((MASK.into(), mask.into()));
         }
-        let mut outputs = self.session.run(feed).map_err(failed)?;
+        let mut outputs = self.session.run_with_options(feed, &self.run).map_err(failed)?;
         let features = outputs.remove(FEATURES).and_then(Floats::of);
         features.ok_or_else(|| RunError(format!("`{}` gave no rows as `{FEATURES}`", self.file)))
     }

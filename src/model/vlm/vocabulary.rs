@@ -130,8 +130,11 @@ impl Vocabulary {
     pub fn plain(&self, text: &str) -> Result<Vec<i64>, String> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;
         let ids: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
-        match ids.iter().position(|id| self.marks.contains(id)) {
-            Some(place) => Err(format!("`{}` is a mark of the model's own", encoding.get_tokens()[place])),
+        match encoding.get_ids().iter().find(|id| self.marks.contains(&i64::from(**id))) {
+            Some(mark) => {
+                let spelled = self.tokenizer.id_to_token(*mark).unwrap_or_default();
+                Err(format!("`{spelled}` is a mark of the model's own"))
+            }
             None => Ok(ids),
         }
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::condition::{Effect, Spec};
+use crate::condition::Spec;
 use crate::config::{Calibration, Hold};
 use crate::event::{JobReason, Metadata, ModelIdentity, Priority};
 use crate::frame::{Color, Matrix, PixelFormat};
-use crate::judge::Question;
+use crate::judge::Worded;
 use crate::name::Name;
 
 /// Keeps what it was given, unless it is full.
@@ -65,9 +65,13 @@ fn machine() -> Machine {
         shadow: false,
     };
     let calibration = Calibration { temperature: 1.0, bias: 0.0 };
-    let question = Question { labels: vec![], zone: vec![], min_count: 1, calibration, threshold: 0.8 };
+    let question = Question::Words(Worded { calibration, threshold: 0.8 });
     let model = ModelIdentity { name: name("x"), sha256: String::new() };
-    Machine::new(Subject { about, spec, question, model, source_url: String::new(), enabled: true }, State::new())
+    let asked = Some(Asked::Text { tokens: [1, 2].into(), explain: None });
+    Machine::new(
+        Subject { about, spec, question, asked, model, source_url: String::new(), enabled: true },
+        State::new(),
+    )
 }
 
 fn check(machine: &mut Machine, book: &mut Book, seconds: f64, confidence: f32) {
@@ -156,4 +160,24 @@ fn the_rhythm_is_kept_where_frames_come_early_or_late_and_starts_anew_after_a_ga
         }
     }
     assert_eq!(checked, [10.0, 10.9, 12.0, 12.9, 20.0, 21.0]);
+}
+
+fn explains(machine: &Machine, seconds: f64) -> Option<Explain> {
+    match machine.asks(at(seconds), at(seconds)) {
+        Some(Asked::Text { explain, .. }) => explain,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_explanation_is_asked_for_only_where_an_event_would_follow() {
+    let (mut machine, mut book) = (machine(), Book::default());
+    assert_eq!(explains(&machine, 0.0), None, "no job runs");
+    machine.tell(&mut book, at(0.0), Input::Start);
+    let Some(Explain::AtLeast(least)) = explains(&machine, 1.0) else { panic!("a yes would open it") };
+    assert!((least - 4.0_f32.ln()).abs() < 1e-4, "the logit of 0.8, not {least}");
+    check(&mut machine, &mut book, 1.0, 0.9);
+    assert_eq!(explains(&machine, 2.0), None, "it is open, and a no comes too early to end it");
+    let Some(Explain::Below(limit)) = explains(&machine, 6.5) else { panic!("a no would end it") };
+    assert!((limit - 1.5_f32.ln()).abs() < 1e-4, "the logit of 0.6, not {limit}");
 }
