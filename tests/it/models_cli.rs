@@ -165,7 +165,7 @@ fn what_cannot_be_asked_is_told() {
     );
     assert_eq!(
         ask("batch-free", &["--labels", "rot"]),
-        "error: model `batch-free` has no label `rot`\nhint: the nearest it has: `bright`\n"
+        "error: model `batch-free` has no label `rot`\nhint: the nearest it has: `red`\n"
     );
     assert_eq!(
         usage("tiny-smolvlm", &[]),
