@@ -13,6 +13,7 @@ mod labels;
 mod library;
 mod load;
 mod manifest;
+mod pictures;
 mod provider;
 mod runtime;
 mod session;
@@ -22,6 +23,7 @@ pub mod vlm;
 mod wording;
 mod work;
 mod yolox;
+pub mod zero_shot;
 
 use std::sync::Arc;
 
