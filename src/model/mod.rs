@@ -27,7 +27,7 @@ pub mod zero_shot;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available};
+pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
