@@ -20,6 +20,8 @@ pub struct Folder {
     pub path: PathBuf,
     /// Its name in the configuration, and the hash of what computes.
     pub identity: ModelIdentity,
+    /// Where what is worked out once is kept: the state directory's `cache`.
+    pub cache: PathBuf,
     /// What it says about itself.
     pub manifest: Manifest,
     /// The labels, in order; none where the model reads instead.
@@ -82,7 +84,7 @@ impl Folder {
             Some(path) => path.to_owned(),
             None => find(name, storage).map_err(failed)?,
         };
-        read(name, path).map_err(failed)
+        read(name, path, storage.join("cache")).map_err(failed)
     }
 
     /// Where a file of the manifest is.
@@ -101,6 +103,11 @@ pub fn available(storage: &Path) -> Vec<Name> {
     names
 }
 
+/// The folder that a search for `name` finds.
+pub fn place(name: &Name, storage: &Path) -> Option<PathBuf> {
+    find(name, storage).ok()
+}
+
 fn places(storage: &Path) -> Vec<PathBuf> {
     std::iter::once(storage.join("models")).chain(SYSTEM_FOLDERS.map(PathBuf::from)).collect()
 }
@@ -114,7 +121,7 @@ fn find(name: &Name, storage: &Path) -> Result<PathBuf, FolderError> {
     })
 }
 
-fn read(name: &Name, path: PathBuf) -> Result<Folder, FolderError> {
+fn read(name: &Name, path: PathBuf, cache: PathBuf) -> Result<Folder, FolderError> {
     let manifest_path = path.join("manifest.toml");
     let text = std::fs::read_to_string(&manifest_path).map_err(|error| unreadable(&manifest_path, error))?;
     let manifest = Manifest::parse(&text)?;
@@ -126,7 +133,7 @@ fn read(name: &Name, path: PathBuf) -> Result<Folder, FolderError> {
         Kind::ZeroShot(_) | Kind::Vlm(_) => Vec::new(),
     };
     let identity = ModelIdentity { name: name.clone(), sha256: identity(&manifest) };
-    Ok(Folder { path, identity, manifest, labels })
+    Ok(Folder { path, identity, cache, manifest, labels })
 }
 
 /// The SHA-256 of the file that computes; where several do, the SHA-256 of all their SHA-256 in hex, in the manifest's

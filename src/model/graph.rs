@@ -13,6 +13,8 @@ pub enum Element {
     F32,
     /// 16-bit floats; converted on the way.
     F16,
+    /// 64-bit integers: token ids.
+    I64,
     /// Anything else, by ONNX Runtime's name.
     Other(String),
 }
@@ -39,12 +41,17 @@ impl Slot {
         self.is_float() && self.shape.len() == wanted.len() && self.shape.iter().zip(wanted).all(alike)
     }
 
+    /// Whether it takes a picture of `size` (width, height) as three planes of floats.
+    pub(super) fn takes_picture(&self, [width, height]: [u32; 2]) -> bool {
+        self.fits(&[Length::Pictures, Length::Is(3), Length::Is(height as usize), Length::Is(width as usize)])
+    }
+
     /// Whether it takes or gives any number of pictures.
     fn is_batchable(&self) -> bool {
         self.shape.first() == Some(&None)
     }
 
-    fn is_float(&self) -> bool {
+    pub(super) fn is_float(&self) -> bool {
         matches!(self.element, Element::F32 | Element::F16)
     }
 
@@ -53,6 +60,7 @@ impl Slot {
         let element = match &self.element {
             Element::F32 => "f32",
             Element::F16 => "f16",
+            Element::I64 => "i64",
             Element::Other(name) => name,
         };
         format!("{element} [{}]", lengths.collect::<Vec<_>>().join(", "))
@@ -114,9 +122,8 @@ impl Graph {
     /// that reads it.
     pub(super) fn check(&self, of: &Labelled, size: [u32; 2], labels: usize) -> Result<Reader, GraphError> {
         let file = of.model.path.display().to_string();
-        let [width, height] = size;
-        let wanted = [Length::Pictures, Length::Is(3), Length::Is(height as usize), Length::Is(width as usize)];
-        if !matches!(self.inputs.as_slice(), [only] if only.fits(&wanted)) {
+        if !matches!(self.inputs.as_slice(), [only] if only.takes_picture(size)) {
+            let [width, height] = size;
             return Err(GraphError::Input { file, declared: describe(&self.inputs), width, height });
         }
         Reader::find(of.head, &self.outputs, size, labels).map_err(|misfit| match misfit {
@@ -136,7 +143,8 @@ impl Graph {
     }
 }
 
-fn describe(slots: &[Slot]) -> String {
+/// Declared inputs or outputs, as messages show them.
+pub(super) fn describe(slots: &[Slot]) -> String {
     if slots.is_empty() {
         "nothing".to_owned()
     } else {

@@ -109,6 +109,13 @@ fn copy_all(outputs: &SessionOutputs<'_>, read: &[usize], into: &mut Outputs) ->
     Ok(())
 }
 
+/// One output as numbers.
+pub(super) fn copy(value: &DynValue) -> Result<Tensor, Error> {
+    let mut copied = Tensor::default();
+    copy_one(value, &mut copied)?;
+    Ok(copied)
+}
+
 fn copy_one(value: &DynValue, into: &mut Tensor) -> Result<(), Error> {
     into.data.clear();
     let shape = match value.dtype().tensor_type() {

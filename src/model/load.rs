@@ -13,6 +13,7 @@ use super::runtime::Stop;
 use super::session::{self, Rung, SessionError};
 use super::spread::Spread;
 use super::vlm::{Setup, Vlm, VlmError};
+use super::zero_shot::{ZeroShot, ZeroShotError};
 use super::{Engine, GraphError, LabelEngine, Model, RunError, Runtime, RuntimeError, Tensor, Work};
 use crate::config::{Provider, Providers};
 use crate::name::Name;
@@ -73,10 +74,11 @@ impl LoadError {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
             Problem::Vlm(error) => error.may_heal(),
+            Problem::ZeroShot(error) => error.may_heal(),
             // A driver that comes up later than we do.
             Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
-            Problem::NotOffered(_) | Problem::NotYet(_) => false,
+            Problem::NotOffered(_) => false,
         }
     }
 }
@@ -96,6 +98,9 @@ pub enum Problem {
     /// The files of a vision language model don't do what the manifest says, or don't fit together.
     #[error(transparent)]
     Vlm(#[from] VlmError),
+    /// The two halves of a zero-shot model, or one of them, can't be used.
+    #[error(transparent)]
+    ZeroShot(#[from] ZeroShotError),
     /// The library lacks a provider that is named.
     #[error(transparent)]
     NotOffered(#[from] NotOffered),
@@ -105,9 +110,6 @@ pub enum Problem {
     /// The library.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// Part of the contract that comes later.
-    #[error("family `{0}` is not implemented yet; use a classifier, a detector or a vlm")]
-    NotYet(&'static str),
 }
 
 /// Makes the engine of a checked folder.
@@ -142,11 +144,11 @@ pub fn load(runtime: &Runtime, folder: &Folder, options: impl Into<Options>) -> 
 /// One way; where it isn't the CPU's, only if a run on a blank picture succeeds.
 fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<Loaded, Problem> {
     let accelerated = !way.is_empty();
-    let runtime = runtime.on(way)?;
+    let runtime = Arc::new(runtime.on(way)?);
     let mut loaded = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
         Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
-        Kind::ZeroShot(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
+        Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
     }?;
     if accelerated {
         let [width, height] = loaded.model.input().size.map(|side| side as usize);
@@ -170,6 +172,20 @@ fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -
     let files = [&of.vision_encoder, &of.embed_tokens, &of.decoder];
     let rungs = files.into_iter().cloned().zip(rungs).collect();
     let model = Model::reading(folder, Arc::new(engine.questions()));
+    let engine = Box::new(engine);
+    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
+}
+
+fn zero_shot(
+    runtime: &Arc<Runtime>,
+    folder: &Folder,
+    of: &manifest::ZeroShot,
+    threads: usize,
+) -> Result<Loaded, Problem> {
+    let (engine, rungs) = ZeroShot::open(runtime.clone(), folder, of, &folder.cache, threads)?;
+    let text = rungs.text.map(|rung| (of.text_model.clone(), rung));
+    let rungs = [(of.vision_model.clone(), rungs.vision)].into_iter().chain(text).collect();
+    let model = Model::reading(folder, Arc::new(engine.prompts()));
     let engine = Box::new(engine);
     Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
 }

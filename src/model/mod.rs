@@ -13,6 +13,7 @@ mod labels;
 mod library;
 mod load;
 mod manifest;
+mod pictures;
 mod provider;
 mod runtime;
 mod session;
@@ -21,10 +22,11 @@ mod thread;
 pub mod vlm;
 mod wording;
 mod work;
+pub mod zero_shot;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available};
+pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
