@@ -10,6 +10,7 @@ Needs numpy, pillow, and gst-launch-1.0 with x264enc and mp4mux.
 """
 
 import argparse
+import itertools
 import json
 import math
 import subprocess
@@ -75,7 +76,7 @@ def scene_at(second: float) -> Scene:
 def actor_at(actor: Actor, way: tuple, second: float) -> Actor | None:
     """The actor on its way, or None before its first and after its last way point."""
     walked = 0.0
-    for (begin, ax, ay), (end, bx, by) in zip(way, way[1:], strict=False):
+    for (begin, ax, ay), (end, bx, by) in itertools.pairwise(way):
         distance = math.hypot((bx - ax) * ASPECT, by - ay)
         if begin <= second < end:
             part = (second - begin) / (end - begin)

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use toml::de::DeValue;
 
+use super::provider::{self, Providers};
 use super::read::Section;
 use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
 use super::value::{self, Problem, Read, Value};
@@ -37,23 +37,12 @@ pub(super) fn storage(section: &mut Section<'_, '_>) -> Storage {
 
 /// Reads `[runtime]`.
 pub(super) fn runtime(section: &mut Section<'_, '_>) -> Runtime {
-    section.take("execution_providers", execution_providers);
+    let providers = section.take("execution_providers", provider::read);
     let library = section.optional_text("onnxruntime");
     Runtime {
         onnxruntime: library.map(|library| Located { value: PathBuf::from(library.value), at: library.at }),
+        execution_providers: providers.unwrap_or(Located { value: Providers::Auto, at: 0..0 }),
         threads: section.or("threads", 0, value::whole(0..=1024)) as usize,
-    }
-}
-
-fn execution_providers(value: &Value<'_>) -> Read<()> {
-    const LATER: [&str; 3] = ["tensorrt", "cuda", "openvino"];
-    let one = |value: &Value<'_>| match value.get_ref() {
-        DeValue::String(text) if LATER.contains(&text.as_ref()) => Err(value::not_yet(value, ["auto", "cpu"])),
-        _ => value::choice(&[("auto", ()), ("cpu", ())], &[])(value),
-    };
-    match value::list_of(one, "[\"auto\"]")(value)?.len() {
-        1 => Ok(()),
-        _ => Err(Problem::new(value.span(), " must name one provider", "use `[\"auto\"]` or `[\"cpu\"]`").into()),
     }
 }
 

@@ -16,6 +16,7 @@ mod mask;
 mod metadata;
 mod model;
 mod monitor;
+mod provider;
 mod read;
 mod settings;
 mod suggest;
@@ -26,6 +27,7 @@ mod zone;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use provider::{Provider, Providers};
 pub use settings::*;
 pub use suggest::{closest, nearest, quoted};
 pub use value::parse_duration;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::provider::Providers;
 use crate::egress::Egress;
 use crate::event::{EventType, Metadata, Priority};
 use crate::name::Name;
@@ -78,6 +79,8 @@ pub struct Storage {
 pub struct Runtime {
     /// `libonnxruntime.so`. None: next to the binary, `/usr/lib/stakeout`, the system's, `.setup/lib`.
     pub onnxruntime: Option<Located<PathBuf>>,
+    /// What inference may run on.
+    pub execution_providers: Located<Providers>,
     /// Inference threads; 0 = all cores.
     pub threads: usize,
 }

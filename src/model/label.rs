@@ -3,10 +3,12 @@
 //! Owns the element type of the input and the one copy of the outputs; refuses to know what the numbers mean (heads do).
 //! Runs on the model's thread.
 
+use std::sync::Arc;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ort::Error;
-use ort::session::{Session, SessionOutputs};
+use ort::session::{RunOptions, Session, SessionOutputs};
 use ort::value::{DynValue, TensorElementType, TensorRef};
 
 use super::graph::Element;
@@ -16,6 +18,7 @@ use super::{Engine, Findings, Outputs, RunError, Tensor, Work};
 /// A graph that knows labels.
 pub struct LabelEngine {
     session: Session,
+    run: Arc<RunOptions>,
     /// The input wants 16-bit floats.
     is_half: bool,
     half_input: Vec<f16>,
@@ -23,9 +26,9 @@ pub struct LabelEngine {
 
 impl LabelEngine {
     /// Runs `opened`, whose graph has been checked.
-    pub fn new(Opened { session, graph, .. }: Opened) -> LabelEngine {
+    pub fn new(Opened { session, run, graph, .. }: Opened) -> LabelEngine {
         let is_half = graph.inputs.first().is_some_and(|slot| slot.element == Element::F16);
-        LabelEngine { session, is_half, half_input: Vec::new() }
+        LabelEngine { session, run, is_half, half_input: Vec::new() }
     }
 }
 
@@ -37,10 +40,10 @@ impl Engine for LabelEngine {
             self.half_input.resize(input.data.len(), f16::ZERO);
             self.half_input.convert_from_f32_slice(&input.data);
             let view = TensorRef::from_array_view((input.shape.clone(), self.half_input.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
+            self.session.run_with_options(ort::inputs![view.map_err(failed)?], &self.run)
         } else {
             let view = TensorRef::from_array_view((input.shape.clone(), input.data.as_slice()));
-            self.session.run(ort::inputs![view.map_err(failed)?])
+            self.session.run_with_options(ort::inputs![view.map_err(failed)?], &self.run)
         };
         copied(&outputs.map_err(failed)?).map(Findings::Numbers).map_err(failed)
     }

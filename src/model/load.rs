@@ -1,15 +1,38 @@
 //! From a checked folder to a model that is ready to run.
 //!
-//! Owns which engine a family gets, and what is said when there is none; refuses to know what an engine does.
+//! Owns which engine a family gets, the order in which providers are tried, and the trial that a provider has to pass
+//! before anybody relies on it; refuses to know what an engine does. Runs wherever a model is loaded: at the start, and on
+//! the model's own thread when it is made anew.
 
 use std::sync::Arc;
 
 use super::folder::{Folder, FolderError};
 use super::manifest::{self, FileEntry, Kind, Labelled};
+use super::provider::{NotOffered, Way};
+use super::runtime::Stop;
 use super::session::{self, Rung, SessionError};
+use super::spread::Spread;
+use super::vlm::{Setup, Vlm, VlmError};
 use super::zero_shot::{ZeroShot, ZeroShotError};
-use super::{Engine, GraphError, LabelEngine, Model, Runtime};
+use super::{Engine, GraphError, LabelEngine, Model, RunError, Runtime, RuntimeError, Tensor, Work};
+use crate::config::{Provider, Providers};
 use crate::name::Name;
+
+/// How models are loaded.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Inference threads; 0: one per core.
+    pub threads: usize,
+    /// What inference may run on.
+    pub providers: Providers,
+}
+
+impl From<usize> for Options {
+    /// So many threads, and whatever works.
+    fn from(threads: usize) -> Options {
+        Options { threads, providers: Providers::Auto }
+    }
+}
 
 /// A model that is ready to run.
 pub struct Loaded {
@@ -19,6 +42,19 @@ pub struct Loaded {
     pub engine: Box<dyn Engine>,
     /// What had to be switched off to load each of its files.
     pub rungs: Vec<(FileEntry, Rung)>,
+    /// What it runs on.
+    pub running: Running,
+    /// Ends the engine's runs.
+    pub stop: Stop,
+}
+
+/// What a model runs on, and what that took.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Running {
+    /// So much of it on which provider.
+    pub spread: Spread,
+    /// Providers that should have run it and don't, with the reason.
+    pub passed_over: Vec<(Provider, String)>,
 }
 
 /// Why a model can't be used.
@@ -37,8 +73,12 @@ impl LoadError {
         match &self.problem {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
+            Problem::Vlm(error) => error.may_heal(),
             Problem::ZeroShot(error) => error.may_heal(),
-            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) | Problem::NotYet(_) => false,
+            // A driver that comes up later than we do.
+            Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
+            Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+            Problem::NotOffered(_) => false,
         }
     }
 }
@@ -55,40 +95,97 @@ pub enum Problem {
     /// The file doesn't do what the manifest says.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The files of a vision language model don't do what the manifest says, or don't fit together.
+    #[error(transparent)]
+    Vlm(#[from] VlmError),
     /// The two halves of a zero-shot model, or one of them, can't be used.
     #[error(transparent)]
     ZeroShot(#[from] ZeroShotError),
-    /// Part of the contract that comes later.
-    #[error("family `{0}` is not implemented yet; use a classifier, a detector or a zero-shot model")]
-    NotYet(&'static str),
+    /// The library lacks a provider that is named.
+    #[error(transparent)]
+    NotOffered(#[from] NotOffered),
+    /// It runs on a provider, but gives nothing.
+    #[error(transparent)]
+    Trial(#[from] RunError),
+    /// The library.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
 }
 
-/// Makes the engine of a checked folder, on `threads` threads (0: one per core).
-pub fn load(runtime: &'static Runtime, folder: &Folder, threads: usize) -> Result<Loaded, LoadError> {
-    let loaded = match &folder.manifest.kind {
-        Kind::Labelled(of) => labelled(runtime, folder, of, threads),
-        Kind::ZeroShot(of) => zero_shot(runtime, folder, of, threads),
-        Kind::Vlm(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
-    };
-    loaded.map_err(|problem| LoadError { model: folder.identity.name.clone(), problem })
+/// Makes the engine of a checked folder.
+///
+/// # Errors
+/// No way leads there. What is told is about the last one, which is the CPU unless providers are named.
+pub fn load(runtime: &Runtime, folder: &Folder, options: impl Into<Options>) -> Result<Loaded, LoadError> {
+    let Options { threads, providers } = options.into();
+    let failed = |problem: Problem| LoadError { model: folder.identity.name.clone(), problem };
+    let mut passed_over = Vec::new();
+    let mut last = None;
+    for way in runtime.ways(&providers).map_err(|error| failed(error.into()))? {
+        match tried(runtime, folder, threads, way.clone()) {
+            Ok(mut loaded) => {
+                let idle = way.into_iter().filter(|provider| !loaded.running.spread.uses(*provider));
+                passed_over.extend(idle.map(|provider| (provider, "it takes no part of the model".to_owned())));
+                loaded.running.passed_over = passed_over;
+                return Ok(loaded);
+            }
+            Err(problem) => {
+                for provider in way {
+                    tracing::warn!(model = %folder.identity.name, %provider, %problem, "a provider doesn't work");
+                    passed_over.push((provider, problem.to_string()));
+                }
+                last = Some(problem);
+            }
+        }
+    }
+    Err(failed(last.expect("there is always a way: `provider::ways`")))
+}
+
+/// One way; where it isn't the CPU's, only if a run on a blank picture succeeds.
+fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<Loaded, Problem> {
+    let accelerated = !way.is_empty();
+    let runtime = Arc::new(runtime.on(way)?);
+    let mut loaded = match &folder.manifest.kind {
+        Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
+        Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
+        Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
+    }?;
+    if accelerated {
+        let [width, height] = loaded.model.input().size.map(|side| side as usize);
+        let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.0; 3 * height * width] };
+        loaded.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
+    }
+    loaded.running.spread = runtime.spread();
+    Ok(loaded)
 }
 
 fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Loaded, Problem> {
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(LabelEngine::new(opened)), rungs })
+    let engine = Box::new(LabelEngine::new(opened));
+    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
+}
+
+fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Loaded, Problem> {
+    let (engine, rungs) = Vlm::open(runtime, &Setup::of(folder, of)?, threads)?;
+    let files = [&of.vision_encoder, &of.embed_tokens, &of.decoder];
+    let rungs = files.into_iter().cloned().zip(rungs).collect();
+    let model = Model::reading(folder, Arc::new(engine.questions()));
+    let engine = Box::new(engine);
+    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
 }
 
 fn zero_shot(
-    runtime: &'static Runtime,
+    runtime: &Arc<Runtime>,
     folder: &Folder,
     of: &manifest::ZeroShot,
     threads: usize,
 ) -> Result<Loaded, Problem> {
-    let (engine, rungs) = ZeroShot::open(runtime, folder, of, &folder.cache, threads)?;
+    let (engine, rungs) = ZeroShot::open(runtime.clone(), folder, of, &folder.cache, threads)?;
     let text = rungs.text.map(|rung| (of.text_model.clone(), rung));
     let rungs = [(of.vision_model.clone(), rungs.vision)].into_iter().chain(text).collect();
     let model = Model::reading(folder, Arc::new(engine.prompts()));
-    Ok(Loaded { model: Arc::new(model), engine: Box::new(engine), rungs })
+    let engine = Box::new(engine);
+    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
 }

@@ -10,12 +10,16 @@ mod folder;
 mod graph;
 mod label;
 mod labels;
+mod library;
 mod load;
 mod manifest;
 mod pictures;
+mod provider;
 mod runtime;
 mod session;
+mod spread;
 mod thread;
+pub mod vlm;
 mod wording;
 mod work;
 mod yolox;
@@ -23,14 +27,16 @@ pub mod zero_shot;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available};
+pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
-pub use load::{LoadError, Loaded, Problem, load};
+pub use load::{LoadError, Loaded, Options, Problem, Running, load};
 pub use manifest::{Detect, Family, FileEntry, Head, Kind, Manifest, ManifestError};
-pub use runtime::{Runtime, RuntimeError};
+pub use provider::{NotOffered, Way};
+pub use runtime::{Runtime, RuntimeError, Stop};
 pub use session::{Rung, SessionError};
+pub use spread::Spread;
 pub use thread::{Handle, Refused, Reply, Request, start};
 pub use wording::{Phrasing, Wording, WordingError};
 pub use work::{Asked, Engine, Explain, Findings, Outputs, PromptSets, RunError, Work};
@@ -118,6 +124,20 @@ impl Model {
         match &self.knows {
             Knows::Labels { labels, .. } => labels,
             Knows::Words(_) => &[],
+        }
+    }
+
+    /// `wording`, made ready for the engine.
+    ///
+    /// # Errors
+    /// Words that it can't be asked; any words where it knows labels instead.
+    pub fn phrase(&self, wording: &Wording) -> Result<Asked, WordingError> {
+        match &self.knows {
+            Knows::Words(phrasing) => phrasing.phrase(wording),
+            Knows::Labels { .. } => Err(WordingError {
+                what: format!("model `{}` reads no questions", self.identity.name),
+                advice: "name some of its labels".to_owned(),
+            }),
         }
     }
 

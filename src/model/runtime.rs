@@ -1,7 +1,6 @@
 //! ONNX Runtime itself: one shared library, loaded once per process by path.
 //!
-//! Owns where it is looked for and its log; refuses to know models. CPU only for now: execution providers are added where
-//! a session's options are made (`session`), nowhere else.
+//! Owns where it is looked for, what it is and what it offers, and its log; refuses to know models.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -9,12 +8,43 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
+use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
+use ort::session::RunOptions;
 
-/// The loaded library.
+use super::library;
+use super::provider::{self, NotOffered, Way};
+use super::spread::{Listener, Spread};
+use crate::config::{Provider, Providers};
+
+/// The loaded library, as one model uses it.
 pub struct Runtime {
     pub(super) environment: Environment,
     path: PathBuf,
+    version: String,
+    offers: Vec<Provider>,
+    /// What sessions are to run on; empty: the CPU.
+    pub(super) way: Way,
+    /// What every run of these sessions is given.
+    pub(super) run: Arc<RunOptions>,
+    /// What the sessions that were made so far run on.
+    heard: Listener,
+}
+
+/// Ends a model's runs from any thread, those under way and all later ones: what was stopped is made anew.
+#[derive(Clone)]
+pub struct Stop(Arc<dyn Fn() + Send + Sync>);
+
+impl Stop {
+    /// What `stop` does must return at once.
+    pub fn new(stop: impl Fn() + Send + Sync + 'static) -> Stop {
+        Stop(Arc::new(stop))
+    }
+
+    /// Ends them. Returns at once; ONNX Runtime ends a run between two of its graph's nodes.
+    pub fn stop(&self) {
+        (self.0)();
+    }
 }
 
 /// Why there is no ONNX Runtime.
@@ -23,7 +53,7 @@ pub enum RuntimeError {
     /// The one that the operator asked for.
     #[error(
         "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {reason}; \
-         correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+         correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     Configured {
@@ -35,7 +65,7 @@ pub enum RuntimeError {
     /// None was asked for, and none was found.
     #[error(
         "ONNX Runtime is missing (looked for {searched}); \
-         name a libonnxruntime.so of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         name a libonnxruntime.so of 1.21 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     NotFound {
@@ -45,7 +75,7 @@ pub enum RuntimeError {
     /// It was loaded and then refused to work.
     #[error(
         "ONNX Runtime from `{path}` doesn't start: {reason}; \
-         name one of 1.22 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
+         name one of 1.21 or later in `[runtime] onnxruntime`, or put it into /usr/lib/stakeout \
          (in a checkout, scripts/setup fetches one)"
     )]
     Broken {
@@ -87,9 +117,66 @@ impl Runtime {
         Ok(LOADED.get_or_init(|| runtime))
     }
 
-    /// Which library it is.
+    /// Which library it is: the file that was loaded, where the system knows it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its version: `1.31.1`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What it was built with, the best first. Whether it works shows only when a session is made.
+    pub fn offers(&self) -> &[Provider] {
+        &self.offers
+    }
+
+    /// The same library for another model, whose sessions are to run on what `way` names.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn on(&self, way: Way) -> Result<Runtime, RuntimeError> {
+        let broken = |error: ort::Error| RuntimeError::Broken { path: shown(&self.path), reason: error.to_string() };
+        Ok(Runtime {
+            environment: self.environment.clone(),
+            path: self.path.clone(),
+            version: self.version.clone(),
+            offers: self.offers.clone(),
+            way,
+            run: quiet_run().map_err(broken)?,
+            heard: Listener::default(),
+        })
+    }
+
+    /// What ends the runs of this model's sessions.
+    pub fn stop(&self) -> Stop {
+        let run = self.run.clone();
+        // It sets a flag: there is nothing that could go wrong and nobody who could do better.
+        Stop::new(move || drop(run.terminate()))
+    }
+
+    /// What this model's sessions run on, all together.
+    pub fn spread(&self) -> Spread {
+        self.heard.heard()
+    }
+
+    /// A session of this model was made.
+    pub(super) fn ran(&self, on: &Spread) {
+        self.heard.add(on);
+    }
+
+    /// What sessions are to be tried with, the best first.
+    ///
+    /// # Errors
+    /// A named provider that the library lacks.
+    pub fn ways(&self, wanted: &Providers) -> Result<Vec<Way>, NotOffered> {
+        provider::ways(wanted, &self.offers).map_err(|provider| NotOffered {
+            provider,
+            library: self.path.clone(),
+            version: self.version.clone(),
+            offers: self.offers.clone(),
+        })
     }
 }
 
@@ -129,7 +216,30 @@ fn try_path(path: &Path) -> Result<Runtime, String> {
         .build()
         .map_err(|error| error.to_string())?;
     environment.set_log_level(LogLevel::Warning);
-    Ok(Runtime { environment, path: path.to_owned() })
+    let path = library::loaded(path).unwrap_or_else(|| path.to_owned());
+    let version = library::version(&path).unwrap_or_else(|| format!("1.{} or later", ort::MINOR_VERSION));
+    let run = quiet_run().map_err(|error| error.to_string())?;
+    Ok(Runtime { environment, path, version, offers: offers(), way: Way::new(), run, heard: Listener::default() })
+}
+
+/// Sessions log more than anybody wants to read, to tell what they run on; their runs do not.
+fn quiet_run() -> Result<Arc<RunOptions>, ort::Error> {
+    let mut options = RunOptions::new()?;
+    options.set_log_level(LogLevel::Warning)?;
+    Ok(Arc::new(options))
+}
+
+fn offers() -> Vec<Provider> {
+    let is_offered = |provider: &Provider| {
+        let answer = match provider {
+            Provider::TensorRt => ep::TensorRT::is_available(),
+            Provider::Cuda => ep::CUDA::is_available(),
+            Provider::OpenVino => ep::OpenVINO::is_available(),
+            Provider::Cpu => ep::CPU::is_available(),
+        };
+        answer.unwrap_or(false)
+    };
+    Provider::ALL.into_iter().filter(is_offered).collect()
 }
 
 /// The loader's words, without the path that the message around them has already told.
@@ -145,7 +255,7 @@ fn told(error: &LoadDynamicError) -> String {
 }
 
 /// What goes wrong comes back as an error from the call; the library's own log is for whoever looks deeper.
-fn log(level: LogLevel, message: &str) {
+pub(super) fn log(level: LogLevel, message: &str) {
     match level {
         LogLevel::Fatal => tracing::error!(target: "onnxruntime", "{message}"),
         LogLevel::Error | LogLevel::Warning => tracing::debug!(target: "onnxruntime", "{message}"),
@@ -166,7 +276,7 @@ mod tests {
             refused.to_string(),
             "`[runtime] onnxruntime` names `/nowhere/libonnxruntime.so`, which can't be loaded: \
              /nowhere/libonnxruntime.so: cannot open shared object file: No such file or directory; \
-             correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+             correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
              (in a checkout, scripts/setup fetches one)"
         );
     }
@@ -181,7 +291,7 @@ mod tests {
             refused.to_string(),
             format!(
                 "`[runtime] onnxruntime` names `{path}`, which can't be loaded: {path}: invalid ELF header; \
-                 correct it, or leave it out and put a libonnxruntime.so of 1.22 or later into /usr/lib/stakeout \
+                 correct it, or leave it out and put a libonnxruntime.so of 1.21 or later into /usr/lib/stakeout \
                  (in a checkout, scripts/setup fetches one)"
             )
         );

@@ -1,23 +1,29 @@
 //! ONNX sessions: a graph, ready to run.
 //!
-//! Owns the session's options and the load ladder; refuses to know what is fed and what comes out. Runs on the thread that
-//! loads models.
+//! Owns the session's options and the load ladder; refuses to know what is fed and what comes out, and which providers are
+//! tried (`provider`). Runs on the thread that loads models.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use ort::session::Session;
+use ort::ep::{self, ExecutionProviderDispatch};
+use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, ValueType};
 use ort::{Error, ErrorCode};
 
 use super::graph::{Element, Graph, Slot};
-use super::runtime::Runtime;
+use super::runtime::{self, Runtime};
+use super::spread::{Listener, Spread};
+use crate::config::Provider;
 
 /// What had to be switched off to load a graph; published exports exist that need each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
     /// Nothing.
+    #[default]
     Everything,
     /// One fusion that breaks some half-precision decoders.
     WithoutLayerNormFusion,
@@ -69,6 +75,19 @@ pub enum SessionError {
         /// What ONNX Runtime says without optimisations.
         reason: String,
     },
+    /// The CPU would take it.
+    #[error(
+        "`{file}` doesn't run on {providers}: {reason}; install what that needs (the driver, and its libraries in the \
+         versions that ONNX Runtime was built for), or leave it out of `[runtime] execution_providers`"
+    )]
+    Provider {
+        /// The file's name.
+        file: String,
+        /// What was named.
+        providers: String,
+        /// What ONNX Runtime says.
+        reason: String,
+    },
     /// The machine lacks what it takes.
     #[error("there is not enough memory for `{file}`: {reason}; free some, or use a smaller model")]
     Memory {
@@ -81,8 +100,10 @@ pub enum SessionError {
 
 /// A session, and what is known about it.
 pub struct Opened {
-    /// Ready to run.
+    /// Ready to run, with [`Opened::run`] only.
     pub session: Session,
+    /// What every run is given, so that a run which doesn't end can be ended ([`Runtime::stop`]).
+    pub run: Arc<RunOptions>,
     /// What it declares.
     pub graph: Graph,
     /// What had to be switched off.
@@ -91,14 +112,20 @@ pub struct Opened {
 
 /// Creates the session of `file` on `threads` threads (0: one per core), as far up the ladder as it goes.
 pub fn open(runtime: &Runtime, file: &Path, threads: usize) -> Result<Opened, SessionError> {
+    let (session, rung, spread) =
+        climb(runtime, file, threads, &runtime.way).map_err(|reason| refused(runtime, file, threads, reason))?;
+    runtime.ran(&spread);
+    let declared = |outlets: &[Outlet]| outlets.iter().map(slot).collect();
+    let graph = Graph { inputs: declared(session.inputs()), outputs: declared(session.outputs()) };
+    Ok(Opened { session, run: runtime.run.clone(), graph, rung })
+}
+
+fn climb(runtime: &Runtime, file: &Path, threads: usize, way: &[Provider]) -> Result<(Session, Rung, Spread), String> {
     let mut reason = String::new();
     for rung in Rung::LADDER {
-        match commit(runtime, file, threads, rung) {
-            Ok(session) => {
-                let declared = |outlets: &[Outlet]| outlets.iter().map(slot).collect();
-                let graph = Graph { inputs: declared(session.inputs()), outputs: declared(session.outputs()) };
-                return Ok(Opened { session, graph, rung });
-            }
+        let listener = Listener::default();
+        match commit(runtime, file, threads, way, rung, &listener) {
+            Ok(session) => return Ok((session, rung, listener.heard())),
             Err(error) => {
                 reason = said(&error);
                 if matches!(error.code(), ErrorCode::InvalidProtobuf | ErrorCode::NoSuchFile | ErrorCode::NoModel) {
@@ -107,24 +134,60 @@ pub fn open(runtime: &Runtime, file: &Path, threads: usize) -> Result<Opened, Se
             }
         }
     }
-    let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-    Err(if is_about_memory(&reason) {
-        SessionError::Memory { file, reason }
-    } else {
-        SessionError::NotAModel { file, reason }
-    })
+    Err(reason)
 }
 
-fn commit(runtime: &Runtime, file: &Path, threads: usize, rung: Rung) -> Result<Session, Error> {
+fn commit(
+    runtime: &Runtime,
+    file: &Path,
+    threads: usize,
+    way: &[Provider],
+    rung: Rung,
+    listener: &Listener,
+) -> Result<Session, Error> {
     let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let threads = if threads == 0 { cores() } else { threads };
+    let providers: Vec<_> = way.iter().chain([&Provider::Cpu]).map(|provider| registered(*provider)).collect();
+    let listener = listener.clone();
     // Idle threads that spin would cost the decoders a core between two checks.
     let builder = Session::builder(&runtime.environment)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?;
+        .with_inter_op_spinning(false)?
+        // Only at this level it tells what runs where.
+        .with_log_level(LogLevel::Verbose)?
+        .with_logger(Arc::new(move |level, _: &str, _: &str, _: &str, message: &str| match level {
+            LogLevel::Verbose | LogLevel::Info => listener.hear(message),
+            LogLevel::Warning | LogLevel::Error | LogLevel::Fatal => runtime::log(level, message),
+        }))?
+        .with_execution_providers(providers)?;
     rung.apply(builder)?.commit_from_file(file)
+}
+
+/// The CPU, too, which every session has: so that its memory is kept in an arena whatever ort's default is.
+fn registered(provider: Provider) -> ExecutionProviderDispatch {
+    let dispatch = match provider {
+        Provider::TensorRt => ep::TensorRT::default().build(),
+        Provider::Cuda => ep::CUDA::default().build(),
+        Provider::OpenVino => ep::OpenVINO::default().build(),
+        Provider::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
+    };
+    dispatch.error_on_failure()
+}
+
+/// Whose fault it is: where the CPU takes the file, it is the provider's.
+fn refused(runtime: &Runtime, file: &Path, threads: usize, reason: String) -> SessionError {
+    let by_provider = !runtime.way.is_empty() && climb(runtime, file, threads, &[]).is_ok();
+    let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    if by_provider {
+        let named: Vec<&str> = runtime.way.iter().map(|provider| provider.as_str()).collect();
+        SessionError::Provider { file, providers: named.join(", "), reason }
+    } else if is_about_memory(&reason) {
+        SessionError::Memory { file, reason }
+    } else {
+        SessionError::NotAModel { file, reason }
+    }
 }
 
 /// ONNX Runtime has no code for it: `std::bad_alloc`, `Failed to allocate memory for requested buffer of size …`.

@@ -87,7 +87,8 @@ impl Engine for Mean {
 
 fn mean() -> Handle {
     let model = model("probabilities", &["bright"], vec![slot(&[None, Some(1)])]).unwrap();
-    let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new() };
+    let (running, stop) = (Running::default(), Stop::new(|| ()));
+    let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new(), running, stop };
     start(loaded, 2).unwrap()
 }
 

@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 
 use super::advice;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Model, Monitor};
-use crate::model::{self, Family, Folder, FolderError, LoadError, Loaded, Problem, QuestionError, Runtime};
+use crate::model::{
+    self, Family, Folder, FolderError, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
+};
 use crate::name::Name;
 
 /// Every model that a monitor names. Models that nobody names are checked, but not loaded.
 pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<Name, Loaded> {
     let used = |model: &Model| config.monitors.iter().any(|monitor| monitor.model.value == model.name);
     let runtime = if config.models.iter().any(used) { runtime(config, diagnostics) } else { None };
+    let providers = config.runtime.execution_providers.value.clone();
+    let options = Options { threads: config.runtime.threads, providers };
     let mut all = BTreeMap::new();
     for entry in &config.models {
         let path = entry.path.as_ref().map(|path| path.value.as_path());
@@ -26,7 +30,7 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
         let asking = || config.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
         asking().for_each(|monitor| fits(monitor, &folder, diagnostics));
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
-        match model::load(runtime, &folder, config.runtime.threads) {
+        match model::load(runtime, &folder, options.clone()) {
             Ok(loaded) => {
                 asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
                 all.insert(entry.name.clone(), loaded);
@@ -40,7 +44,7 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
 fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
     let configured = config.runtime.onnxruntime.as_ref();
     match Runtime::load(configured.map(|library| library.value.as_path())) {
-        Ok(runtime) => Some(runtime),
+        Ok(runtime) => offered(config, runtime, diagnostics),
         Err(error) => {
             let text = error.to_string();
             let (what, advice) = advice(&text, "; ");
@@ -52,6 +56,17 @@ fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Ru
             None
         }
     }
+}
+
+/// The library, if it has every provider that the file names.
+fn offered(config: &Config, runtime: &'static Runtime, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
+    let wanted = &config.runtime.execution_providers;
+    let told = |error: NotOffered| {
+        let text = error.to_string();
+        let (what, advice) = advice(&text, "; ");
+        diagnostics.push(Diagnostic::error(what).at(wanted.at.clone(), "").help(advice));
+    };
+    runtime.ways(&wanted.value).map_err(told).is_ok().then_some(runtime)
 }
 
 fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {

@@ -87,7 +87,7 @@ fn open(path: &Path) -> Option<(ZeroShot, Arc<Model>, tempfile::TempDir)> {
     let (runtime, storage) = (runtime()?, tempfile::tempdir().unwrap());
     let folder = folder(path, storage.path());
     let Kind::ZeroShot(of) = &folder.manifest.kind else { panic!("a zero-shot model") };
-    let (engine, _) = ZeroShot::open(runtime, &folder, of, &folder.cache, 1).unwrap();
+    let (engine, _) = ZeroShot::open(Arc::new(runtime.on(Vec::new()).unwrap()), &folder, of, &folder.cache, 1).unwrap();
     let model = Arc::new(Model::reading(&folder, Arc::new(engine.prompts())));
     Some((engine, model, storage))
 }

@@ -51,18 +51,6 @@ error: camera `dock`: `hardware` is not implemented yet
 }
 
 #[test]
-fn an_execution_provider() {
-    let source = changed(&[("\n[[camera]]", "[runtime]\nexecution_providers = [\"cuda\", \"cpu\"]\n\n[[camera]]")]);
-    let told = r#"
-error: `[runtime]`: `execution_providers`: `cuda` is not implemented yet
- --> stakeout.toml:2:24
-  |
-2 | execution_providers = ["cuda", "cpu"]
-  |                        ^^^^^^ use `"auto"` or `"cpu"`"#;
-    assert_eq!(format!("\n{}", refused(&source)), told);
-}
-
-#[test]
 fn a_tcp_listener() {
     let source = changed(&[("\n[[camera]]", "[api]\nlisten = \"127.0.0.1:8787\"\n\n[[camera]]")]);
     let told = r#"

@@ -71,7 +71,7 @@ impl ZeroShot {
     /// # Errors
     /// Everything that would keep it from answering later.
     pub fn open(
-        runtime: &'static Runtime,
+        runtime: Arc<Runtime>,
         folder: &Folder,
         of: &manifest::ZeroShot,
         cache: &Path,
@@ -80,7 +80,7 @@ impl ZeroShot {
         let length = of.length.map(|length| length as usize);
         let tokens = Arc::new(Tokens::open(&folder.file(&of.tokenizer), &of.style, length)?);
         let (mut vision, vision_rung) =
-            Vision::open(runtime, &folder.file(&of.vision_model), folder.manifest.input.size, threads)?;
+            Vision::open(&runtime, &folder.file(&of.vision_model), folder.manifest.input.size, threads)?;
         let width = vision.try_out()?;
         let length = tokens.length().to_string();
         let store = Store::new(cache, &[&of.text_model.sha256, &of.tokenizer.sha256, &of.style, &length]);

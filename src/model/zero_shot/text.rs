@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use ort::Error;
-use ort::session::{Session, SessionInputValue};
+use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 
 use super::super::graph::{Element, Graph, describe};
@@ -24,6 +25,7 @@ const OUTPUTS: [&str; 2] = ["text_embeds", "pooler_output"];
 /// The graph, ready to run.
 pub struct TextModel {
     session: Session,
+    run: Arc<RunOptions>,
     file: String,
     is_masked: bool,
     /// The graph takes texts of this length only.
@@ -43,7 +45,7 @@ impl TextModel {
         tokens: &Tokens,
         threads: usize,
     ) -> Result<(TextModel, Rung), ZeroShotError> {
-        let Opened { session, graph, rung } = session::open(runtime, path, threads)?;
+        let Opened { session, run, graph, rung } = session::open(runtime, path, threads)?;
         let file = file_name(path);
         let fixed = declared(&graph, &file)?;
         if let Some(fixed) = fixed.filter(|fixed| *fixed < tokens.length()) {
@@ -52,7 +54,7 @@ impl TextModel {
         }
         let is_masked = graph.inputs.len() == 2;
         let embedding = Embedding::of(&graph, &OUTPUTS, &file)?;
-        Ok((TextModel { session, file, is_masked, fixed, pad: tokens.pad(), embedding }, rung))
+        Ok((TextModel { session, run, file, is_masked, fixed, pad: tokens.pad(), embedding }, rung))
     }
 
     /// Tries every token and the whole length, so that no description can fail later.
@@ -103,7 +105,7 @@ impl TextModel {
             let mask = TensorRef::from_array_view((shape, mask.as_slice())).map_err(failed)?;
             feed.push((MASK.into(), mask.into()));
         }
-        let outputs = self.session.run(feed).map_err(failed)?;
+        let outputs = self.session.run_with_options(feed, &self.run).map_err(failed)?;
         let mut rows = self.embedding.rows(&outputs, 1)?;
         rows.pop().ok_or_else(|| RunError(format!("`{}` gave no embedding", self.file)))
     }

@@ -18,7 +18,7 @@ const TRIED: &str = "a photo of a cat";
 
 /// The text half of a model.
 pub(super) struct Texts {
-    runtime: &'static Runtime,
+    runtime: Arc<Runtime>,
     path: PathBuf,
     threads: usize,
     tokens: Arc<Tokens>,
@@ -35,7 +35,7 @@ impl Texts {
     /// # Errors
     /// Graphs that don't take texts, or give something else than numbers. The width is for the caller to compare.
     pub(super) fn open(
-        runtime: &'static Runtime,
+        runtime: Arc<Runtime>,
         path: PathBuf,
         tokens: Arc<Tokens>,
         store: Store,
@@ -46,7 +46,7 @@ impl Texts {
         if texts.store.read(TRIED, width).is_some() {
             return Ok((texts, width, None));
         }
-        let (mut model, rung) = TextModel::open(runtime, &texts.path, &texts.tokens, threads)?;
+        let (mut model, rung) = TextModel::open(&texts.runtime, &texts.path, &texts.tokens, threads)?;
         model.try_out(&texts.tokens)?;
         let file = super::outputs::file_name(&texts.path);
         texts.model = Some(model);
@@ -90,7 +90,7 @@ impl Texts {
         let model = match &mut self.model {
             Some(model) => model,
             none => {
-                let opened = TextModel::open(self.runtime, &self.path, &self.tokens, self.threads);
+                let opened = TextModel::open(&self.runtime, &self.path, &self.tokens, self.threads);
                 none.insert(opened.map_err(|error| RunError(error.to_string()))?.0)
             }
         };

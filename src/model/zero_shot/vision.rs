@@ -4,11 +4,12 @@
 //! compared with. Runs on the model's thread.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use ort::Error;
-use ort::session::Session;
+use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::super::graph::{Element, Slot, describe};
@@ -25,6 +26,7 @@ const LARGEST_BATCH: usize = 8;
 /// The graph, ready to run.
 pub(super) struct Vision {
     session: Session,
+    run: Arc<RunOptions>,
     file: String,
     /// How many pictures it takes at once, at most.
     batch: usize,
@@ -47,7 +49,7 @@ impl Vision {
         size: [u32; 2],
         threads: usize,
     ) -> Result<(Vision, Rung), ZeroShotError> {
-        let Opened { session, graph, rung } = session::open(runtime, path, threads)?;
+        let Opened { session, run, graph, rung } = session::open(runtime, path, threads)?;
         let file = file_name(path);
         let [width, height] = size.map(|side| side as usize);
         let takes = |slot: &Slot| slot.is_float() && slot.fits(&[1, 3, height, width]);
@@ -61,7 +63,7 @@ impl Vision {
         let batch = if pixels.shape[0].is_none() { LARGEST_BATCH } else { 1 };
         let is_half = pixels.element == Element::F16;
         let (together, narrow, shape) = (Vec::new(), Vec::new(), [3, height, width]);
-        Ok((Vision { session, file, batch, is_half, together, narrow, embedding, shape }, rung))
+        Ok((Vision { session, run, file, batch, is_half, together, narrow, embedding, shape }, rung))
     }
 
     /// The file's name.
@@ -113,10 +115,10 @@ impl Vision {
             self.narrow.resize(data.len(), f16::ZERO);
             self.narrow.convert_from_f32_slice(data);
             let view = TensorRef::from_array_view((shape, self.narrow.as_slice())).map_err(failed)?;
-            self.session.run(ort::inputs![view])
+            self.session.run_with_options(ort::inputs![view], &self.run)
         } else {
             let view = TensorRef::from_array_view((shape, data)).map_err(failed)?;
-            self.session.run(ort::inputs![view])
+            self.session.run_with_options(ort::inputs![view], &self.run)
         };
         self.embedding.rows(&outputs.map_err(failed)?, pictures.len())
     }
