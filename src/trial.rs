@@ -104,9 +104,8 @@ impl Trial {
 
     fn see(&mut self, frame: &Frame, asked: Vec<Asked>) -> Result<(Vec<Seen>, Took), TrialError> {
         let began = time::now().mono;
-        let memory = self.work.pictures.pop().unwrap_or_default();
-        let (picture, placement) = self.model.prepare(&mut self.scaler, frame, memory)?;
-        self.work = Work { pictures: vec![picture], asked };
+        self.work.asked = asked;
+        let placement = self.model.show(&mut self.scaler, frame, &mut self.work)?;
         let prepared = time::now().mono;
         let findings = self.engine.examine(&self.work)?;
         let ran = time::now().mono;

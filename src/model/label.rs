@@ -111,9 +111,8 @@ fn copy_all(outputs: &SessionOutputs<'_>, read: &[usize], into: &mut Outputs) ->
 
 /// One output as numbers.
 pub(super) fn copy(value: &DynValue) -> Result<Tensor, Error> {
-    let mut copied = Tensor::default();
-    copy_one(value, &mut copied)?;
-    Ok(copied)
+    let mut tensor = Tensor::default();
+    copy_one(value, &mut tensor).map(|()| tensor)
 }
 
 fn copy_one(value: &DynValue, into: &mut Tensor) -> Result<(), Error> {

@@ -34,7 +34,10 @@ fn named(edit: Option<(&str, &str)>) -> Option<(usize, usize)> {
         right += usize::from(columns[1].split('|').any(|id| id == best.to_string()));
         all += 1;
     }
-    println!("squeezenet-fp16{}: {right} of {all} right", edit.map_or(String::new(), |(_, to)| format!(" with `{to}`")));
+    println!(
+        "squeezenet-fp16{}: {right} of {all} right",
+        edit.map_or(String::new(), |(_, to)| format!(" with `{to}`"))
+    );
     Some((right, all))
 }
 
@@ -49,7 +52,9 @@ fn a_half_precision_classifier_names_single_objects() {
 #[test]
 #[expect(clippy::print_stdout, reason = "says how close, and how often")]
 fn the_wake_word_classifier_agrees_with_golden() {
-    let (Some(golden), Some(frames)) = (shared("tools/golden.json"), listed("images/frames/labels.csv")) else { return };
+    let (Some(golden), Some(frames)) = (shared("tools/golden.json"), listed("images/frames/labels.csv")) else {
+        return;
+    };
     let Some(mut eyes) = Published::new("vww-96").and_then(|published| published.load()) else { return };
     let golden: BTreeMap<String, Value> = serde_json::from_str(&fs::read_to_string(golden).unwrap()).unwrap();
     let (mut compared, mut worst) = (0, 0.0_f64);

@@ -59,7 +59,15 @@ struct Comparison {
 
 impl Comparison {
     /// Each golden box takes the nearest box of its label that no better one has taken.
-    fn add(&mut self, picture: &str, seen: &[Detection], golden: &[GoldenBox], label: impl Fn(&str) -> usize, frame: &Frame, threshold: f32) {
+    fn add(
+        &mut self,
+        picture: &str,
+        seen: &[Detection],
+        golden: &[GoldenBox],
+        label: impl Fn(&str) -> usize,
+        frame: &Frame,
+        threshold: f32,
+    ) {
         let size = [frame.width as f32, frame.height as f32];
         let near_threshold = |score: f32| score < threshold + SCORE;
         let mut left: Vec<&Detection> = seen.iter().collect();

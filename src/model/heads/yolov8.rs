@@ -43,7 +43,9 @@ impl Anchors {
     pub(super) fn candidates(&self, numbers: &Numbers<'_>, threshold: f32) -> Result<Vec<Candidate>, Unreadable> {
         let plain = BOX + self.labels;
         match numbers.shape(self.output) {
-            [_, first, _] if *first == plain => Ok(by_columns(numbers.rows(self.output, plain)?, self.labels, threshold)),
+            [_, first, _] if *first == plain => {
+                Ok(by_columns(numbers.rows(self.output, plain)?, self.labels, threshold))
+            }
             [_, _, last] if *last == plain => Ok(by_rows(numbers.rows(self.output, plain)?, BOX, plain, threshold)),
             _ => Ok(by_rows(numbers.rows(self.output, plain + 1)?, BOX + 1, plain + 1, threshold)),
         }
