@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Hold, Monitor};
@@ -74,14 +75,24 @@ impl Spec {
     }
 }
 
-/// SHA-256 (lower-case hex) of what a monitor's condition means: condition, model, labels, `min_count` and zone.
+/// SHA-256 (lower-case hex) of what a monitor's condition means: condition, model, labels, `min_count`, zone, and the
+/// descriptions `prompts` and `negatives`.
 ///
-/// When it changes, a machine starts fresh; thresholds, times and receivers may change without that. The order of the
-/// labels means nothing, so it changes nothing.
+/// When it changes, a machine starts fresh; thresholds, times and receivers may change without that. The order of labels
+/// and of further descriptions means nothing, so it changes nothing.
 pub fn definition(monitor: &Monitor) -> String {
     let mut labels: Vec<&str> = monitor.labels.iter().map(|label| label.value.as_str()).collect();
     labels.sort_unstable();
-    let meaning =
-        serde_json::json!([monitor.condition, monitor.model.value.as_str(), labels, monitor.min_count, monitor.zone,]);
-    hex::encode(Sha256::digest(meaning.to_string()))
+    let Monitor { condition, model, min_count, zone, prompts, negatives, .. } = monitor;
+    let mut meaning = vec![json!(condition), json!(model.value.as_str()), json!(labels), json!(min_count), json!(zone)];
+    // Only where there are any: what was armed before these keys existed must not start fresh.
+    if !(prompts.is_empty() && negatives.is_empty()) {
+        let sorted = |descriptions: &[String]| {
+            let mut sorted = descriptions.to_vec();
+            sorted.sort_unstable();
+            json!(sorted)
+        };
+        meaning.extend([sorted(prompts), sorted(negatives)]);
+    }
+    hex::encode(Sha256::digest(Value::from(meaning).to_string()))
 }

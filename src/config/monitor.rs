@@ -48,6 +48,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
     let monitor = Monitor {
         cameras: Vec::new(),
         condition,
+        prompts: section.or("prompts", Vec::new(), descriptions),
+        negatives: section.or("negatives", Vec::new(), descriptions),
         labels: labels.map_or_else(Vec::new, |labels| labels.value),
         min_count: section.or("min_count", 1, value::whole(1..=1000)),
         zone: section.or("zone", Vec::new(), zone::read),
@@ -97,7 +99,6 @@ fn not_yet(section: &mut Section<'_, '_>) {
     section.not_yet_but("recheck", (Duration::from_secs(30), "30s"), spans(100, 86_400_000));
     section.not_yet("label", &[""]);
     section.not_yet("only_when", &[""]);
-    section.not_yet_list("negatives");
 }
 
 fn located_name(value: &Value<'_>) -> Read<Located<Name>> {
@@ -111,6 +112,27 @@ fn label(value: &Value<'_>) -> Read<Located<String>> {
     }
     Ok(Located { value: label, at: value.span() })
 }
+
+/// Descriptions that a zero-shot model compares pictures with.
+fn descriptions(value: &Value<'_>) -> Read<Vec<String>> {
+    let descriptions = value::list_of(description, "[\"an empty yard\"]")(value)?;
+    if descriptions.len() > MOST_DESCRIPTIONS {
+        let label = format!("at most {MOST_DESCRIPTIONS}; a handful is usual");
+        return Err(Problem::new(value.span(), " has too many descriptions", label).into());
+    }
+    Ok(descriptions)
+}
+
+fn description(value: &Value<'_>) -> Read<String> {
+    let text = value::text_like("strings", "[\"an empty yard\"]")(value)?;
+    if text.trim().is_empty() {
+        return Err(Problem::new(value.span(), " has an empty description", "say what the picture shows").into());
+    }
+    Ok(text)
+}
+
+/// More of them blur each other: their directions are averaged.
+const MOST_DESCRIPTIONS: usize = 100;
 
 /// `camera` or `cameras`, at least one, none of them twice.
 fn cameras(section: &mut Section<'_, '_>) -> Vec<Located<Name>> {

@@ -186,6 +186,10 @@ pub struct Monitor {
     pub condition: String,
     /// One of [`Config::models`].
     pub model: Located<Name>,
+    /// Further descriptions of the same, for zero-shot models.
+    pub prompts: Vec<String>,
+    /// Descriptions of what is there otherwise, for zero-shot models.
+    pub negatives: Vec<String>,
     /// Any of them, for classifiers and detectors.
     pub labels: Vec<Located<String>>,
     /// The confidence is the n-th best score.

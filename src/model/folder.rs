@@ -20,6 +20,8 @@ pub struct Folder {
     pub path: PathBuf,
     /// Its name in the configuration, and the hash of what computes.
     pub identity: ModelIdentity,
+    /// Where what is worked out once is kept: the state directory's `cache`.
+    pub cache: PathBuf,
     /// What it says about itself.
     pub manifest: Manifest,
     /// The labels, in order; none where the model reads instead.
@@ -82,7 +84,7 @@ impl Folder {
             Some(path) => path.to_owned(),
             None => find(name, storage).map_err(failed)?,
         };
-        read(name, path).map_err(failed)
+        read(name, path, storage.join("cache")).map_err(failed)
     }
 
     /// Where a file of the manifest is.
@@ -114,7 +116,7 @@ fn find(name: &Name, storage: &Path) -> Result<PathBuf, FolderError> {
     })
 }
 
-fn read(name: &Name, path: PathBuf) -> Result<Folder, FolderError> {
+fn read(name: &Name, path: PathBuf, cache: PathBuf) -> Result<Folder, FolderError> {
     let manifest_path = path.join("manifest.toml");
     let text = std::fs::read_to_string(&manifest_path).map_err(|error| unreadable(&manifest_path, error))?;
     let manifest = Manifest::parse(&text)?;
@@ -126,7 +128,7 @@ fn read(name: &Name, path: PathBuf) -> Result<Folder, FolderError> {
         Kind::ZeroShot(_) | Kind::Vlm(_) => Vec::new(),
     };
     let identity = ModelIdentity { name: name.clone(), sha256: identity(&manifest) };
-    Ok(Folder { path, identity, manifest, labels })
+    Ok(Folder { path, identity, cache, manifest, labels })
 }
 
 /// The SHA-256 of the file that computes; where several do, the SHA-256 of all their SHA-256 in hex, in the manifest's

@@ -13,6 +13,8 @@ pub enum Element {
     F32,
     /// 16-bit floats; converted on the way.
     F16,
+    /// 64-bit integers: token ids.
+    I64,
     /// Anything else, by ONNX Runtime's name.
     Other(String),
 }
@@ -29,12 +31,12 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn fits(&self, wanted: &[usize]) -> bool {
+    pub(super) fn fits(&self, wanted: &[usize]) -> bool {
         self.shape.len() == wanted.len()
             && self.shape.iter().zip(wanted).all(|(declared, wanted)| declared.is_none_or(|length| length == *wanted))
     }
 
-    fn is_float(&self) -> bool {
+    pub(super) fn is_float(&self) -> bool {
         matches!(self.element, Element::F32 | Element::F16)
     }
 
@@ -43,6 +45,7 @@ impl Slot {
         let element = match &self.element {
             Element::F32 => "f32",
             Element::F16 => "f16",
+            Element::I64 => "i64",
             Element::Other(name) => name,
         };
         format!("{element} [{}]", lengths.collect::<Vec<_>>().join(", "))
@@ -141,7 +144,8 @@ fn labels_of(slot: &Slot, head: Head, size: [u32; 2]) -> Option<usize> {
     (slot.is_float() && of_kind && labels > 0).then_some(labels)
 }
 
-fn describe(slots: &[Slot]) -> String {
+/// Declared inputs or outputs, as messages show them.
+pub(super) fn describe(slots: &[Slot]) -> String {
     if slots.is_empty() {
         "nothing".to_owned()
     } else {

@@ -54,7 +54,8 @@ fn copied(outputs: &SessionOutputs<'_>) -> Result<Outputs, Error> {
     outputs.values().map(|value| copy(&value)).collect()
 }
 
-fn copy(value: &DynValue) -> Result<Tensor, Error> {
+/// One output as numbers.
+pub(super) fn copy(value: &DynValue) -> Result<Tensor, Error> {
     let lengths = |shape: &[i64]| shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect();
     match value.dtype().tensor_type() {
         Some(TensorElementType::Float16) => {

@@ -79,7 +79,8 @@ impl Model {
             let asked = Labelled { labels, zone, min_count: monitor.min_count, calibration, threshold };
             return Ok((Question::Labels(asked), None));
         };
-        let wording = Wording { condition: monitor.condition.clone(), ..Wording::default() };
+        let Monitor { condition, prompts, negatives, zone, .. } = monitor.clone();
+        let wording = Wording { condition, prompts, negatives, zone };
         let asked = phrasing.phrase(&wording);
         let asked = asked.map_err(|error| QuestionError::Wording { monitor: monitor.name.clone(), error })?;
         Ok((Question::Words(Worded { calibration, threshold }), Some(asked)))

@@ -13,6 +13,7 @@ use super::runtime::Stop;
 use super::session::{self, Rung, SessionError};
 use super::spread::Spread;
 use super::vlm::{Setup, Vlm, VlmError};
+use super::zero_shot::{ZeroShot, ZeroShotError};
 use super::{Engine, GraphError, LabelEngine, Model, RunError, Runtime, RuntimeError, Tensor, Work};
 use crate::config::{Provider, Providers};
 use crate::name::Name;
@@ -85,10 +86,11 @@ impl LoadError {
             Problem::Folder(FolderError::NotFound { .. }) | Problem::Session(SessionError::Memory { .. }) => true,
             Problem::Folder(FolderError::Unreadable { error, .. }) => error.kind() != std::io::ErrorKind::InvalidData,
             Problem::Vlm(error) => error.may_heal(),
+            Problem::ZeroShot(error) => error.may_heal(),
             // A driver that comes up later than we do.
             Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
-            Problem::NotOffered(_) | Problem::NotYet(_) | Problem::Changed { .. } => false,
+            Problem::NotOffered(_) | Problem::Changed { .. } => false,
         }
     }
 }
@@ -108,6 +110,9 @@ pub enum Problem {
     /// The files of a vision language model don't do what the manifest says, or don't fit together.
     #[error(transparent)]
     Vlm(#[from] VlmError),
+    /// The two halves of a zero-shot model, or one of them, can't be used.
+    #[error(transparent)]
+    ZeroShot(#[from] ZeroShotError),
     /// The library lacks a provider that is named.
     #[error(transparent)]
     NotOffered(#[from] NotOffered),
@@ -125,9 +130,6 @@ pub enum Problem {
         /// Of the same file.
         now: String,
     },
-    /// Part of the contract that comes later.
-    #[error("family `{0}` is not implemented yet; use a classifier, a detector or a vlm")]
-    NotYet(&'static str),
 }
 
 /// Makes the engine of a checked folder.
@@ -174,13 +176,13 @@ fn again(runtime: &'static Runtime, folder: Folder, options: Options) -> Again {
 }
 
 /// One way; where it isn't the CPU's, only if a run on a blank picture succeeds. With the runtime as it was used.
-fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<(Made, Runtime), Problem> {
+fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<(Made, Arc<Runtime>), Problem> {
     let accelerated = !way.is_empty();
-    let runtime = runtime.on(way)?;
+    let runtime = Arc::new(runtime.on(way)?);
     let mut made = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
         Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
-        Kind::ZeroShot(_) => Err(Problem::NotYet(folder.manifest.family().as_str())),
+        Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
     }?;
     if accelerated {
         let [width, height] = made.model.input().size.map(|side| side as usize);
@@ -202,4 +204,17 @@ fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -
     let files = [&of.vision_encoder, &of.embed_tokens, &of.decoder];
     let rungs = files.into_iter().cloned().zip(rungs).collect();
     Ok(Made { model: Model::reading(folder, Arc::new(engine.questions())), engine: Box::new(engine), rungs })
+}
+
+fn zero_shot(
+    runtime: &Arc<Runtime>,
+    folder: &Folder,
+    of: &manifest::ZeroShot,
+    threads: usize,
+) -> Result<Made, Problem> {
+    let (engine, rungs) = ZeroShot::open(runtime.clone(), folder, of, &folder.cache, threads)?;
+    let text = rungs.text.map(|rung| (of.text_model.clone(), rung));
+    let rungs = [(of.vision_model.clone(), rungs.vision)].into_iter().chain(text).collect();
+    let model = Model::reading(folder, Arc::new(engine.prompts()));
+    Ok(Made { model, engine: Box::new(engine), rungs })
 }

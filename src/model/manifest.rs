@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Calibration;
 use crate::name::Name;
-use crate::picture::Input;
+use crate::picture::{Input, Resize};
 
 pub use head::{Detect, Head};
 pub use problem::ManifestError;
@@ -189,6 +189,10 @@ impl Manifest {
         let Manifest { input, calibration, .. } = self;
         let sizes = input.size.iter().all(|side| (1..=MAX_SIDE).contains(side));
         require(sizes, "[input] size", "two numbers from 1 to 4096, width first")?;
+        let most = input.size[0].max(input.size[1])..=MAX_SIDE;
+        let short_side = input.short_side.is_none_or(|side| input.resize == Resize::Crop && most.contains(&side));
+        let must = "left out, or with `resize = \"crop\"` at least as long as `size`";
+        require(short_side, "[input] short_side", must)?;
         require((0.0..=255.0).contains(&input.pad), "[input] pad", "a number from 0 to 255")?;
         require(input.scale.is_finite() && input.scale != 0.0, "[input] scale", "a number other than 0")?;
         require(finite(&input.mean), "[input] mean", "three numbers")?;
@@ -264,8 +268,8 @@ fn vlm(written: written::Vlm) -> Manifest {
 }
 
 fn fed(written: written::Input) -> Input {
-    let written::Input { size, resize, pad, color, scale, mean, std } = written;
-    Input { size, resize, pad, color, scale, mean, std }
+    let written::Input { size, resize, filter, short_side, pad, color, scale, mean, std } = written;
+    Input { size, resize, filter, short_side, pad, color, scale, mean, std }
 }
 
 fn fitted(written: &written::Calibration) -> Calibration {

@@ -16,6 +16,7 @@ mod library;
 mod line;
 mod load;
 mod manifest;
+mod pictures;
 mod post;
 mod provider;
 mod runtime;
@@ -26,6 +27,7 @@ pub mod vlm;
 mod wording;
 mod work;
 mod yolox;
+pub mod zero_shot;
 
 use std::sync::Arc;
 

@@ -212,6 +212,7 @@ fn slot(outlet: &Outlet) -> Slot {
             let element = match ty {
                 TensorElementType::Float32 => Element::F32,
                 TensorElementType::Float16 => Element::F16,
+                TensorElementType::Int64 => Element::I64,
                 other => Element::Other(other.to_string()),
             };
             Slot { name, element, shape: shape.iter().map(|length| usize::try_from(*length).ok()).collect() }

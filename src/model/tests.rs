@@ -22,7 +22,13 @@ fn folder(head: &str, labels: &[&str]) -> Folder {
     );
     let identity = ModelIdentity { name: Name::new("m").unwrap(), sha256: hash };
     let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-    Folder { path: PathBuf::new(), identity, manifest: Manifest::parse(&manifest).unwrap(), labels }
+    Folder {
+        path: PathBuf::new(),
+        identity,
+        cache: PathBuf::new(),
+        manifest: Manifest::parse(&manifest).unwrap(),
+        labels,
+    }
 }
 
 fn slot(shape: &[Option<usize>]) -> Slot {
@@ -149,6 +155,8 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
         name: name("dock"),
         cameras: vec![name("c")],
         condition: String::new(),
+        prompts: Vec::new(),
+        negatives: Vec::new(),
         model: Located { value: name("m"), at: 0..0 },
         labels: labels.iter().map(located).collect(),
         min_count,

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use super::Asked;
 
 /// What is asked, as it was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wording {
     /// A question or a statement (vlm), a description of what is looked for (zero-shot).
     pub condition: String,
@@ -16,6 +16,8 @@ pub struct Wording {
     pub prompts: Vec<String>,
     /// Descriptions of what is there otherwise (zero-shot).
     pub negatives: Vec<String>,
+    /// Where it is looked for: a normalised polygon, empty for the whole frame (zero-shot).
+    pub zone: Vec<[f32; 2]>,
 }
 
 /// Words that a model can't be asked. Every message goes on after "monitor `x`: ".

@@ -34,7 +34,9 @@ pub enum Asked {
     Prompts {
         /// What is compared.
         sets: Arc<PromptSets>,
-        /// Which of [`Work::pictures`] is looked at.
+        /// Where it is looked for: a normalised polygon, empty for the whole frame.
+        zone: Arc<[[f32; 2]]>,
+        /// Which of [`Work::pictures`] is looked at; [`Model::show`](super::Model::show) says it.
         picture: usize,
     },
 }

@@ -3,15 +3,20 @@
 //! Owns scaling, colour conversion and JPEG, each done once, at the size that is needed; refuses to know which model or
 //! receiver wants it, and any file. Pure: runs on the caller's thread.
 
+mod cutout;
+mod filter;
 mod jpeg;
 mod placement;
+mod plane;
 mod scaler;
 mod tensor;
 
+pub use cutout::Cutout;
+pub use filter::Filter;
 pub use jpeg::{fit, jpeg, still};
 pub use placement::{Placement, Resize};
-pub use scaler::{Filter, Rgb, Scaler};
-pub use tensor::{ColorOrder, Input, tensor};
+pub use scaler::{Rgb, Scaler};
+pub use tensor::{ColorOrder, Input, tensor, tensor_of};
 
 /// Why a picture could not be used.
 #[derive(Debug, thiserror::Error)]

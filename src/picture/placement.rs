@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 
+use super::Cutout;
+
 /// How a frame is brought to a model's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -14,7 +16,7 @@ pub enum Resize {
     LetterboxTopLeft,
     /// Whole frame, aspect lost.
     Squash,
-    /// The centre of the frame, aspect kept, the model's input filled.
+    /// The shorter side as long as the model's (or [`super::Input::short_side`]), aspect kept, and of that the middle.
     Crop,
 }
 
@@ -32,25 +34,35 @@ pub struct Placement {
 impl Placement {
     /// Places a frame of `frame` pixels (width, height; at least 1) into an input of `model` pixels.
     pub fn new(resize: Resize, frame: [u32; 2], model: [u32; 2]) -> Placement {
-        let [width, height] = frame.map(f64::from);
-        let whole = [0.0, 0.0, width, height];
+        Placement::of(resize, None, Cutout::whole(frame), frame, model)
+    }
+
+    /// Places the part `cutout` of a frame. `short_side` is for [`Resize::Crop`]: how long the shorter side becomes before
+    /// the middle is taken; None: as short as the input allows.
+    pub fn of(resize: Resize, short_side: Option<u32>, cutout: Cutout, frame: [u32; 2], model: [u32; 2]) -> Placement {
+        let Cutout { at, size } = cutout;
+        let ([left, top], [width, height]) = (at.map(f64::from), size.map(f64::from));
+        let everything = [left, top, width, height];
         match resize {
-            Resize::Squash => Placement { source: whole, target: [0, 0, model[0], model[1]], frame },
+            Resize::Squash => Placement { source: everything, target: [0, 0, model[0], model[1]], frame },
             Resize::Letterbox | Resize::LetterboxTopLeft => {
                 let ratio = (f64::from(model[0]) / width).min(f64::from(model[1]) / height);
                 let fitted = |side: f64, limit: u32| ((side * ratio).round() as u32).clamp(1, limit);
                 let (w, h) = (fitted(width, model[0]), fitted(height, model[1]));
-                let (left, top) = match resize {
+                let (x, y) = match resize {
                     Resize::Letterbox => ((model[0] - w) / 2, (model[1] - h) / 2),
                     _ => (0, 0),
                 };
-                Placement { source: whole, target: [left, top, w, h], frame }
+                Placement { source: everything, target: [x, y, w, h], frame }
             }
             Resize::Crop => {
-                let ratio = (f64::from(model[0]) / width).max(f64::from(model[1]) / height);
-                let (w, h) = ((f64::from(model[0]) / ratio).min(width), (f64::from(model[1]) / ratio).min(height));
-                let source = [(width - w) / 2.0, (height - h) / 2.0, w, h];
-                Placement { source, target: [0, 0, model[0], model[1]], frame }
+                let scaled = scaled(size, model, short_side);
+                let [(x, w), (y, h)] = [0, 1].map(|axis| {
+                    let pixel = f64::from(size[axis]) / f64::from(scaled[axis]);
+                    let start = f64::from((scaled[axis] - model[axis]) / 2) * pixel;
+                    (start, (f64::from(model[axis]) * pixel).min(f64::from(size[axis]) - start))
+                });
+                Placement { source: [left + x, top + y, w, h], target: [0, 0, model[0], model[1]], frame }
             }
         }
     }
@@ -66,6 +78,20 @@ impl Placement {
     }
 }
 
+/// What a picture is scaled to before its middle is taken: the one side exactly, the other in whole pixels, rounded down
+/// as by transformers' and torchvision's `resize` to the shortest edge.
+fn scaled(size: [u32; 2], model: [u32; 2], short_side: Option<u32>) -> [u32; 2] {
+    let [width, height] = size.map(u64::from);
+    let least = model.map(u64::from);
+    let (exact, by_width) = match short_side {
+        Some(side) => (u64::from(side).max(least[0]).max(least[1]), width <= height),
+        None if least[0] * height >= least[1] * width => (least[0], true),
+        None => (least[1], false),
+    };
+    let whole = if by_width { [exact, exact * height / width] } else { [exact * width / height, exact] };
+    whole.map(|side| u32::try_from(side).unwrap_or(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -78,7 +104,23 @@ mod tests {
         assert_eq!(place(Resize::Letterbox).target, [0, 91, 416, 234]);
         assert_eq!(place(Resize::LetterboxTopLeft).target, [0, 0, 416, 234]);
         assert_eq!(place(Resize::Squash).target, [0, 0, 416, 416]);
-        assert_eq!(place(Resize::Crop).source, [420.0, 0.0, 1080.0, 1080.0]);
+    }
+
+    /// The sides as `CLIPImageProcessor` of transformers 5 computes them: 1920x1080 becomes 398x224 (398.2 rounded down), of
+    /// which 224 columns from the 87th on are taken; SqueezeNet's 256 make it 455x256, from 115 and 16 on.
+    #[test]
+    fn a_crop_is_the_one_of_transformers() {
+        let whole = Cutout::whole([1920, 1080]);
+        let place = |side| Placement::of(Resize::Crop, side, whole, [1920, 1080], [224, 224]).source;
+        let (pixel, close) =
+            (1920.0 / 398.0, |a: [f64; 4], b: [f64; 4]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9));
+        assert!(close(place(None), [87.0 * pixel, 0.0, 224.0 * pixel, 1080.0]));
+        assert_eq!(place(Some(224)), place(None));
+        let (x, y) = (1920.0 / 455.0, 1080.0 / 256.0);
+        assert!(close(place(Some(256)), [115.0 * x, 16.0 * y, 224.0 * x, 224.0 * y]));
+        let part = Cutout::around(&[[0.5, 0.5], [1.0, 0.5], [1.0, 1.0]], [1920, 1080]);
+        let [left, top, width, height] = Placement::of(Resize::Crop, None, part, [1920, 1080], [224, 224]).source;
+        assert!(left > 768.0 && top >= 432.0 && left + width <= 1920.0 && top + height <= 1080.0 + 1e-9);
     }
 
     #[test]
@@ -92,9 +134,11 @@ mod tests {
         #[test]
         fn every_mode_stays_inside_frame_and_input(
             frame in [1u32..5000, 1u32..5000], model in [1u32..700, 1u32..700], mode in 0usize..4,
+            side in prop::option::of(1u32..900), zone in prop::collection::vec([0f32..=1.0, 0f32..=1.0], 0..5),
         ) {
             let mode = [Resize::Letterbox, Resize::LetterboxTopLeft, Resize::Squash, Resize::Crop][mode];
-            let place = Placement::new(mode, frame, model);
+            let cutout = Cutout::around(&zone, frame);
+            let place = Placement::of(mode, side, cutout, frame, model);
             let [x, y, w, h] = place.target;
             prop_assert!(w >= 1 && h >= 1 && x + w <= model[0] && y + h <= model[1]);
             let [sx, sy, sw, sh] = place.source;

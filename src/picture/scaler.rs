@@ -2,12 +2,11 @@
 //!
 //! Owns its scratch space (keep one per caller); refuses to know what the picture is for.
 
-use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{InnerPixel, U8, U8x2, U8x3};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x2, U8x3};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
-use super::PictureError;
+use super::plane::{Part, Resampler};
+use super::{Filter, PictureError};
 use crate::frame::{Color, Frame, Matrix, PixelFormat};
 
 /// Interleaved R, G, B without padding.
@@ -24,12 +23,11 @@ pub struct Rgb<'a> {
 /// Scales frames; its buffers are reused from call to call.
 #[derive(Default)]
 pub struct Scaler {
-    resizer: Resizer,
+    resampler: Resampler,
     luma: Vec<u8>,
     chroma: [Vec<u8>; 2],
     interleaved: Vec<u8>,
     rgb: Vec<u8>,
-    unpadded: Vec<u8>,
 }
 
 impl Scaler {
@@ -52,12 +50,10 @@ impl Scaler {
             return Err(PictureError::Empty { width: frame.width, height: frame.height });
         }
         check(frame)?;
-        let scratch = &mut self.unpadded;
-        let by = algorithm(filter, source, size);
         let mut part = |from: Part<'_>, into: &mut Vec<u8>, samples: usize| match samples {
-            1 => scale::<U8>(&mut self.resizer, by, from, scratch, into, size),
-            2 => scale::<U8x2>(&mut self.resizer, by, from, scratch, into, size),
-            _ => scale::<U8x3>(&mut self.resizer, by, from, scratch, into, size),
+            1 => self.resampler.scale::<U8>(filter, from, into, size),
+            2 => self.resampler.scale::<U8x2>(filter, from, into, size),
+            _ => self.resampler.scale::<U8x3>(filter, from, into, size),
         };
         let full = Part::of(frame, 0, source, 1.0);
         match frame.format {
@@ -131,79 +127,4 @@ fn check(frame: &Frame) -> Result<(), PictureError> {
         }
     }
     Ok(())
-}
-
-/// A plane of a frame and the part of it that is wanted.
-struct Part<'a> {
-    data: &'a [u8],
-    stride: usize,
-    size: [u32; 2],
-    crop: [f64; 4],
-}
-
-impl<'a> Part<'a> {
-    fn of(frame: &'a Frame, plane: usize, source: [f64; 4], share: f64) -> Part<'a> {
-        let halve = |side: u32| if share < 1.0 { side.div_ceil(2) } else { side };
-        let size = [halve(frame.width), halve(frame.height)];
-        let [left, top, width, height] = source.map(|value| value * share);
-        // An odd frame's last chroma column is shared by one pixel only: never ask for more than there is.
-        let width = width.min(f64::from(size[0]) - left);
-        let height = height.min(f64::from(size[1]) - top);
-        let plane = &frame.planes[plane];
-        Part { data: &plane.data, stride: plane.stride, size, crop: [left, top, width, height] }
-    }
-}
-
-/// What a sample of the small picture is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// As in training: OpenCV's bilinear, which most published models were trained and measured with (YOLOX's boxes move
-    /// by pixels when it is smoothed), and the mean of an area where bilinear would leave most of the picture out.
-    Model,
-    /// For people: antialiased.
-    Smooth,
-}
-
-/// From so many pixels a side on, bilinear's two of them are too few: it would leave out more than eight tenths of the
-/// picture, and the models this happens to (inputs of 96 pixels) were measured with areas.
-const AREA_FROM: f64 = 5.0;
-
-fn algorithm(filter: Filter, [_, _, width, height]: [f64; 4], size: [u32; 2]) -> ResizeAlg {
-    let ratio = (width / f64::from(size[0])).max(height / f64::from(size[1]));
-    match filter {
-        Filter::Model if ratio < AREA_FROM => ResizeAlg::Interpolation(FilterType::Bilinear),
-        Filter::Model => ResizeAlg::Convolution(FilterType::Box),
-        Filter::Smooth => ResizeAlg::Convolution(FilterType::Bilinear),
-    }
-}
-
-fn scale<P: PixelTrait + InnerPixel>(
-    resizer: &mut Resizer,
-    by: ResizeAlg,
-    part: Part<'_>,
-    scratch: &mut Vec<u8>,
-    into: &mut Vec<u8>,
-    [width, height]: [u32; 2],
-) -> Result<(), PictureError> {
-    let broken = |error: &dyn std::fmt::Display| PictureError::Convert(error.to_string());
-    let [columns, rows] = part.size;
-    let samples = P::size();
-    // The resizer counts strides in pixels: rows that don't end on a whole one are copied, which no decoder of ours does.
-    let (data, stride) = if part.stride.is_multiple_of(samples) {
-        (part.data, part.stride / samples)
-    } else {
-        let row = columns as usize * samples;
-        scratch.clear();
-        part.data.chunks(part.stride).take(rows as usize).for_each(|line| scratch.extend_from_slice(&line[..row]));
-        (scratch.as_slice(), columns as usize)
-    };
-    let pixels = u32::try_from(stride).map_err(|error| broken(&error))?;
-    let padded = TypedImageRef::<P>::from_buffer(pixels, rows, &data[..stride * samples * rows as usize])
-        .map_err(|error| broken(&error))?;
-    let view = TypedCroppedImage::from_ref(&padded, 0, 0, columns, rows).map_err(|error| broken(&error))?;
-    into.resize(width as usize * height as usize * samples, 0);
-    let mut target = TypedImage::<P>::from_buffer(width, height, into).map_err(|error| broken(&error))?;
-    let [left, top, crop_width, crop_height] = part.crop;
-    let options = ResizeOptions::new().resize_alg(by).crop(left, top, crop_width, crop_height).use_alpha(false);
-    resizer.resize_typed(&view, &mut target, &options).map_err(|error| broken(&error))
 }

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{Filter, PictureError, Placement, Resize, Scaler};
+use super::{Cutout, Filter, PictureError, Placement, Resize, Scaler};
 use crate::frame::Frame;
 
 /// The order of a model's colour planes.
@@ -24,6 +24,10 @@ pub struct Input {
     pub size: [u32; 2],
     /// How a frame is brought to that size.
     pub resize: Resize,
+    /// What a scaled sample is made of.
+    pub filter: Filter,
+    /// How long the shorter side becomes before [`Resize::Crop`] takes the middle; None: as short as `size` allows.
+    pub short_side: Option<u32>,
     /// What surrounds a letterboxed frame, before normalisation.
     pub pad: f32,
     /// The order of the planes; `mean` and `std` follow it.
@@ -46,13 +50,28 @@ pub fn tensor(
     input: &Input,
     into: &mut Vec<f32>,
 ) -> Result<Placement, PictureError> {
+    tensor_of(scaler, frame, Cutout::whole([frame.width, frame.height]), input, into)
+}
+
+/// The same of a part of `frame`, as if there were nothing else; the placement is in the whole frame's pixels.
+///
+/// # Errors
+/// Frames that lack samples.
+pub fn tensor_of(
+    scaler: &mut Scaler,
+    frame: &Frame,
+    cutout: Cutout,
+    input: &Input,
+    into: &mut Vec<f32>,
+) -> Result<Placement, PictureError> {
     if frame.width == 0 || frame.height == 0 {
         return Err(PictureError::Empty { width: frame.width, height: frame.height });
     }
-    let placement = Placement::new(input.resize, [frame.width, frame.height], input.size);
+    let Input { resize, short_side, size, .. } = *input;
+    let placement = Placement::of(resize, short_side, cutout, [frame.width, frame.height], size);
     let [left, top, width, height] = placement.target.map(|value| value as usize);
-    let size = [placement.target[2], placement.target[3]];
-    let picture = scaler.rgb(frame, placement.source, size, Filter::Model)?;
+    let shown = [placement.target[2], placement.target[3]];
+    let picture = scaler.rgb(frame, placement.source, shown, input.filter)?;
 
     let [columns, rows] = input.size.map(|value| value as usize);
     into.resize(3 * rows * columns, 0.0);

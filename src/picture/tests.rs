@@ -59,7 +59,17 @@ fn frame(width: u32, height: u32, format: PixelFormat, color: Color, pad: usize)
 
 fn input(size: [u32; 2], resize: Resize) -> Input {
     let (mean, std) = ([0.0; 3], [1.0; 3]);
-    Input { size, resize, pad: 114.0, color: ColorOrder::Rgb, scale: 1.0, mean, std }
+    Input {
+        size,
+        resize,
+        filter: Filter::Area,
+        short_side: None,
+        pad: 114.0,
+        color: ColorOrder::Rgb,
+        scale: 1.0,
+        mean,
+        std,
+    }
 }
 
 fn numbers(frame: &Frame, input: &Input) -> Vec<f32> {
@@ -128,6 +138,22 @@ fn a_crop_is_the_middle() {
 }
 
 #[test]
+fn of_a_part_only_that_part_is_seen() {
+    let zone = [[0.55, 0.55], [0.95, 0.55], [0.95, 0.95], [0.55, 0.95]];
+    for format in [PixelFormat::Rgb, PixelFormat::I420, PixelFormat::Nv12] {
+        let given = frame(400, 300, format, COLORS[0], 3);
+        let cutout = Cutout::around(&zone, [400, 300]);
+        let mut part = Vec::new();
+        let wanted = input([20, 20], Resize::Squash);
+        let placement = tensor_of(&mut Scaler::default(), &given, cutout, &wanted, &mut part).unwrap();
+        assert_eq!(placement.source, [204.0, 152.0, 192.0, 146.0]);
+        let corner = |x: f64, y: f64| scene((204.0 + 192.0 * x) / 400.0, (152.0 + 146.0 * y) / 300.0)[0] as f32;
+        let [first, last] = [part[0] - corner(0.025, 0.025), part[399] - corner(0.975, 0.975)];
+        assert!(first.abs() < 3.0 && last.abs() < 3.0, "{format:?}: {first} and {last} levels off");
+    }
+}
+
+#[test]
 fn a_frame_without_all_its_samples_is_refused() {
     let mut short = frame(64, 48, PixelFormat::I420, COLORS[0], 0);
     short.planes[2].data.pop();
@@ -191,14 +217,16 @@ proptest! {
     #[test]
     fn any_size_and_stride_converts(
         width in 1u32..70, height in 1u32..70, pad in 0usize..9, model in [1u32..40, 1u32..40], layout in 0usize..3,
-        mode in 0usize..4,
+        mode in 0usize..4, filter in 0usize..4,
     ) {
         let format = [PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Rgb][layout];
         let mode = [Resize::Letterbox, Resize::LetterboxTopLeft, Resize::Squash, Resize::Crop][mode];
         let given = frame(width, height, format, COLORS[1], pad);
-        let result = numbers(&given, &input(model, mode));
+        let filter = [Filter::Area, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos][filter];
+        let input = Input { filter, ..input(model, mode) };
+        let result = numbers(&given, &input);
         prop_assert_eq!(result.len(), (model[0] * model[1] * 3) as usize);
         // The padding is 255, which is nowhere in the scene: were it read, these would differ.
-        prop_assert_eq!(result, numbers(&frame(width, height, format, COLORS[1], 0), &input(model, mode)));
+        prop_assert_eq!(result, numbers(&frame(width, height, format, COLORS[1], 0), &input));
     }
 }

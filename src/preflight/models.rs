@@ -133,6 +133,10 @@ fn reads(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut D
             "say in `condition` what is looked for, and leave `labels` out",
         );
     }
+    if family == Family::Vlm && !(monitor.prompts.is_empty() && monitor.negatives.is_empty()) {
+        let hint = "ask one question in `condition`, and leave `prompts` and `negatives` out";
+        wrong(format!("`prompts` and `negatives` need a zero-shot model, which `{model}` is not"), hint);
+    }
     if monitor.min_count > 1 {
         wrong(format!("model `{model}` doesn't count"), "put the number into the question, and leave `min_count` out");
     }
@@ -146,6 +150,11 @@ fn reads(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut D
 fn knows(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut Diagnostics) {
     let title = |what: String| format!("monitor `{}`: {what}", monitor.name);
     let model = &folder.identity.name;
+    if !(monitor.prompts.is_empty() && monitor.negatives.is_empty()) {
+        let what = title(format!("`prompts` and `negatives` need a zero-shot model, which `{model}` is not"));
+        let hint = "it looks for `labels`: leave `prompts` and `negatives` out";
+        diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));
+    }
     let known = || folder.labels.iter().map(String::as_str);
     for label in monitor.labels.iter().filter(|label| !folder.labels.contains(&label.value)) {
         let what = title(format!("model `{model}` has no label `{}`", label.value));

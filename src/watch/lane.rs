@@ -90,18 +90,16 @@ impl Lane {
     /// could not be sent: then nobody will answer.
     pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<(usize, Option<Asked>)>) -> bool {
         let mut work = std::mem::take(&mut self.spare);
-        let memory = work.pictures.pop().unwrap_or_default();
-        let (picture, placement) = match self.model.model().prepare(&mut self.scaler, frame, memory) {
-            Ok(prepared) => prepared,
+        work.asked.clear();
+        let (asking, asked): (Vec<usize>, Vec<Option<Asked>>) = asking.into_iter().unzip();
+        work.asked.extend(asked.into_iter().flatten());
+        let placement = match self.model.model().show(&mut self.scaler, frame, &mut work) {
+            Ok(placement) => placement,
             Err(error) => {
                 self.failed(&error);
                 return false;
             }
         };
-        work.pictures.push(picture);
-        work.asked.clear();
-        let (asking, asked): (Vec<usize>, Vec<Option<Asked>>) = asking.into_iter().unzip();
-        work.asked.extend(asked.into_iter().flatten());
         match self.model.ask(Request { work, tag: self.tag, reply: self.replies.clone() }) {
             Ok(()) => {
                 self.outstanding = Some(Outstanding { frame: frame.clone(), placement, asking });

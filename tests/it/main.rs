@@ -33,3 +33,4 @@ mod visits;
 mod vlm;
 mod vlm_bad;
 mod vlm_parity;
+mod zero_shot;

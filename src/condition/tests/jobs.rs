@@ -142,6 +142,8 @@ fn monitor() -> Monitor {
         name: name("m"),
         cameras: vec![name("c")],
         condition: "Is anybody there?".to_owned(),
+        prompts: Vec::new(),
+        negatives: Vec::new(),
         model: Located { value: name("yolox"), at: 0..0 },
         labels: vec![located("person"), located("dog")],
         min_count: 1,
@@ -178,14 +180,26 @@ fn the_definition_is_what_the_condition_means() {
     };
     let same: [Edit; 4] =
         [|m| m.confidence_threshold = 0.5, |m| m.cooldown = secs(1.0), |m| m.labels.reverse(), |m| m.model.at = 3..4];
-    let other: [Edit; 5] = [
+    let other: [Edit; 8] = [
         |m| m.condition.push('?'),
         |m| m.model.value = crate::name::Name::new("other").unwrap(),
         |m| m.labels[0].value.push('s'),
         |m| m.min_count = 2,
+        |m| m.prompts.push("a dog".to_owned()),
+        |m| m.negatives.push("a dog".to_owned()),
+        |m| m.negatives.extend(["a dog".to_owned(), "a cat".to_owned()]),
         |m| m.zone[0][0] = 0.100_000_01,
     ];
-    assert_eq!(definition(&monitor()).len(), 64);
+    let negatives = |all: [&str; 2]| {
+        let negatives = all.map(str::to_owned).to_vec();
+        definition(&Monitor { negatives, ..monitor() })
+    };
+    assert_eq!(negatives(["a dog", "a cat"]), negatives(["a cat", "a dog"]));
+    assert_eq!(
+        definition(&monitor()),
+        "968adb12fa34b8f2128da40ad73c5d6a55afbad77059a16c707444feaabfa6f4",
+        "what an earlier version wrote into the journal: a machine that goes on must find itself again"
+    );
     assert!(same.into_iter().all(|edit| edited(edit) == definition(&monitor())));
     assert!(other.into_iter().all(|edit| edited(edit) != definition(&monitor())));
 }

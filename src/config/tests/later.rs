@@ -74,18 +74,6 @@ error: endpoint `ops`: `events`: `camera.*` is not implemented yet
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 
-#[test]
-fn negatives() {
-    let source = changed(&[("labels = [\"person\"]\n", "labels = [\"person\"]\nnegatives = [\"an empty room\"]\n")]);
-    let told = r#"
-error: monitor `person`: `negatives` is not implemented yet
-  --> stakeout.toml:11:13
-   |
-11 | negatives = ["an empty room"]
-   |             ^^^^^^^^^^^^^^^^^ use `[]`"#;
-    assert_eq!(format!("\n{}", refused(&source)), told);
-}
-
 /// Keys that nobody reads yet: whoever sets one must learn that it changes nothing.
 #[test]
 fn settings_that_would_change_nothing() {

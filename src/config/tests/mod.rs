@@ -120,7 +120,7 @@ fn the_manual_names_every_key_of_the_contract() {
         (
             "monitor",
             "name camera cameras condition model labels min_count zone confidence_threshold clear_threshold hold cooldown \
-             repeat clear_after lost_after check_interval notice_within gate recheck only_when negatives max_duration \
+             repeat clear_after lost_after check_interval notice_within gate recheck only_when prompts negatives max_duration \
              stop_on_trigger restart expect_event_within priority label shadow enabled metadata calibration endpoints",
         ),
         (

@@ -72,7 +72,7 @@ fn what_is_left_out_has_a_default() {
 fn what_it_must_not_say() {
     assert_eq!(
         refused("pad = 114", "padding = 114"),
-        "`manifest.toml`, line 11: unknown field `padding`, expected one of `size`, `resize`, `pad`, `color`, `scale`, \
+        "`manifest.toml`, line 11: unknown field `padding`, expected one of `size`, `resize`, `filter`, `short_side`, `pad`, `color`, `scale`, \
          `mean`, `std`"
     );
     assert_eq!(refused("resize = \"letterbox\"\n", ""), "`manifest.toml`, line 8: missing field `resize`");

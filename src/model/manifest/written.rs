@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::FileEntry;
 use crate::name::Name;
-use crate::picture::{ColorOrder, Resize};
+use crate::picture::{ColorOrder, Filter, Resize};
 
 /// Only the family, which decides what else may be written.
 #[derive(Deserialize)]
@@ -129,6 +129,9 @@ pub(super) struct VlmPrompt {
 pub(super) struct Input {
     pub(super) size: [u32; 2],
     pub(super) resize: Resize,
+    #[serde(default)]
+    pub(super) filter: Filter,
+    pub(super) short_side: Option<u32>,
     #[serde(default)]
     pub(super) pad: f32,
     pub(super) color: ColorOrder,

@@ -1,0 +1,64 @@
+//! From a monitor's words to the prompts that are compared.
+//!
+//! Owns which words a zero-shot model can be asked; refuses to know embeddings. Runs on the caller's thread, once per
+//! monitor.
+
+use std::sync::Arc;
+
+use super::super::{Asked, Phrasing, PromptSets, Wording, WordingError};
+use super::tokens::{TextProblem, Tokens};
+
+/// Turns words into prompts.
+#[derive(Clone, Debug)]
+pub struct Prompts {
+    tokens: Arc<Tokens>,
+}
+
+impl Prompts {
+    /// For a model with this tokenizer.
+    pub fn of(tokens: Arc<Tokens>) -> Prompts {
+        Prompts { tokens }
+    }
+}
+
+impl Phrasing for Prompts {
+    fn phrase(&self, wording: &Wording) -> Result<Asked, WordingError> {
+        let Wording { condition, prompts, negatives, zone } = wording;
+        let style = self.tokens.style();
+        if negatives.is_empty() && !style.is_absolute {
+            let what = "it has no `negatives`, and a likeness to one description alone says nothing with this model";
+            let advice = "describe in `negatives` what is there otherwise, for example [\"an empty yard\"]";
+            return Err(WordingError { what: what.to_owned(), advice: advice.to_owned() });
+        }
+        self.fits("condition", condition)?;
+        prompts.iter().try_for_each(|prompt| self.fits("prompts", prompt))?;
+        negatives.iter().try_for_each(|prompt| self.fits("negatives", prompt))?;
+        let positive = std::iter::once(condition).chain(prompts).map(|prompt| prompt.trim().to_owned()).collect();
+        let negative = negatives.iter().map(|prompt| prompt.trim().to_owned()).collect();
+        let sets = Arc::new(PromptSets { positive, negative });
+        Ok(Asked::Prompts { sets, zone: zone.as_slice().into(), picture: 0 })
+    }
+}
+
+impl Prompts {
+    fn fits(&self, key: &str, prompt: &str) -> Result<(), WordingError> {
+        if prompt.trim().is_empty() {
+            let what = format!("`{key}` has nothing to compare a picture with");
+            return Err(WordingError { what, advice: "describe what is looked for".to_owned() });
+        }
+        let problem = match self.tokens.ids(prompt) {
+            Ok(_) => return Ok(()),
+            Err(problem) => problem,
+        };
+        Err(match problem {
+            TextProblem::TooLong(tokens) => WordingError {
+                what: format!("`{key}` has {tokens} tokens, and this model reads at most {}", self.tokens.length()),
+                advice: "say it in fewer words".to_owned(),
+            },
+            TextProblem::Tokenizer(reason) => WordingError {
+                what: format!("`{key}` can't be read by this model: {reason}"),
+                advice: "say it in other words".to_owned(),
+            },
+        })
+    }
+}
