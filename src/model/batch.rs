@@ -26,7 +26,9 @@ pub(super) fn examine(
         work.pictures.push(picture);
     }
     match findings {
-        Ok(Findings::Numbers(outputs)) => split(&outputs, works.len()).into_iter().map(Findings::Numbers).map(Ok).collect(),
+        Ok(Findings::Numbers(outputs)) => {
+            split(&outputs, works.len()).into_iter().map(Findings::Numbers).map(Ok).collect()
+        }
         Ok(Findings::Scored(_)) => vec![Err(RunError("it answered what nobody had asked".to_owned())); works.len()],
         Err(error) => vec![Err(error); works.len()],
     }

@@ -123,7 +123,9 @@ pub enum Problem {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// It is to be loaded again, but its files are others than at the start.
-    #[error("its files were SHA-256 {before} at the start and are {now} now; restart the daemon, so that it knows them")]
+    #[error(
+        "its files were SHA-256 {before} at the start and are {now} now; restart the daemon, so that it knows them"
+    )]
     Changed {
         /// Of the file that computes.
         before: String,

@@ -150,12 +150,14 @@ impl Post {
             }
             let now = time::now().mono;
             inner.expire(now);
-            let requests: Vec<Request> = inner.line.take(most).into_iter().map(|(_, waiting)| waiting.request).collect();
+            let requests: Vec<Request> =
+                inner.line.take(most).into_iter().map(|(_, waiting)| waiting.request).collect();
             if requests.is_empty() {
                 inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let told = |request: &Request| Told { caller: request.caller, tag: request.tag, reply: request.reply.clone() };
+            let told =
+                |request: &Request| Told { caller: request.caller, tag: request.tag, reply: request.reply.clone() };
             inner.stage = Stage::Running { since: now, callers: requests.iter().map(told).collect(), ending: None };
             return Some(requests);
         }
