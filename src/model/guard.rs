@@ -142,7 +142,7 @@ impl Guard {
                     Err(error) => return post.not_loaded(generation, error.to_string()),
                 },
             };
-            thread::work(loaded.engine, false, &post, generation, &runs);
+            thread::work(loaded.engine, loaded.model.is_batchable(), &post, generation, &runs);
         })?;
         Ok(())
     }

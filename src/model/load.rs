@@ -198,7 +198,7 @@ fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
-    Ok(Made { model, engine: Box::new(LabelEngine::new(opened)), rungs })
+    Ok(Made { engine: Box::new(LabelEngine::new(opened, &model)), model, rungs })
 }
 
 fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Made, Problem> {

@@ -178,6 +178,7 @@ impl Lane {
             Ok(Findings::Scored(scored)) => Ok(Sight::Each(scored.into_iter().map(Seen::Answered).collect())),
             Ok(Findings::Numbers(outputs)) => {
                 let seen = self.model.model().interpret(&outputs, &placement);
+                self.model.model().take_back(outputs);
                 seen.map(Sight::Shared).map_err(|error| self.failed(&error))
             }
             Err(Unanswered::Late) => return Some(Answered { frame, asking, seen: Err(NoSight::Late) }),
