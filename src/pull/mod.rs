@@ -21,7 +21,7 @@ use crate::model::Manifest;
 use crate::name::Name;
 use crate::transport::Fetcher;
 
-pub use place::{FileState, hash, state_of};
+pub use place::{FileState, hash, replace, state_of};
 pub use problem::PullError;
 use recipe::{Content, Recipe};
 

@@ -70,7 +70,7 @@ impl Place {
         self.notes.insert(path.to_owned(), note);
         let text =
             serde_json::to_vec(&self.notes).map_err(io::Error::other).map_err(PullError::disk(&self.notes_path))?;
-        replace(&self.notes_path, &text)
+        replace(&self.notes_path, &text).map_err(PullError::disk(&self.notes_path))
     }
 
     /// Opens the part of a file for more, `from` its first bytes on; what is behind them is cut off.
@@ -118,7 +118,7 @@ impl Place {
     /// Makes a model of what is here: with its manifest, and by one rename.
     pub(super) fn become_model(self, manifest: &str, folder: &Path) -> Result<(), PullError> {
         let path = self.folder.join("manifest.toml");
-        replace(&path, manifest.as_bytes())?;
+        replace(&path, manifest.as_bytes()).map_err(PullError::disk(&path))?;
         self.keep_only(manifest)?;
         sync_folders(&self.folder).map_err(PullError::disk(&self.folder))?;
         fs::rename(&self.folder, folder).map_err(PullError::disk(folder))?;
@@ -208,19 +208,20 @@ pub(super) fn read_lock(path: &Path) -> Result<Lock, PullError> {
 
 /// Puts the lock file in its place, whole.
 pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), PullError> {
-    replace(path, lock.text().as_bytes())
+    replace(path, lock.text().as_bytes()).map_err(PullError::disk(path))
 }
 
 /// Whoever reads `path` sees what it held or what it holds now, also after a power cut.
-fn replace(path: &Path, content: &[u8]) -> Result<(), PullError> {
-    let beside = path.with_added_extension("new");
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(PullError::disk(path))
+///
+/// # Errors
+/// What the system says; then it holds what it held.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = File::create(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 fn sync_parent(path: &Path) -> Result<(), PullError> {

@@ -3,7 +3,7 @@
 //! Owns the way from pictures to samples and what is printed; refuses to know how a fit is made (`calibration`).
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::cli::settings::ConfigFile;
 use crate::config::Calibration;
 use crate::model::{Folder, Kind, Manifest};
 use crate::name::Name;
+use crate::pull;
 use crate::time;
 use crate::trial::{Ready, Trial};
 use crate::verdict::{Answer, Verdict};
@@ -123,10 +124,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         figures(&mut out, &before, &after, held_out.as_ref())?;
         writeln!(out)?;
         plot(&mut out, &after)?;
-        write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &after)))?;
+        write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &trial, &after)))?;
     }
     out.flush()?;
-    if args.write { write(&folder, fitted, &notes(&folder, &after)) } else { Ok(()) }
+    if args.write { write(&folder, fitted, &notes(&folder, &trial, &after)) } else { Ok(()) }
 }
 
 /// Every question about every picture; and which picture each is about.
@@ -153,7 +154,7 @@ fn question(args: &Args, trial: &Trial, line: &Labelled) -> Result<Ready, Failur
     let labels = if reads { Vec::new() } else { vec![line.question.clone()] };
     let condition = if reads { line.question.as_str() } else { "" };
     let negatives = line.negatives.clone();
-    let asking = Asking { labels, negatives, zone: args.zone.clone(), threshold: args.threshold };
+    let asking = Asking { labels, negatives, zone: args.zone.clone(), threshold: args.threshold, ..Asking::default() };
     tried::ready(trial, &tried::monitor(&args.name, condition, &asking)?)
 }
 
@@ -166,7 +167,7 @@ fn said(verdict: &Verdict) -> Said {
 }
 
 /// What the result belongs to.
-fn notes(folder: &Folder, report: &Report) -> Vec<String> {
+fn notes(folder: &Folder, trial: &Trial, report: &Report) -> Vec<String> {
     let Folder { identity, manifest, .. } = folder;
     let day =
         jiff::Timestamp::from_second(time::now().wall.unix_seconds()).map(|now| now.strftime("%Y-%m-%d").to_string());
@@ -177,7 +178,7 @@ fn notes(folder: &Folder, report: &Report) -> Vec<String> {
     };
     vec![
         format!("fitted by `stakeout models calibrate` on {} to {} answers", day.unwrap_or_default(), report.answered),
-        format!("fitted for the files with SHA-256 {}, {prompt}, execution provider cpu", identity.sha256),
+        format!("fitted for the files with SHA-256 {}, {prompt}, on {}", identity.sha256, trial.running().spread),
     ]
 }
 
@@ -195,15 +196,7 @@ fn write(folder: &Folder, fitted: Calibration, notes: &[String]) -> Result<(), F
         Ok(_) => return Err(failed(&"its `[calibration]` is written in a way that isn't understood here")),
         Err(error) => return Err(failed(&error)),
     }
-    replace(&path, &edited).map_err(|error| failed(&error))?;
+    pull::replace(&path, edited.as_bytes()).map_err(|error| failed(&error))?;
     print::say(&format!("written into `{}`", path.display()));
     Ok(())
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_added_extension("new");
-    let mut file = std::fs::File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
