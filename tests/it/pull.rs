@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stakeout::catalogue::Lock;
+use stakeout::catalogue::{self, Lock};
 use stakeout::model::Manifest;
 use tempfile::TempDir;
 
@@ -90,6 +90,23 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// An entry that this version couldn't use would be an empty promise.
+#[test]
+fn every_entry_of_the_catalogue_has_a_manifest_that_is_understood() {
+    for entry in catalogue::entries() {
+        for precision in entry.precisions.iter().copied().map(Some).chain([None]) {
+            let text = entry.manifest(&entry.source, precision, &vec!["0".repeat(64); entry.files.len()]);
+            let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", entry.name));
+            assert_eq!(
+                (manifest.family().as_str(), manifest.name.clone()),
+                (entry.family.as_str(), entry.name.clone())
+            );
+            let keys: Vec<&str> = manifest.files().iter().map(|(key, _)| *key).collect();
+            assert_eq!(keys, entry.files.iter().map(|file| file.key.as_str()).collect::<Vec<_>>(), "{}", entry.name);
+        }
     }
 }
 
