@@ -1,5 +1,6 @@
 //! What the tests of vision language models share: folders with goldens, and pictures as the models take them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,12 @@ use stakeout::model::vlm::{Graphs, Rungs, SMOLVLM, Setup, Vlm, VlmError};
 use stakeout::model::{Asked, Engine, Explain, Findings, Runtime, Tensor, Work};
 
 /// A model's folder in the layout as published.
-#[derive(Clone)]
 pub struct Laid {
-    pub folder: PathBuf,
     pub setup: Setup,
+    /// Where `goldens.json` and its pictures are.
+    goldens: PathBuf,
+    /// The hashes in the manifest.
+    pub hashes: BTreeMap<&'static str, String>,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +36,7 @@ struct Files {
 #[derive(Deserialize)]
 struct Entry {
     path: String,
+    sha256: String,
 }
 
 #[derive(Deserialize)]
@@ -55,19 +59,25 @@ impl Laid {
         let manifest = fs::read_to_string(folder.join("manifest.toml")).unwrap();
         let Manifest { files, input, prompt } = toml::from_str(&manifest).unwrap();
         let graphs = Graphs {
-            vision_encoder: folder.join(files.vision_encoder.path),
-            embed_tokens: folder.join(files.embed_tokens.path),
-            decoder: folder.join(files.decoder.path),
+            vision_encoder: folder.join(&files.vision_encoder.path),
+            embed_tokens: folder.join(&files.embed_tokens.path),
+            decoder: folder.join(&files.decoder.path),
         };
         let setup = Setup {
             graphs,
-            tokenizer: folder.join(files.tokenizer.path),
+            tokenizer: folder.join(&files.tokenizer.path),
             generation_config: Some(folder.join("generation_config.json")).filter(|path| path.exists()),
             size: input.size,
             style: &SMOLVLM,
             image_tokens: prompt.image_tokens,
         };
-        Laid { folder, setup }
+        let hashes = [
+            ("vision_encoder", files.vision_encoder.sha256),
+            ("embed_tokens", files.embed_tokens.sha256),
+            ("decoder", files.decoder.sha256),
+            ("tokenizer", files.tokenizer.sha256),
+        ];
+        Laid { setup, goldens: folder, hashes: hashes.into() }
     }
 
     pub fn fixture(name: &str) -> Laid {
@@ -79,13 +89,13 @@ impl Laid {
     }
 
     pub fn goldens(&self) -> Goldens {
-        serde_json::from_str(&fs::read_to_string(self.folder.join("goldens.json")).unwrap()).unwrap()
+        serde_json::from_str(&fs::read_to_string(self.goldens.join("goldens.json")).unwrap()).unwrap()
     }
 
     /// The picture of a golden, which has the model's own size, from -1 to 1.
     pub fn picture(&self, goldens: &Goldens, image: &str) -> Tensor {
-        let folder = goldens.images_are_in.as_ref().map(|images| self.folder.join(images).join(".."));
-        let path = folder.unwrap_or_else(|| self.folder.clone()).join(image);
+        let folder = goldens.images_are_in.as_ref().map(|images| self.goldens.join(images).join(".."));
+        let path = folder.unwrap_or_else(|| self.goldens.clone()).join(image);
         let picture = image::open(&path).unwrap().to_rgb8();
         let [columns, rows] = self.setup.size.map(|side| side as usize);
         assert_eq!((picture.width() as usize, picture.height() as usize), (columns, rows), "{}", path.display());
@@ -101,6 +111,9 @@ pub struct Goldens {
     pub tolerance: f32,
     #[serde(default)]
     pub max_new_tokens: usize,
+    /// The hashes of the model that they are about.
+    #[serde(default)]
+    pub made_for: BTreeMap<String, String>,
     images_are_in: Option<String>,
     pub prompts: Vec<Golden>,
 }
