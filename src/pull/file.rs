@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Of the disk, so much is left alone.
 const RESERVE: u64 = 16 << 20;
 
+/// Whether the disk has still room is looked up again after so many bytes.
+const LOOK: u64 = 16 << 20;
+
 /// A file to download.
 pub(super) struct Download<'a> {
     pub fetcher: &'a Fetcher,
@@ -137,6 +140,10 @@ impl Download<'_> {
             let bytes = bytes.as_ref();
             (&file).write_all(bytes).map_err(|error| self.not_written(error, size, have, place))?;
             have += bytes.len() as u64;
+            // A server that said nothing of the size must not fill the disk, and others write to it, too.
+            if have % LOOK < bytes.len() as u64 {
+                self.fits(1, place)?;
+            }
             if let Some(size) = size.filter(|size| have > *size) {
                 place.discard(self.path)?;
                 return Err(PullError::TooLong { path: self.path.to_owned(), size });

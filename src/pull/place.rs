@@ -122,8 +122,14 @@ impl Place {
         self.keep_only(manifest)?;
         sync_folders(&self.folder).map_err(PullError::disk(&self.folder))?;
         fs::rename(&self.folder, folder).map_err(PullError::disk(folder))?;
-        let _ = fs::remove_file(&self.notes_path);
+        self.forget();
         sync_parent(folder)
+    }
+
+    /// The notes have served; what is left of them by accident is read by nobody.
+    fn forget(&self) {
+        let _ = fs::remove_file(&self.notes_path);
+        let _ = fs::remove_file(self.notes_path.with_extension("json.new"));
     }
 
     /// What an attempt at another precision left behind is no part of this model.
@@ -146,7 +152,7 @@ impl Place {
             fs::rename(self.folder.join(path), &to).map_err(PullError::disk(&to))?;
         }
         sync_folders(folder).map_err(PullError::disk(folder))?;
-        let _ = fs::remove_file(&self.notes_path);
+        self.forget();
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
     }
