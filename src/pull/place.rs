@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock, statvfs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::PullError;
 use crate::catalogue::{DescribedFile, Lock};
@@ -23,6 +24,8 @@ pub(super) struct Note {
     pub url: String,
     /// The server's word for these very bytes.
     pub validator: Option<String>,
+    /// During which run of the system it was written: what a power cut left is only as good as its hash.
+    pub boot: Option<Uuid>,
     /// As announced.
     pub size: Option<u64>,
     /// As announced.
@@ -189,7 +192,7 @@ pub fn state_of(folder: &Path, file: &DescribedFile) -> io::Result<FileState> {
 ///
 /// # Errors
 /// It can't be read.
-pub fn hash(path: &Path) -> io::Result<(u64, String)> {
+pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let (mut size, mut hasher, mut block) = (0, Sha256::new(), vec![0; 1 << 16]);
     loop {
