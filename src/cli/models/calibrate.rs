@@ -127,7 +127,21 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &trial, &after)))?;
     }
     out.flush()?;
+    if let Some(note) = held_out.as_ref().and_then(|held_out| doubt(&before, held_out)) {
+        print::say(&note);
+    }
     if args.write { write(&folder, fitted, &notes(&folder, &trial, &after)) } else { Ok(()) }
+}
+
+/// A fit to few answers can be worse than what the manifest says already.
+fn doubt(before: &Report, held_out: &Report) -> Option<String> {
+    let (before, held_out) = (before.ece()?, held_out.ece()?);
+    (held_out > before).then(|| {
+        format!(
+            "note: on pictures that it has not seen the fit has an ECE of {held_out:.4}, and the manifest's present \
+             calibration has {before:.4}; leave that, or label more pictures"
+        )
+    })
 }
 
 /// Every question about every picture; and which picture each is about.
