@@ -13,6 +13,8 @@ pub mod time;
 pub mod verdict;
 
 // Floor 1, decisions: pure functions of their arguments.
+pub mod calibration;
+pub mod catalogue;
 pub mod condition;
 pub mod config;
 pub mod egress;
@@ -34,12 +36,14 @@ pub mod transport;
 // Floor 3, loops: they compose.
 pub mod api;
 pub mod preflight;
+pub mod pull;
 pub mod sender;
 pub mod watch;
 
 // Floor 4, wiring.
 pub mod daemon;
 pub mod replay;
+pub mod trial;
 
 // Floor 5, edge.
 pub mod cli;

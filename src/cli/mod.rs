@@ -3,6 +3,7 @@
 //! Owns the words of the commands and the way from a command to an exit code; refuses to know what commands do. Runs on
 //! the main thread.
 
+mod ask;
 mod check;
 mod checked;
 mod client;
@@ -14,6 +15,7 @@ mod endpoint;
 mod events;
 mod exit;
 mod keygen;
+mod models;
 mod print;
 mod records;
 mod replay;
@@ -62,6 +64,10 @@ enum Command {
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
     Replay(replay::Args),
+    /// Ask a model about a picture
+    Ask(ask::Args),
+    /// List, download, check, measure and calibrate models
+    Models(models::Args),
     /// Check the signature of a webhook body, read from stdin
     Verify(verify::Args),
     /// Print a new webhook secret
@@ -89,11 +95,16 @@ pub fn main() -> ExitCode {
 
 impl Command {
     fn loads_models(&self) -> bool {
-        matches!(self, Command::Run(_) | Command::Check(_) | Command::Replay(_))
+        match self {
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Models(args) => args.loads_models(),
+            _ => false,
+        }
     }
 
     fn run(self) -> Result<(), Failure> {
         match self {
+            Command::Ask(args) => ask::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config => config::run(),
@@ -103,6 +114,7 @@ impl Command {
             Command::Dlq(args) => dlq::run(args),
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),
         }

@@ -130,6 +130,12 @@ impl<const N: usize> Table<N> {
         std::iter::once(&head).chain(&self.rows).try_for_each(|row| print_row(out, row, &widths, colour))
     }
 
+    /// Prints the rows only: facts about one thing.
+    pub(super) fn print_rows(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+        let widths = self.widths();
+        self.rows.iter().try_for_each(|row| print_row(out, row, &widths, colour))
+    }
+
     fn widths(&self) -> [usize; N] {
         std::array::from_fn(|column| {
             let cells = self.rows.iter().map(|row| row[column].text.chars().count());

@@ -33,6 +33,17 @@ impl ConfigFile {
     }
 }
 
+impl ConfigFile {
+    /// For commands that need no configuration: the defaults, unless a file is named or there is one at the usual place.
+    pub(super) fn load_or_default(&self) -> Result<Parsed, Failure> {
+        let path = self.path();
+        if path == Path::new(DEFAULT) && !path.exists() {
+            return config::parse("", DEFAULT).map_err(|wrong| Failure::configuration(&wrong));
+        }
+        self.load()
+    }
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Configuration, format_args!("cannot read the configuration `{}`: {error}", path.display()))
         .hint("name another file with `--config` or STAKEOUT_CONFIG; `stakeout config` prints one to start from")

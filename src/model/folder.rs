@@ -103,6 +103,11 @@ pub fn available(storage: &Path) -> Vec<Name> {
     names
 }
 
+/// The folder that a search for `name` finds.
+pub fn place(name: &Name, storage: &Path) -> Option<PathBuf> {
+    find(name, storage).ok()
+}
+
 fn places(storage: &Path) -> Vec<PathBuf> {
     std::iter::once(storage.join("models")).chain(SYSTEM_FOLDERS.map(PathBuf::from)).collect()
 }

@@ -3,8 +3,8 @@
 //! Owns the check; refuses to know where the declaration comes from. Inputs and outputs are matched by shape: their names
 //! differ from export to export.
 
-use super::manifest::{Head, Labelled};
-use super::yolox;
+use super::heads::{Length, Misfit, Reader};
+use super::manifest::Labelled;
 
 /// The element type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,19 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub(super) fn fits(&self, wanted: &[usize]) -> bool {
-        self.shape.len() == wanted.len()
-            && self.shape.iter().zip(wanted).all(|(declared, wanted)| declared.is_none_or(|length| length == *wanted))
+    /// Whether it holds floats of these lengths, as far as it declares them.
+    pub(super) fn fits(&self, wanted: &[Length]) -> bool {
+        let alike = |(declared, wanted): (&Option<usize>, &Length)| match wanted {
+            Length::Pictures => declared.is_none_or(|length| length == 1),
+            Length::Is(wanted) => declared.is_none_or(|length| length == *wanted),
+            Length::Any => true,
+        };
+        self.is_float() && self.shape.len() == wanted.len() && self.shape.iter().zip(wanted).all(alike)
+    }
+
+    /// Whether it takes or gives any number of pictures.
+    fn is_batchable(&self) -> bool {
+        self.shape.first() == Some(&None)
     }
 
     pub(super) fn is_float(&self) -> bool {
@@ -103,48 +113,32 @@ pub enum GraphError {
 }
 
 impl Graph {
-    /// Checks this graph against what the manifest says, its input's `size` and the number of its `labels`; gives the index of the output to read.
-    pub fn check(&self, of: &Labelled, size: [u32; 2], labels: usize) -> Result<usize, GraphError> {
+    /// Checks this graph against what the manifest says, its input's `size` and the number of its `labels`; gives the head
+    /// that reads it.
+    pub(super) fn check(&self, of: &Labelled, size: [u32; 2], labels: usize) -> Result<Reader, GraphError> {
         let file = of.model.path.display().to_string();
         let [width, height] = size;
-        let wanted = [1, 3, height as usize, width as usize];
-        if !matches!(self.inputs.as_slice(), [only] if only.is_float() && only.fits(&wanted)) {
+        let wanted = [Length::Pictures, Length::Is(3), Length::Is(height as usize), Length::Is(width as usize)];
+        if !matches!(self.inputs.as_slice(), [only] if only.fits(&wanted)) {
             return Err(GraphError::Input { file, declared: describe(&self.inputs), width, height });
         }
-        let shapes = readable(of.head, size, labels);
-        let reads = |slot: &Slot| slot.is_float() && shapes.iter().any(|shape| slot.fits(shape));
-        if let Some(index) = self.outputs.iter().position(reads) {
-            return Ok(index);
-        }
-        if let Some(scores) = self.outputs.iter().find_map(|slot| labels_of(slot, of.head, size)) {
-            let labels_file = of.labels.path.display().to_string();
-            return Err(GraphError::Labels { file, scores, labels_file, labels });
-        }
-        let wanted = shapes.iter().map(|shape| format!("f32 {shape:?}")).collect::<Vec<_>>().join(" or ");
-        Err(GraphError::Output { file, declared: describe(&self.outputs), head: of.head.as_str(), wanted })
+        Reader::find(of.head, &self.outputs, size, labels).map_err(|misfit| match misfit {
+            Misfit::Labels(scores) => {
+                GraphError::Labels { file, scores, labels_file: of.labels.path.display().to_string(), labels }
+            }
+            Misfit::Shapes(wanted) => {
+                GraphError::Output { file, declared: describe(&self.outputs), head: of.head.as_str(), wanted }
+            }
+        })
+    }
+
+    /// Whether any number of pictures may go in together, and as many answers come out where `reader` looks.
+    pub(super) fn is_batchable(&self, reader: &Reader) -> bool {
+        let read = reader.outputs().into_iter().filter_map(|index| self.outputs.get(index));
+        self.inputs.iter().chain(read).all(Slot::is_batchable)
     }
 }
 
-/// The shapes that the head can read.
-fn readable(head: Head, size: [u32; 2], labels: usize) -> Vec<Vec<usize>> {
-    match head {
-        Head::Yolox(_) => vec![vec![1, yolox::cells(size), yolox::BEFORE_CLASSES + labels]],
-        Head::Softmax | Head::Sigmoid | Head::Probabilities => vec![vec![1, labels], vec![1, labels, 1, 1]],
-    }
-}
-
-/// How many labels an output would be for, if it is of the head's kind.
-fn labels_of(slot: &Slot, head: Head, size: [u32; 2]) -> Option<usize> {
-    let labels = match (head, slot.shape.as_slice()) {
-        (Head::Yolox(_), [_, _, Some(row)]) => row.checked_sub(yolox::BEFORE_CLASSES)?,
-        (Head::Softmax | Head::Sigmoid | Head::Probabilities, [_, Some(labels), ..]) => *labels,
-        _ => return None,
-    };
-    let of_kind = readable(head, size, labels).iter().any(|shape| slot.fits(shape));
-    (slot.is_float() && of_kind && labels > 0).then_some(labels)
-}
-
-/// Declared inputs or outputs, as messages show them.
 pub(super) fn describe(slots: &[Slot]) -> String {
     if slots.is_empty() {
         "nothing".to_owned()

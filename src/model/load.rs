@@ -164,7 +164,7 @@ fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
-    let engine = Box::new(LabelEngine::new(opened));
+    let engine = Box::new(LabelEngine::new(opened, &model));
     Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
 }
 

@@ -15,7 +15,7 @@ use crate::config::Calibration;
 use crate::name::Name;
 use crate::picture::{Input, Resize};
 
-pub use head::{Detect, Head};
+pub use head::{Coordinates, Detect, Head};
 pub use problem::ManifestError;
 
 /// A checked `manifest.toml`.

@@ -5,9 +5,9 @@
 //! immutable and shared: callers prepare pictures and questions and interpret numbers on their own threads, only what
 //! must be computed travels to the model's thread, where an [`Engine`] of its family does it.
 
-mod classifier;
 mod folder;
 mod graph;
+mod heads;
 mod label;
 mod labels;
 mod library;
@@ -22,17 +22,16 @@ mod thread;
 pub mod vlm;
 mod wording;
 mod work;
-mod yolox;
 pub mod zero_shot;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available};
+pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
 pub use load::{LoadError, Loaded, Options, Problem, Running, load};
-pub use manifest::{Detect, Family, FileEntry, Head, Kind, Manifest, ManifestError};
+pub use manifest::{Coordinates, Detect, Family, FileEntry, Head, Kind, Manifest, ManifestError};
 pub use provider::{NotOffered, Way};
 pub use runtime::{Runtime, RuntimeError, Stop};
 pub use session::{Rung, SessionError};
@@ -84,9 +83,12 @@ enum Knows {
     /// Labels.
     Labels {
         labels: Vec<String>,
-        head: Head,
-        /// Which of the graph's outputs the head reads.
-        output: usize,
+        /// How the graph's numbers are read.
+        reader: heads::Reader,
+        /// Whether several pictures may go through the graph together.
+        batchable: bool,
+        /// Numbers that have been read.
+        spares: label::Spares,
     },
     /// Whatever can be put into words.
     Words(Arc<dyn Phrasing>),
@@ -95,8 +97,9 @@ enum Knows {
 impl Model {
     /// A model that knows the labels of its folder: checks what the graph declares against what the folder says.
     pub fn labelled(folder: &Folder, of: &manifest::Labelled, graph: &Graph) -> Result<Model, GraphError> {
-        let output = graph.check(of, folder.manifest.input.size, folder.labels.len())?;
-        Ok(Model::of(folder, Knows::Labels { labels: folder.labels.clone(), head: of.head, output }))
+        let reader = graph.check(of, folder.manifest.input.size, folder.labels.len())?;
+        let (batchable, spares) = (graph.is_batchable(&reader), label::Spares::default());
+        Ok(Model::of(folder, Knows::Labels { labels: folder.labels.clone(), reader, batchable, spares }))
     }
 
     /// A model that reads.
@@ -169,37 +172,47 @@ impl Model {
         Ok((buffer, placement))
     }
 
+    /// Takes back numbers that have been read, so that their memory is used again.
+    pub fn take_back(&self, outputs: Outputs) {
+        if let Knows::Labels { spares, .. } = &self.knows {
+            spares.put(outputs);
+        }
+    }
+
+    /// Which outputs are read, and where those come back that have been.
+    fn outputs(&self) -> (Vec<usize>, label::Spares) {
+        match &self.knows {
+            Knows::Labels { reader, spares, .. } => (reader.outputs(), spares.clone()),
+            Knows::Words(_) => (Vec::new(), label::Spares::default()),
+        }
+    }
+
+    /// Whether several pictures may go through the graph together: `[n, 3, height, width]` in, `[n, ...]` out.
+    pub fn is_batchable(&self) -> bool {
+        matches!(self.knows, Knows::Labels { batchable: true, .. })
+    }
+
     /// What the numbers of a model that knows labels mean, in the frame's own coordinates.
     ///
     /// # Errors
     /// Outputs that the graph didn't declare.
     pub fn interpret(&self, outputs: &Outputs, placement: &Placement) -> Result<Seen, OutputError> {
-        let Knows::Labels { labels, head, output } = &self.knows else { return Ok(Seen::NotANumber) };
-        let numbers = outputs.get(*output).map_or(&[][..], |tensor| &tensor.data);
-        let declared = match head {
-            Head::Yolox(_) => yolox::cells(self.input.size) * (yolox::BEFORE_CLASSES + labels.len()),
-            _ => labels.len(),
-        };
-        if numbers.len() != declared {
-            return Err(OutputError { given: numbers.len(), declared });
-        }
-        if !all_finite(numbers) {
-            return Ok(Seen::NotANumber);
-        }
-        Ok(match *head {
-            Head::Softmax => Seen::Scores(classifier::softmax(numbers)),
-            Head::Sigmoid => Seen::Scores(classifier::sigmoid(numbers)),
-            Head::Probabilities => Seen::Scores(classifier::probabilities(numbers)),
-            Head::Yolox(detect) => {
-                Seen::Detections(yolox::decode(numbers, self.input.size, labels.len(), detect, placement))
-            }
-        })
+        self.interpret_one(outputs, [0, 1], placement)
     }
-}
 
-/// Without an early exit, so that it runs over a detector's 300 000 numbers in vector registers.
-fn all_finite(numbers: &[f32]) -> bool {
-    numbers.iter().fold(true, |finite, number| finite & number.is_finite())
+    /// The same for picture `picture` (from 0) of the `pictures` that went through the graph together.
+    ///
+    /// # Errors
+    /// Outputs that the graph didn't declare.
+    pub fn interpret_one(
+        &self,
+        outputs: &Outputs,
+        [picture, pictures]: [usize; 2],
+        placement: &Placement,
+    ) -> Result<Seen, OutputError> {
+        let Knows::Labels { reader, .. } = &self.knows else { return Ok(Seen::NotANumber) };
+        reader.read(outputs, [picture, pictures], placement)
+    }
 }
 
 #[cfg(test)]

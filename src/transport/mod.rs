@@ -1,4 +1,4 @@
-//! The way out: one POST over HTTP, and what became of it.
+//! The way out: one POST over HTTP, and what became of it; and one GET of a file (`fetch`).
 //!
 //! Owns the HTTP client of an endpoint and the limits of an attempt: connecting takes 2 s at most, the status line must be
 //! there within the timeout, redirects, cookies and environment proxies do not exist, no address gets past the egress rules,
@@ -13,6 +13,7 @@
 mod certificate;
 mod evidence;
 mod failure;
+mod fetch;
 mod resolver;
 mod retry_after;
 mod tls;
@@ -32,6 +33,7 @@ use crate::egress::Egress;
 use resolver::SystemResolver;
 
 pub use certificate::Certificate;
+pub use fetch::{Announced, Coming, FetchError, Fetcher};
 pub use tls::{PemError, Tls, certificates};
 pub use way::Way;
 

@@ -122,6 +122,7 @@ impl Lane {
             Ok(Findings::Scored(scored)) => Some(Sight::Each(scored.into_iter().map(Seen::Answered).collect())),
             Ok(Findings::Numbers(outputs)) => {
                 let seen = self.model.model().interpret(&outputs, &placement);
+                self.model.model().take_back(outputs);
                 seen.map_err(|error| self.failed(&error)).ok().map(Sight::Shared)
             }
             Err(error) => {

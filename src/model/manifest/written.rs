@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::FileEntry;
+use super::{Coordinates, FileEntry};
 use crate::name::Name;
 use crate::picture::{ColorOrder, Filter, Resize};
 
@@ -45,6 +45,7 @@ pub(super) struct Output {
     pub(super) head: String,
     pub(super) score_threshold: Option<f32>,
     pub(super) nms_iou: Option<f32>,
+    pub(super) coordinates: Option<Coordinates>,
 }
 
 /// Of models that compare pictures with descriptions.

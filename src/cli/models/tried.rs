@@ -1,0 +1,149 @@
+//! What `ask` and `models` share: where a model is, how it is loaded without a daemon, how a question is put.
+//!
+//! Owns the way from the command line to a [`Trial`]; refuses to know what is done with it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::catalogue;
+use crate::cli::exit::{Exit, Failure};
+use crate::config::{self, Config, Monitor};
+use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
+use crate::model::{self, Folder, FolderError, LoadError, Loaded, Problem, Runtime};
+use crate::name::Name;
+use crate::picture;
+use crate::time::Now;
+use crate::trial::{Ready, Trial};
+
+/// What is asked, besides the words; of the model's family some of it makes no sense, and then it is refused.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(in crate::cli) struct Asking {
+    /// Any of these labels of a classifier or detector, separated by commas
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// Only in this part of the picture: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
+    #[arg(long, value_name = "POINTS", value_parser = Zone::new)]
+    pub zone: Option<Zone>,
+    /// What is there otherwise, for zero-shot models; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub negatives: Vec<String>,
+    /// Yes from this confidence
+    #[arg(long, value_name = "0-1", default_value_t = 0.5)]
+    pub threshold: f32,
+}
+
+/// A polygon.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Zone(Vec<[f64; 2]>);
+
+impl Zone {
+    pub(in crate::cli) fn new(text: &str) -> Result<Zone, String> {
+        let point = |word: &str| {
+            let (x, y) = word.split_once(',')?;
+            let side = |text: &str| text.parse::<f64>().ok().filter(|side| (0.0..=1.0).contains(side));
+            Some([side(x)?, side(y)?])
+        };
+        let points: Option<Vec<[f64; 2]>> = text.split_whitespace().map(point).collect();
+        let points = points.filter(|points| points.len() >= 3);
+        points
+            .map(Zone)
+            .ok_or_else(|| "a zone has at least three points from 0 to 1: \"0,0.5 1,0.5 1,1 0,1\"".to_owned())
+    }
+}
+
+/// The folder of model `name`, checked: at the path that the configuration gives, or where models are searched.
+pub(in crate::cli) fn folder(config: &Config, name: &Name) -> Result<Folder, Failure> {
+    let entry = config.models.iter().find(|entry| entry.name == *name);
+    let path = entry.and_then(|entry| entry.path.as_ref()).map(|path| path.value.as_path());
+    Folder::open(name, path, &config.storage.path).map_err(|error| unusable(config, &error))
+}
+
+fn unusable(config: &Config, error: &LoadError) -> Failure {
+    let failure = advised(error);
+    let Problem::Folder(FolderError::NotFound { .. }) = error.problem else { return failure };
+    let mut known: Vec<Name> = config.models.iter().map(|model| model.name.clone()).collect();
+    known.extend(model::available(&config.storage.path));
+    let name = error.model.as_str();
+    if let Some(meant) = config::closest(name, known.iter().map(Name::as_str)) {
+        return failure.hint(format_args!("did you mean `{meant}`?"));
+    }
+    match catalogue::find(name) {
+        Some(_) => failure.hint(format_args!("`stakeout models pull {name}` downloads it")),
+        None => failure.hint("`stakeout models list` shows those that are here"),
+    }
+}
+
+/// Loads the model of a folder.
+pub(in crate::cli) fn load(config: &Config, folder: &Folder) -> Result<Loaded, Failure> {
+    let library = config.runtime.onnxruntime.as_ref().map(|library| library.value.as_path());
+    let runtime = Runtime::load(library).map_err(advised)?;
+    model::load(runtime, folder, config.runtime.threads).map_err(advised)
+}
+
+/// "What is wrong; what to do": the second half is the hint.
+pub(in crate::cli) fn advised(error: impl std::fmt::Display) -> Failure {
+    let text = error.to_string();
+    match text.rsplit_once("; ") {
+        Some((what, hint)) => Failure::plain(what).hint(hint),
+        None => Failure::plain(text),
+    }
+}
+
+/// A picture from a file.
+pub(in crate::cli) fn picture(path: &Path) -> Result<Frame, Failure> {
+    let told = |error: &dyn std::fmt::Display| advised(format_args!("`{}`: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| told(&error))?;
+    picture::still(&bytes).map_err(|error| told(&error))
+}
+
+/// A picture of nothing.
+pub(in crate::cli) fn grey() -> Frame {
+    let (width, height) = (640, 360);
+    Frame {
+        width,
+        height,
+        format: PixelFormat::Rgb,
+        color: Color { matrix: Matrix::Bt601, full_range: true },
+        planes: vec![Plane { data: vec![128; (width * height * 3) as usize], stride: width as usize * 3 }],
+        arrived: Now::in_clip(Duration::ZERO),
+        pts: Duration::ZERO,
+        connection: 0,
+    }
+}
+
+/// The monitor that asks `condition` of model `name`: what is asked on the command line is read, checked and put to the
+/// model exactly as what stands in a configuration.
+pub(in crate::cli) fn monitor(name: &Name, condition: &str, asking: &Asking) -> Result<Monitor, Failure> {
+    use toml::Value;
+    let texts = |texts: &[String]| Value::Array(texts.iter().cloned().map(Value::String).collect());
+    let mut monitor = toml::Table::new();
+    let mut set = |key: &str, value: Value| drop(monitor.insert(key.to_owned(), value));
+    set("name", Value::String("question".to_owned()));
+    set("camera", Value::String("picture".to_owned()));
+    set("model", Value::String(name.to_string()));
+    set("confidence_threshold", Value::Float(f64::from(asking.threshold)));
+    if !condition.is_empty() {
+        set("condition", Value::String(condition.to_owned()));
+    }
+    if !asking.labels.is_empty() {
+        set("labels", texts(&asking.labels));
+    }
+    if !asking.negatives.is_empty() {
+        set("negatives", texts(&asking.negatives));
+    }
+    if let Some(Zone(points)) = &asking.zone {
+        let point = |point: &[f64; 2]| Value::Array(point.iter().copied().map(Value::Float).collect());
+        set("zone", Value::Array(points.iter().map(point).collect()));
+    }
+    let camera = "[[camera]]\nname = \"picture\"\nurl = \"file:///picture\"\n[[monitor]]\n";
+    let text = format!("{camera}{monitor}");
+    let parsed = config::parse(&text, "the question").map_err(|wrong| Failure::configuration(&wrong))?;
+    let monitor = parsed.config.monitors.into_iter().next();
+    monitor.ok_or_else(|| Failure::new(Exit::Usage, "there is no question").hint("ask something"))
+}
+
+/// The question that a monitor asks, made ready for the model that is tried.
+pub(in crate::cli) fn ready(trial: &Trial, monitor: &Monitor) -> Result<Ready, Failure> {
+    let told = |error: String| error.trim_start_matches("monitor `question`: ").to_owned();
+    trial.question(monitor).map_err(|error| advised(told(error.to_string())))
+}

@@ -1,0 +1,178 @@
+//! Downloads of models: from a name to a whole, verified folder, or to none.
+//!
+//! Owns the order of a download: what is fetched from where, what it is checked against, and the one rename that makes it a
+//! model. A download that was cut, changed on the way or killed never becomes one: until everything is verified it is a
+//! hidden folder that no search finds, and the next attempt goes on from there. Refuses to know HTTP (`transport`), the
+//! catalogue's grammar and the terminal. Runs on the thread that calls it.
+
+mod file;
+mod place;
+mod problem;
+mod recipe;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::catalogue::{Lock, Locked, Precision};
+use crate::egress::Egress;
+use crate::model::Manifest;
+use crate::name::Name;
+use crate::transport::Fetcher;
+
+pub use place::{FileState, hash, state_of};
+pub use problem::PullError;
+use recipe::{Content, Recipe};
+
+use file::Download;
+use place::Place;
+
+/// What is to be downloaded.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Of the catalogue, or of a folder in `models` whose manifest says where its files are.
+    pub name: Name,
+    /// Where model folders are; it gets one more.
+    pub models: PathBuf,
+    /// In place of the hub, or of a web source.
+    pub base_url: Option<Url>,
+    /// In place of the recommended one.
+    pub precision: Option<Precision>,
+    /// Whether to take what the source has now, whatever the lock file says.
+    pub update: bool,
+}
+
+/// What is going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A file begins, or goes on.
+    Begins {
+        /// In the folder.
+        path: &'a str,
+        /// In bytes, if that was said.
+        size: Option<u64>,
+        /// So many bytes are here from before.
+        have: u64,
+    },
+    /// So many bytes of it are here.
+    Has(u64),
+    /// The connection broke; it is taken up again.
+    Again {
+        /// What happened.
+        why: String,
+    },
+    /// It is here as it should be.
+    Done {
+        /// In the folder.
+        path: &'a str,
+        /// In bytes.
+        size: u64,
+        /// What it was checked against.
+        checked: Checked,
+    },
+}
+
+/// What says that a file is the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// The SHA-256 in the manifest or in the catalogue.
+    Known,
+    /// The SHA-256 in `models.lock`.
+    Locked,
+    /// The SHA-256 that the source announced.
+    Announced,
+    /// Nothing: its hash is kept from now on.
+    FirstUse,
+}
+
+/// How a download ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// Everything was there already.
+    AlreadyThere(PathBuf),
+    /// It is a model now.
+    New(PathBuf),
+    /// What was missing in its folder is there now.
+    Completed(PathBuf),
+}
+
+/// Downloads a model; `tell` hears of every step.
+///
+/// # Errors
+/// No model has come about; what was downloaded so far is kept for the next attempt, unless it was wrong.
+pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) -> Result<Pulled, PullError> {
+    let lock_path = order.models.join("models.lock");
+    let lock = place::read_lock(&lock_path)?;
+    let folder = order.models.join(order.name.as_str());
+    let revision = lock.revision(&order.name).filter(|_| !order.update);
+    let Some(recipe) = Recipe::find(order, &folder, revision)? else { return Ok(Pulled::AlreadyThere(folder)) };
+    let mut place = Place::open(&order.models, &order.name)?;
+    let files = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
+    let source = recipe.source().at(files.revision.as_deref().unwrap_or(recipe.source().revision()));
+    let hashes: Vec<String> = files.locked.iter().map(|file| file.sha256.clone()).collect();
+    let text = recipe.manifest(&source, &hashes);
+    Manifest::parse(&text).map_err(|error| PullError::Manifest { name: order.name.clone(), error })?;
+    // The lock first: a kill between the two leaves a lock that the next attempt meets, never a model without one.
+    let downloaded = recipe.downloaded(files.locked);
+    if !downloaded.is_empty() {
+        // Another model's download may have ended meanwhile.
+        let mut lock = place::read_lock(&lock_path)?;
+        lock.take(downloaded);
+        place::write_lock(&lock_path, &lock)?;
+    }
+    match &recipe {
+        Recipe::Catalogue { .. } => place.become_model(&text, &folder).map(|()| Pulled::New(folder)),
+        Recipe::Folder { missing, .. } => {
+            let paths: Vec<&Path> = missing.iter().map(|file| Path::new(&file.path)).collect();
+            place.move_into(&paths, &folder).map(|()| Pulled::Completed(folder))
+        }
+    }
+}
+
+/// The files of a download, all of them here and verified.
+struct Fetched {
+    /// In the recipe's order.
+    locked: Vec<Locked>,
+    /// Of the hub's repository.
+    revision: Option<String>,
+}
+
+fn fetch(
+    order: &Order,
+    recipe: &Recipe,
+    lock: &Lock,
+    place: &mut Place,
+    egress: &Arc<Egress>,
+    tell: &mut dyn FnMut(Step<'_>),
+) -> Result<Fetched, PullError> {
+    let fetcher = Fetcher::new(Arc::clone(egress)).map_err(|error| PullError::Client(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| PullError::Client(error.to_string()))?;
+    let (mut locked, mut revision) = (Vec::new(), None);
+    for wanted in recipe.files() {
+        let path = wanted.path.clone();
+        let (size, sha256, url) = match wanted.content {
+            Content::Text(text) => {
+                let (size, sha256) = place.put(&path, text)?;
+                (size, sha256, String::new())
+            }
+            Content::At => {
+                // All files of one commit: a branch may move while we download.
+                let source = recipe.source().at(revision.as_deref().unwrap_or(recipe.source().revision()));
+                let url = source.url(order.base_url.as_ref(), &path).ok_or_else(|| PullError::NoUrl(path.clone()))?;
+                let known = lock.find(&order.name, &path).filter(|_| !order.update).map(|file| file.sha256.clone());
+                let download =
+                    Download { fetcher: &fetcher, url: &url, path: &path, expected: wanted.sha256, locked: known };
+                let got = runtime.block_on(download.run(place, tell))?;
+                revision = revision.or(got.revision);
+                (got.size, got.sha256, url.to_string())
+            }
+        };
+        let revision = revision.clone().unwrap_or_default();
+        locked.push(Locked { model: order.name.clone(), path, url, revision, size, sha256 });
+    }
+    // Not the destructor: that one waits for name lookups that hang.
+    runtime.shutdown_background();
+    Ok(Fetched { locked, revision })
+}
