@@ -2,8 +2,8 @@
 //! where two boxes are equally good a single level of a few samples decides between them.
 //!
 //! Owns the fixed-point arithmetic; refuses to know frames and colours. Source: OpenCV, `imgproc/src/resize.cpp`
-//! (`HResizeLinear`, and `VResizeLinear` with its cuts to 16 bits). Keep one [`Bilinear`] per caller: its scratch space is
-//! reused.
+//! (`HResizeLinear`, and `VResizeLinear` with its cuts to 16 bits). Keep one [`Bilinear`] per caller: its tables are
+//! written into the same memory.
 
 /// Interleaved samples.
 #[derive(Clone, Copy)]
@@ -30,8 +30,6 @@ const WHOLE: f32 = 2048.0;
 pub(super) struct Bilinear {
     columns: Vec<Tap>,
     rows: Vec<Tap>,
-    /// The two rows of the source that a row of the target is made of, scaled to its width.
-    narrow: [Vec<i16>; 2],
 }
 
 impl Bilinear {
@@ -44,26 +42,15 @@ impl Bilinear {
         size: [u32; 2],
         into: &mut Vec<u8>,
     ) {
-        let Bilinear { columns, rows, narrow } = self;
+        let Bilinear { columns, rows } = self;
         fill(columns, source.size[0], SAMPLES, [crop[0], crop[2]], size[0]);
         fill(rows, source.size[1], source.stride, [crop[1], crop[3]], size[1]);
         let samples = size[0] as usize * SAMPLES;
-        narrow.iter_mut().for_each(|row| row.resize(samples, 0));
+        let bytes = source.size[0] as usize * SAMPLES;
         into.resize(samples * size[1] as usize, 0);
-        let mut held = [None; 2];
-        for (line, Tap { places, shares }) in into.chunks_exact_mut(samples).zip(rows.iter()) {
-            // The lower row of the line before is often the upper one of this.
-            if held[1] == Some(places[0]) {
-                held.swap(0, 1);
-                narrow.swap(0, 1);
-            }
-            for which in 0..2 {
-                if held[which] != Some(places[which]) {
-                    across::<SAMPLES>(&source.data[places[which]..], columns, &mut narrow[which]);
-                    held[which] = Some(places[which]);
-                }
-            }
-            down(&narrow[0], &narrow[1], *shares, line);
+        for (line, row) in into.chunks_exact_mut(samples).zip(rows) {
+            let between = row.places.map(|place| &source.data[place..][..bytes]);
+            mix::<SAMPLES>(between, row.shares, columns, line);
         }
     }
 }
@@ -84,21 +71,15 @@ fn fill(taps: &mut Vec<Tap>, there: u32, step: usize, [start, length]: [f64; 2],
     }));
 }
 
-/// A row, scaled to the width of `columns`; in 128ths of a level.
-fn across<const SAMPLES: usize>(row: &[u8], columns: &[Tap], into: &mut [i16]) {
-    let (pixels, _) = into.as_chunks_mut::<SAMPLES>();
+/// A line of the target from the two rows of the source that it lies between: first across, in 128ths of a level, then down.
+fn mix<const SAMPLES: usize>([upper, lower]: [&[u8]; 2], [above, below]: [i32; 2], columns: &[Tap], line: &mut [u8]) {
+    let (pixels, _) = line.as_chunks_mut::<SAMPLES>();
     for (pixel, Tap { places: [left, right], shares }) in pixels.iter_mut().zip(columns) {
-        let (left, right) = (&row[*left..][..SAMPLES], &row[*right..][..SAMPLES]);
-        for ((sample, a), b) in pixel.iter_mut().zip(left).zip(right) {
-            *sample = ((i32::from(*a) * shares[0] + i32::from(*b) * shares[1]) >> 4) as i16;
+        for (channel, sample) in pixel.iter_mut().enumerate() {
+            let (left, right) = (left + channel, right + channel);
+            let a = (i32::from(upper[left]) * shares[0] + i32::from(upper[right]) * shares[1]) >> 4;
+            let b = (i32::from(lower[left]) * shares[0] + i32::from(lower[right]) * shares[1]) >> 4;
+            *sample = ((((above * a) >> 16) + ((below * b) >> 16) + 2) >> 2) as u8;
         }
-    }
-}
-
-/// Two such rows, mixed.
-fn down(upper: &[i16], lower: &[i16], shares: [i32; 2], into: &mut [u8]) {
-    for ((sample, a), b) in into.iter_mut().zip(upper).zip(lower) {
-        let sum = ((i32::from(*a) * shares[0]) >> 16) + ((i32::from(*b) * shares[1]) >> 16);
-        *sample = ((sum + 2) >> 2) as u8;
     }
 }
