@@ -209,6 +209,8 @@ fn what_cannot_be_asked_is_told() {
         usage("tiny-smolvlm", &["--labels", "red", "Is it red?"]),
         "error: model `tiny-smolvlm` knows no labels\nhint: ask in words, without `--labels`\n"
     );
+    let beyond = usage("batch-free", &["red", "--threshold", "1.5"]);
+    assert!(beyond.contains("it is a number from 0 to 1"), "{beyond}");
     let unknown = ask("batch-fre", &["red"]);
     assert!(unknown.ends_with("hint: did you mean `batch-free`?\n"), "{unknown}");
     let published = ask("smolvlm-256m", &["Is it red?"]);
