@@ -9,7 +9,7 @@ mod worded;
 
 pub use calibrated::{calibrated, probability};
 pub use labelled::{Labelled, contains};
-pub use worded::Worded;
+pub use worded::{LEAST_ANSWER_MASS, Worded};
 
 use crate::verdict::{Answer, Verdict};
 

@@ -9,7 +9,7 @@ use crate::verdict::{Answer, Verdict};
 
 /// Below this share of its probability on yes or no the model has answered something else: it abstains
 /// (contracts/models.md, "Verdict").
-const LEAST_ANSWER_MASS: f32 = 0.5;
+pub const LEAST_ANSWER_MASS: f32 = 0.5;
 
 /// What is asked of a model that reads.
 #[derive(Clone, Debug, PartialEq)]

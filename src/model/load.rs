@@ -188,7 +188,8 @@ fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result
     }?;
     if accelerated {
         let [width, height] = made.model.input().size.map(|side| side as usize);
-        let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.0; 3 * height * width] };
+        // No zeros: published vision encoders take them for padding.
+        let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.1; 3 * height * width] };
         made.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
     }
     Ok((made, runtime))

@@ -484,6 +484,8 @@ fn the_help_says_what_there_is() {
       endpoint    List endpoints, check whether one works, take back that one is gone
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
+      ask         Ask a model about a picture
+      models      List, download, check, measure and calibrate models
       verify      Check the signature of a webhook body, read from stdin
       keygen      Print a new webhook secret
       help        Print this message or the help of the given subcommand(s)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -181,6 +182,51 @@ fn a_manifest_that_is_wrong_in_one_way_does_not_agree() {
     ] {
         let Some(comparison) = compared(detector, Some((from, to))) else { return };
         assert!(!comparison.wrong.is_empty(), "{} agrees with `{to}`", detector.folder);
+    }
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    tolerance_pixels: f32,
+    tolerance_score: f32,
+    pictures: Vec<ReferencePicture>,
+}
+
+#[derive(Deserialize)]
+struct ReferencePicture {
+    image: String,
+    detections: Vec<ReferenceBox>,
+}
+
+#[derive(Deserialize)]
+struct ReferenceBox {
+    label: String,
+    score: f32,
+    #[serde(rename = "box")]
+    bounds: [f32; 4],
+}
+
+/// Heads of which there is no small published file, on graphs of our own (scripts/fixtures/detectors.py).
+#[test]
+fn heads_of_other_exports_agree_with_their_reference() {
+    for name in ["yolov8", "yolov5", "boxes-pair", "boxes-rows", "boxes-normalised", "detr"] {
+        let Some(mut eyes) = Eyes::of_fixture(&format!("detectors/{name}")) else { return };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/detectors").join(name);
+        let reference = fs::read_to_string(folder.join("goldens.json")).unwrap();
+        let reference: Reference = serde_json::from_str(&reference).unwrap();
+        for ReferencePicture { image, detections } in &reference.pictures {
+            let frame = still(&fs::read(folder.join(image)).unwrap()).unwrap();
+            let size = [frame.width as f32, frame.height as f32];
+            let seen = things(&mut eyes, &frame);
+            assert_eq!(seen.len(), detections.len(), "{name}, {image}: {seen:?}");
+            for (seen, wanted) in seen.iter().zip(detections) {
+                let golden = GoldenBox { class: wanted.label.clone(), score: wanted.score, bounds: wanted.bounds };
+                let (pixels, score) = (pixels_off(seen, &golden, size), (seen.score - wanted.score).abs());
+                assert_eq!(seen.label, eyes.label(&wanted.label), "{name}, {image}");
+                assert!(pixels <= reference.tolerance_pixels, "{name}, {image}: {pixels} px off");
+                assert!(score <= reference.tolerance_score, "{name}, {image}: {score} off");
+            }
+        }
     }
 }
 

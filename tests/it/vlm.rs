@@ -92,10 +92,15 @@ impl Laid {
         serde_json::from_str(&fs::read_to_string(self.goldens.join("goldens.json")).unwrap()).unwrap()
     }
 
+    /// Where the picture of a golden is.
+    pub fn picture_file(&self, goldens: &Goldens, image: &str) -> PathBuf {
+        let folder = goldens.images_are_in.as_ref().map(|images| self.goldens.join(images).join(".."));
+        folder.unwrap_or_else(|| self.goldens.clone()).join(image)
+    }
+
     /// The picture of a golden, which has the model's own size, from -1 to 1.
     pub fn picture(&self, goldens: &Goldens, image: &str) -> Tensor {
-        let folder = goldens.images_are_in.as_ref().map(|images| self.goldens.join(images).join(".."));
-        let path = folder.unwrap_or_else(|| self.goldens.clone()).join(image);
+        let path = self.picture_file(goldens, image);
         let picture = image::open(&path).unwrap().to_rgb8();
         let [columns, rows] = self.setup.size.map(|side| side as usize);
         assert_eq!((picture.width() as usize, picture.height() as usize), (columns, rows), "{}", path.display());

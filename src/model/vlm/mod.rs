@@ -46,7 +46,7 @@ use self::explain::shown;
 use self::prefix::{CountsDiffer, Prefix};
 use super::manifest;
 use super::{Asked, Engine, Explain, Findings, Folder, RunError, Runtime, Tensor, Work};
-use crate::judge::Scored;
+use crate::judge::{LEAST_ANSWER_MASS, Scored};
 
 /// What a folder says about its model.
 #[derive(Clone, Debug)]
@@ -154,7 +154,9 @@ impl Vlm {
     fn answer(&mut self, tokens: &[i64], explain: Option<Explain>, seen: &Cache) -> Result<Scored, RunError> {
         let next = self.parts.read(tokens, seen)?;
         let Score { z, mass } = score(next.logits(), self.vocabulary.yes(), self.vocabulary.no());
-        let explanation = match explain.filter(|explain| explain.applies(z)) {
+        // What was no answer changes nothing, however it leans: it isn't worth a word, on every frame.
+        let answered = mass >= LEAST_ANSWER_MASS;
+        let explanation = match explain.filter(|explain| answered && explain.applies(z)) {
             Some(explain) => self.explain(explain, &next)?,
             None => None,
         };

@@ -148,8 +148,8 @@ pub enum VlmError {
 }
 
 impl VlmError {
-    /// Whether it may go away by itself: a lack of memory.
+    /// Whether it may go away by itself: a lack of memory, a driver that comes up later.
     pub fn may_heal(&self) -> bool {
-        matches!(self, VlmError::Session(SessionError::Memory { .. }))
+        matches!(self, VlmError::Session(SessionError::Memory { .. } | SessionError::Provider { .. }))
     }
 }
