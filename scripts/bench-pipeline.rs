@@ -9,12 +9,12 @@
 use std::error::Error;
 use std::io::BufRead;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 use stakeout::frame::{Color, Frame, Matrix, PixelFormat, Plane};
 use stakeout::judge::{Labelled, Question};
-use stakeout::model::{Findings, Folder, Handle, Refused, Request, Runtime, Tensor, Work, load, start};
+use stakeout::model::{Caller, Findings, Folder, Handle, Limits, Request, Runtime, Tensor, Work, load, start};
 use stakeout::name::Name;
 use stakeout::picture::{Scaler, still};
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let runtime = Runtime::load(Some(Path::new(library)))?;
     let folder = Folder::open(&Name::new("bench")?, Some(Path::new(folder)), Path::new("."))?;
-    let model = start(load(runtime, &folder, 1)?, 1)?;
+    let model = start(load(runtime, &folder, 1)?, Limits::default())?;
     let frame = planar(&still(&std::fs::read(picture)?)?)?;
     let mut check = Check::new(model)?;
     for line in std::io::stdin().lock().lines() {
@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One caller of the model, with everything it keeps from frame to frame.
 struct Check {
     model: Handle,
+    caller: Caller,
     scaler: Scaler,
     buffer: Tensor,
     question: Question,
@@ -57,7 +58,7 @@ impl Check {
             calibration: model.model().calibration(),
             threshold: 0.4,
         });
-        Ok(Check { model, scaler: Scaler::default(), buffer: Tensor::default(), question })
+        Ok(Check { caller: model.caller(), model, scaler: Scaler::default(), buffer: Tensor::default(), question })
     }
 
     /// Milliseconds: the whole check, and the engine's part of it.
@@ -67,10 +68,9 @@ impl Check {
         let (input, placement) = self.model.model().prepare(&mut self.scaler, frame, buffer)?;
         let (reply, replies) = bounded(1);
         let work = Work { pictures: vec![input], asked: Vec::new() };
-        match self.model.ask(Request { work, tag: 0, reply }) {
-            Ok(()) => {}
-            Err(Refused::Busy(_) | Refused::Gone(_)) => return Err("the model's thread refused".into()),
-        }
+        let patience = Duration::from_secs(60);
+        let request = Request { caller: self.caller, work, patience, tag: 0, reply };
+        self.model.ask(request).map_err(|_| "the model's thread refused")?;
         let mut answer = replies.recv()?;
         let Findings::Numbers(outputs) = answer.findings? else { return Err("the model reads".into()) };
         let seen = self.model.model().interpret(&outputs, &placement)?;

@@ -30,18 +30,32 @@ DRAIN_S = 12  # the daemon promises to end within 10 s of SIGTERM
 
 
 @dataclass(frozen=True)
-class Model:
-    """What the demo asks of a model."""
+class Ask:
+    """What a monitor asks: in words, or for a label of a model that knows labels."""
 
-    label: str
+    monitor: str
     condition: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the demo asks of a model, and from which confidence on it believes a yes."""
+
     threshold: float
+    asks: tuple[Ask, ...]
+
+    def reads(self):
+        return not any(ask.label for ask in self.asks)
 
 
+IN_ZONE = "Is there a person inside the zone marked with yellow tape?"
 MODELS = {
-    "yard-classifier": Model("person_in_zone", "Is a person inside the zone marked with yellow tape?", 0.8),
-    "yolox-nano": Model("person", "Is there a person in the picture?", 0.4),
+    "yard": Model(0.8, (Ask("person-in-zone", IN_ZONE), Ask("vehicle", "Is there a vehicle in the image?"))),
+    "yard-classifier": Model(0.8, (Ask("person-in-zone", IN_ZONE, "person_in_zone"),)),
+    "yolox-nano": Model(0.4, (Ask("person", "Is there a person in the picture?", "person"),)),
 }
+
 
 class DemoFailed(Exception):
     """The demo can't go on; the text says why and what to do, `said` is what the culprit printed."""
@@ -146,8 +160,29 @@ def folder_of_model(name, folder):
         raise DemoFailed(f"`{path.name}` is neither in `models/{name}` nor in `{path.parent}`; {advice}") from None
 
 
+def quoted(value):
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def monitor(ask, arguments):
+    labels = f"labels = [{quoted(ask.label)}]\n" if ask.label else ""
+    return f"""\
+[[monitor]]
+name = {quoted(ask.monitor)}
+camera = "demo"
+condition = {quoted(ask.condition)}
+model = {quoted(arguments.model)}
+{labels}confidence_threshold = {MODELS[arguments.model].threshold}
+hold = "2 of 3"
+check_interval = "200ms"
+cooldown = "5s"
+clear_after = "1s"
+gate = "off"
+"""
+
+
 def configuration(folder, camera_url, receiver_url, arguments):
-    model, quoted = MODELS[arguments.model], lambda value: json.dumps(str(value), ensure_ascii=False)
+    monitors = "\n".join(monitor(ask, arguments) for ask in arguments.asks)
     return f"""\
 [device]
 id = "demo"
@@ -169,19 +204,7 @@ url = {quoted(camera_url)}
 name = {quoted(arguments.model)}
 path = {quoted(folder_of_model(arguments.model, folder))}
 
-[[monitor]]
-name = {quoted(arguments.label.replace("_", "-"))}
-camera = "demo"
-condition = {quoted(arguments.condition)}
-model = {quoted(arguments.model)}
-labels = [{quoted(arguments.label)}]
-confidence_threshold = {model.threshold}
-hold = "2 of 3"
-check_interval = "200ms"
-cooldown = "5s"
-clear_after = "1s"
-gate = "off"
-
+{monitors}
 [[endpoint]]
 name = "receiver"
 url = {quoted(receiver_url)}
@@ -222,10 +245,11 @@ class Tally:
 
 
 def headline(camera_url, receiver_url, arguments):
+    asked = " ".join(ask.condition for ask in arguments.asks)
     end = f"It ends after {arguments.seconds:g} s." if arguments.seconds else "Ctrl-C ends the demo."
     return f"""
   A camera        {camera_url}  plays {arguments.clip.name} over a real RTSP connection.
-  Stakeout        watches it with the model {arguments.model}, asking: {arguments.condition}
+  Stakeout        watches it with the model {arguments.model}, asking: {asked}
   A receiver      {receiver_url}  gets a signed webhook when the answer becomes yes, and when it ends.
 
   Each line below is a webhook that arrived. Its signatures were checked with the shared secret; the time
@@ -315,19 +339,31 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, help="end after this time (default: run until Ctrl-C)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, the summary last")
     parser.add_argument("--clip", type=Path, default=ROOT / "tests/data/yard.mp4", help="a file with H.264 video")
-    parser.add_argument("--model", choices=sorted(MODELS), default="yard-classifier", help="(default: %(default)s)")
-    parser.add_argument("--label", help="what must be seen (default: the model's own)")
+    parser.add_argument("--model", choices=sorted(MODELS), default="yard", help="(default: %(default)s)")
+    parser.add_argument("--question", action="append", help="what to ask instead, of a model that reads; may be repeated")
+    parser.add_argument("--label", help="what must be seen instead, of a model that knows labels")
     parser.add_argument("--binary", type=Path, help="use this stakeout instead of building one")
     arguments = parser.parse_args()
     if not arguments.clip.is_file():
         parser.error(f"`{arguments.clip}` is not a file")
     if arguments.binary and not arguments.binary.is_file():
         parser.error(f"`{arguments.binary}` is not a file; leave --binary out, and it is built")
-    model = MODELS[arguments.model]
-    arguments.label = arguments.label or model.label
-    asked = f"Is there a {arguments.label} in the picture?"
-    arguments.condition = model.condition if arguments.label == model.label else asked
+    arguments.asks = asks(parser, arguments, MODELS[arguments.model])
     return arguments
+
+
+def asks(parser, arguments, model):
+    """What is asked: the model's own, or what the command line says."""
+    if arguments.question and not model.reads():
+        parser.error(f"{arguments.model} knows labels and reads no questions; give a --label, or leave --model out")
+    if arguments.label and model.reads():
+        parser.error(f"{arguments.model} reads questions and knows no labels; give a --question instead")
+    if arguments.question:
+        return tuple(Ask(f"question-{number}", text) for number, text in enumerate(arguments.question, start=1))
+    if arguments.label:
+        asked = f"Is there a {arguments.label} in the picture?"
+        return (Ask(arguments.label.replace("_", "-"), asked, arguments.label),)
+    return model.asks
 
 
 def main():

@@ -17,7 +17,7 @@ use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
 use crate::verdict::{Verdict, rounded};
-use crate::watch::{About, Happening, Ledger, Machine, Refused, Restart, Subject, Watcher, resume};
+use crate::watch::{About, Asker, Candidate, Happening, Ledger, Machine, Refused, Restart, Subject, Watcher, resume};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ fn machines(
     monitors: &[&Monitor],
     models: &BTreeMap<Name, Handle>,
     timeline: &mut Timeline<'_>,
-) -> Result<Vec<(Machine, Handle)>, ReplayError> {
+) -> Result<Vec<Asker>, ReplayError> {
     let restart = Restart { now: Now::in_clip(Default::default()), boot: Boot::current(), last: Shutdown::Clean };
     let mut machines = Vec::new();
     for monitor in monitors {
@@ -94,7 +94,8 @@ fn machines(
         let (Some(camera), Some(model)) = (camera, models.get(&monitor.model.value)) else { continue };
         let subject = Subject { enabled: true, ..Subject::new(monitor, camera, model.model())? };
         let state = resume(timeline, None, &subject, restart).map_err(ReplayError::Begin)?;
-        machines.push((Machine::new(subject, state), model.clone()));
+        let (machine, candidate) = (Machine::new(subject, state), Candidate::of(monitor, models)?);
+        machines.push(Asker { machine, model: model.clone(), candidate });
     }
     Ok(machines)
 }

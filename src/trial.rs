@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::config::Monitor;
 use crate::frame::Frame;
 use crate::judge::{Question, Seen};
-use crate::model::{Asked, Engine, Explain, Findings, Loaded, Model, OutputError, QuestionError, RunError, Work};
+use crate::model::{
+    Asked, Engine, Explain, Findings, Loaded, Model, OutputError, QuestionError, RunError, Running, Work,
+};
 use crate::picture::{PictureError, Scaler};
 use crate::time;
 use crate::verdict::Verdict;
@@ -19,6 +21,7 @@ use crate::verdict::Verdict;
 pub struct Trial {
     model: Arc<Model>,
     engine: Box<dyn Engine>,
+    running: Running,
     scaler: Scaler,
     work: Work,
 }
@@ -58,13 +61,18 @@ pub enum TrialError {
 impl Trial {
     /// Tries `loaded`.
     pub fn new(loaded: Loaded) -> Trial {
-        let Loaded { model, engine, .. } = loaded;
-        Trial { model, engine, scaler: Scaler::default(), work: Work::default() }
+        let Loaded { model, engine, running, .. } = loaded;
+        Trial { model, engine, running, scaler: Scaler::default(), work: Work::default() }
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What it runs on.
+    pub fn running(&self) -> &Running {
+        &self.running
     }
 
     /// What `monitor` asks.
@@ -104,9 +112,8 @@ impl Trial {
 
     fn see(&mut self, frame: &Frame, asked: Vec<Asked>) -> Result<(Vec<Seen>, Took), TrialError> {
         let began = time::now().mono;
-        let memory = self.work.pictures.pop().unwrap_or_default();
-        let (picture, placement) = self.model.prepare(&mut self.scaler, frame, memory)?;
-        self.work = Work { pictures: vec![picture], asked };
+        self.work.asked = asked;
+        let placement = self.model.show(&mut self.scaler, frame, &mut self.work)?;
         let prepared = time::now().mono;
         let findings = self.engine.examine(&self.work)?;
         let ran = time::now().mono;

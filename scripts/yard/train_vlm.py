@@ -63,6 +63,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, default=40_000, help="scenes to learn from")
     parser.add_argument("--epochs", type=float, default=10, help="how often each scene is seen")
     parser.add_argument(
+        "--last-step", type=int, help="end after this step, with a checkpoint; to go on with another learning rate"
+    )
+    parser.add_argument(
         "--minutes", type=float, help="end after this time at the latest, drawing of scenes not counted"
     )
     parser.add_argument("--eyes-share", type=float, default=0.3, help="of the training: dense maps only")
@@ -199,7 +202,7 @@ class Training:
         )
         words_since = step
         for chosen, packed in loader:
-            if (progress := self.progress(step)) >= 1:
+            if (progress := self.progress(step)) >= 1 or step == self.arguments.last_step:
                 break
             sums.append(self.step(chosen, packed, progress, warm=min(1.0, (step - words_since + 1) / 300)))
             step = self.report(step, sums)

@@ -14,6 +14,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Shared;
 use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
+use super::model::{Model, ModelState};
 use super::refusal::Refusal;
 use super::status::{Camera, CameraState, Monitor};
 use crate::delivery;
@@ -37,6 +38,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Result<impl IntoRes
         commits: shared.writer.meters().commits(),
         cameras: site.cameras(now),
         monitors: site.monitors(now),
+        model_runs: site.model_runs(),
         models: site.models(),
     };
     let text = text(scrape).map_err(|error| {
@@ -58,7 +60,8 @@ struct Scrape {
     commits: Reading,
     cameras: Vec<Camera>,
     monitors: Vec<Monitor>,
-    models: Vec<(Name, Reading)>,
+    model_runs: Vec<(Name, Reading)>,
+    models: Vec<Model>,
 }
 
 impl Collector for Scrape {
@@ -69,8 +72,7 @@ impl Collector for Scrape {
         self.write_journal(&mut sheet)?;
         self.write_cameras(&mut sheet)?;
         self.write_monitors(&mut sheet)?;
-        let models = self.models.iter().map(|(model, runs)| (label("model", model), runs.clone()));
-        sheet.histograms("model_inference_duration_seconds", "How long the engine's runs took.", models)
+        self.write_models(&mut sheet)
     }
 }
 
@@ -178,6 +180,17 @@ impl Scrape {
         sheet.counters("camera_reconnects", "Connections after the first.", counts(|camera| camera.reconnects))
     }
 
+    fn write_models(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let runs = self.model_runs.iter().map(|(model, runs)| (label("model", model), runs.clone()));
+        sheet.histograms("model_inference_duration_seconds", "How long the engine's runs took.", runs)?;
+        let ready = self.models.iter().map(|it| (label("model", &it.name), truth(it.state == ModelState::Ready)));
+        sheet.gauges("model_ready", "1: the model can be asked; 0: it is being loaded again.", ready)?;
+        let counts = |count: fn(&Model) -> u64| self.models.iter().map(move |it| (label("model", &it.name), count(it)));
+        sheet.counters("model_hangs", "Runs that were ended because they took too long.", counts(|it| it.hangs))?;
+        let help = "Times that a model was loaded again because it hung or failed.";
+        sheet.counters("model_reloads", help, counts(|it| it.reloads))
+    }
+
     /// Counters of a job: a new job begins at zero, as after a restart.
     fn write_monitors(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let labels = |monitor: &Monitor| -> Labels {
@@ -189,6 +202,8 @@ impl Scrape {
         sheet.counters("monitor_triggers", "Alerts of the current job.", counts(|it| it.triggers))?;
         let errors = counts(|it| it.verdict_errors);
         sheet.counters("monitor_verdict_errors", "Checks of the current job without an answer.", errors)?;
+        let spared = counts(|it| it.spared);
+        sheet.counters("monitor_spared_runs", "Checks that `only_when` spared the model, since the start.", spared)?;
         let skipped = self.monitors.iter().flat_map(|monitor| {
             monitor.skipped.iter().map(move |(reason, count)| {
                 let mut labels = labels(monitor);

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::model::{Library, Model};
 use super::status::{Camera, Monitor};
 use super::warnings::Warning;
 use crate::meter::Reading;
@@ -25,8 +26,14 @@ pub trait Site: Send + Sync + 'static {
     /// Every (monitor, camera) pair, in the order of the file; disabled ones too.
     fn monitors(&self, now: Now) -> Vec<Monitor>;
 
-    /// Every model that runs, and how long its runs took.
-    fn models(&self) -> Vec<(Name, Reading)>;
+    /// What inference runs on; None: there are no models.
+    fn library(&self) -> Option<Library>;
+
+    /// Every model that runs.
+    fn models(&self) -> Vec<Model>;
+
+    /// How long the runs of every model took.
+    fn model_runs(&self) -> Vec<(Name, Reading)>;
 
     /// Every configured endpoint, in the order of the file.
     fn endpoints(&self) -> Vec<Name>;
@@ -34,7 +41,8 @@ pub trait Site: Send + Sync + 'static {
     /// Monitors with an `expect_event_within`.
     fn expectations(&self) -> Vec<Expectation>;
 
-    /// What only the daemon knows: an endpoint that is down, a decoder that was chosen automatically and failed. Dead
+    /// What only the daemon knows: an endpoint that is down, a model that hung, a decoder or provider that was chosen
+    /// automatically and failed. Dead
     /// letters, cameras that are not watched, silent monitors and the clock are the API's own to warn of.
     fn warnings(&self, now: Now) -> Vec<Warning>;
 }

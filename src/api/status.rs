@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Shared;
+use super::model::{Library, Model};
 use super::refusal::Refusal;
 use super::site::{Expectation, Site};
 use super::statistics::Statistics;
@@ -38,6 +39,12 @@ pub struct Status {
     pub monitors: Vec<Monitor>,
     /// In the order of the file; then those that are owed something but no longer in it.
     pub endpoints: Vec<Endpoint>,
+    /// The models that run, by name.
+    #[serde(default)]
+    pub models: Vec<Model>,
+    /// What they run on; null: there are none.
+    #[serde(default)]
+    pub onnxruntime: Option<Library>,
     /// What is kept.
     pub journal: Journal,
     /// What a person should look at.
@@ -129,6 +136,9 @@ pub struct Monitor {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Checks that ended without an answer.
     pub verdict_errors: u64,
+    /// Checks since the daemon started that `only_when` spared the model.
+    #[serde(default)]
+    pub spared: u64,
     /// Seconds until the next alert is possible; 0 when it is.
     pub cooldown_left_s: f64,
     /// The latest job; null before the first.
@@ -299,6 +309,8 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
         cameras,
         monitors: monitor_lines(site.monitors(now), kept.monitors),
         endpoints,
+        models: site.models().into_iter().map(Model::tidy).collect(),
+        onnxruntime: site.library(),
         journal: Journal::from(&kept.totals),
         warnings,
     }
@@ -347,6 +359,13 @@ impl Camera {
     pub(super) fn tidy(mut self) -> Camera {
         self.fps = to_places(self.fps, 1);
         self.last_frame_age_s = self.last_frame_age_s.map(|age| to_places(age, 1));
+        self
+    }
+}
+
+impl Model {
+    fn tidy(mut self) -> Model {
+        self.mean_ms = to_places(self.mean_ms, 1);
         self
     }
 }

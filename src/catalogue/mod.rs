@@ -86,7 +86,7 @@ impl BuiltIn {
     pub fn text(self) -> &'static str {
         match self {
             BuiltIn::Coco80 => COCO80,
-            BuiltIn::Faces => "background\nface\n",
+            BuiltIn::Faces => "face\n",
         }
     }
 }

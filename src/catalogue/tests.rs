@@ -56,6 +56,7 @@ labels = {{ path = "labels.txt", sha256 = "{}" }}
 [input]
 size = [416, 416]
 resize = "letterbox-top-left"
+filter = "bilinear"
 pad = 114
 color = "bgr"
 scale = 1.0

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !parsed.diagnostics.is_empty() {
         print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
     }
-    let start = |(name, loaded)| Ok((name, model::start(loaded, 1)?));
+    let start = |(name, loaded)| Ok((name, model::start(loaded, model::Limits::default())?));
     let models: BTreeMap<_, _> = loaded
         .into_iter()
         .map(start)

@@ -8,7 +8,7 @@ use super::client::{Client, ClientError};
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
-use crate::api::{Camera, CameraState, Clock, Endpoint, Monitor, MonitorState, Status};
+use crate::api::{Camera, CameraState, Clock, Endpoint, Library, Model, ModelState, Monitor, MonitorState, Status};
 
 /// Between two looks with `--watch`.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -72,7 +72,7 @@ fn show(args: &Args, status: &Status) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The whole screen: head, cameras, monitors, endpoints, warnings.
+/// The whole screen: head, cameras, monitors, models, endpoints, warnings.
 fn screen(status: &Status, out: &mut dyn Write, colour: bool) -> io::Result<()> {
     let Status { device, version, uptime_s, journal, .. } = status;
     let clock = match status.clock {
@@ -83,8 +83,12 @@ fn screen(status: &Status, out: &mut dyn Write, colour: bool) -> io::Result<()> 
     writeln!(out, "{device}  stakeout {version}  up {up}  clock {clock}")?;
     let size = print::size(journal.bytes);
     writeln!(out, "journal  {} events, {size}, start number {}", journal.events, journal.generation)?;
+    if let Some(Library { path, version }) = &status.onnxruntime {
+        writeln!(out, "models   ONNX Runtime {version}, {path}")?;
+    }
     print_table(&cameras(&status.cameras), out, colour)?;
     print_table(&monitors(&status.monitors), out, colour)?;
+    print_table(&models(&status.models), out, colour)?;
     print_table(&endpoints(&status.endpoints), out, colour)?;
     for warning in &status.warnings {
         let (on, off) = if colour { ("\x1b[33m", "\x1b[0m") } else { ("", "") };
@@ -146,6 +150,28 @@ fn monitors(monitors: &[Monitor]) -> Table<8> {
     table
 }
 
+fn models(models: &[Model]) -> Table<7> {
+    let mut table = Table::new(["model", "state", "runs on", "loaded", "runs", "mean", "notes"]);
+    for model in models {
+        let tint = if model.state == ModelState::Ready { Tint::Good } else { Tint::Bad };
+        let notes = match (&model.cause, model.reloads) {
+            (Some(cause), _) => cause.clone(),
+            (None, 0) => String::new(),
+            (None, reloads) => format!("loaded again {reloads} times, {} hangs", model.hangs),
+        };
+        table.row([
+            model.name.as_str().into(),
+            Cell::tinted(model.state, tint),
+            model.provider.as_str().into(),
+            model.rung.as_str().into(),
+            model.runs.into(),
+            format!("{:.1} ms", model.mean_ms).into(),
+            notes.into(),
+        ]);
+    }
+    table
+}
+
 fn notes(monitor: &Monitor) -> String {
     let mut notes = String::new();
     if monitor.cooldown_left_s > 0.0 {
@@ -153,6 +179,9 @@ fn notes(monitor: &Monitor) -> String {
     }
     if monitor.verdict_errors > 0 {
         let _ = write!(notes, "{} checks failed  ", monitor.verdict_errors);
+    }
+    if monitor.spared > 0 {
+        let _ = write!(notes, "{} checks spared the model  ", monitor.spared);
     }
     if let Some(job) = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped) {
         let reason = job.reason.map_or("", |reason| reason.as_str());

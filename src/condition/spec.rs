@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Hold, Monitor};
+use crate::config::{Hold, Monitor, OnlyWhen};
 
 /// An API job that got no frame so long after its start has failed (contracts/condition.md, "Jobs").
 const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(5 * 60);
@@ -75,8 +75,8 @@ impl Spec {
     }
 }
 
-/// SHA-256 (lower-case hex) of what a monitor's condition means: condition, model, labels, `min_count`, zone, and the
-/// descriptions `prompts` and `negatives`.
+/// SHA-256 (lower-case hex) of what a monitor's condition means: condition, model, labels, `min_count`, zone, the
+/// descriptions `prompts` and `negatives`, and the candidate.
 ///
 /// When it changes, a machine starts fresh; thresholds, times and receivers may change without that. The order of labels
 /// and of further descriptions means nothing, so it changes nothing.
@@ -93,6 +93,11 @@ pub fn definition(monitor: &Monitor) -> String {
             json!(sorted)
         };
         meaning.extend([sorted(prompts), sorted(negatives)]);
+    }
+    if let Some(OnlyWhen { model, labels, above }) = &monitor.only_when {
+        let mut labels: Vec<&str> = labels.iter().map(|label| label.value.as_str()).collect();
+        labels.sort_unstable();
+        meaning.push(json!({ "only_when": [model.value.as_str(), labels, above] }));
     }
     hex::encode(Sha256::digest(Value::from(meaning).to_string()))
 }

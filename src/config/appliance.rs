@@ -13,6 +13,7 @@ use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
 use super::value::{self, Problem, Read, Value};
 use crate::egress::{self, Egress};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -43,6 +44,7 @@ pub(super) fn runtime(section: &mut Section<'_, '_>) -> Runtime {
         onnxruntime: library.map(|library| Located { value: PathBuf::from(library.value), at: library.at }),
         execution_providers: providers.unwrap_or(Located { value: Providers::Auto, at: 0..0 }),
         threads: section.or("threads", 0, value::whole(0..=1024)) as usize,
+        run_timeout: section.or("run_timeout", MINUTE, value::duration(Duration::from_secs(1)..=HOUR)),
     }
 }
 

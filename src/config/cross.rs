@@ -67,9 +67,10 @@ fn exists(title: &str, kind: &str, wanted: &Located<Name>, known: &[Located<Name
 
 /// Adds models that monitors name and that have no section: they are looked up in the models folders.
 pub(super) fn complete(models: &mut Vec<Model>, monitors: &[Monitor]) {
-    for monitor in monitors {
-        if !models.iter().any(|model| model.name == monitor.model.value) {
-            let Located { value: name, at } = monitor.model.clone();
+    let candidates = monitors.iter().filter_map(|monitor| Some(&monitor.only_when.as_ref()?.model));
+    for named in monitors.iter().map(|monitor| &monitor.model).chain(candidates) {
+        if !models.iter().any(|model| model.name == named.value) {
+            let Located { value: name, at } = named.clone();
             models.push(Model { name, path: None, at });
         }
     }

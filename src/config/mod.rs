@@ -16,6 +16,7 @@ mod mask;
 mod metadata;
 mod model;
 mod monitor;
+mod only_when;
 mod provider;
 mod read;
 mod settings;
@@ -27,6 +28,7 @@ mod zone;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use only_when::OnlyWhen;
 pub use provider::{Provider, Providers};
 pub use settings::*;
 pub use suggest::{closest, nearest, quoted};

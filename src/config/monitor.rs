@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::only_when::{self, OnlyWhen};
 use super::read::Section;
 use super::settings::{Calibration, Hold, Located, Monitor};
 use super::value::{self, Problem, Read, Value};
@@ -44,6 +45,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
     let hold = hold_within(section, check_interval);
     let endpoints = section.take("endpoints", value::list_of(located_name, "[\"ops\"]"));
     not_yet(section);
+    let only_when = only_when(section, model.as_ref());
 
     let monitor = Monitor {
         cameras: Vec::new(),
@@ -71,6 +73,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         enabled: section.or("enabled", true, value::flag),
         metadata: section.or("metadata", Metadata::new(), metadata::read),
         endpoints: Vec::new(),
+        only_when,
         calibration: calibration(section),
         // Last: what is missing must not keep the other keys from being read.
         name: name.as_ref()?.value.clone(),
@@ -98,7 +101,6 @@ fn not_yet(section: &mut Section<'_, '_>) {
     section.take("gate", value::choice(&[("off", ())], &["motion"]));
     section.not_yet_but("recheck", (Duration::from_secs(30), "30s"), spans(100, 86_400_000));
     section.not_yet("label", &[""]);
-    section.not_yet("only_when", &[""]);
 }
 
 fn located_name(value: &Value<'_>) -> Read<Located<Name>> {
@@ -168,6 +170,16 @@ fn condition(section: &mut Section<'_, '_>, has_labels: bool) -> String {
         None => {}
     }
     String::new()
+}
+
+/// Another model than the monitor's own.
+fn only_when(section: &mut Section<'_, '_>, model: Option<&Located<Name>>) -> Option<OnlyWhen> {
+    let only_when = section.take("only_when", only_when::read)?.value?;
+    if model.is_some_and(|model| model.value == only_when.model.value) {
+        let what = format!("`only_when` asks `{}`, which is asked anyway", only_when.model.value);
+        section.problem(only_when.model.at.clone(), what, "name a cheaper model, or leave `only_when` out");
+    }
+    Some(only_when)
 }
 
 /// `confidence_threshold`, and `clear_threshold` at or below it.

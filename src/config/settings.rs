@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::only_when::OnlyWhen;
 use super::provider::Providers;
 use crate::egress::Egress;
 use crate::event::{EventType, Metadata, Priority};
@@ -83,6 +84,8 @@ pub struct Runtime {
     pub execution_providers: Located<Providers>,
     /// Inference threads; 0 = all cores.
     pub threads: usize,
+    /// How long one run of a model may take.
+    pub run_timeout: Duration,
 }
 
 /// `[api]`
@@ -232,6 +235,8 @@ pub struct Monitor {
     pub metadata: Metadata,
     /// Names of [`Config::endpoints`]: those that get its events.
     pub endpoints: Vec<Name>,
+    /// Another model decides which frames are worth asking this one.
+    pub only_when: Option<OnlyWhen>,
     /// `[calibration]` of the model, overridden.
     pub calibration: Option<Calibration>,
 }

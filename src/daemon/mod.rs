@@ -3,6 +3,7 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod models;
 mod notices;
 mod pulse;
 mod resume;
@@ -22,7 +23,7 @@ use crate::api::{self, Socket};
 use crate::camera::{self, Address, Camera};
 use crate::config::Config;
 use crate::journal::{self, Journal, Keep};
-use crate::model::{self, Handle};
+use crate::model::{self, Handle, Limits};
 use crate::name::Name;
 use crate::preflight::Ready;
 use crate::retry::taxonomy::acts_on_endpoint;
@@ -90,7 +91,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
     let Ready { passwords, keys, tls, models } = ready;
-    let models = start_models(models, config.cameras.len())?;
+    let models = start_models(models, config.runtime.run_timeout)?;
 
     let mut cameras = Vec::new();
     let mut watches = Vec::new();
@@ -133,8 +134,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     Ok(())
 }
 
-fn start_models(loaded: BTreeMap<Name, model::Loaded>, cameras: usize) -> io::Result<BTreeMap<Name, Handle>> {
-    loaded.into_iter().map(|(name, loaded)| Ok((name, model::start(loaded, cameras)?))).collect()
+fn start_models(loaded: BTreeMap<Name, model::Loaded>, run: Duration) -> io::Result<BTreeMap<Name, Handle>> {
+    let limits = Limits { run, ..Limits::default() };
+    loaded.into_iter().map(|(name, loaded)| Ok((name, model::start(loaded, limits)?))).collect()
 }
 
 /// The senders' tasks, and what each tells of itself.

@@ -12,10 +12,10 @@ use crate::journal::{self, Journal, Writer};
 use crate::model::Handle;
 use crate::name::Name;
 use crate::time::{Boot, Now};
-use crate::watch::{self, JournalLedger, Kept, Machine, Restart, Subject};
+use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Machine, Restart, Subject};
 
-/// A camera of the configuration with its machines and the model that judges each.
-pub(super) type Watched<'c> = (&'c Camera, Vec<(Machine, Handle)>);
+/// A camera of the configuration with its machines and the models that are asked for each.
+pub(super) type Watched<'c> = (&'c Camera, Vec<Asker>);
 
 /// For every camera, its machines as they go on; machines that are gone from the file say good-bye.
 pub(super) fn machines<'c>(
@@ -34,9 +34,13 @@ pub(super) fn machines<'c>(
         for monitor in config.monitors.iter().filter(|monitor| monitor.cameras.contains(&camera.name)) {
             let Some(model) = models.get(&monitor.model.value) else { continue };
             let subject = Subject::new(monitor, camera, model.model())?;
+            let candidate = Candidate::of(monitor, models)?;
             let before = kept.remove(&(monitor.name.clone(), camera.name.clone()));
             match watch::resume(&mut ledger, before, &subject, restart) {
-                Ok(state) => machines.push((Machine::new(subject, state), model.clone())),
+                Ok(state) => {
+                    let machine = Machine::new(subject, state);
+                    machines.push(Asker { machine, model: model.clone(), candidate });
+                }
                 // What fills the journal goes only while a daemon runs and sends it.
                 Err(error) if is_full(&error) => tracing::error!(
                     monitor = %monitor.name, camera = %camera.name, %error,

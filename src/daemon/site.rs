@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::watch as flag;
 
+use super::models;
 use crate::api::{self, CameraState, Expectation, MonitorState, Warning};
 use crate::camera::{self, Camera};
 use crate::condition::Phase;
 use crate::config::{self, Config, Decode};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
-use crate::meter::{Meter, Reading};
+use crate::meter::Reading;
 use crate::model::Handle;
 use crate::name::Name;
 use crate::sender::Report;
@@ -31,8 +32,7 @@ pub(super) struct Site {
     /// Taken away at shutdown.
     cameras: Mutex<Vec<Camera>>,
     machines: Vec<Arc<Mutex<Shown>>>,
-    /// How long the models' runs took.
-    models: Vec<(Name, Arc<Meter>)>,
+    models: BTreeMap<Name, Handle>,
     reports: BTreeMap<Name, flag::Receiver<Report>>,
 }
 
@@ -47,7 +47,7 @@ impl Site {
     ) -> Site {
         let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
         let device = device_id(&config);
-        let models = models.iter().map(|(name, model)| (name.clone(), model.runs().clone())).collect();
+        let models = models.clone();
         Site { config, device, started, cameras: Mutex::new(cameras), machines, models, reports }
     }
 
@@ -84,8 +84,16 @@ impl api::Site for Site {
         self.machines.iter().map(line).collect()
     }
 
-    fn models(&self) -> Vec<(Name, Reading)> {
-        self.models.iter().map(|(name, runs)| (name.clone(), runs.read())).collect()
+    fn library(&self) -> Option<api::Library> {
+        models::library().filter(|_| !self.models.is_empty())
+    }
+
+    fn models(&self) -> Vec<api::Model> {
+        self.models.iter().map(|(name, model)| models::line(name, model)).collect()
+    }
+
+    fn model_runs(&self) -> Vec<(Name, Reading)> {
+        self.models.iter().map(|(name, model)| (name.clone(), model.runs().read())).collect()
     }
 
     fn endpoints(&self) -> Vec<Name> {
@@ -102,7 +110,8 @@ impl api::Site for Site {
 
     fn warnings(&self, now: Now) -> Vec<Warning> {
         let down = self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow()));
-        down.chain(api::Site::monitors(self, now).iter().filter_map(ended)).collect()
+        let models = self.models.iter().flat_map(|(name, model)| models::warnings(name, &model.health(), now));
+        down.chain(models).chain(api::Site::monitors(self, now).iter().filter_map(ended)).collect()
     }
 }
 
@@ -134,7 +143,7 @@ fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) ->
 }
 
 fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
-    let Shown { subject, state, last } = shown;
+    let Shown { subject, state, last, spared } = shown;
     let counters = state.job().map(|job| job.counters().clone()).unwrap_or_default();
     api::Monitor {
         name: subject.about.monitor.clone(),
@@ -152,6 +161,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         checks: counters.checks_performed,
         triggers: counters.triggers_fired,
         verdict_errors: counters.verdict_errors,
+        spared: *spared,
         cooldown_left_s: state.cooldown_left(now).as_secs_f64(),
         job: state.job().map(|job| api::Job {
             id: job.id(),

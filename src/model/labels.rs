@@ -79,8 +79,12 @@ impl Model {
             let asked = Labelled { labels, zone, min_count: monitor.min_count, calibration, threshold };
             return Ok((Question::Labels(asked), None));
         };
-        let Monitor { condition, prompts, negatives, zone, .. } = monitor.clone();
-        let wording = Wording { condition, prompts, negatives, zone };
+        let wording = Wording {
+            condition: monitor.condition.clone(),
+            prompts: monitor.prompts.clone(),
+            negatives: monitor.negatives.clone(),
+            zone: monitor.zone.clone(),
+        };
         let asked = phrasing.phrase(&wording);
         let asked = asked.map_err(|error| QuestionError::Wording { monitor: monitor.name.clone(), error })?;
         Ok((Question::Words(Worded { calibration, threshold }), Some(asked)))

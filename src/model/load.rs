@@ -46,6 +46,18 @@ pub struct Loaded {
     pub running: Running,
     /// Ends the engine's runs.
     pub stop: Stop,
+    /// The same once more, when this engine is of no use any more.
+    pub again: Again,
+}
+
+/// Loads a model that was loaded before.
+pub type Again = Arc<dyn Fn() -> Result<Loaded, LoadError> + Send + Sync>;
+
+/// What each family makes of a folder.
+struct Made {
+    model: Model,
+    engine: Box<dyn Engine>,
+    rungs: Vec<(FileEntry, Rung)>,
 }
 
 /// What a model runs on, and what that took.
@@ -78,7 +90,7 @@ impl LoadError {
             // A driver that comes up later than we do.
             Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
-            Problem::NotOffered(_) => false,
+            Problem::NotOffered(_) | Problem::Changed { .. } => false,
         }
     }
 }
@@ -110,24 +122,36 @@ pub enum Problem {
     /// The library.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// It is to be loaded again, but its files are others than at the start.
+    #[error(
+        "its files were SHA-256 {before} at the start and are {now} now; restart the daemon, so that it knows them"
+    )]
+    Changed {
+        /// Of the file that computes.
+        before: String,
+        /// Of the same file.
+        now: String,
+    },
 }
 
 /// Makes the engine of a checked folder.
 ///
 /// # Errors
 /// No way leads there. What is told is about the last one, which is the CPU unless providers are named.
-pub fn load(runtime: &Runtime, folder: &Folder, options: impl Into<Options>) -> Result<Loaded, LoadError> {
-    let Options { threads, providers } = options.into();
+pub fn load(runtime: &'static Runtime, folder: &Folder, options: impl Into<Options>) -> Result<Loaded, LoadError> {
+    let options = options.into();
     let failed = |problem: Problem| LoadError { model: folder.identity.name.clone(), problem };
     let mut passed_over = Vec::new();
     let mut last = None;
-    for way in runtime.ways(&providers).map_err(|error| failed(error.into()))? {
-        match tried(runtime, folder, threads, way.clone()) {
-            Ok(mut loaded) => {
-                let idle = way.into_iter().filter(|provider| !loaded.running.spread.uses(*provider));
+    for way in runtime.ways(&options.providers).map_err(|error| failed(error.into()))? {
+        match tried(runtime, folder, options.threads, way.clone()) {
+            Ok((Made { model, engine, rungs }, used)) => {
+                let spread = used.spread();
+                let idle = way.into_iter().filter(|provider| !spread.uses(*provider));
                 passed_over.extend(idle.map(|provider| (provider, "it takes no part of the model".to_owned())));
-                loaded.running.passed_over = passed_over;
-                return Ok(loaded);
+                let (running, stop) = (Running { spread, passed_over }, used.stop());
+                let again = again(runtime, folder.clone(), options);
+                return Ok(Loaded { model: Arc::new(model), engine, rungs, running, stop, again });
             }
             Err(problem) => {
                 for provider in way {
@@ -141,40 +165,48 @@ pub fn load(runtime: &Runtime, folder: &Folder, options: impl Into<Options>) -> 
     Err(failed(last.expect("there is always a way: `provider::ways`")))
 }
 
-/// One way; where it isn't the CPU's, only if a run on a blank picture succeeds.
-fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<Loaded, Problem> {
+/// The same folder once more, if its files are still those.
+fn again(runtime: &'static Runtime, folder: Folder, options: Options) -> Again {
+    Arc::new(move || {
+        let now = Folder::open(&folder.identity.name, Some(&folder.path), &folder.path)?;
+        if now.identity != folder.identity {
+            let problem = Problem::Changed { before: folder.identity.sha256.clone(), now: now.identity.sha256 };
+            return Err(LoadError { model: folder.identity.name.clone(), problem });
+        }
+        load(runtime, &now, options.clone())
+    })
+}
+
+/// One way; where it isn't the CPU's, only if a run on a blank picture succeeds. With the runtime as it was used.
+fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<(Made, Arc<Runtime>), Problem> {
     let accelerated = !way.is_empty();
     let runtime = Arc::new(runtime.on(way)?);
-    let mut loaded = match &folder.manifest.kind {
+    let mut made = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
         Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
         Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
     }?;
     if accelerated {
-        let [width, height] = loaded.model.input().size.map(|side| side as usize);
+        let [width, height] = made.model.input().size.map(|side| side as usize);
         // No zeros: published vision encoders take them for padding.
         let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.1; 3 * height * width] };
-        loaded.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
+        made.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
     }
-    loaded.running.spread = runtime.spread();
-    Ok(loaded)
+    Ok((made, runtime))
 }
 
-fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Loaded, Problem> {
+fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Made, Problem> {
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let model = Model::labelled(folder, of, &opened.graph)?;
-    let engine = Box::new(LabelEngine::new(opened, &model));
-    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
+    Ok(Made { engine: Box::new(LabelEngine::new(opened, &model)), model, rungs })
 }
 
-fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Loaded, Problem> {
+fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Made, Problem> {
     let (engine, rungs) = Vlm::open(runtime, &Setup::of(folder, of)?, threads)?;
     let files = [&of.vision_encoder, &of.embed_tokens, &of.decoder];
     let rungs = files.into_iter().cloned().zip(rungs).collect();
-    let model = Model::reading(folder, Arc::new(engine.questions()));
-    let engine = Box::new(engine);
-    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
+    Ok(Made { model: Model::reading(folder, Arc::new(engine.questions())), engine: Box::new(engine), rungs })
 }
 
 fn zero_shot(
@@ -182,11 +214,10 @@ fn zero_shot(
     folder: &Folder,
     of: &manifest::ZeroShot,
     threads: usize,
-) -> Result<Loaded, Problem> {
+) -> Result<Made, Problem> {
     let (engine, rungs) = ZeroShot::open(runtime.clone(), folder, of, &folder.cache, threads)?;
     let text = rungs.text.map(|rung| (of.text_model.clone(), rung));
     let rungs = [(of.vision_model.clone(), rungs.vision)].into_iter().chain(text).collect();
     let model = Model::reading(folder, Arc::new(engine.prompts()));
-    let engine = Box::new(engine);
-    Ok(Loaded { model: Arc::new(model), engine, rungs, running: Running::default(), stop: runtime.stop() })
+    Ok(Made { model, engine: Box::new(engine), rungs })
 }

@@ -5,15 +5,19 @@
 //! immutable and shared: callers prepare pictures and questions and interpret numbers on their own threads, only what
 //! must be computed travels to the model's thread, where an [`Engine`] of its family does it.
 
+mod batch;
 mod folder;
 mod graph;
+mod guard;
 mod heads;
 mod label;
 mod labels;
 mod library;
+mod line;
 mod load;
 mod manifest;
 mod pictures;
+mod post;
 mod provider;
 mod runtime;
 mod session;
@@ -28,15 +32,17 @@ use std::sync::Arc;
 
 pub use folder::{Folder, FolderError, available, place};
 pub use graph::{Element, Graph, GraphError, Slot};
+pub use guard::Health;
 pub use label::LabelEngine;
 pub use labels::{QuestionError, UnknownLabel};
-pub use load::{LoadError, Loaded, Options, Problem, Running, load};
+pub use line::Caller;
+pub use load::{Again, LoadError, Loaded, Options, Problem, Running, load};
 pub use manifest::{Coordinates, Detect, Family, FileEntry, Head, Kind, Manifest, ManifestError};
 pub use provider::{NotOffered, Way};
 pub use runtime::{Runtime, RuntimeError, Stop};
 pub use session::{Rung, SessionError};
 pub use spread::Spread;
-pub use thread::{Handle, Refused, Reply, Request, start};
+pub use thread::{FIRST, Handle, Limits, Refused, Reply, Request, Unanswered, start};
 pub use wording::{Phrasing, Wording, WordingError};
 pub use work::{Asked, Engine, Explain, Findings, Outputs, PromptSets, RunError, Work};
 

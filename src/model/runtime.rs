@@ -117,6 +117,11 @@ impl Runtime {
         Ok(LOADED.get_or_init(|| runtime))
     }
 
+    /// The process's one, if it has been loaded.
+    pub fn loaded() -> Option<&'static Runtime> {
+        LOADED.get()
+    }
+
     /// Which library it is: the file that was loaded, where the system knows it.
     pub fn path(&self) -> &Path {
         &self.path

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use super::*;
 use crate::config::{Hold, Located, Monitor};
@@ -88,8 +88,14 @@ impl Engine for Mean {
 fn mean() -> Handle {
     let model = model("probabilities", &["bright"], vec![slot(&[None, Some(1)])]).unwrap();
     let (running, stop) = (Running::default(), Stop::new(|| ()));
-    let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new(), running, stop };
-    start(loaded, 2).unwrap()
+    let again: Again = Arc::new(|| unreachable!("it works"));
+    let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new(), running, stop, again };
+    start(loaded, Limits::default()).unwrap()
+}
+
+/// Of a caller that nobody else is.
+fn request(handle: &Handle, work: Work, tag: u64, reply: Sender<Reply>) -> Request {
+    Request { caller: handle.caller(), work, patience: Duration::from_secs(60), tag, reply }
 }
 
 fn looking_at(picture: Tensor) -> Work {
@@ -103,7 +109,7 @@ fn the_thread_answers_with_the_callers_mark_and_buffer() {
     let (reply, replies) = bounded(2);
     let work = looking_at(Tensor { shape: vec![1, 3, 2, 4], data: vec![0.25; 24] });
     for (tag, work) in [(7, work.clone()), (8, Work::default())] {
-        assert!(handle.ask(Request { work, tag, reply: reply.clone() }).is_ok());
+        assert!(handle.ask(request(&handle, work, tag, reply.clone())).is_ok());
     }
     let answer = replies.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!((answer.tag, &answer.work.pictures), (7, &work.pictures));
@@ -124,7 +130,7 @@ fn a_caller_that_left_does_not_stop_the_thread() {
     let (reply, replies) = bounded(1);
     drop(replies);
     let work = || looking_at(Tensor { shape: vec![1], data: vec![1.0] });
-    let ask = |reply| handle.ask(Request { work: work(), tag: 0, reply });
+    let ask = |reply| handle.ask(request(&handle, work(), 0, reply));
     assert!(ask(reply).is_ok());
     let (reply, replies) = bounded(1);
     assert!(ask(reply).is_ok());
@@ -180,6 +186,7 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
         metadata: crate::event::Metadata::new(),
         endpoints: Vec::new(),
         calibration: None,
+        only_when: None,
     }
 }
 

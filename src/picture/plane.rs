@@ -77,7 +77,8 @@ impl Resampler {
                 .resize_typed(&plane, &mut target, &algorithm.crop(left, top, width, height))
                 .map_err(broken);
         };
-        // Samples are cut off at 0 and 255 between the passes, so their order is seen: Pillow's is columns first.
+        // Samples are cut off at 0 and 255 between the passes, so beside hard edges their order is seen. Columns come first,
+        // as in every Pillow up to 12; version 13 turns them round where that is cheaper.
         let first = (top - reach).floor().max(0.0);
         let last = (top + height + reach).ceil().min(f64::from(rows));
         let mut narrow = image::<P>(between, [size[0], (last - first) as u32])?;

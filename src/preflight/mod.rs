@@ -5,6 +5,7 @@
 //! through here, on the thread that starts the daemon.
 
 mod cameras;
+mod candidates;
 mod keys;
 mod models;
 mod tls;

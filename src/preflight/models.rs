@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::advice;
-use crate::config::{self, Config, Diagnostic, Diagnostics, Model, Monitor};
+use super::{advice, candidates};
+use crate::config::{self, Config, Diagnostic, Diagnostics, Located, Model, Monitor};
 use crate::model::{
     self, Family, Folder, FolderError, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
 };
@@ -13,11 +13,11 @@ use crate::name::Name;
 
 /// Every model that a monitor names. Models that nobody names are checked, but not loaded.
 pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<Name, Loaded> {
-    let used = |model: &Model| config.monitors.iter().any(|monitor| monitor.model.value == model.name);
+    let used = |model: &Model| config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.value == model.name));
     let runtime = if config.models.iter().any(used) { runtime(config, diagnostics) } else { None };
     let providers = config.runtime.execution_providers.value.clone();
     let options = Options { threads: config.runtime.threads, providers };
-    let mut all = BTreeMap::new();
+    let (mut all, mut folders) = (BTreeMap::new(), BTreeMap::new());
     for entry in &config.models {
         let path = entry.path.as_ref().map(|path| path.value.as_path());
         let folder = match Folder::open(&entry.name, path, &config.storage.path) {
@@ -29,8 +29,9 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
         };
         let asking = || config.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
         asking().for_each(|monitor| fits(monitor, &folder, diagnostics));
+        let folder = folders.entry(entry.name.clone()).or_insert(folder);
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
-        match model::load(runtime, &folder, options.clone()) {
+        match model::load(runtime, folder, options.clone()) {
             Ok(loaded) => {
                 asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
                 all.insert(entry.name.clone(), loaded);
@@ -38,7 +39,13 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
             Err(error) => diagnostics.push(unusable(config, entry, &error)),
         }
     }
+    config.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
     all
+}
+
+/// The models that a monitor asks: its own, and its candidate.
+fn named_by(monitor: &Monitor) -> impl Iterator<Item = &Located<Name>> {
+    [&monitor.model].into_iter().chain(monitor.only_when.as_ref().map(|only_when| &only_when.model))
 }
 
 fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
@@ -70,7 +77,7 @@ fn offered(config: &Config, runtime: &'static Runtime, diagnostics: &mut Diagnos
 }
 
 fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
-    let asking = config.monitors.iter().find(|monitor| monitor.model.at == entry.at);
+    let asking = config.monitors.iter().find(|monitor| named_by(monitor).any(|it| it.at == entry.at));
     if let (Problem::Folder(FolderError::NotFound { .. }), Some(monitor)) = (&error.problem, asking) {
         return unknown(config, entry, monitor, &error.problem.to_string()).may_heal(error.may_heal());
     }
@@ -82,7 +89,8 @@ fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
 
 /// A monitor names a model that has no section and is in none of the folders.
 fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Diagnostic {
-    let sections = config.models.iter().filter(|other| config.monitors.iter().all(|m| m.model.at != other.at));
+    let named = |other: &Model| config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.at == other.at));
+    let sections = config.models.iter().filter(|other| !named(other));
     let mut known: Vec<Name> = sections.map(|model| model.name.clone()).collect();
     known.extend(model::available(&config.storage.path));
     known.sort();
@@ -140,7 +148,7 @@ fn reads(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut D
     if monitor.min_count > 1 {
         wrong(format!("model `{model}` doesn't count"), "put the number into the question, and leave `min_count` out");
     }
-    if family == Family::Vlm && !monitor.zone.is_empty() {
+    if family == Family::Vlm && !monitor.zone.is_empty() && monitor.only_when.is_none() {
         let hint = "say in `condition` where it must be, and leave `zone` out";
         wrong(format!("`zone` needs a model that gives boxes, which `{model}` does not"), hint);
     }
@@ -172,7 +180,7 @@ fn knows(monitor: &Monitor, folder: &Folder, family: Family, diagnostics: &mut D
         return;
     }
     let asked = if monitor.labels.is_empty() { folder.labels.len() } else { monitor.labels.len() };
-    if !monitor.zone.is_empty() {
+    if !monitor.zone.is_empty() && monitor.only_when.is_none() {
         let what = title(format!("`zone` needs a detector, which `{model}` is not"));
         let hint = "a classifier sees the picture as a whole: leave `zone` out";
         diagnostics.push(Diagnostic::error(what).at(monitor.model.at.clone(), hint));

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::place::{Note, Place, hash};
 use super::{Checked, PullError, Step};
+use crate::time::Boot;
 use crate::transport::{Announced, Coming, FetchError, Fetcher};
 
 /// A connection that breaks is taken up again so often in a row without a single new byte.
@@ -18,14 +19,19 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Of the disk, so much is left alone.
 const RESERVE: u64 = 16 << 20;
 
+/// Whether the disk has still room is looked up again after so many bytes.
+const LOOK: u64 = 16 << 20;
+
 /// A file to download.
 pub(super) struct Download<'a> {
     pub fetcher: &'a Fetcher,
     pub url: &'a Url,
     /// In the model's folder.
     pub path: &'a str,
-    /// The SHA-256 that the manifest or the catalogue says.
+    /// The SHA-256 that is known beforehand, …
     pub expected: Option<String>,
+    /// … and from where.
+    pub known_from: &'static str,
     /// The one in the lock file.
     pub locked: Option<String>,
 }
@@ -98,8 +104,9 @@ impl Download<'_> {
     ) -> Result<(), PullError> {
         let failed = |error| PullError::Fetch { path: self.path.to_owned(), error };
         let note = place.note(self.path).filter(|note| note.url == self.url.as_str()).cloned().unwrap_or_default();
-        // Without the server's word that it is the same file, or a hash that will tell, a part is worth nothing.
-        let resumable = note.validator.is_some() || note.sha256.is_some();
+        // Without a hash that will tell, or the server's word for a part that is surely on the disk, a part is worth nothing.
+        let has_hash = [&note.sha256, &self.expected, &self.locked].into_iter().any(Option::is_some);
+        let resumable = has_hash || (note.validator.is_some() && note.boot == Some(Boot::current().0));
         let have = if resumable { self.have(place) } else { 0 };
         let mut coming = self.fetcher.get(self.url, have, note.validator.as_deref()).await.map_err(failed)?;
         if coming.from > 0 && is_another(&note, &coming.announced) {
@@ -121,14 +128,8 @@ impl Download<'_> {
             return Err(PullError::Unmeasured { path: self.path.to_owned() });
         }
         let file = place.append(self.path, have)?;
-        let note = Note {
-            url: self.url.to_string(),
-            validator: coming.validator.clone(),
-            size,
-            sha256,
-            revision,
-            whole: None,
-        };
+        let (validator, boot) = (coming.validator.clone(), Some(Boot::current().0));
+        let note = Note { url: self.url.to_string(), validator, boot, size, sha256, revision, whole: None };
         place.set_note(self.path, note)?;
         self.fits(size.map_or(0, |size| size.saturating_sub(have)), place)?;
         tell(Step::Begins { path: self.path, size, have });
@@ -137,6 +138,10 @@ impl Download<'_> {
             let bytes = bytes.as_ref();
             (&file).write_all(bytes).map_err(|error| self.not_written(error, size, have, place))?;
             have += bytes.len() as u64;
+            // A server that said nothing of the size must not fill the disk, and others write to it, too.
+            if have % LOOK < bytes.len() as u64 {
+                self.fits(1, place)?;
+            }
             if let Some(size) = size.filter(|size| have > *size) {
                 place.discard(self.path)?;
                 return Err(PullError::TooLong { path: self.path.to_owned(), size });
@@ -182,7 +187,7 @@ impl Download<'_> {
         let again = "try again; if that ends the same way, the server is not to be trusted";
         let changed = "if the source has changed and you trust it, `--update` takes the new file in";
         for (expected, by, advice) in [
-            (&self.expected, "the manifest", again),
+            (&self.expected, self.known_from, again),
             (&note.sha256, "the source", again),
             (&self.locked, "models.lock", changed),
         ] {

@@ -21,12 +21,12 @@ use crate::model::Manifest;
 use crate::name::Name;
 use crate::transport::Fetcher;
 
-pub use place::{FileState, hash, state_of};
+pub use place::{FileState, replace, state_of};
 pub use problem::PullError;
-use recipe::{Content, Recipe};
 
 use file::Download;
 use place::Place;
+use recipe::{Content, Recipe, Wanted};
 
 /// What is to be downloaded.
 #[derive(Clone, Debug)]
@@ -108,13 +108,13 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
     let revision = lock.revision(&order.name).filter(|_| !order.update);
     let Some(recipe) = Recipe::find(order, &folder, revision)? else { return Ok(Pulled::AlreadyThere(folder)) };
     let mut place = Place::open(&order.models, &order.name)?;
-    let files = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
-    let source = recipe.source().at(files.revision.as_deref().unwrap_or(recipe.source().revision()));
-    let hashes: Vec<String> = files.locked.iter().map(|file| file.sha256.clone()).collect();
+    let fetched = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
+    let source = recipe.source().at(fetched.revision.as_deref().unwrap_or(recipe.source().revision()));
+    let hashes: Vec<String> = fetched.files.iter().map(|file| file.sha256.clone()).collect();
     let text = recipe.manifest(&source, &hashes);
     Manifest::parse(&text).map_err(|error| PullError::Manifest { name: order.name.clone(), error })?;
     // The lock first: a kill between the two leaves a lock that the next attempt meets, never a model without one.
-    let downloaded = recipe.downloaded(files.locked);
+    let downloaded: Vec<Locked> = fetched.files.into_iter().filter(|file| !file.url.is_empty()).collect();
     if !downloaded.is_empty() {
         // Another model's download may have ended meanwhile.
         let mut lock = place::read_lock(&lock_path)?;
@@ -132,8 +132,8 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
 
 /// The files of a download, all of them here and verified.
 struct Fetched {
-    /// In the recipe's order.
-    locked: Vec<Locked>,
+    /// In the recipe's order; those that came with this program have no URL.
+    files: Vec<Locked>,
     /// Of the hub's repository.
     revision: Option<String>,
 }
@@ -149,30 +149,41 @@ fn fetch(
     let fetcher = Fetcher::new(Arc::clone(egress)).map_err(|error| PullError::Client(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| PullError::Client(error.to_string()))?;
-    let (mut locked, mut revision) = (Vec::new(), None);
-    for wanted in recipe.files() {
-        let path = wanted.path.clone();
-        let (size, sha256, url) = match wanted.content {
+    let fetched = runtime.block_on(fetch_all(order, recipe, lock, place, &fetcher, tell));
+    // Not the destructor: that one waits for name lookups that hang.
+    runtime.shutdown_background();
+    fetched
+}
+
+async fn fetch_all(
+    order: &Order,
+    recipe: &Recipe,
+    lock: &Lock,
+    place: &mut Place,
+    fetcher: &Fetcher,
+    tell: &mut dyn FnMut(Step<'_>),
+) -> Result<Fetched, PullError> {
+    let (mut files, mut revision): (Vec<Locked>, Option<String>) = (Vec::new(), None);
+    for Wanted { path, sha256, content } in recipe.files() {
+        // All files of one commit: a branch may move while we download.
+        let source = recipe.source().at(revision.as_deref().unwrap_or(recipe.source().revision()));
+        let (size, sha256, url) = match content {
             Content::Text(text) => {
                 let (size, sha256) = place.put(&path, text)?;
                 (size, sha256, String::new())
             }
             Content::At => {
-                // All files of one commit: a branch may move while we download.
-                let source = recipe.source().at(revision.as_deref().unwrap_or(recipe.source().revision()));
                 let url = source.url(order.base_url.as_ref(), &path).ok_or_else(|| PullError::NoUrl(path.clone()))?;
-                let known = lock.find(&order.name, &path).filter(|_| !order.update).map(|file| file.sha256.clone());
-                let download =
-                    Download { fetcher: &fetcher, url: &url, path: &path, expected: wanted.sha256, locked: known };
-                let got = runtime.block_on(download.run(place, tell))?;
+                let locked = lock.find(&order.name, &path).filter(|_| !order.update).map(|file| file.sha256.clone());
+                let (path, known_from) = (path.as_str(), recipe.known_from());
+                let download = Download { fetcher, url: &url, path, expected: sha256, known_from, locked };
+                let got = download.run(place, tell).await?;
                 revision = revision.or(got.revision);
                 (got.size, got.sha256, url.to_string())
             }
         };
         let revision = revision.clone().unwrap_or_default();
-        locked.push(Locked { model: order.name.clone(), path, url, revision, size, sha256 });
+        files.push(Locked { model: order.name.clone(), path, url, revision, size, sha256 });
     }
-    // Not the destructor: that one waits for name lookups that hang.
-    runtime.shutdown_background();
-    Ok(Fetched { locked, revision })
+    Ok(Fetched { files, revision })
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock, statvfs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::PullError;
 use crate::catalogue::{DescribedFile, Lock};
@@ -23,6 +24,8 @@ pub(super) struct Note {
     pub url: String,
     /// The server's word for these very bytes.
     pub validator: Option<String>,
+    /// During which run of the system it was written: what a power cut left is only as good as its hash.
+    pub boot: Option<Uuid>,
     /// As announced.
     pub size: Option<u64>,
     /// As announced.
@@ -70,7 +73,7 @@ impl Place {
         self.notes.insert(path.to_owned(), note);
         let text =
             serde_json::to_vec(&self.notes).map_err(io::Error::other).map_err(PullError::disk(&self.notes_path))?;
-        replace(&self.notes_path, &text)
+        replace(&self.notes_path, &text).map_err(PullError::disk(&self.notes_path))
     }
 
     /// Opens the part of a file for more, `from` its first bytes on; what is behind them is cut off.
@@ -118,12 +121,18 @@ impl Place {
     /// Makes a model of what is here: with its manifest, and by one rename.
     pub(super) fn become_model(self, manifest: &str, folder: &Path) -> Result<(), PullError> {
         let path = self.folder.join("manifest.toml");
-        replace(&path, manifest.as_bytes())?;
+        replace(&path, manifest.as_bytes()).map_err(PullError::disk(&path))?;
         self.keep_only(manifest)?;
         sync_folders(&self.folder).map_err(PullError::disk(&self.folder))?;
         fs::rename(&self.folder, folder).map_err(PullError::disk(folder))?;
-        let _ = fs::remove_file(&self.notes_path);
+        self.forget();
         sync_parent(folder)
+    }
+
+    /// The notes have served; what is left of them by accident is read by nobody.
+    fn forget(&self) {
+        let _ = fs::remove_file(&self.notes_path);
+        let _ = fs::remove_file(self.notes_path.with_extension("json.new"));
     }
 
     /// What an attempt at another precision left behind is no part of this model.
@@ -146,7 +155,7 @@ impl Place {
             fs::rename(self.folder.join(path), &to).map_err(PullError::disk(&to))?;
         }
         sync_folders(folder).map_err(PullError::disk(folder))?;
-        let _ = fs::remove_file(&self.notes_path);
+        self.forget();
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
     }
@@ -183,7 +192,7 @@ pub fn state_of(folder: &Path, file: &DescribedFile) -> io::Result<FileState> {
 ///
 /// # Errors
 /// It can't be read.
-pub fn hash(path: &Path) -> io::Result<(u64, String)> {
+pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let (mut size, mut hasher, mut block) = (0, Sha256::new(), vec![0; 1 << 16]);
     loop {
@@ -208,19 +217,20 @@ pub(super) fn read_lock(path: &Path) -> Result<Lock, PullError> {
 
 /// Puts the lock file in its place, whole.
 pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), PullError> {
-    replace(path, lock.text().as_bytes())
+    replace(path, lock.text().as_bytes()).map_err(PullError::disk(path))
 }
 
 /// Whoever reads `path` sees what it held or what it holds now, also after a power cut.
-fn replace(path: &Path, content: &[u8]) -> Result<(), PullError> {
-    let beside = path.with_added_extension("new");
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(PullError::disk(path))
+///
+/// # Errors
+/// What the system says; then it holds what it held.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = File::create(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 fn sync_parent(path: &Path) -> Result<(), PullError> {

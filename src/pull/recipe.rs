@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::place::{FileState, state_of};
 use super::{Order, PullError};
-use crate::catalogue::{self, Described, DescribedFile, Entry, Locked, Precision, Source};
+use crate::catalogue::{self, Described, DescribedFile, Entry, Precision, Source};
 use crate::config;
 use crate::model::Manifest;
 
@@ -113,6 +113,14 @@ impl Recipe {
         }
     }
 
+    /// Who knows hashes before a download.
+    pub(super) fn known_from(&self) -> &'static str {
+        match self {
+            Recipe::Catalogue { .. } => "the catalogue",
+            Recipe::Folder { .. } => "the manifest",
+        }
+    }
+
     /// The files, in order.
     pub(super) fn files(&self) -> Vec<Wanted> {
         match self {
@@ -138,10 +146,5 @@ impl Recipe {
             Recipe::Catalogue { entry, precision, .. } => entry.manifest(source, *precision, hashes),
             Recipe::Folder { text, .. } => text.clone(),
         }
-    }
-
-    /// Of all files, those that were downloaded: what the lock file keeps.
-    pub(super) fn downloaded(&self, files: Vec<Locked>) -> Vec<Locked> {
-        files.into_iter().filter(|file| !file.url.is_empty()).collect()
     }
 }

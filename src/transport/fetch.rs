@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE,
-    TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION,
+    RANGE, TRANSFER_ENCODING,
 };
 use reqwest::{Response, StatusCode};
 use url::{Host, Url};
@@ -60,6 +60,12 @@ pub enum FetchError {
         /// Without its query.
         url: String,
     },
+    /// It answers with other bytes than the file's own.
+    #[error("`{url}` sends the file packed, though nobody asked for that; name another server with `--base-url`")]
+    Packed {
+        /// Without its query.
+        url: String,
+    },
     /// It leads nowhere.
     #[error("`{url}` sends us on {how}; name another server with `--base-url`")]
     Redirect {
@@ -94,7 +100,7 @@ impl FetchError {
         match self {
             FetchError::Unreachable { .. } | FetchError::Broken { .. } => true,
             FetchError::Status { status, .. } => *status == 429 || *status >= 500,
-            FetchError::Forbidden { .. } | FetchError::Redirect { .. } => false,
+            FetchError::Forbidden { .. } | FetchError::Packed { .. } | FetchError::Redirect { .. } => false,
         }
     }
 }
@@ -172,6 +178,9 @@ impl Fetcher {
             if status.is_redirection() {
                 at = next(&at, answer.headers())?;
                 continue;
+            }
+            if text(answer.headers(), CONTENT_ENCODING.as_str()).is_some_and(|packed| packed != "identity") {
+                return Err(FetchError::Packed { url: shown(&at) });
             }
             return match status {
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => coming(said.clone(), from, answer).ok_or_else(|| {

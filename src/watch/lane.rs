@@ -4,18 +4,21 @@
 //! Preparing and interpreting happen here, on the watch thread, so that a model's own thread only computes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use crate::frame::Frame;
 use crate::judge::Seen;
-use crate::model::{Asked, Findings, Handle, Refused, Reply, Request, Work};
+use crate::model::{Asked, Caller, Findings, Handle, Refused, Reply, Request, Unanswered, Work};
 use crate::name::Name;
 use crate::picture::{Placement, Scaler};
 
 /// One model as one camera uses it.
 pub struct Lane {
     model: Handle,
+    /// Our place in the model's line.
+    caller: Caller,
     scaler: Scaler,
     /// What came back with the last reply: its memory is used again.
     spare: Work,
@@ -25,23 +28,65 @@ pub struct Lane {
     replies: Sender<Reply>,
     /// Why the last frame got no answer: said when it changes.
     trouble: Option<String>,
+    /// Whether the last frame was sent on by a candidate: those that were and those that were not take turns.
+    pub forwarded: bool,
+}
+
+/// A machine that waits for a lane's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Its index.
+    pub machine: usize,
+    /// The answer only decides whether its own model is asked.
+    pub as_candidate: bool,
+}
+
+/// Where a lane's frame is.
+#[derive(Debug, PartialEq)]
+pub enum Standing<'a> {
+    /// There is none.
+    Free,
+    /// It stands in line, for these: a newer one may take its place.
+    InLine(&'a [Asking]),
+    /// The model looks at it.
+    Looked,
+}
+
+/// What became of a frame that was to be sent.
+#[derive(Debug, PartialEq)]
+pub enum Sent {
+    /// It is in line. For whom the frame was whose place it took.
+    Taken(Vec<Asking>),
+    /// The model has just begun with the frame before.
+    TooLate,
+    /// Nobody will answer.
+    Failed,
 }
 
 /// A frame on its way through the model.
 struct Outstanding {
     frame: Arc<Frame>,
     placement: Placement,
-    asking: Vec<usize>,
+    asking: Vec<Asking>,
 }
 
 /// A frame that came back.
 pub struct Answered {
     /// The frame.
     pub frame: Arc<Frame>,
-    /// Indices of the machines that asked.
-    pub asking: Vec<usize>,
-    /// What the model saw; None when it failed.
-    pub seen: Option<Sight>,
+    /// The machines that asked.
+    pub asking: Vec<Asking>,
+    /// What the model saw.
+    pub seen: Result<Sight, NoSight>,
+}
+
+/// Why nothing was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSight {
+    /// There was too much to do.
+    Late,
+    /// The model failed.
+    Failed,
 }
 
 /// What a model saw on a frame that several machines asked about.
@@ -66,6 +111,7 @@ impl Lane {
     /// A free lane whose replies come to `replies`, marked with `tag`.
     pub fn new(model: Handle, tag: u64, replies: Sender<Reply>) -> Lane {
         Lane {
+            caller: model.caller(),
             model,
             scaler: Scaler::default(),
             spare: Work::default(),
@@ -73,6 +119,7 @@ impl Lane {
             tag,
             replies,
             trouble: None,
+            forwarded: false,
         }
     }
 
@@ -81,36 +128,45 @@ impl Lane {
         &self.model.model().identity().name
     }
 
-    /// Whether a frame may be sent.
-    pub fn is_free(&self) -> bool {
-        self.outstanding.is_none()
+    /// Where its frame is.
+    pub fn standing(&self) -> Standing<'_> {
+        match &self.outstanding {
+            None => Standing::Free,
+            Some(outstanding) if self.model.is_in_line(self.caller) => Standing::InLine(&outstanding.asking),
+            Some(_) => Standing::Looked,
+        }
     }
 
-    /// Sends a frame on behalf of `asking`: indices of machines, and what each asks of a model that reads. False when it
-    /// could not be sent: then nobody will answer.
-    pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<(usize, Option<Asked>)>) -> bool {
+    /// Sends a frame on behalf of `asking`, each with what it asks of a model that reads. It takes the place of the one that
+    /// still stands in line, and is of no use any more after `patience`.
+    pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<(Asking, Option<Asked>)>, patience: Duration) -> Sent {
         let mut work = std::mem::take(&mut self.spare);
         work.asked.clear();
-        let (asking, asked): (Vec<usize>, Vec<Option<Asked>>) = asking.into_iter().unzip();
+        let (asking, asked): (Vec<Asking>, Vec<Option<Asked>>) = asking.into_iter().unzip();
         work.asked.extend(asked.into_iter().flatten());
         let placement = match self.model.model().show(&mut self.scaler, frame, &mut work) {
             Ok(placement) => placement,
             Err(error) => {
                 self.failed(&error);
-                return false;
+                return Sent::Failed;
             }
         };
-        match self.model.ask(Request { work, tag: self.tag, reply: self.replies.clone() }) {
-            Ok(()) => {
-                self.outstanding = Some(Outstanding { frame: frame.clone(), placement, asking });
-                true
+        let (caller, tag, reply) = (self.caller, self.tag, self.replies.clone());
+        match self.model.ask(Request { caller, work, patience, tag, reply }) {
+            Ok(replaced) => {
+                self.spare = replaced.unwrap_or_default();
+                let before = self.outstanding.replace(Outstanding { frame: frame.clone(), placement, asking });
+                Sent::Taken(before.map_or_else(Vec::new, |before| before.asking))
             }
             Err(Refused::Busy(request)) => {
                 self.spare = request.work;
-                false
+                Sent::TooLate
             }
-            // The thread ends only with the process: a model that is gone is a bug, and this daemon is crash-only.
-            Err(Refused::Gone(_)) => panic!("the thread of model `{}` has ended", self.model()),
+            Err(Refused::Down(request)) => {
+                self.spare = request.work;
+                self.failed(&Unanswered::Down);
+                Sent::Failed
+            }
         }
     }
 
@@ -119,28 +175,27 @@ impl Lane {
         self.spare = reply.work;
         let Outstanding { frame, placement, asking } = self.outstanding.take()?;
         let seen = match reply.findings {
-            Ok(Findings::Scored(scored)) => Some(Sight::Each(scored.into_iter().map(Seen::Answered).collect())),
+            Ok(Findings::Scored(scored)) => Ok(Sight::Each(scored.into_iter().map(Seen::Answered).collect())),
             Ok(Findings::Numbers(outputs)) => {
                 let seen = self.model.model().interpret(&outputs, &placement);
                 self.model.model().take_back(outputs);
-                seen.map_err(|error| self.failed(&error)).ok().map(Sight::Shared)
+                seen.map(Sight::Shared).map_err(|error| self.failed(&error))
             }
-            Err(error) => {
-                self.failed(&error);
-                None
-            }
+            Err(Unanswered::Late) => return Some(Answered { frame, asking, seen: Err(NoSight::Late) }),
+            Err(error) => Err(self.failed(&error)),
         };
-        if seen.is_some() && self.trouble.take().is_some() {
+        if seen.is_ok() && self.trouble.take().is_some() {
             tracing::info!(model = %self.model(), "checks are answered again");
         }
         Some(Answered { frame, asking, seen })
     }
 
-    fn failed(&mut self, error: &dyn std::error::Error) {
+    fn failed(&mut self, error: &dyn std::error::Error) -> NoSight {
         let error = error.to_string();
         if self.trouble.as_ref() != Some(&error) {
             tracing::warn!(model = %self.model(), %error, "checks end without an answer");
             self.trouble = Some(error);
         }
+        NoSight::Failed
     }
 }

@@ -29,6 +29,8 @@ pub struct Machine {
     missed: Vec<Input>,
     /// The ledger refused the last step that it was given; said once.
     troubled: bool,
+    /// Checks that its candidate spared its own model.
+    spared: u64,
     shown: Arc<Mutex<Shown>>,
 }
 
@@ -41,19 +43,22 @@ pub struct Shown {
     pub state: State,
     /// The last verdict, and when its frame arrived.
     pub last: Option<(Verdict, Now)>,
+    /// Checks since the start that its candidate spared its own model.
+    pub spared: u64,
 }
 
 impl Machine {
     /// A machine that goes on from `state`.
     pub fn new(subject: Subject, state: State) -> Machine {
         let subject = Arc::new(subject);
-        let shown = Shown { subject: subject.clone(), state: state.clone(), last: None };
+        let shown = Shown { subject: subject.clone(), state: state.clone(), last: None, spared: 0 };
         Machine {
             subject,
             state,
             next: Mono(0),
             missed: Vec::new(),
             troubled: false,
+            spared: 0,
             shown: Arc::new(Mutex::new(shown)),
         }
     }
@@ -124,6 +129,12 @@ impl Machine {
         self.show(Some((verdict, frame.arrived)));
     }
 
+    /// The same, by its candidate: its own model was not asked.
+    pub fn spared(&mut self, ledger: &mut dyn Ledger, now: Now, frame: &Frame, verdict: Verdict) {
+        self.spared += 1;
+        self.check(ledger, now, frame, verdict);
+    }
+
     /// Anything else happened.
     pub fn tell(&mut self, ledger: &mut dyn Ledger, now: Now, input: Input) {
         self.step(ledger, now, input, None);
@@ -184,6 +195,7 @@ impl Machine {
     fn show(&self, last: Option<(Verdict, Now)>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.state.clone_from(&self.state);
+        shown.spared = self.spared;
         shown.last = last.or(shown.last.take());
     }
 }

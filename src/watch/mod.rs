@@ -7,6 +7,7 @@
 //! clip and another ledger.
 
 mod accept;
+mod candidate;
 mod kept;
 mod lane;
 mod ledger;
@@ -16,9 +17,10 @@ mod subject;
 mod watcher;
 
 pub use accept::{JournalLedger, owed_by_the_box};
+pub use candidate::Candidate;
 pub use kept::{Kept, Restart, farewell, resume};
 pub use ledger::{Evidence, Happening, Ledger, Refused};
 pub use machine::{Machine, Shown};
 pub use run::{Watch, start};
 pub use subject::{About, Subject};
-pub use watcher::Watcher;
+pub use watcher::{Asker, Watcher};

@@ -3,12 +3,17 @@
 //! Owns the order of things on a camera; refuses to know where frames come from (a live camera or a clip), what a ledger
 //! does, and how anybody waits. It never blocks in a model: frames go out by [`Watcher::frame`], answers come back by
 //! [`Watcher::reply`]. Both the daemon's watch threads and `replay` drive it.
+//!
+//! The newest frame wins twice: while the model looks at one, only the newest that came meanwhile is kept; and while one
+//! stands in the model's line, a newer one takes its place. What a machine doesn't get to see is counted (`load`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::lane::Lane;
+use super::candidate::Candidate;
+use super::lane::{Answered, Asking, Lane, NoSight, Sent, Standing};
 use super::ledger::Ledger;
 use super::machine::Machine;
 use crate::condition::Input;
@@ -17,38 +22,70 @@ use crate::frame::Frame;
 use crate::model::{Handle, Reply};
 use crate::time::{Mono, Now};
 
+/// A check of a frame that is older than this, or than two intervals, says nothing about now: a fresher one is due by then,
+/// and the hold window has forgotten frames of that age soon after (contracts/condition.md).
+const USELESS: Duration = Duration::from_secs(10);
+
+/// A machine, the model that judges for it, and what decides whether that one is asked.
+pub struct Asker {
+    /// The machine.
+    pub machine: Machine,
+    /// Its own model.
+    pub model: Handle,
+    /// `only_when`
+    pub candidate: Option<Candidate>,
+}
+
 /// All machines of one camera.
 pub struct Watcher {
     machines: Vec<Machine>,
+    /// For each machine, its way through the lanes.
+    ways: Vec<Way>,
     lanes: Vec<Lane>,
-    /// For each machine, the index of its lane.
-    lane_of: Vec<usize>,
     /// The newest frame, for lanes that were busy when it came.
     newest: Option<Arc<Frame>>,
-    /// For each machine, whether `newest` was due but found its lane busy.
-    missed: Vec<bool>,
     replies: Receiver<Reply>,
 }
 
+/// A machine's way through the lanes.
+struct Way {
+    /// The lane of its own model.
+    own: usize,
+    /// The lane of its candidate.
+    candidate: Option<(usize, Candidate)>,
+    /// The newest frame was due but found its first lane busy.
+    missed: bool,
+    /// The frame that its candidate sent on, while its own lane is busy.
+    referred: Option<Arc<Frame>>,
+}
+
+impl Way {
+    /// Where a frame goes first, and as what.
+    fn first(&self) -> (usize, bool) {
+        self.candidate.as_ref().map_or((self.own, false), |(lane, _)| (*lane, true))
+    }
+}
+
 impl Watcher {
-    /// Machines with the model that judges each; those that share a model share an inference.
-    pub fn new(machines: Vec<(Machine, Handle)>) -> Watcher {
-        // One request may be outstanding per lane, and there are no more lanes than machines: replies always find room.
-        let (sender, replies): (Sender<Reply>, _) = bounded(machines.len().max(1));
+    /// Machines with the models that are asked for each; those that share a model share an inference.
+    pub fn new(askers: Vec<Asker>) -> Watcher {
+        // One request may be outstanding per lane, and a machine has two lanes at most: replies always find room.
+        let (sender, replies): (Sender<Reply>, _) = bounded(askers.len().max(1) * 2);
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut lane_of = Vec::new();
-        let mut kept = Vec::new();
-        for (machine, model) in machines {
+        let mut lane_of = |model: &Handle| {
             let name = &model.model().identity().name;
-            let lane = lanes.iter().position(|lane| lane.model() == name).unwrap_or_else(|| {
+            lanes.iter().position(|lane| lane.model() == name).unwrap_or_else(|| {
                 lanes.push(Lane::new(model.clone(), lanes.len() as u64, sender.clone()));
                 lanes.len() - 1
-            });
-            lane_of.push(lane);
-            kept.push(machine);
+            })
+        };
+        let (mut machines, mut ways) = (Vec::new(), Vec::new());
+        for Asker { machine, model, candidate } in askers {
+            let candidate = candidate.map(|candidate| (lane_of(&candidate.model), candidate));
+            ways.push(Way { own: lane_of(&model), candidate, missed: false, referred: None });
+            machines.push(machine);
         }
-        let missed = vec![false; kept.len()];
-        Watcher { machines: kept, lanes, lane_of, newest: None, missed, replies }
+        Watcher { machines, ways, lanes, newest: None, replies }
     }
 
     /// The machines.
@@ -63,7 +100,7 @@ impl Watcher {
 
     /// Whether an answer is outstanding.
     pub fn is_waiting(&self) -> bool {
-        self.lanes.iter().any(|lane| !lane.is_free())
+        self.lanes.iter().any(|lane| lane.standing() != Standing::Free)
     }
 
     /// From when on a frame is wanted; None: nobody looks at this camera.
@@ -82,18 +119,18 @@ impl Watcher {
     pub fn frame(&mut self, ledger: &mut dyn Ledger, now: Now, frame: Frame) {
         let frame = Arc::new(frame);
         for index in 0..self.machines.len() {
-            if std::mem::take(&mut self.missed[index]) {
+            if std::mem::take(&mut self.ways[index].missed) {
                 self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
             }
-            let due = self.machines[index].due().is_some_and(|due| frame.arrived.mono >= due);
-            if due {
-                self.missed[index] = true;
-            } else {
-                self.tell(ledger, now, index, Input::Passed(1));
-            }
+            self.ways[index].missed = self.is_due(index, &frame);
         }
+        let passed: Vec<bool> = self.ways.iter().map(|way| !way.missed).collect();
+        let mut taken_along = Vec::new();
         for lane in 0..self.lanes.len() {
-            self.look(ledger, now, lane, &frame);
+            taken_along.extend(self.look(ledger, now, lane, &frame));
+        }
+        for index in (0..self.machines.len()).filter(|index| passed[*index] && !taken_along.contains(index)) {
+            self.tell(ledger, now, index, Input::Passed(1));
         }
         self.newest = Some(frame);
     }
@@ -102,18 +139,16 @@ impl Watcher {
     pub fn reply(&mut self, ledger: &mut dyn Ledger, now: Now, reply: Reply) {
         let lane = usize::try_from(reply.tag).unwrap_or(usize::MAX);
         let Some(answered) = self.lanes.get_mut(lane).and_then(|lane| lane.receive(reply)) else { return };
-        for (nth, index) in answered.asking.into_iter().enumerate() {
-            let machine = &mut self.machines[index];
-            match &answered.seen {
-                Some(sight) => {
-                    let verdict = machine.subject().question.judge(sight.of(nth));
-                    machine.check(ledger, now, &answered.frame, verdict);
-                }
-                None => machine.tell(ledger, now, Input::Abstain),
-            }
+        self.answer(ledger, now, &answered);
+        let newest = self.newest.clone().filter(|newest| !Arc::ptr_eq(newest, &answered.frame));
+        // Whoever's turn it is in this lane goes first; the other one then finds it taken.
+        let forwarded = self.lanes[lane].forwarded;
+        if let Some(newest) = newest.as_ref().filter(|_| forwarded) {
+            self.look(ledger, now, lane, newest);
         }
-        if let Some(newest) = self.newest.clone().filter(|newest| !Arc::ptr_eq(newest, &answered.frame)) {
-            self.look(ledger, now, lane, &newest);
+        (0..self.lanes.len()).for_each(|lane| self.forward(ledger, now, lane));
+        if let Some(newest) = newest.as_ref().filter(|_| !forwarded) {
+            self.look(ledger, now, lane, newest);
         }
     }
 
@@ -129,43 +164,174 @@ impl Watcher {
 
     /// The camera is away.
     pub fn lost(&mut self, ledger: &mut dyn Ledger, now: Now) {
-        self.forget_newest();
+        self.forget_frames();
         self.tell_all(ledger, now, Input::CameraLost);
     }
 
     /// All jobs end.
     pub fn stop(&mut self, ledger: &mut dyn Ledger, now: Now, reason: JobReason) {
-        self.forget_newest();
+        self.forget_frames();
         self.tell_all(ledger, now, Input::Stop(reason));
     }
 
-    /// Sends `frame` into a free lane, on behalf of every machine of that lane that is due.
-    fn look(&mut self, ledger: &mut dyn Ledger, now: Now, lane: usize, frame: &Arc<Frame>) {
-        if !self.lanes[lane].is_free() {
-            return;
-        }
-        let arrived = frame.arrived.mono;
-        let asking: Vec<usize> = (0..self.machines.len())
-            .filter(|index| self.lane_of[*index] == lane)
-            .filter(|index| self.machines[*index].due().is_some_and(|due| arrived >= due))
-            .collect();
-        if asking.is_empty() {
-            return;
-        }
-        let mut questions = Vec::with_capacity(asking.len());
-        for index in &asking {
-            self.missed[*index] = false;
-            self.machines[*index].scheduled(arrived);
-            questions.push((*index, self.machines[*index].asks(now, frame.arrived)));
-        }
-        if !self.lanes[lane].send(frame, questions) {
-            asking.into_iter().for_each(|index| self.tell(ledger, now, index, Input::Abstain));
+    /// Tells every machine that asked what came of it, or refers the frame to its own model.
+    fn answer(&mut self, ledger: &mut dyn Ledger, now: Now, answered: &Answered) {
+        for (nth, Asking { machine: index, as_candidate }) in answered.asking.iter().copied().enumerate() {
+            let machine = &mut self.machines[index];
+            let candidate = self.ways[index].candidate.as_ref().filter(|_| as_candidate);
+            match (&answered.seen, candidate) {
+                (Err(NoSight::Late), _) => machine.tell(ledger, now, Input::Skipped(SkipReason::Load)),
+                (Err(NoSight::Failed), None) => machine.tell(ledger, now, Input::Abstain),
+                (Err(NoSight::Failed), Some(_)) => self.refer(ledger, now, index, &answered.frame),
+                (Ok(sight), None) => {
+                    let verdict = machine.subject().question.judge(sight.of(nth));
+                    machine.check(ledger, now, &answered.frame, verdict);
+                }
+                (Ok(sight), Some((_, candidate))) => {
+                    match candidate.spares(sight.of(nth), &machine.subject().model.name) {
+                        Some(verdict) => machine.spared(ledger, now, &answered.frame, verdict),
+                        None => self.refer(ledger, now, index, &answered.frame),
+                    }
+                }
+            }
         }
     }
 
-    fn forget_newest(&mut self) {
+    /// The candidate of a machine has nothing against a frame: its own model is to look at it.
+    fn refer(&mut self, ledger: &mut dyn Ledger, now: Now, index: usize, frame: &Arc<Frame>) {
+        if self.ways[index].referred.replace(frame.clone()).is_some() {
+            self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
+        }
+    }
+
+    /// Sends `frame` into a lane that has nothing better to do, on behalf of every machine that begins there and is due.
+    /// Those whose frame still stands in line come along, due or not: they are given back.
+    fn look(&mut self, ledger: &mut dyn Ledger, now: Now, lane: usize, frame: &Arc<Frame>) -> Vec<usize> {
+        let mut asking = self.due_in(ledger, now, lane, frame);
+        let mut taken_along = Vec::new();
+        match self.lanes[lane].standing() {
+            _ if asking.is_empty() => return taken_along,
+            Standing::Looked => return taken_along,
+            Standing::Free => {}
+            Standing::InLine(waiting) => {
+                for other in waiting.iter().filter(|other| !asking.contains(other)).copied().collect::<Vec<_>>() {
+                    // Its candidate was asked about the frame that waits, not about this one.
+                    if self.ways[other.machine].candidate.is_some() && !other.as_candidate {
+                        return taken_along;
+                    }
+                    taken_along.push(other.machine);
+                    asking.push(other);
+                }
+            }
+        }
+        let due: Vec<usize> =
+            asking.iter().map(|asking| asking.machine).filter(|it| !taken_along.contains(it)).collect();
+        if self.send(ledger, now, lane, frame, asking) {
+            for index in due {
+                self.ways[index].missed = false;
+                self.machines[index].scheduled(frame.arrived.mono);
+            }
+            self.lanes[lane].forwarded = false;
+            (0..self.lanes.len()).for_each(|lane| self.forward(ledger, now, lane));
+        }
+        taken_along
+    }
+
+    /// The machines that begin in `lane` and are due at `frame`. Those for whom it has become too old are told so.
+    fn due_in(&mut self, ledger: &mut dyn Ledger, now: Now, lane: usize, frame: &Arc<Frame>) -> Vec<Asking> {
+        let mut asking = Vec::new();
+        for machine in 0..self.machines.len() {
+            let (first, as_candidate) = self.ways[machine].first();
+            if first != lane || !self.is_due(machine, frame) {
+                continue;
+            }
+            if self.patience(now, machine, frame).is_some() {
+                asking.push(Asking { machine, as_candidate });
+            } else if std::mem::take(&mut self.ways[machine].missed) {
+                self.tell(ledger, now, machine, Input::Skipped(SkipReason::Load));
+            }
+        }
+        asking
+    }
+
+    /// Sends the frame that candidates referred to a lane, the oldest one first, where that is free or waits for the same
+    /// machines only.
+    fn forward(&mut self, ledger: &mut dyn Ledger, now: Now, lane: usize) {
+        let referred = self.ways.iter().filter(|way| way.own == lane).filter_map(|way| way.referred.clone());
+        let Some(frame) = referred.min_by_key(|frame| frame.arrived.mono) else { return };
+        let of_frame = |way: &Way| way.own == lane && way.referred.as_ref().is_some_and(|it| Arc::ptr_eq(it, &frame));
+        let all = (0..self.ways.len()).filter(|machine| of_frame(&self.ways[*machine]));
+        let asking: Vec<Asking> = all.map(|machine| Asking { machine, as_candidate: false }).collect();
+        let room = match self.lanes[lane].standing() {
+            Standing::Free => true,
+            Standing::InLine(waiting) => waiting.iter().all(|other| asking.contains(other)),
+            Standing::Looked => false,
+        };
+        if !room {
+            return;
+        }
+        let (fresh, old): (Vec<Asking>, Vec<Asking>) =
+            asking.into_iter().partition(|asking| self.patience(now, asking.machine, &frame).is_some());
+        for Asking { machine, .. } in old {
+            self.ways[machine].referred = None;
+            self.tell(ledger, now, machine, Input::Skipped(SkipReason::Load));
+        }
+        if !fresh.is_empty() && self.send(ledger, now, lane, &frame, fresh.clone()) {
+            fresh.iter().for_each(|asking| self.ways[asking.machine].referred = None);
+            self.lanes[lane].forwarded = true;
+        }
+    }
+
+    /// Sends a frame into a lane; whoever will get no answer is told. False: the lane's model has just begun with the one
+    /// before.
+    fn send(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        now: Now,
+        lane: usize,
+        frame: &Arc<Frame>,
+        asking: Vec<Asking>,
+    ) -> bool {
+        let patience = asking.iter().filter_map(|asking| self.patience(now, asking.machine, frame)).max();
+        let question = |asking: &Asking| {
+            let machine = &self.machines[asking.machine];
+            (*asking, machine.asks(now, frame.arrived).filter(|_| !asking.as_candidate))
+        };
+        let questions = asking.iter().map(question).collect();
+        match self.lanes[lane].send(frame, questions, patience.unwrap_or_default()) {
+            Sent::TooLate => return false,
+            Sent::Taken(replaced) => {
+                for Asking { machine, .. } in replaced {
+                    self.tell(ledger, now, machine, Input::Skipped(SkipReason::Load));
+                }
+            }
+            Sent::Failed => {
+                for Asking { machine, as_candidate } in asking {
+                    match as_candidate {
+                        true => self.refer(ledger, now, machine, frame),
+                        false => self.tell(ledger, now, machine, Input::Abstain),
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn is_due(&self, index: usize, frame: &Frame) -> bool {
+        self.machines[index].due().is_some_and(|due| frame.arrived.mono >= due)
+    }
+
+    /// How much longer a check of `frame` is of use; None: no longer.
+    fn patience(&self, now: Now, index: usize, frame: &Frame) -> Option<Duration> {
+        let all = self.machines[index].subject().spec.check_interval.saturating_mul(2).max(USELESS);
+        all.checked_sub(now.mono.since(frame.arrived.mono))
+    }
+
+    fn forget_frames(&mut self) {
         self.newest = None;
-        self.missed.fill(false);
+        for way in &mut self.ways {
+            (way.missed, way.referred) = (false, None);
+        }
     }
 
     fn tell(&mut self, ledger: &mut dyn Ledger, now: Now, index: usize, input: Input) {

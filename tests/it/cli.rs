@@ -8,7 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stakeout::api::{self, Camera, CameraState, Expectation, Monitor, MonitorState, Parts, Site, Socket, Warning};
+use stakeout::api::{
+    self, Camera, CameraState, Expectation, Library, Model, Monitor, MonitorState, Parts, Site, Socket, Warning,
+};
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
@@ -133,12 +135,19 @@ impl Site for Quiet {
             triggers: 0,
             skipped: Default::default(),
             verdict_errors: 0,
+            spared: 0,
             cooldown_left_s: 0.0,
             job: None,
             statistics: Default::default(),
         }]
     }
-    fn models(&self) -> Vec<(Name, Reading)> {
+    fn library(&self) -> Option<Library> {
+        None
+    }
+    fn models(&self) -> Vec<Model> {
+        Vec::new()
+    }
+    fn model_runs(&self) -> Vec<(Name, Reading)> {
         vec![(name("yard"), Meter::default().read())]
     }
     fn endpoints(&self) -> Vec<Name> {
@@ -475,6 +484,8 @@ fn the_help_says_what_there_is() {
       endpoint    List endpoints, check whether one works, take back that one is gone
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
+      ask         Ask a model about a picture
+      models      List, download, check, measure and calibrate models
       verify      Check the signature of a webhook body, read from stdin
       keygen      Print a new webhook secret
       help        Print this message or the help of the given subcommand(s)

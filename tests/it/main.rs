@@ -39,4 +39,5 @@ mod visits;
 mod vlm;
 mod vlm_bad;
 mod vlm_parity;
+mod yard;
 mod zero_shot;

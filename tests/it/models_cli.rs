@@ -150,6 +150,40 @@ fn a_vision_language_model_answers_and_explains_either_answer() {
     assert!(abstained[0]["answer_mass"].as_f64().unwrap() < 0.5);
 }
 
+/// tiny-clip knows nothing, but it answers: another zone is another picture, other negatives another comparison.
+#[test]
+fn a_zero_shot_model_compares_descriptions() {
+    let Some(shop) = Shop::with(&["tiny-clip"]) else { return };
+    let image = root().join("tests/data/models/tiny-clip/images/checks-48x48.png").display().to_string();
+    let z = |more: &[&str]| {
+        let args = ["ask", "--model", "tiny-clip", "--image", &image, "--json", "a red car"];
+        shop.json(&[&args[..], more].concat())[0]["z"].as_f64().unwrap()
+    };
+    let plain = z(&["--negatives", "an empty street"]);
+    assert_eq!(plain, z(&["--negatives", "an empty street"]));
+    assert_ne!(plain, z(&["--negatives", "a blue sky"]));
+    assert_ne!(plain, z(&["--negatives", "an empty street", "--prompts", "a car"]));
+    assert_ne!(plain, z(&["--negatives", "an empty street", "--zone", "0,0 0.5,0 0.5,0.4 0,0.4"]));
+    let wrong = shop.refused(2, &["ask", "--model", "tiny-clip", "--image", "a.png", "--zone", "0,0 1,1", "a car"]);
+    assert!(wrong.contains("a zone has at least three points from 0 to 1"), "{wrong}");
+    let checked = shop.json(&["models", "check", "tiny-clip", "--json"]).remove(0);
+    assert_eq!((&checked["family"], &checked["runs_on"]), (&"zero-shot".into(), &"cpu".into()));
+    let bench = shop.json(&["models", "bench", "tiny-clip", "--runs", "3", "--json"]).remove(0);
+    assert!(bench["further_condition_share"].is_number(), "{bench}");
+
+    let mut rows = String::from("file,question,answer,negatives\n");
+    for at in 0..40 {
+        shop.picture(&format!("frames/{at}.png"), [6 * at, 120, 250 - 6 * at]);
+        let answer = if at < 20 { "yes" } else { "no" };
+        rows.push_str(&format!("{at}.png,a blue sky,{answer},a red car | a red house\n"));
+    }
+    shop.write("frames/labels.csv", &rows);
+    let calibrated = shop.run(&["models", "calibrate", "tiny-clip", "--folder", "frames", "--json"]);
+    // Random weights may have it the other way round; either way every picture got a score.
+    let informative = calibrated.code == Some(0) && calibrated.stdout.contains("\"answers\":40");
+    assert!(informative || calibrated.stderr.contains("it can't tell the difference"), "{}", calibrated.stderr);
+}
+
 #[test]
 fn what_cannot_be_asked_is_told() {
     let Some(shop) = Shop::with(&["batch-free", "tiny-smolvlm", "faulty/wrong-hash"]) else { return };
@@ -214,6 +248,7 @@ fn a_check_loads_every_file_and_tries_the_model() {
     let files: Vec<&str> = vlm["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
     assert_eq!(files, ["onnx/vision_encoder.onnx", "onnx/embed_tokens.onnx", "onnx/decoder_model_merged.onnx"]);
     assert!(vlm["files"][0]["loaded"].as_str().unwrap().starts_with("with all optimisations"), "{vlm}");
+    assert_eq!(vlm["runs_on"], "cpu");
     assert!(vlm["question_tokens"].as_u64().unwrap() > 5, "{vlm}");
     let text = shop.run(&["models", "check", "batch-free"]).stdout;
     assert!(text.starts_with("batch-free: classifier, MIT OR Apache-2.0, sha256 3c44a7fd"), "{text}");

@@ -7,11 +7,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stakeout::catalogue::Lock;
+use stakeout::catalogue::{self, Lock};
 use stakeout::model::Manifest;
 use tempfile::TempDir;
 
 use crate::pull_hub::{COMMIT, Hub, Manner, sha256};
+use crate::shared::{runtime, shared};
 
 /// A folder of models that is empty at first.
 struct Models(TempDir);
@@ -33,8 +34,11 @@ impl Models {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
-        fs::write(self.0.path().join("c.toml"), format!("[storage]\npath = \"{}\"\n", self.0.path().display()))
-            .unwrap();
+        let library = root().join(".setup/lib/libonnxruntime.so");
+        let library = std::env::var_os("ORT_LIB").map_or(library, PathBuf::from);
+        let storage = format!("[storage]\npath = \"{}\"\n", self.0.path().display());
+        let runtime = format!("[runtime]\nonnxruntime = \"{}\"\nthreads = 1\n", library.display());
+        fs::write(self.0.path().join("c.toml"), storage + &runtime).unwrap();
         command.args(args).current_dir(&self.0).env("STAKEOUT_CONFIG", "c.toml").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -91,6 +95,27 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// An entry that this version couldn't use would be an empty promise.
+#[test]
+fn every_entry_of_the_catalogue_has_a_manifest_that_is_understood() {
+    for entry in catalogue::entries() {
+        for precision in entry.precisions.iter().copied().map(Some).chain([None]) {
+            let text = entry.manifest(&entry.source, precision, &vec!["0".repeat(64); entry.files.len()]);
+            let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", entry.name));
+            assert_eq!(
+                (manifest.family().as_str(), manifest.name.clone()),
+                (entry.family.as_str(), entry.name.clone())
+            );
+            let keys: Vec<&str> = manifest.files().iter().map(|(key, _)| *key).collect();
+            assert_eq!(keys, entry.files.iter().map(|file| file.key.as_str()).collect::<Vec<_>>(), "{}", entry.name);
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Bytes that are not the same anywhere.
@@ -257,6 +282,27 @@ fn a_part_that_rotted_never_becomes_a_model() {
     assert_eq!(fs::read(models.path("mine/onnx/m.onnx")).unwrap(), content);
 }
 
+/// After a power cut the file's length may be there and its bytes not; where no hash is known, nothing would tell.
+#[test]
+fn a_part_from_before_a_reboot_is_worth_its_hash() {
+    let (hub, content) = hub_with_one(300_000);
+    hub.behave(ONE, &[Manner::StallAt(150_000)]);
+    let models = Models::new();
+    let running = models.start(&hub, "yolox-nano");
+    let part = models.path(".yolox-nano.part/yolox_nano.onnx");
+    until("half of it is here", || part.metadata().is_ok_and(|part| part.len() == 150_000));
+    running.kill();
+    let notes = models.path(".yolox-nano.part.json");
+    let mut noted: serde_json::Value = serde_json::from_slice(&fs::read(&notes).unwrap()).unwrap();
+    noted[ONE]["boot"] = "00000000-0000-0000-0000-000000000001".into();
+    fs::write(&notes, noted.to_string()).unwrap();
+    fs::write(&part, vec![0; 150_000]).unwrap();
+    let ended = models.pull(&hub, "yolox-nano");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(hub.asked()[1].range, None);
+    assert_eq!(fs::read(models.path("yolox-nano/yolox_nano.onnx")).unwrap(), content);
+}
+
 #[test]
 fn a_file_that_changed_meanwhile_is_taken_as_a_whole() {
     let (hub, _) = hub_with_one(300_000);
@@ -384,6 +430,11 @@ fn what_a_server_may_answer() {
          hint: name another server with `--base-url`"
     );
     assert_eq!(
+        told(Manner::Packed),
+        "error: `yolox_nano.onnx`: `HUB/yolox_nano.onnx` sends the file packed, though nobody asked for that\n\
+         hint: name another server with `--base-url`"
+    );
+    assert_eq!(
         told(Manner::Endless),
         "error: `yolox_nano.onnx`: the server says neither how long the file is nor what its hash is, so a part couldn't be \
          told from the whole\nhint: use another"
@@ -433,6 +484,58 @@ fn what_cannot_be_is_refused_before_it_comes() {
     fs::create_dir_all(models.path("yolox-nano")).unwrap();
     let ended = models.pull(&hub, "yolox-nano");
     assert_eq!(ended.stderr, "error: `HOME/models/yolox-nano` is in the way\nhint: move it away, then pull again\n");
+}
+
+/// The published interface of SmolVLM-256M, name by name and rank by rank, by the way that a box would get it.
+#[test]
+fn a_published_vision_language_model_is_pulled_and_asked() {
+    if runtime().is_none() {
+        return;
+    }
+    let layout = root().join("tests/data/models/smolvlm-256m-layout");
+    let hub = Hub::start();
+    for path in
+        ["onnx/vision_encoder.onnx", "onnx/embed_tokens.onnx", "onnx/decoder_model_merged.onnx", "tokenizer.json"]
+    {
+        hub.put(path, &fs::read(layout.join(path)).unwrap());
+    }
+    let models = Models::new();
+    let pulled = models.pull_with(&hub, "smolvlm-256m", &["--precision", "fp32"]);
+    assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
+    let checked = models.run(&["models", "check", "smolvlm-256m"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let image = layout.join("images/bright.png").display().to_string();
+    let asked = models.run(&["ask", "--model", "smolvlm-256m", "--image", &image, "--json", "Is there a person?"]);
+    let answer: serde_json::Value = serde_json::from_str(&asked.stdout).expect(&asked.stderr);
+    assert!(answer["z"].is_number() && answer["answer_mass"].as_f64().unwrap() > 0.5, "{answer}");
+}
+
+#[test]
+fn a_model_that_the_project_has_loaded_is_known_by_its_hash() {
+    let (Some(file), Some(picture)) =
+        (shared("models/ultraface-RFB-320.onnx"), shared("images/frames/counter_007.20.jpg"))
+    else {
+        return;
+    };
+    let hub = Hub::silent();
+    let models = Models::new();
+    hub.put("version-RFB-320.onnx", &fs::read(file).unwrap());
+    hub.behave("version-RFB-320.onnx", &[Manner::Tamper(1_000_000)]);
+    let tampered = models.pull(&hub, "ultraface-rfb-320");
+    assert_eq!(tampered.code, Some(1));
+    assert!(tampered.stderr.contains("but the catalogue says 34cd7e60aeff28744c657de7a3dc64e8"), "{}", tampered.stderr);
+    let pulled = models.pull(&hub, "ultraface-rfb-320");
+    assert_eq!(pulled.code, Some(0), "{}", pulled.stderr);
+    assert!(
+        pulled.stderr.ends_with("version-RFB-320.onnx: 1.2 MiB, the SHA-256 is the one that is known\n"),
+        "{}",
+        pulled.stderr
+    );
+    if runtime().is_some() {
+        let image = picture.display().to_string();
+        let asked = models.run(&["ask", "--model", "ultraface-rfb-320", "--image", &image, "--json", "face"]);
+        assert!(asked.stdout.contains("\"answer\":"), "{}", asked.stderr);
+    }
 }
 
 /// Every moment counts: wherever the process is killed, there is no folder or a whole one.

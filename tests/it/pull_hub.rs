@@ -31,6 +31,8 @@ pub enum Manner {
     Announce(u64),
     /// Ends without having said how long it is.
     Endless,
+    /// Says that the bytes are packed.
+    Packed,
 }
 
 /// A request for a file.
@@ -218,8 +220,11 @@ fn send(
         Some(first) => (206, format!("Content-Range: bytes {first}-{}/{whole}\r\n", whole - 1)),
         None => (200, String::new()),
     };
-    let length =
-        if *manner == Manner::Endless { String::new() } else { format!("Content-Length: {}\r\n", whole - from) };
+    let length = match manner {
+        Manner::Endless => String::new(),
+        Manner::Packed => format!("Content-Encoding: gzip\r\nContent-Length: {}\r\n", whole - from),
+        _ => format!("Content-Length: {}\r\n", whole - from),
+    };
     write!(
         stream,
         "HTTP/1.1 {code} x\r\nConnection: close\r\nETag: {etag}\r\nAccept-Ranges: bytes\r\n{place}{length}\r\n"

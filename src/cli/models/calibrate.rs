@@ -3,7 +3,7 @@
 //! Owns the way from pictures to samples and what is printed; refuses to know how a fit is made (`calibration`).
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::cli::settings::ConfigFile;
 use crate::config::Calibration;
 use crate::model::{Folder, Kind, Manifest};
 use crate::name::Name;
+use crate::pull;
 use crate::time;
 use crate::trial::{Ready, Trial};
 use crate::verdict::{Answer, Verdict};
@@ -123,10 +124,24 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         figures(&mut out, &before, &after, held_out.as_ref())?;
         writeln!(out)?;
         plot(&mut out, &after)?;
-        write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &after)))?;
+        write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &trial, &after)))?;
     }
     out.flush()?;
-    if args.write { write(&folder, fitted, &notes(&folder, &after)) } else { Ok(()) }
+    if let Some(note) = held_out.as_ref().and_then(|held_out| doubt(&before, held_out)) {
+        print::say(&note);
+    }
+    if args.write { write(&folder, fitted, &notes(&folder, &trial, &after)) } else { Ok(()) }
+}
+
+/// A fit to few answers can be worse than what the manifest says already.
+fn doubt(before: &Report, held_out: &Report) -> Option<String> {
+    let (before, held_out) = (before.ece()?, held_out.ece()?);
+    (held_out > before).then(|| {
+        format!(
+            "note: on pictures that it has not seen the fit has an ECE of {held_out:.4}, and the manifest's present \
+             calibration has {before:.4}; leave that, or label more pictures"
+        )
+    })
 }
 
 /// Every question about every picture; and which picture each is about.
@@ -153,7 +168,7 @@ fn question(args: &Args, trial: &Trial, line: &Labelled) -> Result<Ready, Failur
     let labels = if reads { Vec::new() } else { vec![line.question.clone()] };
     let condition = if reads { line.question.as_str() } else { "" };
     let negatives = line.negatives.clone();
-    let asking = Asking { labels, negatives, zone: args.zone.clone(), threshold: args.threshold };
+    let asking = Asking { labels, negatives, zone: args.zone.clone(), threshold: args.threshold, ..Asking::default() };
     tried::ready(trial, &tried::monitor(&args.name, condition, &asking)?)
 }
 
@@ -166,7 +181,7 @@ fn said(verdict: &Verdict) -> Said {
 }
 
 /// What the result belongs to.
-fn notes(folder: &Folder, report: &Report) -> Vec<String> {
+fn notes(folder: &Folder, trial: &Trial, report: &Report) -> Vec<String> {
     let Folder { identity, manifest, .. } = folder;
     let day =
         jiff::Timestamp::from_second(time::now().wall.unix_seconds()).map(|now| now.strftime("%Y-%m-%d").to_string());
@@ -177,7 +192,7 @@ fn notes(folder: &Folder, report: &Report) -> Vec<String> {
     };
     vec![
         format!("fitted by `stakeout models calibrate` on {} to {} answers", day.unwrap_or_default(), report.answered),
-        format!("fitted for the files with SHA-256 {}, {prompt}, execution provider cpu", identity.sha256),
+        format!("fitted for the files with SHA-256 {}, {prompt}, on {}", identity.sha256, trial.running().spread),
     ]
 }
 
@@ -195,15 +210,7 @@ fn write(folder: &Folder, fitted: Calibration, notes: &[String]) -> Result<(), F
         Ok(_) => return Err(failed(&"its `[calibration]` is written in a way that isn't understood here")),
         Err(error) => return Err(failed(&error)),
     }
-    replace(&path, &edited).map_err(|error| failed(&error))?;
+    pull::replace(&path, edited.as_bytes()).map_err(|error| failed(&error))?;
     print::say(&format!("written into `{}`", path.display()));
     Ok(())
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_added_extension("new");
-    let mut file = std::fs::File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }

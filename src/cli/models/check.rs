@@ -33,6 +33,8 @@ struct Line {
     licence: String,
     sha256: String,
     files: Vec<FileLine>,
+    /// The provider, or how the graphs are spread over several.
+    runs_on: String,
     /// Of models that know some.
     labels: Vec<String>,
     /// How many tokens a short question takes, of models that read them one by one.
@@ -93,6 +95,7 @@ fn check(config: &Config, name: &Name) -> Result<Line, Failure> {
     };
     let files = loaded.rungs.iter().map(file).collect();
     let mut trial = Trial::new(loaded);
+    let runs_on = runs_on(trial.running());
     let (question_tokens, said) = attempt(&mut trial, name)?;
     let Folder { identity, manifest, labels, .. } = folder;
     Ok(Line {
@@ -101,10 +104,21 @@ fn check(config: &Config, name: &Name) -> Result<Line, Failure> {
         licence: manifest.licence,
         sha256: identity.sha256,
         files,
+        runs_on,
         labels,
         question_tokens,
         trial: said,
     })
+}
+
+/// "cpu"; "cpu (cuda: no driver)".
+fn runs_on(running: &model::Running) -> String {
+    let passed_over: Vec<String> =
+        running.passed_over.iter().map(|(provider, why)| format!("{provider}: {why}")).collect();
+    match passed_over.as_slice() {
+        [] => running.spread.to_string(),
+        some => format!("{} ({})", running.spread, some.join("; ")),
+    }
 }
 
 const QUESTION: &str = "Is there a person in the picture?";
@@ -141,6 +155,7 @@ fn describe(out: &mut dyn Write, line: &Line) -> io::Result<()> {
     for file in &line.files {
         table.row(["".into(), file.path.as_str().into(), file.loaded.as_str().into()]);
     }
+    table.row(["".into(), "runs on".into(), line.runs_on.as_str().into()]);
     if !line.labels.is_empty() {
         let few = config::quoted(line.labels.iter().take(6).map(String::as_str));
         let more = if line.labels.len() > 6 { ", …" } else { "" };

@@ -9,7 +9,7 @@ use crate::catalogue;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Monitor};
 use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
-use crate::model::{self, Folder, FolderError, LoadError, Loaded, Problem, Runtime};
+use crate::model::{self, Folder, FolderError, LoadError, Loaded, Options, Problem, Runtime};
 use crate::name::Name;
 use crate::picture;
 use crate::time::Now;
@@ -24,6 +24,9 @@ pub(in crate::cli) struct Asking {
     /// Only in this part of the picture: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
     #[arg(long, value_name = "POINTS", value_parser = Zone::new)]
     pub zone: Option<Zone>,
+    /// Another description of the same, for zero-shot models; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub prompts: Vec<String>,
     /// What is there otherwise, for zero-shot models; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub negatives: Vec<String>,
@@ -77,7 +80,9 @@ fn unusable(config: &Config, error: &LoadError) -> Failure {
 pub(in crate::cli) fn load(config: &Config, folder: &Folder) -> Result<Loaded, Failure> {
     let library = config.runtime.onnxruntime.as_ref().map(|library| library.value.as_path());
     let runtime = Runtime::load(library).map_err(advised)?;
-    model::load(runtime, folder, config.runtime.threads).map_err(advised)
+    let providers = config.runtime.execution_providers.value.clone();
+    let options = Options { threads: config.runtime.threads, providers };
+    model::load(runtime, folder, options).map_err(advised)
 }
 
 /// "What is wrong; what to do": the second half is the hint.
@@ -127,6 +132,9 @@ pub(in crate::cli) fn monitor(name: &Name, condition: &str, asking: &Asking) -> 
     }
     if !asking.labels.is_empty() {
         set("labels", texts(&asking.labels));
+    }
+    if !asking.prompts.is_empty() {
+        set("prompts", texts(&asking.prompts));
     }
     if !asking.negatives.is_empty() {
         set("negatives", texts(&asking.negatives));

@@ -166,6 +166,7 @@ fn monitor() -> Monitor {
         enabled: true,
         metadata: serde_json::Map::new(),
         endpoints: vec![],
+        only_when: None,
         calibration: None::<Calibration>,
     }
 }

@@ -253,3 +253,29 @@ error: endpoint `my ops`: `name` is not a name
    |        ^^^^^^^^ a name has only letters, digits, `-`, `_` and `.`, and starts with a letter or digit"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
+
+#[test]
+fn descriptions_that_describe_nothing() {
+    let with =
+        |value: &str| changed(&[("labels = [\"person\"]\n", &format!("labels = [\"person\"]\nnegatives = {value}\n"))]);
+    let told = r#"
+error: monitor `person`: `negatives` has an empty description
+  --> stakeout.toml:11:14
+   |
+11 | negatives = [" "]
+   |              ^^^ say what the picture shows"#;
+    assert_eq!(format!("\n{}", refused(&with("[\" \"]"))), told);
+    let told = r#"
+error: monitor `person`: `negatives` must be a list, not a string
+  --> stakeout.toml:11:13
+   |
+11 | negatives = "an empty yard"
+   |             ^^^^^^^^^^^^^^^ for example `["an empty yard"]`"#;
+    assert_eq!(format!("\n{}", refused(&with("\"an empty yard\""))), told);
+    let many = refused(&with(&format!("[{}]", "\"a dog\", ".repeat(101))));
+    assert!(many.contains("`negatives` has too many descriptions"), "{many}");
+    let config =
+        good(&with("[\"an empty yard\", \"a dog\"]").replace("negatives", "prompts = [\"a person\"]\nnegatives"));
+    assert_eq!(config.monitors[0].prompts, ["a person"]);
+    assert_eq!(config.monitors[0].negatives, ["an empty yard", "a dog"]);
+}

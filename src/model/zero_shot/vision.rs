@@ -72,14 +72,15 @@ impl Vision {
         &self.file
     }
 
-    /// Looks at a grey picture; gives the width of the embeddings.
+    /// Looks at a picture of no meaning; gives the width of the embeddings.
     ///
     /// # Errors
     /// A graph that can't be run, or gives no numbers.
     pub(super) fn try_out(&mut self) -> Result<usize, ZeroShotError> {
         let [planes, height, width] = self.shape;
-        let grey = Tensor { shape: vec![1, planes, height, width], data: vec![0.0; planes * height * width] };
-        let looked = self.look(std::slice::from_ref(&grey));
+        let slope = (0..planes * height * width).map(|index| (index % 256) as f32 / 128.0 - 1.0);
+        let picture = Tensor { shape: vec![1, planes, height, width], data: slope.collect() };
+        let looked = self.look(std::slice::from_ref(&picture));
         let views = looked.map_err(|error| ZeroShotError::Trial { file: self.file.clone(), error })?;
         if views.iter().flatten().any(|number| !number.is_finite()) {
             return Err(ZeroShotError::NotANumber { file: self.file.clone() });

@@ -56,7 +56,7 @@ fn the_fixtures_themselves_load() {
 #[test]
 fn what_the_manifest_must_say() {
     for (from, to, told) in [
-        ("logit_scale = 100.0\n", "", "model `m`: `manifest.toml`, line 27: missing field `logit_scale`"),
+        ("logit_scale = 100.0\n", "", "model `m`: `manifest.toml`, line 25: missing field `logit_scale`"),
         (
             "style = \"clip\"",
             "style = \"blip\"",

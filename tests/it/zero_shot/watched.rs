@@ -54,22 +54,30 @@ fn check_tells_what_a_monitor_lacks() {
     );
 }
 
-/// The lower half of the yard and its sky differ; a zone is looked at alone.
+/// The yard lies in daylight; a part of it is likened by itself.
 #[test]
 fn a_recording_is_judged_in_its_zone() {
     if runtime().is_none() {
         return;
     }
     let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/yard.mp4");
-    let verdicts = |zone: &str| -> Vec<Value> {
-        let output = appliance("tiny-clip", &format!("{BRIGHT}{zone}")).run(&["replay", clip, "--json", "--verdicts"]);
+    let verdicts = |monitor: &str| -> Vec<(String, String)> {
+        let output = appliance("tiny-clip", monitor).run(&["replay", clip, "--json", "--verdicts"]);
         assert!(output.status.success(), "{}", told(&output));
         let lines = String::from_utf8(output.stdout).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
+        lines
+            .filter(|line| line["type"] == "verdict")
+            .map(|line| (text(&line, "answer"), text(&line, "explanation")))
+            .collect()
     };
-    let whole = verdicts("");
-    let zone = verdicts("zone = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]\n");
-    println!("{whole:#?}");
-    assert_eq!(whole.len(), zone.len());
-    assert_ne!(whole, zone);
+    let bright = verdicts(BRIGHT);
+    assert!(bright.len() > 30 && bright.iter().all(|(answer, _)| answer == "yes"), "{bright:?}");
+    let dark = verdicts("condition = \"a dark picture\"\nnegatives = [\"a bright picture\"]\n");
+    assert!(dark.len() > 30 && dark.iter().all(|(answer, _)| answer == "no"), "{dark:?}");
+    let zone = verdicts(&format!("{BRIGHT}zone = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]\n"));
+    assert_eq!(bright.len(), zone.len());
+    assert!(bright.iter().zip(&zone).all(|(whole, part)| whole.1 != part.1), "{zone:?}");
+    assert!(zone[0].1.starts_with("likeness "), "{zone:?}");
 }

@@ -1,0 +1,62 @@
+//! A candidate: a cheap model that is asked first, so that an expensive one is spared.
+//!
+//! Owns what a candidate is asked and what is said where it spared the other model a frame; refuses to know lanes. Only a
+//! clear no spares anything: a candidate that fails never hides an alert.
+
+use std::collections::BTreeMap;
+
+use crate::config::Monitor;
+use crate::judge::{Labelled, Question, Seen};
+use crate::model::{Family, Handle, QuestionError};
+use crate::name::Name;
+use crate::verdict::{Answer, Verdict};
+
+/// `only_when`, with the model that is asked.
+#[derive(Clone)]
+pub struct Candidate {
+    /// Who is asked.
+    pub model: Handle,
+    question: Question,
+}
+
+impl Candidate {
+    /// The candidate of `monitor`, if it has one among `models`.
+    ///
+    /// # Errors
+    /// A label that it lacks.
+    pub fn of(monitor: &Monitor, models: &BTreeMap<Name, Handle>) -> Result<Option<Candidate>, QuestionError> {
+        let Some(only_when) = &monitor.only_when else { return Ok(None) };
+        let Some(handle) = models.get(&only_when.model.value) else { return Ok(None) };
+        let model = handle.model();
+        let known = |label: &String| match model.label_index(label) {
+            Ok(index) => Ok((index, label.clone())),
+            Err(label) => Err(QuestionError::Label { monitor: monitor.name.clone(), label }),
+        };
+        let labels = only_when.labels.iter().map(|label| known(&label.value)).collect::<Result<_, _>>()?;
+        // A classifier sees the picture as a whole.
+        let zone = if model.family() == Family::Detector { monitor.zone.clone() } else { Vec::new() };
+        let question = Question::Labels(Labelled {
+            labels,
+            zone,
+            min_count: 1,
+            calibration: model.calibration(),
+            // It is written `>`.
+            threshold: only_when.above.next_up(),
+        });
+        Ok(Some(Candidate { model: handle.clone(), question }))
+    }
+
+    /// The verdict that the candidate spares `model`, or None: the frame is to be sent on.
+    pub fn spares(&self, seen: &Seen, model: &Name) -> Option<Verdict> {
+        let verdict = self.question.judge(seen);
+        let candidate = &self.model.model().identity().name;
+        (verdict.answer == Answer::No).then(|| Verdict {
+            confidence: 0.0,
+            answer: Answer::No,
+            explanation: format!("{} ({candidate}), so `{model}` was not asked", verdict.explanation),
+            regions: Vec::new(),
+            z: None,
+            answer_mass: None,
+        })
+    }
+}
