@@ -404,17 +404,17 @@ fn candidates_that_can_decide_nothing() {
     let (ready, said) = site.check(&config("yard: persom, vehicle > 0.5"));
     assert!(ready.is_none());
     let told = r#"
-error: monitor `m`: model `yard` has no label `persom`
-  --> stakeout.toml:14:20
-   |
-14 | only_when = "yard: persom, vehicle > 0.5"
-   |                    ^^^^^^ the nearest it has: `person`, `person_in_zone`, `vehicle`
-
 error: monitor `m`: `zone` needs a detector, which neither `tiny-smolvlm` nor `yard` is
   --> stakeout.toml:14:14
    |
 14 | only_when = "yard: persom, vehicle > 0.5"
-   |              ^^^^ name a detector here, or leave `zone` out"#;
+   |              ^^^^ name a detector here, or leave `zone` out
+
+error: monitor `m`: model `yard` has no label `persom`
+  --> stakeout.toml:14:20
+   |
+14 | only_when = "yard: persom, vehicle > 0.5"
+   |                    ^^^^^^ the nearest it has: `person`, `person_in_zone`, `vehicle`"#;
     assert_eq!(said, told);
 
     let (ready, said) = site.check(&config("yars: person > 0.5"));
