@@ -3,7 +3,8 @@
     python scripts/yard/goldens_vlm.py
 
 The language side is transformers' SmolVLM, with the weights read out of the shipped graphs; the vision side is the shipped
-graph in ONNX Runtime, because transformers has no encoder like it. tests/it/vlm_parity.rs compares the product with it.
+graph in ONNX Runtime, because transformers has no encoder like it. tests/it/vlm_parity.rs compares the product with it,
+and asks for this script whenever `models/yard` is another one. Needs what scripts/fixtures/requirements.txt lists.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from vlm_onnx import DEFAULT_FOLDER, OnnxVlm
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "fixtures"))
-from folder import rounded, write_json  # noqa: E402
+from folder import rounded, write_json
 
 FIRST_SEED = 29_000_000  # neither trained, calibrated nor measured on
 PICTURES, QUESTIONS = 8, 6
@@ -116,7 +117,11 @@ def weights_of(exported: OnnxVlm, folder: Path) -> dict[str, torch.Tensor]:
     graph = onnx.load(files["decoder"])
     values = constants(graph)
     # Of a linear layer, the exporter keeps the place in the node's name, and the weight transposed.
-    linear = {node.name: values[node.input[1]].T for node in graph.graph.node if node.op_type == "MatMul" and node.input[1] in values}
+    linear = {
+        node.name: values[node.input[1]].T
+        for node in graph.graph.node
+        if node.op_type == "MatMul" and node.input[1] in values
+    }
     head = linear["/MatMul"]
     if not torch.equal(head, table):
         raise SystemExit("the decoder's head isn't the table of embeddings")

@@ -103,6 +103,14 @@ fn a_graph_with_a_fixed_batch_is_not_batchable() {
     assert!(!eyes.loaded.model.is_batchable());
 }
 
+/// It declares a free batch axis, and fails on two pictures.
+#[test]
+fn a_graph_that_only_says_so_is_not_batchable_either() {
+    let Some(mut eyes) = Eyes::of_fixture("faulty/batch-stuck") else { return };
+    assert!(!eyes.loaded.model.is_batchable());
+    assert!(matches!(eyes.look(&flat([200, 30, 30])), Seen::Scores(_)));
+}
+
 #[test]
 fn numbers_that_are_none_are_no_answer() {
     let Some(mut eyes) = Eyes::of_fixture("faulty/classifier-nan-when-bright") else { return };

@@ -40,7 +40,8 @@ fn place(path: &str) -> PathBuf {
     shared.join("data").join(path)
 }
 
-fn present(file: PathBuf) -> Option<PathBuf> {
+/// The file, if it is there; otherwise the test is skipped.
+pub fn present(file: PathBuf) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }

@@ -9,6 +9,8 @@ use stakeout::judge::Scored;
 use stakeout::model::vlm::{Graphs, Rungs, SMOLVLM, Setup, Vlm, VlmError};
 use stakeout::model::{Asked, Engine, Explain, Findings, Runtime, Tensor, Work};
 
+use crate::shared::present;
+
 /// A model's folder in the layout as published.
 pub struct Laid {
     pub setup: Setup,
@@ -82,6 +84,14 @@ impl Laid {
 
     pub fn fixture(name: &str) -> Laid {
         Laid::at(fixture(name))
+    }
+
+    /// The model that the repository ships; None where it has not been made yet, and then the test is skipped.
+    pub fn yard() -> Option<Laid> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let manifest = present(root.join("models/yard/manifest.toml"))?;
+        let goldens = present(root.join("tests/data/yard-goldens/goldens.json"))?;
+        Some(Laid { goldens: goldens.parent()?.to_owned(), ..Laid::at(manifest.parent()?.to_owned()) })
     }
 
     pub fn open(&self, runtime: &'static Runtime) -> Result<(Vlm, Rungs), VlmError> {

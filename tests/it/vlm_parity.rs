@@ -95,6 +95,16 @@ fn a_half_precision_model_says_the_same() {
     tokens_and_logits_agree(Laid::fixture("tiny-smolvlm-f16"), 20);
 }
 
+#[test]
+fn the_shipped_model_says_what_it_says_in_transformers() {
+    let Some(yard) = Laid::yard() else { return };
+    let made_for = yard.goldens().made_for;
+    for (role, hash) in &yard.hashes {
+        assert_eq!(made_for.get(*role), Some(hash), "{role} is another one now; run scripts/yard/goldens_vlm.py");
+    }
+    tokens_and_logits_agree(yard, 40);
+}
+
 /// The other way round: each mistake that the goldens are there to catch is far outside of the tolerance, on every prompt.
 fn mistakes_are_noticed(laid: Laid, cuts_masks: bool) {
     let Some(mut bench) = Bench::new(laid) else { return };
@@ -141,6 +151,13 @@ fn mistakes_with_the_small_model_are_noticed() {
     mistakes_are_noticed(Laid::fixture("tiny-smolvlm"), true);
 }
 
+#[test]
+fn mistakes_with_the_shipped_model_are_noticed() {
+    // Its decoder takes a mask that is too short for an error.
+    let Some(yard) = Laid::yard() else { return };
+    mistakes_are_noticed(yard, false);
+}
+
 fn close(scored: &Scored, golden: &Golden, tolerance: f32) {
     let what = format!("{}, {}: {scored:?}", golden.image, golden.question);
     assert!((scored.z - golden.z).abs() < tolerance, "z of {what} is {} in the goldens", golden.z);
@@ -152,10 +169,10 @@ fn close(scored: &Scored, golden: &Golden, tolerance: f32) {
 #[test]
 fn questions_about_a_picture_share_what_was_read_of_it() {
     let Some(runtime) = runtime() else { return };
-    for name in ["tiny-smolvlm", "tiny-smolvlm-f16", "smolvlm-256m-layout", "smolvlm-256m-layout-mixed"] {
-        let laid = Laid::fixture(name);
+    let fixtures = ["tiny-smolvlm", "tiny-smolvlm-f16", "smolvlm-256m-layout", "smolvlm-256m-layout-mixed"];
+    for laid in fixtures.into_iter().map(Laid::fixture).chain(Laid::yard()) {
         let (mut vlm, rungs) = laid.open(runtime).unwrap();
-        assert_eq!(rungs, [Rung::Everything; 3], "{name}");
+        assert_eq!(rungs, [Rung::Everything; 3], "{:?}", laid.setup.graphs);
         let goldens = laid.goldens();
         for group in goldens.prompts.chunk_by(|a, b| a.image == b.image) {
             let picture = laid.picture(&goldens, &group[0].image);
