@@ -1,7 +1,6 @@
 //! A model between its manifest and its numbers, with an engine that needs no library; and its thread.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
@@ -79,9 +78,12 @@ struct Mean;
 
 impl Engine for Mean {
     fn examine(&mut self, work: &Work) -> Result<Findings, RunError> {
-        let [input] = &work.pictures[..] else { return Err(RunError("nothing to see".into())) };
-        let mean = input.data.iter().sum::<f32>() / input.data.len() as f32;
-        Ok(Findings::Numbers(vec![Tensor { shape: vec![1, 1], data: vec![mean] }]))
+        if work.pictures.is_empty() {
+            return Err(RunError("nothing to see".into()));
+        }
+        let mean = |input: &Tensor| input.data.iter().sum::<f32>() / input.data.len() as f32;
+        let data = work.pictures.iter().map(mean).collect();
+        Ok(Findings::Numbers(vec![Tensor { shape: vec![work.pictures.len(), 1], data }]))
     }
 }
 
@@ -116,7 +118,6 @@ fn looking_at(picture: Tensor) -> Work {
 #[test]
 fn the_thread_answers_with_the_callers_mark_and_buffer() {
     let handle = mean();
-    let beat = handle.heartbeat().load(Ordering::Relaxed);
     let (reply, replies) = bounded(2);
     let work = looking_at(Tensor { shape: vec![1, 3, 2, 4], data: vec![0.25; 24] });
     for (tag, work) in [(7, work.clone()), (8, Work::default())] {
@@ -132,7 +133,6 @@ fn the_thread_answers_with_the_callers_mark_and_buffer() {
         failure.findings.unwrap_err().to_string(),
         "the model failed on a frame: nothing to see; run `stakeout check`, and copy the model's folder again if that finds nothing"
     );
-    assert!(handle.heartbeat().load(Ordering::Relaxed) > beat);
 }
 
 #[test]

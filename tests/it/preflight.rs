@@ -383,3 +383,56 @@ fn certificates_that_can_be_used() {
     assert_eq!(format!("{tls:?}"), "Tls { own_authorities: true, own_certificate: true }");
     assert!(!said.contains("error"), "{said}");
 }
+
+#[test]
+fn candidates_that_can_decide_nothing() {
+    if runtime().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let section = |name: &str, place: &str| {
+        format!("[[model]]\nname = \"{name}\"\npath = \"{}\"\n", models.join(place).display())
+    };
+    let config = |only_when: &str| {
+        let more = format!(
+            "condition = \"Is it bright?\"\nzone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]\nonly_when = \"{only_when}\""
+        );
+        let sections = [("tiny-smolvlm", "tests/data/models/tiny-smolvlm"), ("yard", "models/yard-classifier")];
+        monitor("tiny-smolvlm", &more) + &sections.map(|(name, place)| section(name, place)).concat()
+    };
+    let (ready, said) = site.check(&config("yard: persom, vehicle > 0.5"));
+    assert!(ready.is_none());
+    let told = r#"
+error: monitor `m`: `zone` needs a detector, which neither `tiny-smolvlm` nor `yard` is
+  --> stakeout.toml:14:14
+   |
+14 | only_when = "yard: persom, vehicle > 0.5"
+   |              ^^^^ name a detector here, or leave `zone` out
+
+error: monitor `m`: model `yard` has no label `persom`
+  --> stakeout.toml:14:20
+   |
+14 | only_when = "yard: persom, vehicle > 0.5"
+   |                    ^^^^^^ the nearest it has: `person`, `person_in_zone`, `vehicle`"#;
+    assert_eq!(said, told);
+
+    let (ready, said) = site.check(&config("yars: person > 0.5"));
+    assert!(ready.is_none());
+    assert!(said.contains("error: monitor `m`: unknown model `yars`"), "{said}");
+    assert!(said.contains("14 | only_when = \"yars: person > 0.5\""), "{said}");
+
+    let whole = config("yard: person > 0.5").replace("zone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]\n", "");
+    let (ready, said) = site.check(&whole);
+    assert_eq!((said.as_str(), ready.unwrap().models.len()), ("", 2));
+
+    let other = whole
+        .replace("model = \"tiny-smolvlm\"", "model = \"yard\"")
+        .replace("condition = \"Is it bright?\"", "labels = [\"person\"]");
+    let (ready, said) = site.check(&other.replace("yard: person >", "tiny-smolvlm: person >"));
+    assert!(ready.is_none());
+    assert!(
+        said.contains("monitor `m`: model `tiny-smolvlm` knows no labels, so that it can't be a candidate"),
+        "{said}"
+    );
+}

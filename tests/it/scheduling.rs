@@ -6,9 +6,15 @@
 //! c.`, then 30 buffers of `pattern=white`.) The model `slow-model` answers at once in the dark and counts for years when
 //! the light is on.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
+use crossbeam_channel::{Sender, bounded};
 use serde_json::Value;
+use stakeout::model::{self, Findings, Folder, Limits, Reply, Request, Tensor, Work};
+use stakeout::name::Name;
 
 use crate::appliance::Appliance;
 use crate::shared::runtime;
@@ -158,4 +164,46 @@ fn without_a_candidate_every_check_costs_a_run() {
     let status = yard("");
     assert_eq!(count(&status, "monitors", "bright", "spared"), 0);
     assert_eq!(count(&status, "models", "tiny-smolvlm", "runs"), count(&status, "monitors", "bright", "checks"));
+}
+
+/// Several cameras' frames that stand in line together go through a free batch axis in one run, and each camera hears what
+/// it would have heard alone.
+#[test]
+fn frames_that_go_together_are_answered_as_alone() {
+    let Some(runtime) = runtime() else { return };
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/batch-free");
+    let folder = Folder::open(&Name::new("batch-free").unwrap(), Some(&place), Path::new(".")).unwrap();
+    let loaded = model::load(runtime, &folder, 1).unwrap();
+    assert!(loaded.model.is_batchable());
+    let handle = model::start(loaded, Limits::default()).unwrap();
+    let picture = |seed: u64| {
+        let mut noise = fastrand::Rng::with_seed(seed);
+        Tensor { shape: vec![1, 3, 32, 32], data: (0..3 * 32 * 32).map(|_| noise.f32()).collect() }
+    };
+    let ask = |tag: u64, reply: &Sender<Reply>| {
+        let work = Work { pictures: vec![picture(tag)], asked: Vec::new() };
+        let patience = Duration::from_secs(60);
+        let request = Request { caller: handle.caller(), work, patience, tag, reply: reply.clone() };
+        assert!(handle.ask(request).is_ok());
+    };
+    let numbers = |reply: Reply| match reply.findings.unwrap() {
+        Findings::Numbers(outputs) => (reply.tag, outputs[0].data.clone()),
+        Findings::Scored(_) => panic!("it has labels"),
+    };
+    const ALL: u64 = 200;
+    let (reply, replies) = bounded(ALL as usize);
+    let alone: BTreeMap<u64, Vec<f32>> = (0..ALL)
+        .map(|tag| {
+            ask(tag, &reply);
+            numbers(replies.recv().unwrap())
+        })
+        .collect();
+    assert_eq!(handle.runs().read().count(), ALL);
+    (0..ALL).for_each(|tag| ask(tag, &reply));
+    let together: BTreeMap<u64, Vec<f32>> = (0..ALL).map(|_| numbers(replies.recv().unwrap())).collect();
+    assert!(handle.runs().read().count() < 2 * ALL, "none went together");
+    for (tag, alone) in alone {
+        let close = together[&tag].iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(close && together[&tag].len() == alone.len(), "{tag}: {:?} and {alone:?}", together[&tag]);
+    }
 }

@@ -1,7 +1,7 @@
 //! The table of jobs, one test or more for each row, and their counters.
 
 use super::*;
-use crate::config::{Calibration, Located, Monitor};
+use crate::config::{Calibration, Located, Monitor, OnlyWhen};
 use crate::event::{JobStatus, Priority};
 
 fn status(rig: &Rig) -> JobStatus {
@@ -171,6 +171,11 @@ fn monitor() -> Monitor {
     }
 }
 
+fn candidate(above: f32) -> OnlyWhen {
+    let model = Located { value: crate::name::Name::new("cheap").unwrap(), at: 0..0 };
+    OnlyWhen { model, labels: vec![Located { value: "person".to_owned(), at: 0..0 }], above }
+}
+
 #[test]
 fn the_definition_is_what_the_condition_means() {
     type Edit = fn(&mut Monitor);
@@ -181,7 +186,7 @@ fn the_definition_is_what_the_condition_means() {
     };
     let same: [Edit; 4] =
         [|m| m.confidence_threshold = 0.5, |m| m.cooldown = secs(1.0), |m| m.labels.reverse(), |m| m.model.at = 3..4];
-    let other: [Edit; 8] = [
+    let other: [Edit; 9] = [
         |m| m.condition.push('?'),
         |m| m.model.value = crate::name::Name::new("other").unwrap(),
         |m| m.labels[0].value.push('s'),
@@ -190,7 +195,10 @@ fn the_definition_is_what_the_condition_means() {
         |m| m.negatives.push("a dog".to_owned()),
         |m| m.negatives.extend(["a dog".to_owned(), "a cat".to_owned()]),
         |m| m.zone[0][0] = 0.100_000_01,
+        |m| m.only_when = Some(candidate(0.4)),
     ];
+    let with = |above| definition(&Monitor { only_when: Some(candidate(above)), ..monitor() });
+    assert_ne!(with(0.4), with(0.5));
     let negatives = |all: [&str; 2]| {
         let negatives = all.map(str::to_owned).to_vec();
         definition(&Monitor { negatives, ..monitor() })
