@@ -173,7 +173,9 @@ fn questions_about_a_picture_share_what_was_read_of_it() {
     for laid in fixtures.into_iter().map(Laid::fixture).chain(Laid::yard()) {
         let (mut vlm, rungs) = laid.open(runtime).unwrap();
         assert_eq!(rungs, [Rung::Everything; 3], "{:?}", laid.setup.graphs);
-        let goldens = laid.goldens();
+        let mut goldens = laid.goldens();
+        // The product would put another sentence around what isn't a question.
+        goldens.prompts.retain(|golden| golden.question.ends_with('?'));
         for group in goldens.prompts.chunk_by(|a, b| a.image == b.image) {
             let picture = laid.picture(&goldens, &group[0].image);
             // Every second answer is explained: that must not disturb the next one.
