@@ -74,6 +74,7 @@ impl Check {
         let mut answer = replies.recv()?;
         let Findings::Numbers(outputs) = answer.findings? else { return Err("the model reads".into()) };
         let seen = self.model.model().interpret(&outputs, &placement)?;
+        self.model.model().take_back(outputs);
         let verdict = self.question.judge(&seen);
         let took = began.elapsed().as_secs_f64() * 1e3;
         self.buffer = answer.work.pictures.pop().unwrap_or_default();

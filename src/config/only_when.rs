@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(wrong("\"yolox-nano: person\""), format!("{shape} `\"yolox-nano: person\"`"));
         assert_eq!(
             wrong("\"yolox nano: person, > 1\""),
-            "key names no model (a name has letters, digits, `-`, `_` and `.` only, not ` `) `yolox nano`; \
+            "key names no model (a name has only letters, digits, `-`, `_` and `.`, and starts with a letter or digit) `yolox nano`; \
              key has an empty label (name one of the model's labels) ` `; \
              key has no score to be above (a number from 0 to below 1: `> 0.4`) `1`"
         );

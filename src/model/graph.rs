@@ -41,6 +41,11 @@ impl Slot {
         self.is_float() && self.shape.len() == wanted.len() && self.shape.iter().zip(wanted).all(alike)
     }
 
+    /// Whether it takes a picture of `size` (width, height) as three planes of floats.
+    pub(super) fn takes_picture(&self, [width, height]: [u32; 2]) -> bool {
+        self.fits(&[Length::Pictures, Length::Is(3), Length::Is(height as usize), Length::Is(width as usize)])
+    }
+
     /// Whether it takes or gives any number of pictures.
     fn is_batchable(&self) -> bool {
         self.shape.first() == Some(&None)
@@ -117,9 +122,8 @@ impl Graph {
     /// that reads it.
     pub(super) fn check(&self, of: &Labelled, size: [u32; 2], labels: usize) -> Result<Reader, GraphError> {
         let file = of.model.path.display().to_string();
-        let [width, height] = size;
-        let wanted = [Length::Pictures, Length::Is(3), Length::Is(height as usize), Length::Is(width as usize)];
-        if !matches!(self.inputs.as_slice(), [only] if only.fits(&wanted)) {
+        if !matches!(self.inputs.as_slice(), [only] if only.takes_picture(size)) {
+            let [width, height] = size;
             return Err(GraphError::Input { file, declared: describe(&self.inputs), width, height });
         }
         Reader::find(of.head, &self.outputs, size, labels).map_err(|misfit| match misfit {
@@ -139,6 +143,7 @@ impl Graph {
     }
 }
 
+/// Declared inputs or outputs, as messages show them.
 pub(super) fn describe(slots: &[Slot]) -> String {
     if slots.is_empty() {
         "nothing".to_owned()

@@ -162,3 +162,6 @@ fn said(trouble: Trouble) -> String {
         Trouble::NotLoaded(why) => why,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,19 @@ impl LabelEngine {
         let is_half = graph.inputs.first().is_some_and(|slot| slot.element == Element::F16);
         LabelEngine { session, run, is_half, half_input: Vec::new(), stacked: Tensor::default(), read, spares }
     }
+
+    /// Whether two pictures go through the graph together. Exporters leave the batch axis open also where what follows from
+    /// it is fixed: only a run tells.
+    pub(super) fn takes_two(&mut self, [width, height]: [u32; 2]) -> bool {
+        let shape = [1, 3, height as usize, width as usize];
+        let blank = Tensor { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] };
+        let Ok(Findings::Numbers(outputs)) =
+            self.examine(&Work { pictures: vec![blank.clone(), blank], asked: Vec::new() })
+        else {
+            return false;
+        };
+        self.read.iter().all(|index| outputs[*index].shape.first() == Some(&2))
+    }
 }
 
 impl Engine for LabelEngine {

@@ -198,8 +198,12 @@ fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result
 fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Made, Problem> {
     let opened = session::open(runtime, &folder.file(&of.model), threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
-    let model = Model::labelled(folder, of, &opened.graph)?;
-    Ok(Made { engine: Box::new(LabelEngine::new(opened, &model)), model, rungs })
+    let mut model = Model::labelled(folder, of, &opened.graph)?;
+    let mut engine = LabelEngine::new(opened, &model);
+    if model.is_batchable() && !engine.takes_two(model.input().size) {
+        model.only_one_by_one();
+    }
+    Ok(Made { engine: Box::new(engine), model, rungs })
 }
 
 fn vlm(runtime: &Runtime, folder: &Folder, of: &manifest::Vlm, threads: usize) -> Result<Made, Problem> {

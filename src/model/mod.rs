@@ -198,6 +198,13 @@ impl Model {
         matches!(self.knows, Knows::Labels { batchable: true, .. })
     }
 
+    /// Its graph turned out to take one picture at a time, whatever it declares.
+    fn only_one_by_one(&mut self) {
+        if let Knows::Labels { batchable, .. } = &mut self.knows {
+            *batchable = false;
+        }
+    }
+
     /// What the numbers of a model that knows labels mean, in the frame's own coordinates.
     ///
     /// # Errors
@@ -222,4 +229,4 @@ impl Model {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

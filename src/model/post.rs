@@ -120,19 +120,27 @@ impl Post {
         self.lock().line.has(caller)
     }
 
-    pub(super) fn ask(&self, request: Request, now: Mono) -> Result<Option<Work>, Refused> {
+    pub(super) fn ask(&self, request: Request, now: Mono) -> Result<(), Refused> {
         let mut inner = self.lock();
-        match &inner.stage {
-            Stage::Down | Stage::Loading { .. } | Stage::Over(_) => return Err(Refused::Down(request)),
-            Stage::Running { callers, .. } if callers.iter().any(|told| told.caller == request.caller) => {
-                return Err(Refused::Busy(request));
-            }
-            Stage::Running { .. } | Stage::Idle => {}
+        if matches!(inner.stage, Stage::Down | Stage::Loading { .. } | Stage::Over(_)) {
+            return Err(Refused::Down(request));
         }
-        let replaced = inner.line.put(request.caller, Waiting { request, since: now });
+        if inner.line.has(request.caller) || inner.examines(request.caller) {
+            return Err(Refused::Busy(request));
+        }
+        inner.line.put(request.caller, Waiting { request, since: now });
         drop(inner);
         self.bell.notify_one();
-        Ok(replaced.map(|waiting| waiting.request.work))
+        Ok(())
+    }
+
+    pub(super) fn ask_instead(&self, request: Request, now: Mono) -> Result<Work, Refused> {
+        let mut inner = self.lock();
+        if !inner.line.has(request.caller) {
+            return Err(Refused::Busy(request));
+        }
+        let replaced = inner.line.put(request.caller, Waiting { request, since: now });
+        Ok(replaced.map_or_else(Work::default, |waiting| waiting.request.work))
     }
 
     pub(super) fn health(&self) -> Health {
@@ -267,6 +275,10 @@ impl Post {
 }
 
 impl Inner {
+    fn examines(&self, caller: Caller) -> bool {
+        matches!(&self.stage, Stage::Running { callers, .. } if callers.iter().any(|told| told.caller == caller))
+    }
+
     /// What stood in line for too long comes back.
     fn expire(&mut self, now: Mono) {
         for (_, waiting) in self.line.take_if(|waiting| now.since(waiting.since) > waiting.request.patience) {

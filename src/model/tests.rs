@@ -85,8 +85,19 @@ impl Engine for Mean {
     }
 }
 
+/// A model with one score.
+pub(super) fn bright() -> Model {
+    model("probabilities", &["bright"], vec![slot(&[None, Some(1)])]).unwrap()
+}
+
+/// The same by another name.
+pub(crate) fn bright_as(name: &str) -> Model {
+    let identity = ModelIdentity { name: Name::new(name).unwrap(), sha256: "0".repeat(64) };
+    Model { identity, ..bright() }
+}
+
 fn mean() -> Handle {
-    let model = model("probabilities", &["bright"], vec![slot(&[None, Some(1)])]).unwrap();
+    let model = bright();
     let (running, stop) = (Running::default(), Stop::new(|| ()));
     let again: Again = Arc::new(|| unreachable!("it works"));
     let loaded = Loaded { model: Arc::new(model), engine: Box::new(Mean), rungs: Vec::new(), running, stop, again };

@@ -67,7 +67,7 @@ pub enum Unanswered {
 
 /// Why a request wasn't taken; it comes back.
 pub enum Refused {
-    /// The caller's earlier request is being examined.
+    /// The caller's earlier request is in line, or no longer in line, as it must not be.
     Busy(Request),
     /// There is no engine at the moment.
     Down(Request),
@@ -119,13 +119,20 @@ impl Handle {
         self.post.is_in_line(caller)
     }
 
-    /// Puts a request in line, in the place of the caller's earlier one if that is still there, which is given back.
-    /// Never blocks.
+    /// Puts a request in line. Never blocks.
     ///
     /// # Errors
     /// The request, where it can't be taken.
-    pub fn ask(&self, request: Request) -> Result<Option<Work>, Refused> {
+    pub fn ask(&self, request: Request) -> Result<(), Refused> {
         self.post.ask(request, time::now().mono)
+    }
+
+    /// Puts a request in the place of the caller's earlier one, which is given back and will not be answered.
+    ///
+    /// # Errors
+    /// The request, where the earlier one is no longer in line: it is answered soon, or has been.
+    pub fn ask_instead(&self, request: Request) -> Result<Work, Refused> {
+        self.post.ask_instead(request, time::now().mono)
     }
 
     /// When the guard last showed that it is alive: [`time::Mono`] nanoseconds, at least every second.

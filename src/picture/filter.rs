@@ -30,12 +30,18 @@ pub enum Filter {
 const AREA_FROM: f64 = 5.0;
 
 impl Filter {
-    /// What the resizer is told to do for the part `[left, top, width, height]` of a plane that becomes `size`.
-    pub(super) fn algorithm(self, [_, _, width, height]: [f64; 4], size: [u32; 2]) -> ResizeAlg {
+    /// Whether the part `[left, top, width, height]` of a plane becomes `size` by OpenCV's bilinear, which the resizer
+    /// doesn't have.
+    pub(super) fn is_bilinear(self, [_, _, width, height]: [f64; 4], size: [u32; 2]) -> bool {
         let ratio = (width / f64::from(size[0])).max(height / f64::from(size[1]));
+        self == Filter::Bilinear || self == Filter::Area && ratio < AREA_FROM
+    }
+
+    /// What the resizer is told to do otherwise.
+    pub(super) fn algorithm(self) -> ResizeAlg {
         match self {
-            Filter::Area if ratio >= AREA_FROM => ResizeAlg::Convolution(FilterType::Box),
-            Filter::Area | Filter::Bilinear => ResizeAlg::Interpolation(FilterType::Bilinear),
+            Filter::Area => ResizeAlg::Convolution(FilterType::Box),
+            Filter::Bilinear => ResizeAlg::Interpolation(FilterType::Bilinear),
             Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
             Filter::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
             Filter::Smooth => ResizeAlg::Convolution(FilterType::Bilinear),

@@ -3,6 +3,7 @@
 //! Owns scaling, colour conversion and JPEG, each done once, at the size that is needed; refuses to know which model or
 //! receiver wants it, and any file. Pure: runs on the caller's thread.
 
+mod bilinear;
 mod cutout;
 mod filter;
 mod jpeg;

@@ -7,6 +7,7 @@ use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::InnerPixel;
 use fast_image_resize::{PixelTrait, ResizeOptions, Resizer};
 
+use super::bilinear::{Bilinear, Source};
 use super::{Filter, PictureError};
 use crate::frame::Frame;
 
@@ -36,6 +37,7 @@ impl<'a> Part<'a> {
 #[derive(Default)]
 pub(super) struct Resampler {
     resizer: Resizer,
+    bilinear: Bilinear,
     /// A plane whose rows had to be copied.
     unpadded: Vec<u8>,
     /// What lies between the two passes of a filter that wants them in Pillow's order.
@@ -51,6 +53,10 @@ impl Resampler {
         into: &mut Vec<u8>,
         size: [u32; 2],
     ) -> Result<(), PictureError> {
+        if filter.is_bilinear(part.crop, size) {
+            self.bilinear(P::size(), &part, into, size);
+            return Ok(());
+        }
         let [columns, rows] = part.size;
         let samples = P::size();
         // The resizer counts strides in pixels: rows that don't end on a whole one are copied, which no decoder of ours
@@ -69,7 +75,7 @@ impl Resampler {
         let padded = TypedImageRef::<P>::from_buffer(pixels, rows, data).map_err(broken)?;
         let plane = TypedCroppedImage::from_ref(&padded, 0, 0, columns, rows).map_err(broken)?;
         let [left, top, width, height] = part.crop;
-        let algorithm = ResizeOptions::new().resize_alg(filter.algorithm(part.crop, size)).use_alpha(false);
+        let algorithm = ResizeOptions::new().resize_alg(filter.algorithm()).use_alpha(false);
         let (between, resizer) = (&mut self.between, &mut self.resizer);
         let Some(reach) = filter.reach(height / f64::from(size[1])) else {
             let mut target = image::<P>(into, size)?;
@@ -86,6 +92,15 @@ impl Resampler {
         let mut target = image::<P>(into, size)?;
         let rest = algorithm.crop(0.0, top - first, f64::from(size[0]), height);
         resizer.resize_typed(&narrow, &mut target, &rest).map_err(broken)
+    }
+
+    fn bilinear(&mut self, samples: usize, part: &Part<'_>, into: &mut Vec<u8>, size: [u32; 2]) {
+        let source = Source { data: part.data, stride: part.stride, size: part.size };
+        match samples {
+            1 => self.bilinear.scale::<1>(source, part.crop, size, into),
+            2 => self.bilinear.scale::<2>(source, part.crop, size, into),
+            _ => self.bilinear.scale::<3>(source, part.crop, size, into),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Monitor;
+use crate::config::{Monitor, OnlyWhen};
 use crate::judge::{Labelled, Question, Seen};
 use crate::model::{Family, Handle, QuestionError};
 use crate::name::Name;
@@ -26,24 +26,32 @@ impl Candidate {
     /// A label that it lacks.
     pub fn of(monitor: &Monitor, models: &BTreeMap<Name, Handle>) -> Result<Option<Candidate>, QuestionError> {
         let Some(only_when) = &monitor.only_when else { return Ok(None) };
-        let Some(handle) = models.get(&only_when.model.value) else { return Ok(None) };
-        let model = handle.model();
-        let known = |label: &String| match model.label_index(label) {
+        let Some(model) = models.get(&only_when.model.value) else { return Ok(None) };
+        // A classifier sees the picture as a whole.
+        let zone = if model.model().family() == Family::Detector { monitor.zone.clone() } else { Vec::new() };
+        Candidate::new(&monitor.name, only_when, model, zone).map(Some)
+    }
+
+    /// `only_when` of a monitor, asked of `model` about `zone`.
+    ///
+    /// # Errors
+    /// A label that it lacks.
+    pub fn new(
+        monitor: &Name,
+        only_when: &OnlyWhen,
+        model: &Handle,
+        zone: Vec<[f32; 2]>,
+    ) -> Result<Candidate, QuestionError> {
+        let known = |label: &String| match model.model().label_index(label) {
             Ok(index) => Ok((index, label.clone())),
-            Err(label) => Err(QuestionError::Label { monitor: monitor.name.clone(), label }),
+            Err(label) => Err(QuestionError::Label { monitor: monitor.clone(), label }),
         };
         let labels = only_when.labels.iter().map(|label| known(&label.value)).collect::<Result<_, _>>()?;
-        // A classifier sees the picture as a whole.
-        let zone = if model.family() == Family::Detector { monitor.zone.clone() } else { Vec::new() };
-        let question = Question::Labels(Labelled {
-            labels,
-            zone,
-            min_count: 1,
-            calibration: model.calibration(),
-            // It is written `>`.
-            threshold: only_when.above.next_up(),
-        });
-        Ok(Some(Candidate { model: handle.clone(), question }))
+        let calibration = model.model().calibration();
+        // It is written `>`.
+        let threshold = only_when.above.next_up();
+        let question = Question::Labels(Labelled { labels, zone, min_count: 1, calibration, threshold });
+        Ok(Candidate { model: model.clone(), question })
     }
 
     /// The verdict that the candidate spares `model`, or None: the frame is to be sent on.

@@ -57,7 +57,7 @@ pub enum Standing<'a> {
 pub enum Sent {
     /// It is in line. For whom the frame was whose place it took.
     Taken(Vec<Asking>),
-    /// The model has just begun with the frame before.
+    /// The model has just begun with the frame before, or is done with it.
     TooLate,
     /// Nobody will answer.
     Failed,
@@ -152,9 +152,14 @@ impl Lane {
             }
         };
         let (caller, tag, reply) = (self.caller, self.tag, self.replies.clone());
-        match self.model.ask(Request { caller, work, patience, tag, reply }) {
-            Ok(replaced) => {
-                self.spare = replaced.unwrap_or_default();
+        let request = Request { caller, work, patience, tag, reply };
+        let taken = match self.outstanding {
+            None => self.model.ask(request).map(|()| Work::default()),
+            Some(_) => self.model.ask_instead(request),
+        };
+        match taken {
+            Ok(spare) => {
+                self.spare = spare;
                 let before = self.outstanding.replace(Outstanding { frame: frame.clone(), placement, asking });
                 Sent::Taken(before.map_or_else(Vec::new, |before| before.asking))
             }

@@ -344,3 +344,6 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Cursor;
 
 use serde_json::Value;
+use stakeout::frame::Frame;
 use stakeout::judge::Seen;
 use stakeout::picture::still;
 
-use crate::published::{Published, as_reference, listed};
+use crate::published::{Eyes, Published, as_reference, listed};
 use crate::shared::{shared, shared_if_there};
 
 fn scores(seen: Seen) -> Vec<f32> {
@@ -76,4 +78,42 @@ fn the_wake_word_classifier_agrees_with_golden() {
     );
     assert!(compared >= 22, "{compared} pictures are too few");
     assert!(worst < 0.1, "{worst}");
+}
+
+/// A picture of one colour.
+fn flat(color: [u8; 3]) -> Frame {
+    let mut png = Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(32, 32, image::Rgb(color)).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    still(png.get_ref()).unwrap()
+}
+
+#[test]
+fn pictures_that_go_together_get_what_each_gets_alone() {
+    let Some(mut eyes) = Eyes::of_fixture("batch-free") else { return };
+    assert!(eyes.loaded.model.is_batchable());
+    let frames = [[200, 30, 30], [20, 220, 40], [10, 10, 250]].map(flat);
+    let alone = frames.each_ref().map(|frame| eyes.look(frame));
+    assert_ne!(alone[0], alone[1], "they differ");
+    assert_eq!(eyes.look_together(&frames), alone);
+}
+
+#[test]
+fn a_graph_with_a_fixed_batch_is_not_batchable() {
+    let Some(eyes) = Published::new("squeezenet-fp16").and_then(|published| published.load()) else { return };
+    assert!(!eyes.loaded.model.is_batchable());
+}
+
+/// It declares a free batch axis, and fails on two pictures.
+#[test]
+fn a_graph_that_only_says_so_is_not_batchable_either() {
+    let Some(mut eyes) = Eyes::of_fixture("faulty/batch-stuck") else { return };
+    assert!(!eyes.loaded.model.is_batchable());
+    assert!(matches!(eyes.look(&flat([200, 30, 30])), Seen::Scores(_)));
+}
+
+#[test]
+fn numbers_that_are_none_are_no_answer() {
+    let Some(mut eyes) = Eyes::of_fixture("faulty/classifier-nan-when-bright") else { return };
+    assert!(matches!(eyes.look(&flat([0, 0, 0])), Seen::Scores(_)));
+    assert_eq!(eyes.look(&flat([255, 255, 255])), Seen::NotANumber);
 }

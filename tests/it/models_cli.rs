@@ -1,6 +1,7 @@
 //! `stakeout ask` and `stakeout models check|bench|calibrate`, with the built binary on real models.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -24,6 +25,11 @@ struct Ended {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn library() -> PathBuf {
+    let library = std::env::var_os("ORT_LIB").map_or_else(|| ".setup/lib/libonnxruntime.so".into(), PathBuf::from);
+    root().join(library)
 }
 
 impl Shop {
@@ -64,12 +70,10 @@ impl Shop {
     }
 
     fn run(&self, args: &[&str]) -> Ended {
-        let library =
-            std::env::var_os("ORT_LIB").map_or_else(|| root().join(".setup/lib/libonnxruntime.so"), PathBuf::from);
         let mut config = format!(
             "[storage]\npath = \"{}\"\n[runtime]\nonnxruntime = \"{}\"\nthreads = 1\n",
             self.folder.path().display(),
-            library.display()
+            library().display()
         );
         for (name, path) in &self.models {
             config.push_str(&format!("[[model]]\nname = \"{name}\"\npath = \"{}\"\n", path.display()));
@@ -209,6 +213,8 @@ fn what_cannot_be_asked_is_told() {
         usage("tiny-smolvlm", &["--labels", "red", "Is it red?"]),
         "error: model `tiny-smolvlm` knows no labels\nhint: ask in words, without `--labels`\n"
     );
+    let beyond = usage("batch-free", &["red", "--threshold", "1.5"]);
+    assert!(beyond.contains("it is a number from 0 to 1"), "{beyond}");
     let unknown = ask("batch-fre", &["red"]);
     assert!(unknown.ends_with("hint: did you mean `batch-free`?\n"), "{unknown}");
     let published = ask("smolvlm-256m", &["Is it red?"]);
@@ -229,13 +235,18 @@ fn what_cannot_be_asked_is_told() {
 /// As a newcomer calls it, in a checkout: no daemon, no configuration, nothing installed.
 #[test]
 fn it_works_without_a_configuration() {
-    if std::env::var_os("ORT_LIB").is_some() || runtime().is_none() {
+    if runtime().is_none() {
         return;
     }
+    let checkout = TempDir::new().unwrap();
+    fs::create_dir_all(checkout.path().join(".setup/lib")).unwrap();
+    symlink(library(), checkout.path().join(".setup/lib/libonnxruntime.so")).unwrap();
+    symlink(root().join("models"), checkout.path().join("models")).unwrap();
     let picture = root().join("tests/data/models/tiny-smolvlm/images/street.png");
     let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
     command.args(["ask", "--model", "yard-classifier", "person", "--json", "--image"]).arg(picture);
-    let Output { status, stdout, stderr } = command.current_dir(root()).env_remove("STAKEOUT_CONFIG").output().unwrap();
+    let Output { status, stdout, stderr } =
+        command.current_dir(&checkout).env_remove("STAKEOUT_CONFIG").output().unwrap();
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     let line: Value = serde_json::from_slice(&stdout).unwrap();
     assert!(["yes", "no"].contains(&line["answer"].as_str().unwrap()), "{line}");

@@ -43,10 +43,7 @@ impl Published {
 
     /// Ready to run; None without ONNX Runtime.
     pub fn load(&self) -> Option<Eyes> {
-        let runtime = runtime()?;
-        let folder = Folder::open(&Name::new("m").unwrap(), Some(self.folder.path()), Path::new("/nowhere"));
-        let loaded = folder.and_then(|folder| load(runtime, &folder, 1));
-        Some(Eyes { loaded: loaded.unwrap_or_else(|error| panic!("{error}")), scaler: Scaler::default() })
+        Eyes::open(self.folder.path())
     }
 }
 
@@ -57,6 +54,19 @@ pub struct Eyes {
 }
 
 impl Eyes {
+    /// The model in `folder`; None without ONNX Runtime.
+    pub fn open(folder: &Path) -> Option<Eyes> {
+        let runtime = runtime()?;
+        let opened = Folder::open(&Name::new("m").unwrap(), Some(folder), Path::new("/nowhere"));
+        let loaded = opened.and_then(|folder| load(runtime, &folder, 1));
+        Some(Eyes { loaded: loaded.unwrap_or_else(|error| panic!("{error}")), scaler: Scaler::default() })
+    }
+
+    /// One of `tests/data/models`; None without ONNX Runtime.
+    pub fn of_fixture(name: &str) -> Option<Eyes> {
+        Eyes::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name))
+    }
+
     /// What it sees on `frame`, the whole way that a watched frame goes.
     pub fn look(&mut self, frame: &Frame) -> Seen {
         let model = &self.loaded.model;
@@ -67,6 +77,17 @@ impl Eyes {
         let seen = model.interpret(&outputs, &placement).unwrap();
         model.take_back(outputs);
         seen
+    }
+
+    /// The same for several frames that go through the graph together.
+    pub fn look_together(&mut self, frames: &[Frame]) -> Vec<Seen> {
+        let model = &self.loaded.model;
+        let prepared = frames.iter().map(|frame| model.prepare(&mut self.scaler, frame, Default::default()).unwrap());
+        let (pictures, places): (Vec<_>, Vec<_>) = prepared.unzip();
+        let work = Work { pictures, ..Work::default() };
+        let Findings::Numbers(outputs) = self.loaded.engine.examine(&work).unwrap() else { panic!("it knows labels") };
+        let one = |(index, place)| model.interpret_one(&outputs, [index, frames.len()], place).unwrap();
+        places.iter().enumerate().map(one).collect()
     }
 
     pub fn label(&self, label: &str) -> usize {

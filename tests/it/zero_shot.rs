@@ -14,6 +14,7 @@ use stakeout::picture::{Scaler, still};
 
 use crate::shared::{runtime, shared};
 
+mod exports;
 mod folders;
 mod remembered;
 mod watched;

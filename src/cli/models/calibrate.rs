@@ -46,7 +46,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     write: bool,
     /// Yes from this confidence, for accuracy, precision and recall
-    #[arg(long, value_name = "0-1", default_value_t = 0.5)]
+    #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = tried::share)]
     threshold: f32,
     /// Only in this part of the pictures: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
     #[arg(long, value_name = "POINTS", value_parser = tried::Zone::new)]

@@ -106,7 +106,7 @@ impl Progress {
     fn begin(&mut self, path: &str, size: Option<u64>, have: u64) {
         self.bar.finish_and_clear();
         self.bar = size.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-        let template = "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);
         }

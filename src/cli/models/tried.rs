@@ -31,8 +31,14 @@ pub(in crate::cli) struct Asking {
     #[arg(long, value_name = "TEXT")]
     pub negatives: Vec<String>,
     /// Yes from this confidence
-    #[arg(long, value_name = "0-1", default_value_t = 0.5)]
+    #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = share)]
     pub threshold: f32,
+}
+
+/// A number from 0 to 1.
+pub(in crate::cli) fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "it is a number from 0 to 1".to_owned())
 }
 
 /// A polygon.

@@ -108,7 +108,7 @@ fn the_manual_names_every_key_of_the_contract() {
     let sections = [
         ("device", "id heartbeat"),
         ("storage", "path max_size keep_delivered keep_dead snapshot_width snapshot_quality"),
-        ("runtime", "onnxruntime execution_providers threads"),
+        ("runtime", "onnxruntime execution_providers threads run_timeout"),
         ("api", "socket listen token_file webhook_secret_file default_model"),
         ("log", "filter format"),
         ("egress", "allow"),

@@ -8,6 +8,9 @@ use super::{manual_switched_on, parse};
 fn mutated(source: &str, changes: &[(f64, u8, u8)]) -> String {
     let mut bytes = source.as_bytes().to_vec();
     for &(place, what, byte) in changes {
+        if bytes.is_empty() {
+            break;
+        }
         let at = ((bytes.len() as f64 * place) as usize).min(bytes.len() - 1);
         match what % 4 {
             0 => bytes[at] = byte,

@@ -124,3 +124,6 @@ fn position(slots: &[Slot], lengths: &[Length]) -> Option<usize> {
 }
 
 pub(super) use numbers::Length;
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,22 @@ fn what_is_left_out_has_a_default() {
 }
 
 #[test]
+fn every_head_has_the_defaults_of_its_source() {
+    let read = |name: &str| {
+        let text = text().replace("head = \"yolox\"", &format!("head = \"{name}\""));
+        let text = text.replace("score_threshold = 0.3\nnms_iou = 0.45\n", "");
+        head(&Manifest::parse(&text).unwrap())
+    };
+    let detect = |score_threshold, nms_iou| Detect { score_threshold, nms_iou };
+    assert_eq!(read("yolox"), Head::Yolox(detect(0.3, 0.45)));
+    assert_eq!(read("yolov8"), Head::Yolov8(detect(0.25, 0.45)));
+    assert_eq!(read("nanodet"), Head::Nanodet(detect(0.4, 0.5)));
+    assert_eq!(read("ultraface"), Head::Ultraface(detect(0.7, 0.3)));
+    assert_eq!(read("boxes"), Head::Boxes(detect(0.3, 1.0), Coordinates::Pixels));
+    assert_eq!(read("detr"), Head::Detr(detect(0.5, 1.0)));
+}
+
+#[test]
 fn what_it_must_not_say() {
     assert_eq!(
         refused("pad = 114", "padding = 114"),
@@ -82,9 +98,21 @@ fn what_it_must_not_say() {
          and `vlm`"
     );
     assert_eq!(
-        refused("head = \"yolox\"", "head = \"nanodet\""),
-        "`manifest.toml`: head `nanodet` is not implemented yet; this version knows `softmax`, `sigmoid`, \
-         `probabilities` and `yolox`"
+        refused("head = \"yolox\"", "head = \"centernet\""),
+        "`manifest.toml`: unknown head `centernet`; this version knows `softmax`, `sigmoid`, `probabilities`, `yolox`, \
+         `yolov8`, `nanodet`, `ultraface`, `boxes` and `detr`"
+    );
+    assert_eq!(
+        refused("nms_iou = 0.45", "nms_iou = 1.45"),
+        "`manifest.toml`: `[output] nms_iou` must be a number from 0 to 1"
+    );
+    assert_eq!(
+        refused("head = \"yolox\"", "head = \"detr\""),
+        "`manifest.toml`: `[output] nms_iou` must be left out by head `detr`, whose boxes are no duplicates"
+    );
+    assert_eq!(
+        refused("nms_iou = 0.45", "coordinates = \"pixels\""),
+        "`manifest.toml`: `[output] coordinates` must be left out by all heads but `boxes`"
     );
     assert_eq!(
         refused("\"detector\"", "\"classifier\""),

@@ -11,7 +11,7 @@ use ort::Error;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 
-use super::super::graph::{Element, Graph, describe};
+use super::super::graph::{Element, Graph, Slot, describe};
 use super::super::session::{self, Opened, said};
 use super::super::{RunError, Rung, Runtime};
 use super::outputs::{Embedding, file_name};
@@ -84,22 +84,19 @@ impl TextModel {
     /// # Errors
     /// Whatever ONNX Runtime says.
     pub fn embed(&mut self, text: &Ids) -> Result<Vec<f32>, RunError> {
-        match self.fixed {
-            Some(length) if length != text.ids.len() => {
-                let mut ids = text.ids.clone();
-                ids.resize(length, self.pad);
-                self.run(&ids, text.used)
-            }
-            _ => self.run(&text.ids, text.used),
-        }
+        self.run(&text.ids, text.used)
     }
 
     /// `used`: how many of the ids an attention mask shows.
     fn run(&mut self, ids: &[i64], used: usize) -> Result<Vec<f32>, RunError> {
         let failed = |error: Error| RunError(said(&error));
+        let mut ids = ids.to_vec();
+        if let Some(length) = self.fixed {
+            ids.resize(length, self.pad);
+        }
         let shape = [1, ids.len()];
         let mask: Vec<i64> = (0..ids.len()).map(|index| i64::from(index < used)).collect();
-        let ids = TensorRef::from_array_view((shape, ids)).map_err(failed)?;
+        let ids = TensorRef::from_array_view((shape, ids.as_slice())).map_err(failed)?;
         let mut feed: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = vec![(IDS.into(), ids.into())];
         if self.is_masked {
             let mask = TensorRef::from_array_view((shape, mask.as_slice())).map_err(failed)?;
@@ -113,16 +110,14 @@ impl TextModel {
 
 /// The one length that the graph takes, None: any. Err: it takes something else than one text at a time.
 fn declared(graph: &Graph, file: &str) -> Result<Option<usize>, ZeroShotError> {
-    let mut lengths = Vec::new();
-    for slot in &graph.inputs {
-        match (slot.name.as_str(), &slot.element, slot.shape.as_slice()) {
-            (IDS | MASK, Element::I64, [None | Some(1), length]) => lengths.push(*length),
-            _ => lengths.clear(),
-        }
-    }
-    let has_ids = graph.inputs.iter().any(|slot| slot.name == IDS);
-    if has_ids && lengths.len() == graph.inputs.len() {
-        return Ok(lengths.into_iter().flatten().next());
+    let takes = |slot: &Slot| {
+        matches!(
+            (slot.name.as_str(), &slot.element, slot.shape.as_slice()),
+            (IDS | MASK, Element::I64, [None | Some(1), _])
+        )
+    };
+    if graph.inputs.iter().any(|slot| slot.name == IDS) && graph.inputs.iter().all(takes) {
+        return Ok(graph.inputs.iter().find_map(|slot| slot.shape[1]));
     }
     let wanted = format!("i64 `{IDS}` [batch, length], and at most `{MASK}` beside it,");
     Err(ZeroShotError::Input { file: file.to_owned(), declared: describe(&graph.inputs), wanted })

@@ -13,7 +13,6 @@ use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::super::graph::{Element, Slot, describe};
-use super::super::heads::Length;
 use super::super::session::{self, Opened, said};
 use super::super::{RunError, Rung, Runtime, Tensor};
 use super::direction::normalised;
@@ -53,11 +52,10 @@ impl Vision {
         let Opened { session, run, graph, rung } = session::open(runtime, path, threads)?;
         let file = file_name(path);
         let [width, height] = size.map(|side| side as usize);
-        let takes = |slot: &Slot| slot.fits(&[Length::Pictures, Length::Is(3), Length::Is(height), Length::Is(width)]);
         let [pixels] = graph.inputs.as_slice() else {
             return Err(misfit(file, &graph.inputs, size));
         };
-        if !takes(pixels) {
+        if !pixels.takes_picture(size) {
             return Err(misfit(file, &graph.inputs, size));
         }
         let embedding = Embedding::of(&graph, &OUTPUTS, &file)?;

@@ -33,12 +33,18 @@ fn off(filter: Filter, size: [u32; 2], into: [u32; 2], expected: &[u8]) -> u8 {
     picture.data.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }
 
+/// In levels: OpenCV's bilinear is our own code and equals it to the bit.
+fn tolerance(filter: Filter) -> u8 {
+    u8::from(filter != Filter::Bilinear)
+}
+
 #[test]
-fn shrinking_equals_the_libraries_to_a_level() {
+fn shrinking_equals_the_libraries() {
     for (filter, expected) in [(Filter::Bilinear, BILINEAR), (Filter::Bicubic, BICUBIC), (Filter::Lanczos, LANCZOS)] {
         for other in [Filter::Area, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos, Filter::Smooth] {
             let off = off(other, [67, 45], [5, 4], expected);
-            assert!(if other == filter { off <= 1 } else { off > 2 }, "{other:?} is {off} levels off {filter:?}");
+            let wanted = if other == filter { off <= tolerance(filter) } else { off > 2 };
+            assert!(wanted, "{other:?} is {off} levels off {filter:?}");
         }
     }
 }
@@ -51,7 +57,7 @@ fn so_does_enlarging() {
         (Filter::Lanczos, LANCZOS_ENLARGED),
     ] {
         let off = off(filter, [20, 7], [3, 9], expected);
-        assert!(off <= 1, "{filter:?} is {off} levels off");
+        assert!(off <= tolerance(filter), "{filter:?} is {off} levels off");
     }
 }
 

@@ -1,0 +1,273 @@
+//! A watcher over models that do as the test says: frames that are replaced, spared, referred, late and refused.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::condition::{Spec, State};
+use crate::config::{Calibration, Hold, Located, OnlyWhen};
+use crate::event::{Metadata, ModelIdentity, Priority};
+use crate::frame::{Color, Matrix, PixelFormat, Plane};
+use crate::judge::{Labelled, Question};
+use crate::model::{Again, Engine, Findings, Limits, Loaded, RunError, Running, Stop, Tensor, Work, start};
+use crate::name::Name;
+use crate::verdict::Verdict;
+use crate::watch::ledger::{Happening, Refused};
+use crate::watch::subject::{About, Subject};
+
+/// What the next run of a model gives: a score, or nothing.
+type Script = mpsc::Sender<Option<f32>>;
+
+/// Waits for its script; notes the brightness of every picture that it sees.
+struct Scripted {
+    script: Mutex<mpsc::Receiver<Option<f32>>>,
+    seen: Arc<Mutex<Vec<f32>>>,
+}
+
+impl Engine for Scripted {
+    fn examine(&mut self, work: &Work) -> Result<Findings, RunError> {
+        let score = self.script.get_mut().unwrap().recv().unwrap_or(None);
+        self.seen.lock().unwrap().push(work.pictures[0].data[0]);
+        let score = score.ok_or_else(|| RunError("it was told to fail".into()))?;
+        Ok(Findings::Numbers(vec![Tensor { shape: vec![1, 1], data: vec![score] }]))
+    }
+}
+
+/// A running model that says how bright something is.
+struct Scene {
+    handle: Handle,
+    script: Script,
+    seen: Arc<Mutex<Vec<f32>>>,
+}
+
+fn model(name: &str) -> Scene {
+    let (script, lines) = mpsc::channel();
+    let seen = Arc::default();
+    let engine = Box::new(Scripted { script: Mutex::new(lines), seen: Arc::clone(&seen) });
+    let again: Again = Arc::new(|| unreachable!("it works"));
+    let model = Arc::new(crate::model::tests::bright_as(name));
+    let (running, stop) = (Running::default(), Stop::new(|| ()));
+    let loaded = Loaded { model, engine, rungs: Vec::new(), running, stop, again };
+    Scene { handle: start(loaded, Limits::default()).unwrap(), script, seen }
+}
+
+/// Counts what machines say of their checks.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Ledger for Notes {
+    fn record(&mut self, _: Happening<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn verdict(&mut self, about: &About, verdict: &Verdict, _: Now) {
+        self.0.push(format!("{} {:.1} {}", about.monitor, verdict.confidence, verdict.explanation));
+    }
+}
+
+fn at(seconds: f64) -> Now {
+    Now::in_clip(Duration::from_secs_f64(seconds))
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// A machine that checks once a second from 0 on.
+fn machine(monitor: &str, model: &Scene) -> Machine {
+    let spec = Spec {
+        confidence_threshold: 0.8,
+        clear_threshold: 0.6,
+        hold: Hold { needed: 1, of: 1 },
+        cooldown: Duration::from_secs(1),
+        repeat: false,
+        clear_after: Duration::from_secs(5),
+        lost_after: Duration::from_secs(30),
+        check_interval: Duration::from_secs(1),
+        max_duration: None,
+        stop_on_trigger: false,
+        restart: true,
+        first_frame_within: None,
+    };
+    let about = About {
+        monitor: name(monitor),
+        camera: name("c"),
+        definition: String::new(),
+        condition: "?".into(),
+        metadata: Metadata::new(),
+        priority: Priority::Normal,
+        endpoints: Vec::new(),
+        shadow: false,
+    };
+    let question = Question::Labels(Labelled {
+        labels: vec![(0, "bright".into())],
+        zone: Vec::new(),
+        min_count: 1,
+        calibration: Calibration { temperature: 1.0, bias: 0.0 },
+        threshold: 0.8,
+    });
+    let identity = ModelIdentity { name: model.handle.model().identity().name.clone(), sha256: String::new() };
+    let source_url = String::new();
+    let subject = Subject { about, spec, question, asked: None, model: identity, source_url, enabled: true };
+    let mut machine = Machine::new(subject, State::new());
+    machine.tell(&mut Notes::default(), at(0.0), Input::Start);
+    machine
+}
+
+fn frame(seconds: f64) -> Frame {
+    Frame {
+        width: 2,
+        height: 2,
+        format: PixelFormat::Rgb,
+        color: Color { matrix: Matrix::Bt601, full_range: true },
+        // As bright as it is late.
+        planes: vec![Plane { data: vec![seconds as u8; 12], stride: 6 }],
+        arrived: at(seconds),
+        pts: Duration::from_secs_f64(seconds),
+        connection: 1,
+    }
+}
+
+fn candidate(of: &Scene) -> Candidate {
+    let located = |value: &str| Located { value: value.to_owned(), at: 0..0 };
+    let model = Located { value: of.handle.model().identity().name.clone(), at: 0..0 };
+    let only_when = OnlyWhen { model, labels: vec![located("bright")], above: 0.5 };
+    Candidate::new(&name("m"), &only_when, &of.handle, Vec::new()).unwrap()
+}
+
+/// Checks, verdict errors, and frames skipped for load, rate.
+fn counts(machine: &Machine) -> [u64; 4] {
+    let counters = machine.state().job().unwrap().counters().clone();
+    let skipped = |reason| counters.frames_skipped.get(&reason).copied().unwrap_or_default();
+    let of_load = skipped(SkipReason::Load);
+    [counters.checks_performed, counters.verdict_errors, of_load, skipped(SkipReason::Rate)]
+}
+
+struct Play {
+    watcher: Watcher,
+    notes: Notes,
+}
+
+impl Play {
+    fn new(askers: Vec<Asker>) -> Play {
+        Play { watcher: Watcher::new(askers), notes: Notes::default() }
+    }
+
+    fn frame(&mut self, seconds: f64) {
+        self.watcher.frame(&mut self.notes, at(seconds), frame(seconds));
+    }
+
+    /// Waits for the next answer.
+    fn reply(&mut self, seconds: f64) {
+        let reply = self.watcher.replies().recv_timeout(Duration::from_secs(60)).unwrap();
+        self.watcher.reply(&mut self.notes, at(seconds), reply);
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes.0)
+    }
+}
+
+fn plain(machine: Machine, model: &Scene) -> Asker {
+    Asker { machine, model: model.handle.clone(), candidate: None }
+}
+
+#[test]
+fn a_frame_in_line_is_replaced_by_a_newer_one_and_counts_as_skipped() {
+    let scene = model("a");
+    let mut other = Play::new(vec![plain(machine("other", &scene), &scene)]);
+    other.frame(9.0);
+    // Once the engine has the other camera's frame, ours stand in line.
+    while other.watcher.lanes[0].standing() != Standing::Looked {
+        std::thread::yield_now();
+    }
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    for seconds in [0.0, 0.5, 1.0, 2.0] {
+        play.frame(seconds);
+    }
+    scene.script.send(Some(0.1)).unwrap();
+    scene.script.send(Some(0.9)).unwrap();
+    play.reply(2.1);
+    assert_eq!(play.said(), ["m 0.9 bright 0.90"]);
+    let pictures = scene.seen.lock().unwrap().len();
+    assert_eq!(pictures, 2, "the frames of 0 s and 1 s were never looked at");
+    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 2, 1]);
+}
+
+#[test]
+fn a_candidate_that_says_no_spares_the_model() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![asker, plain(machine("n", &cheap), &cheap)]);
+    play.frame(0.0);
+    cheap.script.send(Some(0.3)).unwrap();
+    play.reply(0.1);
+    assert_eq!(play.said(), ["m 0.0 bright 0.30 (cheap), so `dear` was not asked", "n 0.3 bright 0.30"]);
+    assert!(!play.watcher.is_waiting());
+    play.frame(1.0);
+    cheap.script.send(Some(0.6)).unwrap();
+    play.reply(1.1);
+    assert_eq!(play.said(), ["n 0.6 bright 0.60"]);
+    dear.script.send(Some(0.9)).unwrap();
+    play.reply(1.2);
+    assert_eq!(play.said(), ["m 0.9 bright 0.90"]);
+    let (cheap, dear) = (cheap.seen.lock().unwrap().len(), dear.seen.lock().unwrap().len());
+    assert_eq!((cheap, dear), (2, 1), "the cheap one's runs are shared");
+    assert_eq!(play.watcher.machines().iter().map(counts).collect::<Vec<_>>(), [[2, 0, 0, 0]; 2]);
+    assert_eq!(play.watcher.machines()[0].shown().lock().unwrap().spared, 1);
+}
+
+#[test]
+fn a_candidate_that_fails_hides_nothing() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![asker]);
+    for (seconds, cheap_says) in [(0.0, None), (1.0, Some(f32::NAN))] {
+        play.frame(seconds);
+        cheap.script.send(cheap_says).unwrap();
+        dear.script.send(Some(0.9)).unwrap();
+        play.reply(seconds);
+        play.reply(seconds);
+        assert_eq!(play.said(), ["m 0.9 bright 0.90"]);
+    }
+    assert_eq!(counts(&play.watcher.machines()[0]), [2, 0, 0, 0]);
+}
+
+#[test]
+fn frames_that_a_candidate_refers_to_a_busy_model_are_replaced_by_newer_ones() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![asker]);
+    for seconds in [0.0, 1.0, 2.0] {
+        play.frame(seconds);
+        cheap.script.send(Some(0.9)).unwrap();
+        play.reply(seconds);
+        // The dear one begins with the first of them, and is not done.
+        while seconds == 0.0 && play.watcher.lanes[play.watcher.ways[0].own].standing() != Standing::Looked {
+            std::thread::yield_now();
+        }
+    }
+    dear.script.send(Some(0.9)).unwrap();
+    dear.script.send(Some(0.7)).unwrap();
+    play.reply(2.1);
+    play.reply(2.2);
+    assert_eq!(play.said(), ["m 0.9 bright 0.90", "m 0.7 bright 0.70"]);
+    assert_eq!(counts(&play.watcher.machines()[0]), [2, 0, 1, 0], "the frame of 1 s gave way to that of 2 s");
+    assert!(!play.watcher.is_waiting());
+}
+
+#[test]
+fn what_became_old_while_the_model_was_busy_is_skipped() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    play.frame(0.0);
+    while play.watcher.lanes[0].standing() != Standing::Looked {
+        std::thread::yield_now();
+    }
+    play.frame(1.0);
+    scene.script.send(Some(0.9)).unwrap();
+    play.reply(11.5);
+    assert_eq!(play.said(), ["m 0.9 bright 0.90"]);
+    assert!(!play.watcher.is_waiting(), "a frame of 10.5 s ago says nothing about now");
+    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 1, 0]);
+}
