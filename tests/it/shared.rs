@@ -40,8 +40,7 @@ fn place(path: &str) -> PathBuf {
     shared.join("data").join(path)
 }
 
-/// The file, if it is there; otherwise the test is skipped.
-pub fn present(file: PathBuf) -> Option<PathBuf> {
+fn present(file: PathBuf) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }

@@ -97,7 +97,7 @@ fn a_half_precision_model_says_the_same() {
 
 #[test]
 fn the_shipped_model_says_what_it_says_in_transformers() {
-    let Some(yard) = Laid::yard() else { return };
+    let yard = Laid::yard();
     let made_for = yard.goldens().made_for;
     for (role, hash) in &yard.hashes {
         assert_eq!(made_for.get(*role), Some(hash), "{role} is another one now; run scripts/yard/goldens_vlm.py");
@@ -154,8 +154,7 @@ fn mistakes_with_the_small_model_are_noticed() {
 #[test]
 fn mistakes_with_the_shipped_model_are_noticed() {
     // Its decoder takes a mask that is too short for an error.
-    let Some(yard) = Laid::yard() else { return };
-    mistakes_are_noticed(yard, false);
+    mistakes_are_noticed(Laid::yard(), false);
 }
 
 fn close(scored: &Scored, golden: &Golden, tolerance: f32) {
@@ -170,10 +169,12 @@ fn close(scored: &Scored, golden: &Golden, tolerance: f32) {
 fn questions_about_a_picture_share_what_was_read_of_it() {
     let Some(runtime) = runtime() else { return };
     let fixtures = ["tiny-smolvlm", "tiny-smolvlm-f16", "smolvlm-256m-layout", "smolvlm-256m-layout-mixed"];
-    for laid in fixtures.into_iter().map(Laid::fixture).chain(Laid::yard()) {
+    for laid in fixtures.into_iter().map(Laid::fixture).chain([Laid::yard()]) {
         let (mut vlm, rungs) = laid.open(runtime).unwrap();
         assert_eq!(rungs, [Rung::Everything; 3], "{:?}", laid.setup.graphs);
-        let goldens = laid.goldens();
+        let mut goldens = laid.goldens();
+        // The product would put another sentence around what isn't a question.
+        goldens.prompts.retain(|golden| golden.question.ends_with('?'));
         for group in goldens.prompts.chunk_by(|a, b| a.image == b.image) {
             let picture = laid.picture(&goldens, &group[0].image);
             // Every second answer is explained: that must not disturb the next one.

@@ -1,7 +1,7 @@
 //! The tokenizer of a vision language model: text to ids, ids to text, and the ids that mean something to us.
 //!
-//! Owns `tokenizer.json` and `generation_config.json`; refuses to know graphs. No id is taken from
-//! a single place: published copies of a model disagree about where an answer ends. Immutable, shared between threads.
+//! Owns `tokenizer.json` and `generation_config.json`; refuses to know graphs. No id is taken from a single place: published
+//! copies of a model disagree about where an answer ends. Immutable, shared between threads.
 
 use std::path::Path;
 
