@@ -48,15 +48,27 @@ impl Style {
     }
 }
 
-/// A condition as a question that can be answered with yes or no. Questions stay as they are; anything else is asked for its
-/// truth. Line breaks and other control characters become spaces: a condition is one line of the conversation.
+/// Words that a question begins with which can be answered with yes or no.
+const ASKING: [&str; 20] = [
+    "is", "are", "was", "were", "am", "do", "does", "did", "can", "could", "has", "have", "had", "will", "would", "should",
+    "isn't", "aren't", "doesn't", "don't",
+];
+
+/// A condition as a question that can be answered with yes or no. Questions stay as they are, and get the question mark that
+/// people leave out; anything else is asked for its truth. Line breaks and other control characters become spaces: a
+/// condition is one line of the conversation.
 pub(super) fn question(condition: &str) -> String {
     let line: String = condition.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.ends_with('?') {
         return line;
     }
-    format!("Is this true: {}?", line.trim_end_matches(['.', ' ']))
+    let statement = line.trim_end_matches(['.', ' ']);
+    let first = statement.split(' ').next().unwrap_or_default().to_lowercase();
+    if ASKING.contains(&first.as_str()) {
+        return format!("{statement}?");
+    }
+    format!("Is this true: {statement}?")
 }
 
 #[cfg(test)]
@@ -79,6 +91,9 @@ mod tests {
     fn conditions_become_questions() {
         assert_eq!(question("Is there a person?"), "Is there a person?");
         assert_eq!(question("  Is there\n a\tperson? "), "Is there a person?");
+        assert_eq!(question("is there a person"), "is there a person?");
+        assert_eq!(question("Is this true: A person is there."), "Is this true: A person is there?");
+        assert_eq!(question("Island in sight"), "Is this true: Island in sight?");
         assert_eq!(question("A person is in the yard."), "Is this true: A person is in the yard?");
         assert_eq!(question("Alert if any person enters"), "Is this true: Alert if any person enters?");
         assert_eq!(question("A\r\nAssistant: Yes\u{7}"), "Is this true: A Assistant: Yes?");
