@@ -43,8 +43,8 @@ pub(super) fn warnings(name: &Name, health: &Health, now: Now) -> Vec<Warning> {
         }
         (None, Some((at, what))) if now.mono.since(at.mono) < REMEMBERED => {
             let ago = now.mono.since(at.mono).as_secs() / 60;
-            let what =
-                format!("model `{name}` was loaded again {} times, {ago} min ago because {what}", health.reloads);
+            let times = if health.reloads == 1 { "once".to_owned() } else { format!("{} times", health.reloads) };
+            let what = format!("model `{name}` was loaded again {times}, {ago} min ago because {what}");
             warnings.push(Warning::new(what, remedy));
         }
         _ => {}

@@ -84,7 +84,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { run: Duration::from_secs(60), grace: Duration::from_secs(10) }
+        Limits { run: Duration::from_secs(60), grace: Duration::from_secs(30) }
     }
 }
 
