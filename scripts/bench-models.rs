@@ -140,7 +140,11 @@ impl Check {
         self.work.asked.clear();
         self.work.asked.extend_from_slice(asked);
         let seen = match self.loaded.engine.examine(&self.work)? {
-            Findings::Numbers(outputs) => vec![self.loaded.model.interpret(&outputs, &placement)?],
+            Findings::Numbers(outputs) => {
+                let seen = self.loaded.model.interpret(&outputs, &placement)?;
+                self.loaded.model.take_back(outputs);
+                vec![seen]
+            }
             Findings::Scored(scored) => scored.into_iter().map(Seen::Answered).collect(),
         };
         for one in &seen {

@@ -24,6 +24,7 @@ LABELLED = {
 BARE = """
 import json, sys, time
 import numpy, onnxruntime
+onnxruntime.set_default_logger_severity(3)
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
@@ -47,6 +48,7 @@ import json, sys, time, tomllib
 from pathlib import Path
 import numpy, onnxruntime
 from tokenizers import Tokenizer
+onnxruntime.set_default_logger_severity(3)
 folder, question = Path(sys.argv[1]), sys.argv[2]
 manifest = tomllib.loads((folder / "manifest.toml").read_text())
 options = onnxruntime.SessionOptions()

@@ -50,8 +50,8 @@ impl Style {
 
 /// Words that a question begins with which can be answered with yes or no.
 const ASKING: [&str; 20] = [
-    "is", "are", "was", "were", "am", "do", "does", "did", "can", "could", "has", "have", "had", "will", "would", "should",
-    "isn't", "aren't", "doesn't", "don't",
+    "is", "are", "was", "were", "am", "do", "does", "did", "can", "could", "has", "have", "had", "will", "would",
+    "should", "isn't", "aren't", "doesn't", "don't",
 ];
 
 /// A condition as a question that can be answered with yes or no. Questions stay as they are, and get the question mark that
