@@ -54,11 +54,18 @@ fn a_question_is_answered_once_for_each_time_that_it_is_true() {
 
 #[test]
 fn a_question_that_it_can_not_judge_is_a_verdict_error_and_never_a_no() {
-    let appliance = Appliance::new(&(camera() + &monitor("dog", "Is there a dog in the picture?")));
+    let mut appliance = Appliance::new(&(camera() + &monitor("dog", "Is there a dog in the picture?")));
     let lines = appliance.json(&["replay", CLIP, "--verdicts", "--json"]);
     let answers: Vec<&Value> = lines.iter().filter(|line| line["type"] == "verdict").map(|l| &l["answer"]).collect();
     assert!(answers.len() > 100);
     assert!(answers.iter().all(|answer| **answer == "abstain"), "{answers:?}");
+    assert_eq!(lines.last().unwrap()["unanswered"], answers.len());
+    // It looks as idle as a monitor that has nothing to say: status must not leave it at that.
+    appliance.start();
+    appliance.until("the warning", |it| {
+        let warnings = it.status()["warnings"].to_string();
+        warnings.contains("monitor `dog` got no answer from model `yard`").then_some(())
+    });
 }
 
 #[test]
