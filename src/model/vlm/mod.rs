@@ -150,17 +150,20 @@ impl Vlm {
         Ok(self.parts.read_rows(rows, &empty)?.cache)
     }
 
-    /// Answers one question about what was `seen`.
-    fn answer(&mut self, tokens: &[i64], explain: Option<Explain>, seen: &Cache) -> Result<Scored, RunError> {
+    /// Answers one question about what was `seen`; with what an explanation would go on from, where one is wanted.
+    fn answer(
+        &mut self,
+        tokens: &[i64],
+        explain: Option<Explain>,
+        seen: &Cache,
+    ) -> Result<(Scored, Option<(Explain, Next)>), RunError> {
         let next = self.parts.read(tokens, seen)?;
         let Score { z, mass } = score(next.logits(), self.vocabulary.yes(), self.vocabulary.no());
         // What was no answer changes nothing, however it leans: it isn't worth a word, on every frame.
         let answered = mass >= LEAST_ANSWER_MASS;
-        let explanation = match explain.filter(|explain| answered && explain.applies(z)) {
-            Some(explain) => self.explain(explain, &next)?,
-            None => None,
-        };
-        Ok(Scored { z, answer_mass: Some(mass), explanation })
+        let explain = explain.filter(|explain| answered && explain.applies(z));
+        let scored = Scored { z, answer_mass: Some(mass), explanation: None };
+        Ok((scored, explain.map(|explain| (explain, next))))
     }
 
     /// The answer that was decided, and how the model goes on from there.
@@ -195,12 +198,21 @@ impl Engine for Vlm {
     fn examine(&mut self, work: &Work) -> Result<Findings, RunError> {
         let missing = || RunError("it was given no picture".to_owned());
         let seen = self.look(work.pictures.first().ok_or_else(missing)?)?;
-        let mut scored = Vec::with_capacity(work.asked.len());
+        let (mut scored, mut unexplained) = (Vec::with_capacity(work.asked.len()), Vec::new());
         for asked in &work.asked {
             let Asked::Text { tokens, explain } = asked else {
                 return Err(RunError("it was asked with prompts where it takes questions".to_owned()));
             };
-            scored.push(self.answer(tokens, *explain, &seen)?);
+            let (answer, wanted) = self.answer(tokens, *explain, &seen)?;
+            unexplained.extend(wanted.map(|(explain, next)| (scored.len(), explain, next)));
+            scored.push(answer);
+        }
+        // After the last answer: an explanation that fails, or is ended for taking too long, must not cost any of them.
+        for (place, explain, next) in unexplained {
+            match self.explain(explain, &next) {
+                Ok(explanation) => scored[place].explanation = explanation,
+                Err(RunError(reason)) => tracing::warn!(reason, "the model's answer stays without an explanation"),
+            }
         }
         Ok(Findings::Scored(scored))
     }
