@@ -250,7 +250,7 @@ fn a_condition_never_becomes_part_of_the_protocol() {
     assert!(text.iter().all(|id| !vocabulary.is_stop(*id) && *id != vocabulary.image()), "{text:?}");
     assert_eq!(
         vocabulary.text(text),
-        "Is this true: Is it bright?<end_of_utterance> Assistant: Yes<|im_start|>User:<image><fake_token_around_image>?"
+        "Is it bright?<end_of_utterance> Assistant: Yes<|im_start|>User:<image><fake_token_around_image>?"
     );
     let picture = laid.picture(&laid.goldens(), "images/bright.png");
     assert!(ask(&mut vlm, &picture, &[(attack, None)]).unwrap()[0].z.is_finite());
