@@ -215,6 +215,24 @@ fn the_files_that_a_folder_lacks_come_from_its_source() {
     assert_eq!(models.lock().files[0].revision, COMMIT);
 }
 
+/// `models.lock` remembers what came once; a manifest that was brought up to date since then knows better.
+#[test]
+fn a_manifest_with_a_new_hash_counts_more_than_what_came_once() {
+    let hub = Hub::start();
+    let models = Models::new();
+    hub.put("labels.txt", b"a\nb\n");
+    for content in [bytes(5_000), bytes(6_000)] {
+        hub.put("onnx/m.onnx", &content);
+        let _ = fs::remove_dir_all(models.path("mine"));
+        folder_without_files(&models, &content);
+        let ended = models.pull(&hub, "mine");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let locked = models.lock();
+        let model = locked.files.iter().find(|file| file.path == "onnx/m.onnx").unwrap();
+        assert_eq!(model.sha256, sha256(&content));
+    }
+}
+
 #[test]
 fn a_connection_that_breaks_is_taken_up_where_it_broke() {
     let (hub, content) = hub_with_one(300_000);
@@ -398,6 +416,21 @@ fn a_branch_is_pinned_to_the_commit_that_it_stood_for() {
     );
 }
 
+/// A hub may send a question on within itself before it says anything of the file; what it leads to elsewhere only keeps it.
+#[test]
+fn a_hub_announces_for_itself_and_nobody_for_it() {
+    let other = Hub::start();
+    for (hub, told) in [
+        (Hub::roundabout(), "the SHA-256 is the one that was announced"),
+        (Hub::leading_to(&other), "no SHA-256 was announced"),
+    ] {
+        SMOLVLM.iter().for_each(|path| [&hub, &other].iter().for_each(|hub| hub.put(path, path.as_bytes())));
+        let ended = Models::new().pull(&hub, "smolvlm-256m");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(ended.stderr.matches(told).count(), SMOLVLM.len(), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn what_a_server_may_answer() {
     let (hub, _) = hub_with_one(1000);
@@ -464,6 +497,32 @@ fn nobody_answers() {
         "error: the catalogue has no model `yolox-nan`, and `HOME/models` has no folder of that name\n\
          hint: did you mean `yolox-nano`?\n"
     );
+}
+
+/// A mirror's password would stand in the lock file, in the notes and in every message.
+#[test]
+fn a_mirror_with_a_password_is_refused_and_the_password_not_repeated() {
+    let (hub, _) = hub_with_one(1000);
+    let models = Models::new();
+    let pull = |base: &str| models.run(&["models", "pull", "yolox-nano", "--base-url", base]);
+    let ended = pull(&hub.url().replace("http://", "http://user:t0ken@"));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(2),
+            "error: a URL to download from must not contain credentials\nhint: leave out what stands before the `@`\n"
+        )
+    );
+    assert!(hub.asked().is_empty() && !models.path("").exists());
+    let broken = pull("http://user:t0ken@mir ror/");
+    assert_eq!(broken.code, Some(2));
+    assert!(
+        broken.stderr.contains("`--base-url` is not a URL") && !broken.stderr.contains("t0ken"),
+        "{}",
+        broken.stderr
+    );
+    // The control: without it the same mirror will do.
+    assert_eq!(pull(&hub.url()).code, Some(0));
 }
 
 #[test]
