@@ -180,6 +180,30 @@ fn a_model_of_the_catalogue_becomes_a_folder() {
     assert_eq!(models.listed("yolox-nano"), "missing_file");
 }
 
+/// A project's page is no folder of files: what can only be had by hand says so.
+#[test]
+fn folders_without_their_files_say_how_to_get_them() {
+    let hub = Hub::start();
+    let models = Models::new();
+    for name in
+        ["nanodet-helmet-jacket", "nanodet-m-416", "squeezenet-fp16", "ultraface-rfb-320", "vww-96", "yolox-nano"]
+    {
+        // Without the files that a developer may have put beside it.
+        fs::create_dir_all(models.path(name)).unwrap();
+        fs::copy(root().join("models").join(name).join("manifest.toml"), models.path(name).join("manifest.toml"))
+            .unwrap();
+        let ended = models.pull(&hub, name);
+        assert_eq!(ended.code, Some(1), "{name}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(&format!("files are missing beside `HOME/models/{name}/manifest.toml`: `"))
+                && ended.stderr.contains(", by hand: models/README.md` is nothing to download from"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert!(hub.asked().is_empty());
+}
+
 /// A manifest whose files are elsewhere: on a hub that announces them.
 fn folder_without_files(models: &Models, content: &[u8]) {
     let folder = models.path("mine");
