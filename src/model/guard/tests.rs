@@ -77,10 +77,16 @@ fn loaded(parts: Parts, model: Arc<Model>, loadable: bool) -> Result<Loaded, Loa
 
 impl Bench {
     fn new(run_ms: u64, grace_ms: u64) -> Bench {
+        Bench::loading(run_ms, grace_ms, |again| again)
+    }
+
+    /// With another way to be loaded again.
+    fn loading(run_ms: u64, grace_ms: u64, other: impl FnOnce(Again) -> Again) -> Bench {
         let (release, released) = mpsc::channel();
         let (begin, began) = unbounded();
         let model = Arc::new(crate::model::tests::bright());
-        let loaded = loaded((Arc::new(Mutex::new(released)), begin), model, true).unwrap();
+        let mut loaded = loaded((Arc::new(Mutex::new(released)), begin), model, true).unwrap();
+        loaded.again = other(loaded.again);
         let (run, grace) = (Duration::from_millis(run_ms), Duration::from_millis(grace_ms));
         let handle = start(loaded, Limits { run, grace }).unwrap();
         let (sender, replies) = bounded(64);
@@ -182,6 +188,28 @@ fn a_run_that_does_not_end_is_given_up_and_says_nothing_any_more() {
     bench.insist(FINE, 4);
     assert_eq!(bench.reply(), (4, Ok(4.0)), "the one that came back is not heard");
     assert_eq!(bench.handle.health().hangs, 1);
+}
+
+#[test]
+fn a_load_that_does_not_end_is_given_up_and_is_no_run_that_hung() {
+    let (let_go, held) = mpsc::channel::<()>();
+    let held = Mutex::new(Some(held));
+    let bench = Bench::loading(50, 60_000, |again| {
+        Arc::new(move || {
+            // Only the first time.
+            let held = held.lock().unwrap().take();
+            held.map(|held| held.recv());
+            again()
+        })
+    });
+    assert!(bench.ask(HANG, 1).is_ok());
+    assert_eq!(bench.reply(), (1, Err(Unanswered::Hung(Duration::from_millis(50)))));
+    bench.insist(FINE, 2);
+    assert_eq!(bench.reply(), (2, Ok(2.0)), "another thread has loaded it");
+    let Health { down, hangs, reloads, trouble, .. } = bench.handle.health();
+    assert_eq!((down, hangs, reloads), (None, 1, 1));
+    assert_eq!(trouble.unwrap().1, "loading took too long and was given up");
+    drop(let_go);
 }
 
 #[test]
