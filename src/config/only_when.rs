@@ -15,7 +15,7 @@ pub struct OnlyWhen {
     pub model: Located<Name>,
     /// Any of them, at least one.
     pub labels: Vec<Located<String>>,
-    /// With a score above this, 0 to 1.
+    /// With a score above this, 0 to 1; the model's own, before calibration.
     pub above: f32,
 }
 

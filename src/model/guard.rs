@@ -23,8 +23,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const PAUSES: [Duration; 5] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
 
-/// So many threads that never come back (each with its engine's memory) are enough: the process ends and starts afresh.
-const ABANDONED: u32 = 3;
+/// So many threads that don't come back (each with its engine's memory) are enough. After so many that hang in a run the
+/// process ends and starts afresh; while so many are still loading, no other one begins to: a start would have to load, too.
+const ABANDONED: usize = 3;
 
 /// How a model is, for `status`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +54,7 @@ impl Health {
 /// Starts the guard, which starts the model's thread.
 pub(super) fn start(loaded: Loaded, post: Arc<Post>, runs: Arc<Meter>, heartbeat: Arc<AtomicU64>) -> io::Result<()> {
     let name = loaded.model.identity().name.clone();
-    let guard = Guard { name, again: loaded.again.clone(), post, runs, attempts: 0, abandoned: 0 };
+    let guard = Guard { name, again: loaded.again.clone(), post, runs, attempts: 0 };
     guard.spawn(0, Some(loaded))?;
     std::thread::Builder::new().name(format!("guard-{}", guard.name)).spawn(move || guard.keep(&heartbeat))?;
     Ok(())
@@ -66,7 +67,6 @@ struct Guard {
     runs: Arc<Meter>,
     /// Times that it was loaded again since it last worked.
     attempts: usize,
-    abandoned: u32,
 }
 
 impl Guard {
@@ -80,10 +80,13 @@ impl Guard {
                 Look::Fine => {}
                 Look::Overdue(stop) => {
                     tracing::warn!(model = %self.name, "a run takes too long; it is ended");
+                    self.post.note(|health| health.down = Some("a run takes too long and is being ended".to_owned()));
                     stop.stop();
                 }
-                Look::Abandoned => {
-                    self.abandoned += 1;
+                Look::Abandoned { loading: true } => {
+                    resume = Some(self.troubled(now, false, "loading took too long and was given up".to_owned()));
+                }
+                Look::Abandoned { loading: false } => {
                     self.post.note(|health| health.hangs += 1);
                     resume = Some(self.troubled(now, false, "a run did not even end when it was told to".to_owned()));
                     self.end_if_hopeless();
@@ -94,7 +97,7 @@ impl Guard {
                     self.post.note(|health| health.hangs += u64::from(hung));
                 }
                 Look::Down => {
-                    if resume.is_none_or(|at: Mono| now.mono >= at) {
+                    if resume.is_none_or(|at: Mono| now.mono >= at) && self.post.lost(true) < ABANDONED {
                         resume = None;
                         self.resume(now.mono);
                     }
@@ -131,26 +134,35 @@ impl Guard {
         let (post, runs, again) = (self.post.clone(), self.runs.clone(), self.again.clone());
         let name = format!("model-{}", self.name);
         std::thread::Builder::new().name(name).spawn(move || {
-            let loaded = match loaded {
-                Some(loaded) => loaded,
-                None => match again() {
-                    Ok(loaded) if post.loaded(generation, loaded.stop.clone(), Health::of(&loaded)) => {
-                        tracing::info!(model = %loaded.model.identity().name, "the model is loaded again");
-                        loaded
-                    }
-                    Ok(_) => return,
-                    Err(error) => return post.not_loaded(generation, error.to_string()),
-                },
-            };
-            thread::work(loaded.engine, loaded.model.is_batchable(), &post, generation, &runs);
+            if let Some(loaded) = loaded.or_else(|| load(&again, &post, generation)) {
+                thread::work(loaded.engine, loaded.model.is_batchable(), &post, generation, &runs);
+            }
+            post.ended(generation);
         })?;
         Ok(())
     }
 
     fn end_if_hopeless(&self) {
-        if self.abandoned >= ABANDONED {
+        if self.post.lost(false) >= ABANDONED {
             tracing::error!(model = %self.name, "{ABANDONED} of its threads never came back; ending, the next start is clean");
             std::process::abort();
+        }
+    }
+}
+
+/// Loads the model again. None: it can't be, or this thread was given up meanwhile.
+fn load(again: &Again, post: &Post, generation: u32) -> Option<Loaded> {
+    match again() {
+        Ok(loaded) => {
+            let wanted = post.loaded(generation, loaded.stop.clone(), Health::of(&loaded));
+            if wanted {
+                tracing::info!(model = %loaded.model.identity().name, "the model is loaded again");
+            }
+            wanted.then_some(loaded)
+        }
+        Err(error) => {
+            post.not_loaded(generation, error.to_string());
+            None
         }
     }
 }

@@ -96,7 +96,7 @@ impl LoadError {
             Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
             Problem::NotANumber { .. } | Problem::Output(_) => false,
-            Problem::NotOffered(_) | Problem::Changed { .. } => false,
+            Problem::NotOffered(_) | Problem::Idle(_) | Problem::Changed { .. } => false,
         }
     }
 }
@@ -122,6 +122,12 @@ pub enum Problem {
     /// The library lacks a provider that is named.
     #[error(transparent)]
     NotOffered(#[from] NotOffered),
+    /// Providers that are named can't compute any part of it.
+    #[error(
+        "no part of it runs on {}, which `execution_providers` names; name a provider that can, or `auto`",
+        crate::config::quoted(.0.iter().map(|provider| provider.as_str()))
+    )]
+    Idle(Way),
     /// It loads, but can't be run.
     #[error(
         "it can't be run on a trial picture: {}; copy the model's folder again, use another precision of it, or leave a provider that can't run it out of `[runtime] execution_providers`",
@@ -167,6 +173,10 @@ pub fn load(runtime: &'static Runtime, folder: &Folder, options: impl Into<Optio
         match tried(runtime, folder, options.threads, way.clone()) {
             Ok((Made { model, engine, rungs }, used)) => {
                 let spread = used.spread();
+                // Who names a provider wants no other; a choice of ours only has to work.
+                if matches!(options.providers, Providers::Named(_)) && spread.leaves_out(&way) {
+                    return Err(failed(Problem::Idle(way)));
+                }
                 let idle = way.into_iter().filter(|provider| !spread.uses(*provider));
                 passed_over.extend(idle.map(|provider| (provider, "it takes no part of the model".to_owned())));
                 let (running, stop) = (Running { spread, passed_over }, used.stop());

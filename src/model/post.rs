@@ -38,6 +38,8 @@ struct Inner {
     proved: bool,
     /// The last handle is gone.
     closed: bool,
+    /// Threads that were given up and have not come back.
+    lost: Vec<Lost>,
     health: Health,
     /// Ends the runs of the engine that is there.
     stop: Stop,
@@ -68,6 +70,13 @@ struct Told {
     reply: Sender<Reply>,
 }
 
+/// A thread that was given up.
+struct Lost {
+    generation: u32,
+    /// While it was loading, not in a run.
+    loading: bool,
+}
+
 /// Why an engine is of no use any more.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Trouble {
@@ -88,7 +97,7 @@ pub(super) enum Look {
     /// The run takes too long, and this ends it.
     Overdue(Stop),
     /// The run, or the loading, doesn't end. Its thread has been given up, and its callers were answered.
-    Abandoned,
+    Abandoned { loading: bool },
     /// The thread has ended. `proved`: after it had worked.
     Over { trouble: Trouble, proved: bool },
     /// Nobody works.
@@ -104,6 +113,7 @@ impl Post {
             failures: 0,
             proved: false,
             closed: false,
+            lost: Vec::new(),
             health,
             stop,
         };
@@ -215,7 +225,17 @@ impl Post {
         self.alarm.notify_all();
     }
 
+    /// The thread ends, and with it goes its engine's memory.
+    pub(super) fn ended(&self, generation: u32) {
+        self.lock().lost.retain(|lost| lost.generation != generation);
+    }
+
     // For the guard.
+
+    /// Threads that were given up while they were loading, or in a run, and have not come back.
+    pub(super) fn lost(&self, loading: bool) -> usize {
+        self.lock().lost.iter().filter(|lost| lost.loading == loading).count()
+    }
 
     /// Waits until something happened, or so long.
     pub(super) fn wait(&self, limit: Duration) {
@@ -244,12 +264,12 @@ impl Post {
                 Look::Overdue(stop)
             }
             Stage::Running { ending: Some(at), .. } if now.since(*at) > grace => {
-                inner.abandon(self.limits.run);
-                Look::Abandoned
+                inner.abandon(self.limits.run, false);
+                Look::Abandoned { loading: false }
             }
             Stage::Loading { since } if now.since(*since) > self.limits.run * FIRST => {
-                inner.abandon(self.limits.run);
-                Look::Abandoned
+                inner.abandon(self.limits.run, true);
+                Look::Abandoned { loading: true }
             }
             Stage::Running { .. } | Stage::Loading { .. } => Look::Fine,
             Stage::Over(trouble) => {
@@ -261,9 +281,11 @@ impl Post {
         }
     }
 
-    /// A new thread begins to load; gives its generation.
+    /// A new thread begins to load; gives its generation. A thread whose engine is of no use any more may not yet have
+    /// found that out: it belongs to the one before.
     pub(super) fn loading(&self, now: Mono) -> u32 {
         let mut inner = self.lock();
+        inner.generation += 1;
         inner.stage = Stage::Loading { since: now };
         inner.generation
     }
@@ -279,10 +301,11 @@ impl Inner {
         matches!(&self.stage, Stage::Running { callers, .. } if callers.iter().any(|told| told.caller == caller))
     }
 
-    /// What stood in line for too long comes back.
+    /// What stood in line for too long comes back. Behind a run that is being ended that is the model's fault.
     fn expire(&mut self, now: Mono) {
+        let hangs = matches!(self.stage, Stage::Running { ending: Some(_), .. });
         for (_, waiting) in self.line.take_if(|waiting| now.since(waiting.since) > waiting.request.patience) {
-            answer(waiting.request, Unanswered::Late);
+            answer(waiting.request, if hangs { Unanswered::Down } else { Unanswered::Late });
         }
     }
 
@@ -294,7 +317,8 @@ impl Inner {
     }
 
     /// Gives up the thread: whatever it says from now on counts for nothing.
-    fn abandon(&mut self, limit: Duration) {
+    fn abandon(&mut self, limit: Duration, loading: bool) {
+        self.lost.push(Lost { generation: self.generation, loading });
         self.generation += 1;
         if let Stage::Running { callers, .. } = std::mem::replace(&mut self.stage, Stage::Down) {
             for Told { tag, reply, .. } in callers {

@@ -23,6 +23,12 @@ impl Spread {
         self.0.iter().any(|(used, _)| *used == provider)
     }
 
+    /// Whether it was told, and none of these runs any part. Of no providers that can't be said.
+    pub fn leaves_out(&self, providers: &[Provider]) -> bool {
+        let idle = |provider: &Provider| !self.uses(*provider);
+        !self.0.is_empty() && !providers.is_empty() && providers.iter().all(idle)
+    }
+
     /// Counts the nodes of another graph in.
     pub fn add(&mut self, other: &Spread) {
         for (provider, nodes) in &other.0 {
@@ -109,5 +115,14 @@ mod tests {
         assert_eq!(heard.to_string(), "cuda (1200 of 1466 nodes, cpu 266)");
         assert_eq!(heard.main(), Some(Provider::Cuda));
         assert!(heard.uses(Provider::Cpu) && !heard.uses(Provider::OpenVino));
+    }
+
+    #[test]
+    fn providers_that_take_nothing() {
+        let spread = Spread(vec![(Provider::Cuda, 9), (Provider::Cpu, 1)]);
+        assert!(spread.leaves_out(&[Provider::OpenVino]));
+        assert!(!spread.leaves_out(&[Provider::OpenVino, Provider::Cuda]), "one of them does");
+        assert!(!spread.leaves_out(&[]), "the CPU alone was named");
+        assert!(!Spread::default().leaves_out(&[Provider::OpenVino]), "it was not told");
     }
 }

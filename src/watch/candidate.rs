@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Monitor, OnlyWhen};
+use crate::config::{Calibration, Monitor, OnlyWhen};
 use crate::judge::{Labelled, Question, Seen};
 use crate::model::{Family, Handle, QuestionError};
 use crate::name::Name;
@@ -32,7 +32,7 @@ impl Candidate {
         Candidate::new(&monitor.name, only_when, model, zone).map(Some)
     }
 
-    /// `only_when` of a monitor, asked of `model` about `zone`.
+    /// `only_when` of a monitor, asked of `model` about `zone`. It compares the score that the model gives, before calibration.
     ///
     /// # Errors
     /// A label that it lacks.
@@ -47,7 +47,9 @@ impl Candidate {
             Err(label) => Err(QuestionError::Label { monitor: monitor.clone(), label }),
         };
         let labels = only_when.labels.iter().map(|label| known(&label.value)).collect::<Result<_, _>>()?;
-        let calibration = model.model().calibration();
+        // The head has already dropped what is below a score of the model's own: a threshold on another scale could lie
+        // below that and never be told.
+        let calibration = Calibration { temperature: 1.0, bias: 0.0 };
         // It is written `>`.
         let threshold = only_when.above.next_up();
         let question = Question::Labels(Labelled { labels, zone, min_count: 1, calibration, threshold });

@@ -137,6 +137,11 @@ impl Lane {
         }
     }
 
+    /// Whether its frame will be answered to this one.
+    pub fn awaits(&self, asking: Asking) -> bool {
+        self.outstanding.as_ref().is_some_and(|outstanding| outstanding.asking.contains(&asking))
+    }
+
     /// Sends a frame on behalf of `asking`, each with what it asks of a model that reads. It takes the place of the one that
     /// still stands in line, and is of no use any more after `patience`.
     pub fn send(&mut self, frame: &Arc<Frame>, asking: Vec<(Asking, Option<Asked>)>, patience: Duration) -> Sent {

@@ -53,7 +53,7 @@ struct Way {
     own: usize,
     /// The lane of its candidate.
     candidate: Option<(usize, Candidate)>,
-    /// The newest frame was due but found its first lane busy.
+    /// The newest frame is due, and no lane has taken it yet.
     missed: bool,
     /// The frame that its candidate sent on, while its own lane is busy.
     referred: Option<Arc<Frame>>,
@@ -164,19 +164,20 @@ impl Watcher {
 
     /// The camera is away.
     pub fn lost(&mut self, ledger: &mut dyn Ledger, now: Now) {
-        self.forget_frames();
+        self.forget_frames(ledger, now);
         self.tell_all(ledger, now, Input::CameraLost);
     }
 
     /// All jobs end.
     pub fn stop(&mut self, ledger: &mut dyn Ledger, now: Now, reason: JobReason) {
-        self.forget_frames();
+        self.forget_frames(ledger, now);
         self.tell_all(ledger, now, Input::Stop(reason));
     }
 
     /// Tells every machine that asked what came of it, or refers the frame to its own model.
     fn answer(&mut self, ledger: &mut dyn Ledger, now: Now, answered: &Answered) {
         for (nth, Asking { machine: index, as_candidate }) in answered.asking.iter().copied().enumerate() {
+            let under_way = self.is_under_way(index);
             let machine = &mut self.machines[index];
             let candidate = self.ways[index].candidate.as_ref().filter(|_| as_candidate);
             match (&answered.seen, candidate) {
@@ -189,12 +190,20 @@ impl Watcher {
                 }
                 (Ok(sight), Some((_, candidate))) => {
                     match candidate.spares(sight.of(nth), &machine.subject().model.name) {
+                        // The answer to an older frame is still to come: it must not be overtaken by this one.
+                        Some(_) if under_way => machine.tell(ledger, now, Input::Skipped(SkipReason::Load)),
                         Some(verdict) => machine.spared(ledger, now, &answered.frame, verdict),
                         None => self.refer(ledger, now, index, &answered.frame),
                     }
                 }
             }
         }
+    }
+
+    /// Whether a frame that its candidate sent on is still to be answered by a machine's own model.
+    fn is_under_way(&self, index: usize) -> bool {
+        let way = &self.ways[index];
+        way.referred.is_some() || self.lanes[way.own].awaits(Asking { machine: index, as_candidate: false })
     }
 
     /// The candidate of a machine has nothing against a frame: its own model is to look at it.
@@ -226,28 +235,31 @@ impl Watcher {
         }
         let due: Vec<usize> =
             asking.iter().map(|asking| asking.machine).filter(|it| !taken_along.contains(it)).collect();
-        if self.send(ledger, now, lane, frame, asking) {
-            for index in due {
-                self.ways[index].missed = false;
-                self.machines[index].scheduled(frame.arrived.mono);
-            }
-            self.lanes[lane].forwarded = false;
-            (0..self.lanes.len()).for_each(|lane| self.forward(ledger, now, lane));
+        if !self.send(ledger, now, lane, frame, asking) {
+            return Vec::new();
         }
+        for index in due {
+            self.ways[index].missed = false;
+            self.machines[index].scheduled(frame.arrived.mono);
+        }
+        self.lanes[lane].forwarded = false;
+        (0..self.lanes.len()).for_each(|lane| self.forward(ledger, now, lane));
         taken_along
     }
 
-    /// The machines that begin in `lane` and are due at `frame`. Those for whom it has become too old are told so.
+    /// The machines that begin in `lane`, are due at `frame` and have not had it yet. Those for whom it has become too old are
+    /// told so.
     fn due_in(&mut self, ledger: &mut dyn Ledger, now: Now, lane: usize, frame: &Arc<Frame>) -> Vec<Asking> {
         let mut asking = Vec::new();
         for machine in 0..self.machines.len() {
             let (first, as_candidate) = self.ways[machine].first();
-            if first != lane || !self.is_due(machine, frame) {
+            if first != lane || !self.ways[machine].missed || !self.is_due(machine, frame) {
                 continue;
             }
             if self.patience(now, machine, frame).is_some() {
                 asking.push(Asking { machine, as_candidate });
-            } else if std::mem::take(&mut self.ways[machine].missed) {
+            } else {
+                self.ways[machine].missed = false;
                 self.tell(ledger, now, machine, Input::Skipped(SkipReason::Load));
             }
         }
@@ -327,10 +339,15 @@ impl Watcher {
         all.checked_sub(now.mono.since(frame.arrived.mono))
     }
 
-    fn forget_frames(&mut self) {
+    /// No frame that waits for a lane will be looked at.
+    fn forget_frames(&mut self, ledger: &mut dyn Ledger, now: Now) {
         self.newest = None;
-        for way in &mut self.ways {
-            (way.missed, way.referred) = (false, None);
+        for index in 0..self.ways.len() {
+            let way = &mut self.ways[index];
+            let (missed, referred) = (std::mem::take(&mut way.missed), way.referred.take().is_some());
+            for _ in [missed, referred].into_iter().filter(|waited| *waited) {
+                self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
+            }
         }
     }
 

@@ -435,4 +435,14 @@ error: monitor `m`: model `yard` has no label `persom`
         said.contains("monitor `m`: model `tiny-smolvlm` knows no labels, so that it can't be a candidate"),
         "{said}"
     );
+
+    let detector = |above: &str| {
+        let place = "tests/data/models/detectors/yolov5";
+        whole.replace("yard: person > 0.5", &format!("yolov5: person > {above}")) + &section("yolov5", place)
+    };
+    let (ready, said) = site.check(&detector("0.2"));
+    assert!(ready.is_none());
+    assert!(said.contains("error: monitor `m`: model `yolov5` never reports a score below 0.3"), "{said}");
+    assert!(said.contains("^^^^^^ write `> 0.3` or more, or lower `[output] score_threshold`"), "{said}");
+    assert_eq!(site.check(&detector("0.3")).1, "");
 }

@@ -77,10 +77,16 @@ fn loaded(parts: Parts, model: Arc<Model>, loadable: bool) -> Result<Loaded, Loa
 
 impl Bench {
     fn new(run_ms: u64, grace_ms: u64) -> Bench {
+        Bench::loading(run_ms, grace_ms, |again| again)
+    }
+
+    /// With another way to be loaded again.
+    fn loading(run_ms: u64, grace_ms: u64, other: impl FnOnce(Again) -> Again) -> Bench {
         let (release, released) = mpsc::channel();
         let (begin, began) = unbounded();
         let model = Arc::new(crate::model::tests::bright());
-        let loaded = loaded((Arc::new(Mutex::new(released)), begin), model, true).unwrap();
+        let mut loaded = loaded((Arc::new(Mutex::new(released)), begin), model, true).unwrap();
+        loaded.again = other(loaded.again);
         let (run, grace) = (Duration::from_millis(run_ms), Duration::from_millis(grace_ms));
         let handle = start(loaded, Limits { run, grace }).unwrap();
         let (sender, replies) = bounded(64);
@@ -185,6 +191,28 @@ fn a_run_that_does_not_end_is_given_up_and_says_nothing_any_more() {
 }
 
 #[test]
+fn a_load_that_does_not_end_is_given_up_and_is_no_run_that_hung() {
+    let (let_go, held) = mpsc::channel::<()>();
+    let held = Mutex::new(Some(held));
+    let bench = Bench::loading(50, 60_000, |again| {
+        Arc::new(move || {
+            // Only the first time.
+            let held = held.lock().unwrap().take();
+            held.map(|held| held.recv());
+            again()
+        })
+    });
+    assert!(bench.ask(HANG, 1).is_ok());
+    assert_eq!(bench.reply(), (1, Err(Unanswered::Hung(Duration::from_millis(50)))));
+    bench.insist(FINE, 2);
+    assert_eq!(bench.reply(), (2, Ok(2.0)), "another thread has loaded it");
+    let Health { down, hangs, reloads, trouble, .. } = bench.handle.health();
+    assert_eq!((down, hangs, reloads), (None, 1, 1));
+    assert_eq!(trouble.unwrap().1, "loading took too long and was given up");
+    drop(let_go);
+}
+
+#[test]
 fn one_run_that_fails_is_an_accident_and_five_are_not() {
     let bench = Bench::new(60_000, 60_000);
     let failed = |error: &str| Err(Unanswered::Failed(RunError(error.into())));
@@ -218,4 +246,73 @@ fn the_guard_beats_while_a_run_takes_long() {
     }
     bench.release.send(()).unwrap();
     assert_eq!(bench.reply(), (1, Ok(1.0)));
+}
+
+/// A post with one picture to look at, in a run since `now`; and where its replies arrive.
+fn running(now: Mono) -> (Post, Receiver<Reply>) {
+    let limits = Limits { run: Duration::from_secs(60), grace: Duration::from_secs(30) };
+    let post = Post::new(limits, Health::default(), Stop::new(|| ()));
+    let (reply, replies) = bounded(8);
+    wait(&post, &reply, 1, LONG, now);
+    assert_eq!(post.next(0, 1).unwrap().len(), 1);
+    (post, replies)
+}
+
+/// Stands in line from `now` on, as a caller of its own.
+fn wait(post: &Post, reply: &Sender<Reply>, tag: u64, patience: Duration, now: Mono) {
+    let request = Request { caller: Caller(tag), work: Work::default(), patience, tag, reply: reply.clone() };
+    assert!(post.ask(request, now).is_ok());
+}
+
+fn after(now: Mono, seconds: u64) -> Mono {
+    now.plus(Duration::from_secs(seconds))
+}
+
+#[test]
+fn behind_a_run_that_is_ended_nobody_is_merely_late() {
+    let now = time::now().mono;
+    let (post, replies) = running(now);
+    let (reply, late) = bounded(2);
+    wait(&post, &reply, 2, Duration::from_secs(1), now);
+    assert!(matches!(post.look(after(now, 10)), Look::Fine));
+    assert_eq!(late.try_recv().unwrap().findings.err(), Some(Unanswered::Late), "there may just be much to do");
+    assert!(matches!(post.look(after(now, 400)), Look::Overdue(_)));
+    wait(&post, &reply, 3, Duration::from_secs(1), after(now, 401));
+    assert!(matches!(post.look(after(now, 410)), Look::Fine));
+    assert_eq!(late.try_recv().unwrap().findings.err(), Some(Unanswered::Down), "the model is at fault");
+    assert!(replies.is_empty(), "its own caller still waits for the run");
+}
+
+#[test]
+fn a_thread_that_is_slow_to_leave_gets_no_work_of_the_next_one() {
+    let now = time::now().mono;
+    let (post, _replies) = running(now);
+    assert!(matches!(post.look(after(now, 400)), Look::Overdue(_)));
+    assert!(post.done(0, None).is_some());
+    assert!(matches!(post.look(after(now, 401)), Look::Over { trouble: Trouble::Hung, .. }));
+    let generation = post.loading(after(now, 402));
+    assert!(post.loaded(generation, Stop::new(|| ()), Health::default()));
+    let (reply, _kept) = bounded(1);
+    wait(&post, &reply, 4, LONG, time::now().mono);
+    assert!(post.next(0, 1).is_none(), "its engine was told to end");
+    assert_eq!(post.next(generation, 1).unwrap()[0].tag, 4);
+}
+
+#[test]
+fn threads_that_were_given_up_count_until_they_come_back() {
+    let now = time::now().mono;
+    let (post, _replies) = running(now);
+    assert!(matches!(post.look(after(now, 400)), Look::Overdue(_)));
+    assert!(matches!(post.look(after(now, 440)), Look::Abandoned { loading: false }));
+    let loading = post.loading(after(now, 441));
+    assert!(
+        matches!(post.look(after(now, 1000)), Look::Abandoned { loading: true }),
+        "an engine that is built for long"
+    );
+    assert_eq!([post.lost(false), post.lost(true)], [1, 1], "the second one hung in no run");
+    assert!(!post.loaded(loading, Stop::new(|| ()), Health::default()), "too late");
+    post.ended(loading);
+    assert_eq!([post.lost(false), post.lost(true)], [1, 0]);
+    post.ended(0);
+    assert_eq!([post.lost(false), post.lost(true)], [0, 0]);
 }

@@ -271,3 +271,75 @@ fn what_became_old_while_the_model_was_busy_is_skipped() {
     assert!(!play.watcher.is_waiting(), "a frame of 10.5 s ago says nothing about now");
     assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 1, 0]);
 }
+
+/// The lane of machine `index`'s own model has its frame looked at, not in line.
+fn begun(play: &Play, index: usize) {
+    while play.watcher.lanes[play.watcher.ways[index].own].standing() != Standing::Looked {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_candidates_no_does_not_overtake_an_older_frame() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![asker]);
+    for (seconds, cheap_says) in [(0.0, 0.9), (1.0, 0.1), (2.0, 0.9), (3.0, 0.1)] {
+        play.frame(seconds);
+        cheap.script.send(Some(cheap_says)).unwrap();
+        play.reply(seconds);
+        begun(&play, 0);
+        assert_eq!(play.said(), [""; 0], "its own model is still busy with the frame of 0 s");
+    }
+    for (seconds, said) in [(3.1, "m 0.9 bright 0.90"), (3.2, "m 0.7 bright 0.70")] {
+        dear.script.send(said[2..5].parse().ok()).unwrap();
+        play.reply(seconds);
+        assert_eq!(play.said(), [said]);
+    }
+    assert_eq!(counts(&play.watcher.machines()[0]), [2, 0, 2, 0], "the candidate's two answers count as skipped");
+    assert_eq!(play.watcher.machines()[0].shown().lock().unwrap().spared, 0);
+    play.frame(4.0);
+    cheap.script.send(Some(0.1)).unwrap();
+    play.reply(4.0);
+    assert_eq!(play.said(), ["m 0.0 bright 0.10 (cheap), so `dear` was not asked"], "nothing is under way any more");
+}
+
+#[test]
+fn nobody_looks_at_a_frame_twice() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![plain(machine("n", &dear), &dear), asker]);
+    play.frame(0.0);
+    dear.script.send(Some(0.5)).unwrap();
+    play.reply(0.1);
+    assert_eq!(play.said(), ["n 0.5 bright 0.50"]);
+    // So late that, by the clock, the next check is due as well.
+    play.frame(1.8);
+    begun(&play, 0);
+    cheap.script.send(Some(0.9)).unwrap();
+    play.reply(1.9);
+    for said in ["n 0.6 bright 0.60", "m 0.7 bright 0.70"] {
+        dear.script.send(said[2..5].parse().ok()).unwrap();
+        play.reply(2.0);
+        assert_eq!(play.said(), [said], "m's is the frame of 0 s, n's that of 1.8 s");
+    }
+    assert_eq!(play.watcher.lanes[play.watcher.ways[0].own].standing(), Standing::Free, "n has had the newest frame");
+    assert_eq!(counts(&play.watcher.machines()[0]), [2, 0, 0, 0]);
+    cheap.script.send(None).unwrap();
+}
+
+#[test]
+fn frames_that_wait_when_the_camera_goes_are_counted() {
+    let (cheap, dear) = (model("cheap"), model("dear"));
+    let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
+    let mut play = Play::new(vec![plain(machine("n", &dear), &dear), asker]);
+    play.frame(0.0);
+    begun(&play, 0);
+    cheap.script.send(Some(0.9)).unwrap();
+    play.reply(0.1);
+    play.frame(1.0);
+    play.watcher.lost(&mut play.notes, at(1.1));
+    let skipped: Vec<u64> = play.watcher.machines().iter().map(|machine| counts(machine)[2]).collect();
+    assert_eq!(skipped, [1, 1], "n's frame of 1 s, and m's of 0 s, which its candidate sent on");
+    [&cheap, &dear].iter().for_each(|model| model.script.send(None).unwrap());
+}
