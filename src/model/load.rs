@@ -209,19 +209,14 @@ fn again(runtime: &'static Runtime, folder: Folder, options: Options) -> Again {
     })
 }
 
-/// One way, only if a run on a trial picture succeeds. With the runtime as it was used.
+/// One way; every family runs its graphs once before it is believed. With the runtime as it was used.
 fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<(Made, Arc<Runtime>), Problem> {
-    let accelerated = !way.is_empty();
     let runtime = Arc::new(runtime.on(way)?);
-    let mut made = match &folder.manifest.kind {
+    let made = match &folder.manifest.kind {
         Kind::Labelled(of) => labelled(&runtime, folder, of, threads),
         Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
         Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
     }?;
-    // The others have tried themselves on the way, but not all together.
-    if accelerated && !matches!(folder.manifest.kind, Kind::Labelled(_)) {
-        made.engine.examine(&Work { pictures: vec![meaningless(&made.model)], asked: Vec::new() })?;
-    }
     Ok((made, runtime))
 }
 
