@@ -331,7 +331,8 @@ def play(binary, folder, tally, arguments):
         take_the_rest(receiver, tally, arguments)
         if not tally.verified:
             note(f"{daemon.log_tail()}\n\ndemo: no event arrived; the daemon's last words are above")
-            note("demo: does the clip show what is asked for within the time given?")
+            note("demo: does the clip show what is asked for within the time given? does the model know what it is asked? (yard knows")
+            note("demo: persons, vehicles and zones marked with yellow, red or blue tape, and abstains from the rest)")
 
 
 def parse_arguments():

@@ -16,7 +16,7 @@ use crate::event::EventType;
 use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
-use crate::verdict::{Verdict, rounded};
+use crate::verdict::{Answer, Verdict, rounded};
 use crate::watch::{About, Asker, Candidate, Happening, Ledger, Machine, Refused, Restart, Subject, Watcher, resume};
 
 /// Why a replay ended early.
@@ -58,7 +58,7 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), ReplayError> {
     let began = time::now();
-    let mut timeline = Timeline { out, style, triggers: 0, checks: 0, broken: None };
+    let mut timeline = Timeline { out, style, triggers: 0, checks: 0, unanswered: 0, broken: None };
     let mut watcher = Watcher::new(machines(config, monitors, models, &mut timeline)?);
     let mut frames = 0_u64;
     for frame in Clip::open(clip)? {
@@ -106,6 +106,8 @@ struct Timeline<'a> {
     style: Style,
     triggers: u64,
     checks: u64,
+    /// Of these.
+    unanswered: u64,
     /// The output is gone; said at the next frame.
     broken: Option<io::Error>,
 }
@@ -134,6 +136,8 @@ struct Summary {
     kind: &'static str,
     frames: u64,
     checks: u64,
+    /// Of these: the model abstained or failed.
+    unanswered: u64,
     triggers: u64,
     wall_s: f64,
 }
@@ -160,6 +164,7 @@ impl Ledger for Timeline<'_> {
 
     fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
         self.checks += 1;
+        self.unanswered += u64::from(verdict.answer == Answer::Abstain);
         if self.style.verdicts {
             self.print("verdict", seen.wall, about, (verdict.confidence, Some(verdict)), None);
         }
@@ -203,16 +208,18 @@ impl Timeline<'_> {
     }
 
     fn summary(&mut self, frames: u64, wall_s: f64) -> io::Result<()> {
-        let Timeline { checks, triggers, .. } = *self;
+        let Timeline { checks, unanswered, triggers, .. } = *self;
         if self.style.json {
             return self.json(&Summary {
                 kind: "summary",
                 frames,
                 checks,
+                unanswered,
                 triggers,
                 wall_s: (wall_s * 1000.0).round() / 1000.0,
             });
         }
-        writeln!(self.out, "{frames} frames, {checks} checks, {triggers} triggers in {wall_s:.1} s")
+        let unanswered = if unanswered > 0 { format!(" ({unanswered} without an answer)") } else { String::new() };
+        writeln!(self.out, "{frames} frames, {checks} checks{unanswered}, {triggers} triggers in {wall_s:.1} s")
     }
 }

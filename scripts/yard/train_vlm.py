@@ -5,8 +5,8 @@
 First the eyes learn the dense maps, then eyes and words learn together: several questions about each picture are packed
 behind one copy of its image tokens and can't see each other. Runs on CUDA where there is any, else on the CPU.
 
-Deterministic by its seeds on one and the same machine, unless `--minutes` cuts the run short: then the learning rate
-follows the clock.
+Deterministic by its seeds on one and the same CPU, unless `--minutes` cuts the run short: then the learning rate follows
+the clock.
 """
 
 import argparse
@@ -91,7 +91,10 @@ def training_examples(arguments: argparse.Namespace) -> list[np.ndarray]:
     """Draws the training scenes, or takes them from the cache."""
     names = ("pictures", "maps", "facts")
     if arguments.cache and all((arguments.cache / f"{name}.npy").exists() for name in names):
-        return [np.load(arguments.cache / f"{name}.npy")[: arguments.scenes] for name in names]
+        kept = [np.load(arguments.cache / f"{name}.npy")[: arguments.scenes] for name in names]
+        if len(kept[0]) < arguments.scenes:
+            raise SystemExit(f"`{arguments.cache}` holds {len(kept[0])} scenes; delete it, or ask for so many")
+        return kept
     parts = make_examples(TRAIN_FIRST_SEED, arguments.scenes, arguments.workers)
     if arguments.cache:
         arguments.cache.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 //! `models` in `/v1/status`: what inference runs on, and how the models are.
 //!
-//! Owns the fields (contracts/api.md); refuses to know where they come from. Plain data.
+//! Owns the fields; refuses to know where they come from. Plain data.
 
 use std::fmt;
 

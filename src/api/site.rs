@@ -42,8 +42,8 @@ pub trait Site: Send + Sync + 'static {
     fn expectations(&self) -> Vec<Expectation>;
 
     /// What only the daemon knows: an endpoint that is down, a model that hung, a decoder or provider that was chosen
-    /// automatically and failed. Dead
-    /// letters, cameras that are not watched, silent monitors and the clock are the API's own to warn of.
+    /// automatically and failed. Dead letters, cameras that are not watched, silent monitors and the clock are the API's
+    /// own to warn of.
     fn warnings(&self, now: Now) -> Vec<Warning>;
 }
 

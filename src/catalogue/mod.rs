@@ -20,7 +20,7 @@ use crate::name::Name;
 pub use calibrated::{calibration_section, with_calibration};
 pub use described::{Described, DescribedFile};
 pub use lock::{Lock, LockError, Locked};
-pub use source::{HUB, Source, SourceError};
+pub use source::{HUB, Source, SourceError, mirror};
 
 const CATALOGUE: &str = include_str!("../../models/catalogue.toml");
 

@@ -1,6 +1,7 @@
 //! Where a model's files are: `hf:org/repo@revision`, or the folder at an `https://` URL.
 //!
-//! Owns the grammar of `source` and the way from a path to a URL; refuses to fetch anything.
+//! Owns the grammar of `source` and of a mirror's URL, that neither carries a secret, and the way from a path to a URL;
+//! refuses to fetch anything.
 
 use std::fmt;
 
@@ -33,13 +34,36 @@ pub enum SourceError {
     /// `hf:` and then something else.
     #[error("`{0}` names no repository; write `hf:org/repo` or `hf:org/repo@revision`")]
     Repository(String),
+    /// A name or a password before the host. Not quoted: it is the secret.
+    #[error("a URL to download from must not contain credentials; leave out what stands before the `@`")]
+    Credentials,
+    /// A mirror that is none. Not quoted: what is wrong with it may be a secret in it.
+    #[error("`--base-url` {0}; write `http://mirror.lan/` or `https://mirror.example/models/`")]
+    Mirror(String),
+}
+
+/// Reads the URL of a mirror, which takes the place of the hub or of a web source.
+///
+/// # Errors
+/// What is no folder on the web, or carries a secret: the URL is written down and shown.
+pub fn mirror(text: &str) -> Result<Url, SourceError> {
+    let wrong = |why: &str| SourceError::Mirror(why.to_owned());
+    let url = Url::parse(text).map_err(|why| wrong(&format!("is not a URL: {why}")))?;
+    if has_userinfo(&url) {
+        return Err(SourceError::Credentials);
+    }
+    match (url.scheme(), url.query(), url.fragment()) {
+        ("https" | "http", None, None) => Ok(as_folder(url)),
+        ("https" | "http", ..) => Err(wrong("ends with `?` or `#` and more, and it is the URL of a folder")),
+        _ => Err(wrong("is not on the web")),
+    }
 }
 
 impl Source {
     /// Reads a `source`.
     ///
     /// # Errors
-    /// Words that name no place.
+    /// Words that name no place, or a URL that carries a secret.
     pub fn parse(text: &str) -> Result<Source, SourceError> {
         if let Some(rest) = text.strip_prefix("hf:") {
             let (repository, revision) = rest.split_once('@').unwrap_or((rest, "main"));
@@ -51,6 +75,9 @@ impl Source {
         }
         let unknown = || SourceError::Unknown(text.to_owned());
         let url = Url::parse(text).map_err(|_| unknown())?;
+        if has_userinfo(&url) {
+            return Err(SourceError::Credentials);
+        }
         if !matches!(url.scheme(), "https" | "http") || url.query().is_some() || url.fragment().is_some() {
             return Err(unknown());
         }
@@ -91,6 +118,10 @@ impl Source {
 fn is_plain(part: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !part.is_empty() && part.chars().all(allowed) && part != "." && part != ".."
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 fn as_folder(mut url: Url) -> Url {

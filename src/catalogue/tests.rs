@@ -101,6 +101,21 @@ fn what_is_no_source_is_told() {
 }
 
 #[test]
+fn secrets_in_urls_are_refused_and_not_repeated() {
+    for secret in ["https://user:t0ken@example.com/", "https://t0ken@example.com/x?y", "http://:t0ken@127.0.0.1/#z"] {
+        assert_eq!(Source::parse(secret), Err(SourceError::Credentials), "{secret}");
+        let told = mirror(secret).unwrap_err();
+        assert_eq!(told, SourceError::Credentials, "{secret}");
+        assert!(!told.to_string().contains("t0ken"), "{told}");
+    }
+    for wrong in ["https://user:t0ken@exa mple/", "file:///t0ken", "https://example.com/?t0ken", "t0ken"] {
+        let told = mirror(wrong).unwrap_err().to_string();
+        assert!(told.starts_with("`--base-url` ") && !told.contains("t0ken"), "{told}");
+    }
+    assert_eq!(mirror("http://mirror.lan:8080/x").map(|url| url.to_string()), Ok("http://mirror.lan:8080/x/".into()));
+}
+
+#[test]
 fn paths_stay_inside() {
     for good in ["a.onnx", "onnx/a.onnx", "a/b/c-d_e.json"] {
         assert!(stays_inside(good), "{good}");

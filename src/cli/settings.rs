@@ -21,8 +21,12 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// The file that counts.
     pub(super) fn path(&self) -> PathBuf {
-        let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.config.clone().or(named).unwrap_or_else(|| DEFAULT.into())
+        self.named().unwrap_or_else(|| DEFAULT.into())
+    }
+
+    fn named(&self) -> Option<PathBuf> {
+        let variable = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        self.config.clone().or(variable)
     }
 
     /// Reads it. Its warnings are the caller's to print.
@@ -36,15 +40,37 @@ impl ConfigFile {
 impl ConfigFile {
     /// For commands that need no configuration: the defaults, unless a file is named or there is one at the usual place.
     pub(super) fn load_or_default(&self) -> Result<Parsed, Failure> {
-        let path = self.path();
-        if path == Path::new(DEFAULT) && !path.exists() {
-            return config::parse("", DEFAULT).map_err(|wrong| Failure::configuration(&wrong));
+        match self.named() {
+            None if is_missing(Path::new(DEFAULT)) => {
+                config::parse("", DEFAULT).map_err(|wrong| Failure::configuration(&wrong))
+            }
+            _ => self.load(),
         }
-        self.load()
     }
+}
+
+/// Surely not there. One that can't be looked at may say where the models are, so it isn't passed over in silence.
+fn is_missing(path: &Path) -> bool {
+    path.try_exists().is_ok_and(|exists| !exists)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Configuration, format_args!("cannot read the configuration `{}`: {error}", path.display()))
         .hint("name another file with `--config` or STAKEOUT_CONFIG; `stakeout config` prints one to start from")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_surely_not_there_is_missing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("stakeout.toml");
+        assert!(is_missing(&file));
+        std::fs::write(&file, "").unwrap();
+        assert!(!is_missing(&file));
+        // The system answers with an error, as it does where a folder may not be entered.
+        assert!(!is_missing(&file.join("below a file")));
+    }
 }

@@ -111,7 +111,8 @@ impl api::Site for Site {
     fn warnings(&self, now: Now) -> Vec<Warning> {
         let down = self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow()));
         let models = self.models.iter().flat_map(|(name, model)| models::warnings(name, &model.health(), now));
-        down.chain(models).chain(api::Site::monitors(self, now).iter().filter_map(ended)).collect()
+        let monitors = api::Site::monitors(self, now);
+        down.chain(models).chain(monitors.iter().filter_map(ended)).chain(monitors.iter().filter_map(mute)).collect()
     }
 }
 
@@ -183,6 +184,22 @@ fn ended(monitor: &api::Monitor) -> Option<Warning> {
         _ => return None,
     };
     Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
+}
+
+/// So many checks are needed before their share without an answer means something.
+const TELLING_CHECKS: u64 = 20;
+
+/// A monitor that gets hardly any answers will never alert, and looks as idle as one that has nothing to say.
+fn mute(monitor: &api::Monitor) -> Option<Warning> {
+    let api::Monitor { name, model, checks, verdict_errors, .. } = monitor;
+    if *checks < TELLING_CHECKS || verdict_errors * 10 < checks * 9 {
+        return None;
+    }
+    let what = format!("monitor `{name}` got no answer from model `{model}` in {verdict_errors} of {checks} checks");
+    Some(Warning::new(
+        what,
+        "ask it by hand with `stakeout ask`, then put the condition otherwise or take another model",
+    ))
 }
 
 /// Why an endpoint gets nothing now. One that said it is gone, the journal tells of.

@@ -1,9 +1,10 @@
 //! From a checked folder to a model that is ready to run.
 //!
-//! Owns which engine a family gets, the order in which providers are tried, and the trial that a provider has to pass
+//! Owns which engine a family gets, the order in which providers are tried, and the trial that a model has to pass on one
 //! before anybody relies on it; refuses to know what an engine does. Runs wherever a model is loaded: at the start, and on
 //! the model's own thread when it is made anew.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::folder::{Folder, FolderError};
@@ -14,9 +15,13 @@ use super::session::{self, Rung, SessionError};
 use super::spread::Spread;
 use super::vlm::{Setup, Vlm, VlmError};
 use super::zero_shot::{ZeroShot, ZeroShotError};
-use super::{Engine, GraphError, LabelEngine, Model, RunError, Runtime, RuntimeError, Tensor, Work};
+use super::{
+    Engine, Findings, GraphError, LabelEngine, Model, OutputError, RunError, Runtime, RuntimeError, Tensor, Work,
+};
 use crate::config::{Provider, Providers};
+use crate::judge::Seen;
 use crate::name::Name;
+use crate::picture::Placement;
 
 /// How models are loaded.
 #[derive(Clone, Debug)]
@@ -90,6 +95,7 @@ impl LoadError {
             // A driver that comes up later than we do.
             Problem::Session(SessionError::Provider { .. }) | Problem::Trial(_) | Problem::Runtime(_) => true,
             Problem::Folder(_) | Problem::Session(_) | Problem::Graph(_) => false,
+            Problem::NotANumber { .. } | Problem::Output(_) => false,
             Problem::NotOffered(_) | Problem::Idle(_) | Problem::Changed { .. } => false,
         }
     }
@@ -122,9 +128,23 @@ pub enum Problem {
         crate::config::quoted(.0.iter().map(|provider| provider.as_str()))
     )]
     Idle(Way),
-    /// It runs on a provider, but gives nothing.
-    #[error(transparent)]
+    /// It loads, but can't be run.
+    #[error(
+        "it can't be run on a trial picture: {}; copy the model's folder again, use another precision of it, or leave a provider that can't run it out of `[runtime] execution_providers`",
+        .0.0
+    )]
     Trial(#[from] RunError),
+    /// It runs, but gives no numbers.
+    #[error(
+        "`{file}` gives numbers that aren't numbers for a trial picture; use another precision of this model (fp32 or int8)"
+    )]
+    NotANumber {
+        /// The file's name.
+        file: String,
+    },
+    /// It runs, but gives other numbers than it declares.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The library.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -178,7 +198,9 @@ pub fn load(runtime: &'static Runtime, folder: &Folder, options: impl Into<Optio
 /// The same folder once more, if its files are still those.
 fn again(runtime: &'static Runtime, folder: Folder, options: Options) -> Again {
     Arc::new(move || {
-        let now = Folder::open(&folder.identity.name, Some(&folder.path), &folder.path)?;
+        let mut now = Folder::open(&folder.identity.name, Some(&folder.path), &folder.path)?;
+        // Of a folder at a `path` alone it can't know where the state directory is.
+        now.cache.clone_from(&folder.cache);
         if now.identity != folder.identity {
             let problem = Problem::Changed { before: folder.identity.sha256.clone(), now: now.identity.sha256 };
             return Err(LoadError { model: folder.identity.name.clone(), problem });
@@ -187,7 +209,7 @@ fn again(runtime: &'static Runtime, folder: Folder, options: Options) -> Again {
     })
 }
 
-/// One way; where it isn't the CPU's, only if a run on a blank picture succeeds. With the runtime as it was used.
+/// One way, only if a run on a trial picture succeeds. With the runtime as it was used.
 fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result<(Made, Arc<Runtime>), Problem> {
     let accelerated = !way.is_empty();
     let runtime = Arc::new(runtime.on(way)?);
@@ -196,20 +218,44 @@ fn tried(runtime: &Runtime, folder: &Folder, threads: usize, way: Way) -> Result
         Kind::Vlm(of) => vlm(&runtime, folder, of, threads),
         Kind::ZeroShot(of) => zero_shot(&runtime, folder, of, threads),
     }?;
-    if accelerated {
-        let [width, height] = made.model.input().size.map(|side| side as usize);
-        // No zeros: published vision encoders take them for padding.
-        let blank = Tensor { shape: vec![1, 3, height, width], data: vec![0.1; 3 * height * width] };
-        made.engine.examine(&Work { pictures: vec![blank], asked: Vec::new() })?;
+    // The others have tried themselves on the way, but not all together.
+    if accelerated && !matches!(folder.manifest.kind, Kind::Labelled(_)) {
+        made.engine.examine(&Work { pictures: vec![meaningless(&made.model)], asked: Vec::new() })?;
     }
     Ok((made, runtime))
 }
 
+/// A dim slope. No zeros all over: published vision encoders take them for padding; and not one colour, which graphs that
+/// normalise the contrast can't take.
+fn meaningless(model: &Model) -> Tensor {
+    let [width, height] = model.input().size.map(|side| side as usize);
+    let slope = (0..3 * height * width).map(|index| (index % 256) as f32 / 1280.0);
+    Tensor { shape: vec![1, 3, height, width], data: slope.collect() }
+}
+
+/// Whether numbers come out that can be read. Exports in half precision that give none load as well as any.
+fn attempt(engine: &mut LabelEngine, model: &Model, file: &Path) -> Result<(), Problem> {
+    let input = model.input();
+    let whole = Placement::new(input.resize, input.size, input.size);
+    let Findings::Numbers(outputs) = engine.examine(&Work { pictures: vec![meaningless(model)], asked: Vec::new() })?
+    else {
+        return Ok(());
+    };
+    match model.interpret(&outputs, &whole)? {
+        Seen::NotANumber => {
+            Err(Problem::NotANumber { file: file.file_name().unwrap_or_default().to_string_lossy().into_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn labelled(runtime: &Runtime, folder: &Folder, of: &Labelled, threads: usize) -> Result<Made, Problem> {
-    let opened = session::open(runtime, &folder.file(&of.model), threads)?;
+    let file = folder.file(&of.model);
+    let opened = session::open(runtime, &file, threads)?;
     let rungs = vec![(of.model.clone(), opened.rung)];
     let mut model = Model::labelled(folder, of, &opened.graph)?;
     let mut engine = LabelEngine::new(opened, &model);
+    attempt(&mut engine, &model, &file)?;
     if model.is_batchable() && !engine.takes_two(model.input().size) {
         model.only_one_by_one();
     }

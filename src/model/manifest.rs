@@ -6,11 +6,12 @@ mod head;
 mod problem;
 mod written;
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::catalogue;
 use crate::config::Calibration;
 use crate::name::Name;
 use crate::picture::{Input, Resize};
@@ -211,9 +212,11 @@ impl Manifest {
             Kind::Vlm(of) => require((1..=MAX_SIDE).contains(&of.image_tokens), "[prompt] image_tokens", "1 to 4096")?,
         }
         for (key, entry) in self.files() {
-            require(stays_inside(&entry.path), &format!("[files] {key}.path"), "a path within the model's folder")?;
+            let inside = entry.path.to_str().is_some_and(catalogue::stays_inside);
+            let must = "a path within the model's folder, plainly written and without \\, ?, # and %";
+            require(inside, &format!("[files] {key}.path"), must)?;
             let hash = format!("[files] {key}.sha256");
-            require(is_hash(&entry.sha256), &hash, "64 lower-case hexadecimal digits")?;
+            require(catalogue::is_sha256(&entry.sha256), &hash, "64 lower-case hexadecimal digits")?;
         }
         Ok(())
     }
@@ -278,15 +281,6 @@ fn fitted(written: &written::Calibration) -> Calibration {
 
 /// The largest side of an input: beyond it a typing error is likelier than a model.
 const MAX_SIDE: u32 = 4096;
-
-fn stays_inside(path: &Path) -> bool {
-    let mut parts = path.components().peekable();
-    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-}
-
-fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
 
 #[cfg(test)]
 mod tests;

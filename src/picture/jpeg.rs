@@ -69,6 +69,19 @@ pub fn fit(bytes: &[u8], max_bytes: usize) -> Result<Option<Vec<u8>>, PictureErr
 /// No still is larger: 64 megapixels, so that a crafted file can't take the memory of the box.
 const MAX_STILL_BYTES: u64 = 64_000_000 * 4;
 
+/// Whether a JPEG lacks its end. The decoder would fill up what is missing with grey, and a model would see nobody there.
+fn ends_early(jpeg: &[u8]) -> bool {
+    // Within the coded picture neither can occur; an embedded thumbnail comes before the picture's own start.
+    let last = |marker: [u8; 2]| jpeg.windows(2).rposition(|pair| pair == marker);
+    match (last(START_OF_SCAN), last(END_OF_IMAGE)) {
+        (Some(start), end) => end.is_none_or(|end| end < start),
+        (None, _) => true,
+    }
+}
+
+const START_OF_SCAN: [u8; 2] = [0xFF, 0xDA];
+const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
+
 /// A JPEG or PNG as a frame of the moment zero. Rotation flags are not obeyed.
 ///
 /// # Errors
@@ -78,6 +91,9 @@ pub fn still(bytes: &[u8]) -> Result<Frame, PictureError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| unreadable(&error))?;
     if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png)) {
         return Err(unreadable(&"the file starts like neither"));
+    }
+    if reader.format() == Some(ImageFormat::Jpeg) && ends_early(bytes) {
+        return Err(unreadable(&"the file ends in the middle of the picture"));
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_STILL_BYTES);

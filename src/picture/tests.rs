@@ -230,3 +230,17 @@ proptest! {
         prop_assert_eq!(result, numbers(&frame(width, height, format, COLORS[1], 0), &input));
     }
 }
+
+#[test]
+fn a_jpeg_that_ends_early_is_no_picture() {
+    let mut whole = Vec::new();
+    let noise = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * 37 % 256) as u8, (y * 91 % 256) as u8, 7]));
+    image::codecs::jpeg::JpegEncoder::new(&mut whole).encode_image(&noise).unwrap();
+    assert!(still(&whole).is_ok());
+    let padded = [whole.as_slice(), &[0; 100]].concat();
+    assert!(still(&padded).is_ok(), "some cameras pad");
+    for length in [whole.len() / 2, whole.len() - 2] {
+        let error = still(&whole[..length]).unwrap_err().to_string();
+        assert!(error.contains("ends in the middle of the picture"), "{error}");
+    }
+}

@@ -16,8 +16,8 @@ use crate::transport::{Announced, Coming, FetchError, Fetcher};
 const ATTEMPTS: u32 = 5;
 /// Before the first of them; twice as long before each further one.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Of the disk, so much is left alone.
-const RESERVE: u64 = 16 << 20;
+/// Of the disk, so much is left alone: the journal lies on the same one, and has more to lose.
+pub(super) const RESERVE: u64 = 256 << 20;
 
 /// Whether the disk has still room is looked up again after so many bytes.
 const LOOK: u64 = 16 << 20;
@@ -54,13 +54,15 @@ impl Download<'_> {
             return self.verify(place, tell);
         }
         let (mut fruitless, mut begun) = (0, false);
+        // A server that begins anew each time must get further than ever before, or it would go on for ever.
+        let mut most = self.have(place);
         loop {
-            let before = self.have(place);
             match self.attempt(place, &mut begun, tell).await {
                 Ok(()) => return self.verify(place, tell),
                 Err(PullError::Fetch { error, path }) => {
                     let have = self.have(place);
-                    fruitless = if have > before { 0 } else { fruitless + 1 };
+                    fruitless = if have > most { 0 } else { fruitless + 1 };
+                    most = most.max(have);
                     // A server that never answered is told at once; one that broke off is worth some patience.
                     if !begun || !error.may_pass() {
                         return Err(PullError::Fetch { error, path });
@@ -70,6 +72,11 @@ impl Download<'_> {
                     }
                     tell(Step::Again { why: error.to_string() });
                     tokio::time::sleep(PAUSE * 2_u32.pow(fruitless)).await;
+                }
+                // Of a file without an end, no part brings the end nearer: the next attempt would meet the full disk at once.
+                Err(error @ PullError::NoSpace { .. }) if place.note(self.path).is_none_or(|it| it.size.is_none()) => {
+                    place.discard(self.path)?;
+                    return Err(error);
                 }
                 Err(other) => return Err(other),
             }

@@ -102,12 +102,20 @@ pub enum Pulled {
 /// # Errors
 /// No model has come about; what was downloaded so far is kept for the next attempt, unless it was wrong.
 pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) -> Result<Pulled, PullError> {
-    let lock_path = order.models.join("models.lock");
-    let lock = place::read_lock(&lock_path)?;
     let folder = order.models.join(order.name.as_str());
-    let revision = lock.revision(&order.name).filter(|_| !order.update);
-    let Some(recipe) = Recipe::find(order, &folder, revision)? else { return Ok(Pulled::AlreadyThere(folder)) };
+    // Before anything is made: a wrong name leaves no trace, and what is there already may be on a disk that can't be written.
+    if find(order, &folder)?.is_none() {
+        return Ok(Pulled::AlreadyThere(folder));
+    }
     let mut place = Place::open(&order.models, &order.name)?;
+    // And again: whoever had the place until now may have made the model.
+    let (lock, recipe) = match find(order, &folder) {
+        Ok(Some(found)) => found,
+        ended => {
+            place.leave();
+            return ended.map(|_| Pulled::AlreadyThere(folder));
+        }
+    };
     let fetched = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
     let source = recipe.source().at(fetched.revision.as_deref().unwrap_or(recipe.source().revision()));
     let hashes: Vec<String> = fetched.files.iter().map(|file| file.sha256.clone()).collect();
@@ -116,10 +124,7 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
     // The lock first: a kill between the two leaves a lock that the next attempt meets, never a model without one.
     let downloaded: Vec<Locked> = fetched.files.into_iter().filter(|file| !file.url.is_empty()).collect();
     if !downloaded.is_empty() {
-        // Another model's download may have ended meanwhile.
-        let mut lock = place::read_lock(&lock_path)?;
-        lock.take(downloaded);
-        place::write_lock(&lock_path, &lock)?;
+        place::take_into_lock(&order.models, downloaded)?;
     }
     match &recipe {
         Recipe::Catalogue { .. } => place.become_model(&text, &folder).map(|()| Pulled::New(folder)),
@@ -128,6 +133,14 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
             place.move_into(&paths, &folder).map(|()| Pulled::Completed(folder))
         }
     }
+}
+
+/// What is to be done, and what is known from earlier; None: nothing.
+fn find(order: &Order, folder: &Path) -> Result<Option<(Lock, Recipe)>, PullError> {
+    let lock = place::read_lock(&order.models)?;
+    let revision = lock.revision(&order.name).filter(|_| !order.update);
+    let recipe = Recipe::find(order, folder, revision)?;
+    Ok(recipe.map(|recipe| (lock, recipe)))
 }
 
 /// The files of a download, all of them here and verified.
@@ -174,7 +187,9 @@ async fn fetch_all(
             }
             Content::At => {
                 let url = source.url(order.base_url.as_ref(), &path).ok_or_else(|| PullError::NoUrl(path.clone()))?;
-                let locked = lock.find(&order.name, &path).filter(|_| !order.update).map(|file| file.sha256.clone());
+                // Whoever wrote a hash down since then knows better than what came once.
+                let remembers = sha256.is_none() && !order.update;
+                let locked = lock.find(&order.name, &path).filter(|_| remembers).map(|file| file.sha256.clone());
                 let (path, known_from) = (path.as_str(), recipe.known_from());
                 let download = Download { fetcher, url: &url, path, expected: sha256, known_from, locked };
                 let got = download.run(place, tell).await?;

@@ -9,12 +9,13 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::PullError;
-use crate::catalogue::{DescribedFile, Lock};
+use crate::catalogue::{DescribedFile, Lock, Locked};
 use crate::name::Name;
 
 /// What is known of a file whose download has begun.
@@ -129,6 +130,11 @@ impl Place {
         sync_parent(folder)
     }
 
+    /// Nothing is to be downloaded: the folder goes, unless an earlier attempt left something in it.
+    pub(super) fn leave(self) {
+        let _ = fs::remove_dir(&self.folder);
+    }
+
     /// The notes have served; what is left of them by accident is read by nobody.
     fn forget(&self) {
         let _ = fs::remove_file(&self.notes_path);
@@ -206,18 +212,27 @@ pub(super) fn hash(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-/// The lock file; an empty one when there is none.
-pub(super) fn read_lock(path: &Path) -> Result<Lock, PullError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Lock::parse(&text).map_err(|error| PullError::Lock { file: path.to_owned(), error }),
+const LOCK: &str = "models.lock";
+
+/// The lock file of a folder of models; an empty one when there is none.
+pub(super) fn read_lock(models: &Path) -> Result<Lock, PullError> {
+    let path = models.join(LOCK);
+    match fs::read_to_string(&path) {
+        Ok(text) => Lock::parse(&text).map_err(|error| PullError::Lock { file: path, error }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::default()),
-        Err(error) => Err(PullError::Disk { at: path.to_owned(), error }),
+        Err(error) => Err(PullError::Disk { at: path, error }),
     }
 }
 
-/// Puts the lock file in its place, whole.
-pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), PullError> {
-    replace(path, lock.text().as_bytes()).map_err(PullError::disk(path))
+/// Takes `files` into the lock file, whole. Downloads of two models may end at the same moment: neither forgets the other's.
+pub(super) fn take_into_lock(models: &Path, files: Vec<Locked>) -> Result<(), PullError> {
+    let alone = File::open(models).map_err(PullError::disk(models))?;
+    retry_on_intr(|| flock(&alone, FlockOperation::LockExclusive))
+        .map_err(|error| PullError::Disk { at: models.to_owned(), error: error.into() })?;
+    let mut lock = read_lock(models)?;
+    lock.take(files);
+    let path = models.join(LOCK);
+    replace(&path, lock.text().as_bytes()).map_err(PullError::disk(&path))
 }
 
 /// Whoever reads `path` sees what it held or what it holds now, also after a power cut.
@@ -249,4 +264,33 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
         }
     }
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_that_end_at_the_same_moment_are_all_remembered() {
+        let models = tempfile::TempDir::new().unwrap();
+        let locked = |number: usize| Locked {
+            model: Name::new(&format!("m{number}")).unwrap(),
+            path: "model.onnx".to_owned(),
+            url: "https://example.com/model.onnx".to_owned(),
+            revision: String::new(),
+            size: 1,
+            sha256: "0".repeat(64),
+        };
+        let begin = std::sync::Barrier::new(16);
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let (begin, models) = (&begin, models.path());
+                scope.spawn(move || {
+                    begin.wait();
+                    take_into_lock(models, vec![locked(number)]).unwrap();
+                });
+            }
+        });
+        assert_eq!(read_lock(models.path()).unwrap().files.len(), 16);
+    }
 }

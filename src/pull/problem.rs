@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file::RESERVE;
 use crate::catalogue::{LockError, SourceError};
 use crate::model::ManifestError;
 use crate::name::Name;
@@ -138,7 +139,10 @@ pub enum PullError {
         advice: &'static str,
     },
     /// The disk is too small.
-    #[error("`{path}` needs {needed} bytes more and `{}` has {free} left; make room, or choose another folder with `--to`", .folder.display())]
+    #[error(
+        "`{path}` needs {needed} bytes more, `{}` has {free} left, and {RESERVE} of them are not for models; make room, or choose another folder with `--to`",
+        .folder.display()
+    )]
     NoSpace {
         /// Which file.
         path: String,

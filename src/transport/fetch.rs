@@ -33,7 +33,7 @@ pub struct Fetcher {
     egress: Arc<Egress>,
 }
 
-/// Why there are no bytes, or no more of them. No message holds a URL's query, which may be a secret.
+/// Why there are no bytes, or no more of them. No message holds a URL's userinfo or query, which may be secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// No connection, no TLS, no answer.
@@ -116,6 +116,15 @@ pub struct Announced {
     pub revision: Option<String>,
 }
 
+impl Announced {
+    /// What was said first counts.
+    fn complete(&mut self, said: Announced) {
+        self.sha256 = self.sha256.take().or(said.sha256);
+        self.size = self.size.or(said.size);
+        self.revision = self.revision.take().or(said.revision);
+    }
+}
+
 /// A file whose bytes are coming.
 #[derive(Debug)]
 pub struct Coming {
@@ -168,12 +177,15 @@ impl Fetcher {
     /// # Errors
     /// Whatever comes before the first byte.
     pub async fn get(&self, url: &Url, from: u64, validator: Option<&str>) -> Result<Coming, FetchError> {
-        let mut at = url.clone();
-        let mut announced: Option<Announced> = None;
+        let (mut at, mut at_home) = (url.clone(), true);
+        let mut announced = Announced::default();
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.request(&at, from, validator).await?;
-            // The first server knows the file; those behind it only keep it.
-            let said = announced.get_or_insert_with(|| announcement(answer.headers()));
+            // The first server knows the file, perhaps only after it sent us on within itself; those behind it only keep it.
+            at_home &= at.origin() == url.origin();
+            if at_home {
+                announced.complete(announcement(answer.headers()));
+            }
             let status = answer.status();
             if status.is_redirection() {
                 at = next(&at, answer.headers())?;
@@ -183,7 +195,7 @@ impl Fetcher {
                 return Err(FetchError::Packed { url: shown(&at) });
             }
             return match status {
-                StatusCode::OK | StatusCode::PARTIAL_CONTENT => coming(said.clone(), from, answer).ok_or_else(|| {
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT => coming(announced, from, answer).ok_or_else(|| {
                     FetchError::Broken { why: "it sends another part than the one asked for".to_owned() }
                 }),
                 StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => Box::pin(self.get(url, 0, None)).await,
@@ -268,8 +280,10 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// For people: without what may be a secret in it.
 fn shown(url: &Url) -> String {
-    url[..url::Position::AfterPath].to_owned()
+    let host = &url[url::Position::BeforeHost..url::Position::AfterPath];
+    format!("{}://{host}", url.scheme())
 }
 
 #[cfg(test)]
@@ -314,6 +328,13 @@ mod tests {
              another server with `--base-url`"
         );
         assert!(to("http://a.example/x", "file:///etc/passwd").unwrap_err().contains("not the web"));
+    }
+
+    #[test]
+    fn secrets_in_urls_are_not_shown() {
+        let shown = |url: &str| shown(&url.parse().unwrap());
+        assert_eq!(shown("https://user:token@a.example:8443/x/y?key=1#z"), "https://a.example:8443/x/y");
+        assert_eq!(shown("http://[::1]/x"), "http://[::1]/x");
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 
 use serde_json::Value;
 use stakeout::frame::Frame;
 use stakeout::judge::Seen;
+use stakeout::model::{Folder, load};
+use stakeout::name::Name;
 use stakeout::picture::still;
 
 use crate::published::{Eyes, Published, as_reference, listed};
-use crate::shared::{shared, shared_if_there};
+use crate::shared::{runtime, shared, shared_if_there};
 
 fn scores(seen: Seen) -> Vec<f32> {
     match seen {
@@ -116,4 +119,18 @@ fn numbers_that_are_none_are_no_answer() {
     let Some(mut eyes) = Eyes::of_fixture("faulty/classifier-nan-when-bright") else { return };
     assert!(matches!(eyes.look(&flat([0, 0, 0])), Seen::Scores(_)));
     assert_eq!(eyes.look(&flat([255, 255, 255])), Seen::NotANumber);
+}
+
+#[test]
+fn a_model_that_never_gives_numbers_is_refused_before_anybody_relies_on_it() {
+    let Some(runtime) = runtime() else { return };
+    let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/faulty/classifier-nan");
+    let folder = Folder::open(&Name::new("m").unwrap(), Some(&at), Path::new("/nowhere")).unwrap();
+    let refused = load(runtime, &folder, 1).err().expect("it is of no use");
+    assert!(!refused.may_heal());
+    assert_eq!(
+        refused.to_string(),
+        "model `m`: `classifier-nan.onnx` gives numbers that aren't numbers for a trial picture; \
+         use another precision of this model (fp32 or int8)"
+    );
 }

@@ -4,6 +4,7 @@
 
 mod announcements;
 mod appliance;
+mod asked;
 mod camera;
 mod certificates;
 mod classifiers;

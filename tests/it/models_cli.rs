@@ -174,18 +174,38 @@ fn a_zero_shot_model_compares_descriptions() {
     assert_eq!((&checked["family"], &checked["runs_on"]), (&"zero-shot".into(), &"cpu".into()));
     let bench = shop.json(&["models", "bench", "tiny-clip", "--runs", "3", "--json"]).remove(0);
     assert!(bench["further_condition_share"].is_number(), "{bench}");
+}
 
-    let mut rows = String::from("file,question,answer,negatives\n");
-    for at in 0..40 {
-        shop.picture(&format!("frames/{at}.png"), [6 * at, 120, 250 - 6 * at]);
-        let answer = if at < 20 { "yes" } else { "no" };
-        rows.push_str(&format!("{at}.png,a blue sky,{answer},a red car | a red house\n"));
-    }
-    shop.write("frames/labels.csv", &rows);
-    let calibrated = shop.run(&["models", "calibrate", "tiny-clip", "--folder", "frames", "--json"]);
-    // Random weights may have it the other way round; either way every picture got a score.
-    let informative = calibrated.code == Some(0) && calibrated.stdout.contains("\"answers\":40");
-    assert!(informative || calibrated.stderr.contains("it can't tell the difference"), "{}", calibrated.stderr);
+/// tiny-clip knows nothing: the truth is what it says, but for one label in ten. Or the opposite, which no calibration mends.
+#[test]
+fn a_zero_shot_model_is_calibrated_with_the_negatives_of_each_row() {
+    let Some(shop) = Shop::with(&["tiny-clip"]) else { return };
+    shop.picture("frames/blue.png", [20, 120, 250]);
+    shop.picture("frames/red.png", [250, 120, 20]);
+    let z = |image: &str| {
+        let args = ["ask", "--model", "tiny-clip", "--image", image, "--json", "a blue sky"];
+        let negatives = ["--negatives", "a red car", "--negatives", "a red house"];
+        shop.json(&[&args[..], &negatives].concat())[0]["z"].as_f64().unwrap()
+    };
+    let (blue, red) = (z("frames/blue.png"), z("frames/red.png"));
+    assert_ne!(blue, red);
+    let labelled = |blue_is_yes: bool| {
+        let mut rows = String::from("file,question,answer,negatives\n");
+        for at in 0..40 {
+            let is_blue = at % 2 == 0;
+            let file = if is_blue { "blue" } else { "red" };
+            let answer = if (is_blue == blue_is_yes) != (at % 20 < 2) { "yes" } else { "no" };
+            rows.push_str(&format!("{file}.png,a blue sky,{answer},a red car | a red house\n"));
+        }
+        shop.write("frames/labels.csv", &rows);
+    };
+    labelled(blue > red);
+    let fitted = shop.json(&["models", "calibrate", "tiny-clip", "--folder", "frames", "--json"]).remove(0);
+    assert_eq!((&fitted["answers"], &fitted["abstained"]), (&40.into(), &0.into()), "{fitted}");
+    assert!((fitted["after"]["accuracy"].as_f64().unwrap() - 0.9).abs() < 1e-6, "{fitted}");
+    labelled(blue < red);
+    let swapped = shop.refused(1, &["models", "calibrate", "tiny-clip", "--folder", "frames"]);
+    assert!(swapped.contains("it can't tell the difference, or the labels are swapped"), "{swapped}");
 }
 
 #[test]

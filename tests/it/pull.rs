@@ -180,6 +180,30 @@ fn a_model_of_the_catalogue_becomes_a_folder() {
     assert_eq!(models.listed("yolox-nano"), "missing_file");
 }
 
+/// A project's page is no folder of files: what can only be had by hand says so.
+#[test]
+fn folders_without_their_files_say_how_to_get_them() {
+    let hub = Hub::start();
+    let models = Models::new();
+    for name in
+        ["nanodet-helmet-jacket", "nanodet-m-416", "squeezenet-fp16", "ultraface-rfb-320", "vww-96", "yolox-nano"]
+    {
+        // Without the files that a developer may have put beside it.
+        fs::create_dir_all(models.path(name)).unwrap();
+        fs::copy(root().join("models").join(name).join("manifest.toml"), models.path(name).join("manifest.toml"))
+            .unwrap();
+        let ended = models.pull(&hub, name);
+        assert_eq!(ended.code, Some(1), "{name}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(&format!("files are missing beside `HOME/models/{name}/manifest.toml`: `"))
+                && ended.stderr.contains(", by hand: models/README.md` is nothing to download from"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert!(hub.asked().is_empty());
+}
+
 /// A manifest whose files are elsewhere: on a hub that announces them.
 fn folder_without_files(models: &Models, content: &[u8]) {
     let folder = models.path("mine");
@@ -213,6 +237,24 @@ fn the_files_that_a_folder_lacks_come_from_its_source() {
     assert_eq!(ended.stdout, "model `mine` is complete: HOME/models/mine\n", "{}", ended.stderr);
     assert_eq!(models.listed("mine"), "ok");
     assert_eq!(models.lock().files[0].revision, COMMIT);
+}
+
+/// `models.lock` remembers what came once; a manifest that was brought up to date since then knows better.
+#[test]
+fn a_manifest_with_a_new_hash_counts_more_than_what_came_once() {
+    let hub = Hub::start();
+    let models = Models::new();
+    hub.put("labels.txt", b"a\nb\n");
+    for content in [bytes(5_000), bytes(6_000)] {
+        hub.put("onnx/m.onnx", &content);
+        let _ = fs::remove_dir_all(models.path("mine"));
+        folder_without_files(&models, &content);
+        let ended = models.pull(&hub, "mine");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let locked = models.lock();
+        let model = locked.files.iter().find(|file| file.path == "onnx/m.onnx").unwrap();
+        assert_eq!(model.sha256, sha256(&content));
+    }
 }
 
 #[test]
@@ -398,6 +440,21 @@ fn a_branch_is_pinned_to_the_commit_that_it_stood_for() {
     );
 }
 
+/// A hub may send a question on within itself before it says anything of the file; what it leads to elsewhere only keeps it.
+#[test]
+fn a_hub_announces_for_itself_and_nobody_for_it() {
+    let other = Hub::start();
+    for (hub, told) in [
+        (Hub::roundabout(), "the SHA-256 is the one that was announced"),
+        (Hub::leading_to(&other), "no SHA-256 was announced"),
+    ] {
+        SMOLVLM.iter().for_each(|path| [&hub, &other].iter().for_each(|hub| hub.put(path, path.as_bytes())));
+        let ended = Models::new().pull(&hub, "smolvlm-256m");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(ended.stderr.matches(told).count(), SMOLVLM.len(), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn what_a_server_may_answer() {
     let (hub, _) = hub_with_one(1000);
@@ -464,6 +521,32 @@ fn nobody_answers() {
         "error: the catalogue has no model `yolox-nan`, and `HOME/models` has no folder of that name\n\
          hint: did you mean `yolox-nano`?\n"
     );
+}
+
+/// A mirror's password would stand in the lock file, in the notes and in every message.
+#[test]
+fn a_mirror_with_a_password_is_refused_and_the_password_not_repeated() {
+    let (hub, _) = hub_with_one(1000);
+    let models = Models::new();
+    let pull = |base: &str| models.run(&["models", "pull", "yolox-nano", "--base-url", base]);
+    let ended = pull(&hub.url().replace("http://", "http://user:t0ken@"));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(2),
+            "error: a URL to download from must not contain credentials\nhint: leave out what stands before the `@`\n"
+        )
+    );
+    assert!(hub.asked().is_empty() && !models.path("").exists());
+    let broken = pull("http://user:t0ken@mir ror/");
+    assert_eq!(broken.code, Some(2));
+    assert!(
+        broken.stderr.contains("`--base-url` is not a URL") && !broken.stderr.contains("t0ken"),
+        "{}",
+        broken.stderr
+    );
+    // The control: without it the same mirror will do.
+    assert_eq!(pull(&hub.url()).code, Some(0));
 }
 
 #[test]

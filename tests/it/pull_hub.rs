@@ -55,6 +55,8 @@ struct Shared {
     more: Condvar,
     stopping: AtomicBool,
     announces: bool,
+    /// Where a question for a file is sent on to, before anything is said of the file.
+    first: Option<String>,
 }
 
 /// Listens until it is dropped.
@@ -67,19 +69,29 @@ pub struct Hub {
 impl Hub {
     /// A hub that announces sizes and hashes, as the real one does of its large files.
     pub fn start() -> Hub {
-        Hub::with(true)
+        Hub::with(true, None)
+    }
+
+    /// One that announces only after it sent the question on to another place of its own.
+    pub fn roundabout() -> Hub {
+        Hub::with(true, Some("/again".to_owned()))
+    }
+
+    /// One that says nothing and sends every question on to another.
+    pub fn leading_to(other: &Hub) -> Hub {
+        Hub::with(false, Some(other.url()))
     }
 
     /// One that says nothing but the length.
     pub fn silent() -> Hub {
-        Hub::with(false)
+        Hub::with(false, None)
     }
 
-    fn with(announces: bool) -> Hub {
+    fn with(announces: bool, first: Option<String>) -> Hub {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (state, more, stopping) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
-        let shared = Arc::new(Shared { state, more, stopping, announces });
+        let shared = Arc::new(Shared { state, more, stopping, announces, first });
         let listening = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
@@ -149,6 +161,9 @@ fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
     }
     // org/repo/resolve/revision/path leads to the storage, everything else is the storage.
     if let Some((_, rest)) = target.split_once("/resolve/") {
+        if let Some(first) = shared.first.as_ref().filter(|_| !target.starts_with("/again")) {
+            return stream.write_all(&sent_on(&format!("Location: {first}{target}\r\n")));
+        }
         let path = rest.split_once('/').map_or("", |(_, path)| path).to_owned();
         return stream.write_all(&redirect(shared, &path));
     }
@@ -183,8 +198,11 @@ fn redirect(shared: &Shared, path: &str) -> Vec<u8> {
         String::new()
     };
     let etag = "ETag: \"0a1b2c3d4e5f60718293a4b5c6d7e8f901234567\"\r\n";
-    format!("HTTP/1.1 302 x\r\n{said}{etag}Location: /storage/{path}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        .into_bytes()
+    sent_on(&format!("{said}{etag}Location: /storage/{path}\r\n"))
+}
+
+fn sent_on(headers: &str) -> Vec<u8> {
+    format!("HTTP/1.1 302 x\r\n{headers}Connection: close\r\nContent-Length: 0\r\n\r\n").into_bytes()
 }
 
 fn send(
@@ -200,11 +218,9 @@ fn send(
     match manner {
         Manner::Status(code) => return stream.write_all(&status(*code)),
         Manner::Circle => {
-            let again = format!(
-                "HTTP/1.1 302 x\r\nLocation: /storage/{path}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            );
+            let again = sent_on(&format!("Location: /storage/{path}\r\n"));
             shared.state.lock().unwrap().manners.entry(path.to_owned()).or_default().push(Manner::Circle);
-            return stream.write_all(again.as_bytes());
+            return stream.write_all(&again);
         }
         Manner::Tamper(at) => content[*at] ^= 1,
         _ => {}

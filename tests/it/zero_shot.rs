@@ -132,7 +132,7 @@ fn descriptions_become_the_same_ids_and_nothing_is_cut_off() {
         for text in goldens.short() {
             assert_eq!(tokens.ids(&text.text).unwrap().ids, text.ids, "{name}, {:?}", text.text);
         }
-        let prompts = Prompts::of(Arc::new(tokens));
+        let prompts = Prompts::of(Arc::new(tokens), 0.0);
         let long = goldens.texts.iter().find(|text| text.text.starts_with("the quick brown fox")).unwrap();
         let negatives = vec!["smoke".to_owned()];
         let refused =
@@ -349,7 +349,7 @@ fn the_published_tokenizer_of_clip_gives_its_ids() {
     let inner = &spelled[1..spelled.len() - 1];
     assert!(!inner.contains(&49407) && !inner.contains(&49406), "a text has no marks of its own: {spelled:?}");
 
-    let prompts = Prompts::of(Arc::new(tokens));
+    let prompts = Prompts::of(Arc::new(tokens), 0.0);
     let phrase = |condition: &str, negatives: &[&str]| {
         let negatives = negatives.iter().map(|text| (*text).to_owned()).collect();
         let asked = prompts.phrase(&Wording { condition: condition.to_owned(), negatives, ..Wording::default() });
@@ -372,5 +372,30 @@ fn the_published_tokenizer_of_clip_gives_its_ids() {
     assert_eq!(
         phrase(" ", &["a dog"]).unwrap_err(),
         "`condition` has nothing to compare a picture with; describe what is looked for"
+    );
+}
+
+#[test]
+fn only_a_siglip_whose_bias_is_known_can_do_without_negatives() {
+    let phrase = |model: &str, style: &str, bias: f32, negatives: &[&str]| {
+        let tokens = Tokens::open(&fixture(model).join("tokenizer.json"), style, None).unwrap();
+        let negatives = negatives.iter().map(|text| (*text).to_owned()).collect();
+        let wording = Wording { condition: "smoke".to_owned(), negatives, ..Wording::default() };
+        Prompts::of(Arc::new(tokens), bias).phrase(&wording).map(drop).map_err(|error| error.to_string())
+    };
+    for (model, style) in [("tiny-siglip", "siglip"), ("tiny-siglip2", "siglip2")] {
+        assert_eq!(phrase(model, style, -12.93, &[]), Ok(()));
+        assert_eq!(phrase(model, style, 0.0, &["a bright picture"]), Ok(()));
+        assert_eq!(
+            phrase(model, style, 0.0, &[]).unwrap_err(),
+            "it has no `negatives`, and a likeness to one description alone says nothing where the model's manifest has \
+             no `[output] logit_bias`; describe in `negatives` what is there otherwise, for example [\"an empty yard\"], \
+             or write the model's own `logit_scale` and `logit_bias` into its manifest"
+        );
+    }
+    let told = phrase("tiny-clip", "clip", -12.93, &[]).unwrap_err();
+    assert!(
+        told.starts_with("it has no `negatives`, and a likeness to one description alone says nothing with"),
+        "{told}"
     );
 }

@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use url::Url;
 
 use super::tried;
 use crate::catalogue::{self, Precision};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
 use crate::cli::settings::ConfigFile;
 use crate::name::Name;
@@ -22,7 +21,8 @@ const AFTER_HELP: &str = "\
 NAME is one of the catalogue (`stakeout models list`), or a folder beside the models whose manifest
 names its files with their SHA-256 and a `source` (`hf:org/repo@revision` or an https URL).
 A download that breaks off goes on where it ended when the command is given again. Nothing becomes a
-model before every file is complete and has the SHA-256 that the source announces and that
+model before every file is complete and has the SHA-256 that the manifest or the catalogue knows;
+where neither does, the one that the source announces, where it announces one, and the one that
 models.lock remembers from the first time.";
 
 #[derive(clap::Args)]
@@ -34,8 +34,9 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     file: ConfigFile,
     /// Download from here instead of the hub, or of the model's own website
+    // Read later: clap repeats what it refuses, and this may hold a password.
     #[arg(long, value_name = "URL")]
-    base_url: Option<Url>,
+    base_url: Option<String>,
     /// Folder that gets the model's folder [default: models in the state directory]
     #[arg(long, value_name = "FOLDER")]
     to: Option<PathBuf>,
@@ -48,11 +49,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let base_url = args.base_url.as_deref().map(catalogue::mirror).transpose();
+    let base_url = base_url.map_err(|wrong| tried::advised_with(Exit::Usage, wrong))?;
     let config = args.file.load_or_default()?.config;
     let models = args.to.clone().unwrap_or_else(|| config.storage.path.join("models"));
-    let Args { name, base_url, precision, update, .. } = args;
-    let order =
-        Order { name: name.clone(), models, base_url: base_url.clone(), precision: *precision, update: *update };
+    let Args { name, precision, update, .. } = args;
+    let order = Order { name: name.clone(), models, base_url, precision: *precision, update: *update };
     let mut progress = Progress::new();
     let pulled = pull::run(&order, &Arc::new(config.egress), &mut |step| progress.show(&step));
     progress.bar.finish_and_clear();

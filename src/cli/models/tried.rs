@@ -93,10 +93,15 @@ pub(in crate::cli) fn load(config: &Config, folder: &Folder) -> Result<Loaded, F
 
 /// "What is wrong; what to do": the second half is the hint.
 pub(in crate::cli) fn advised(error: impl std::fmt::Display) -> Failure {
+    advised_with(Exit::Failure, error)
+}
+
+/// The same with another exit code.
+pub(in crate::cli) fn advised_with(exit: Exit, error: impl std::fmt::Display) -> Failure {
     let text = error.to_string();
     match text.rsplit_once("; ") {
-        Some((what, hint)) => Failure::plain(what).hint(hint),
-        None => Failure::plain(text),
+        Some((what, hint)) => Failure::new(exit, what).hint(hint),
+        None => Failure::new(exit, text),
     }
 }
 

@@ -41,8 +41,12 @@ impl<'a> Numbers<'a> {
         self.part(index, declared)
     }
 
-    /// This picture's part of output `index`: finite numbers, whole rows of `columns`.
+    /// This picture's part of output `index`: finite numbers, whole rows of `columns`. No rows where the graph says that
+    /// there are none, as graphs with the suppression built in do of an empty scene.
     pub(super) fn rows(&self, index: usize, columns: usize) -> Result<&'a [f32], Unreadable> {
+        if self.shape(index) == [self.pictures, 0, columns] {
+            return Ok(&[]);
+        }
         let given = self.outputs.get(index).map_or(0, |tensor| tensor.data.len());
         let rows = given / (columns * self.pictures).max(1);
         self.part(index, rows.max(1) * columns)

@@ -235,6 +235,21 @@ fn numbers_that_are_none_and_numbers_that_are_missing() {
 }
 
 #[test]
+fn an_output_without_rows_is_an_empty_scene_and_a_missing_one_is_none() {
+    let open = |last: usize| Slot { name: "x".into(), element: Element::F32, shape: vec![Some(1), None, Some(last)] };
+    let boxes = Head::Boxes(DETECT, Coordinates::Pixels);
+    let alone = Reader::find(boxes, &[open(6)], SIZE, 2).unwrap();
+    let pair = Reader::find(boxes, &[open(2), open(4)], SIZE, 2).unwrap();
+    assert_eq!(things(&alone, &vec![zeros(&[1, 0, 6])]), []);
+    assert_eq!(things(&pair, &vec![zeros(&[1, 0, 2]), zeros(&[1, 0, 4])]), []);
+    let read = |reader: &Reader, outputs: Outputs| reader.read(&outputs, [0, 1], &frame());
+    assert_eq!(read(&alone, Vec::new()), Err(OutputError { given: 0, declared: 6 }));
+    assert_eq!(read(&alone, vec![Tensor::default()]), Err(OutputError { given: 0, declared: 6 }));
+    assert_eq!(read(&alone, vec![zeros(&[0, 5, 6])]), Err(OutputError { given: 0, declared: 6 }), "no picture");
+    assert!(read(&pair, vec![zeros(&[1, 0, 2]), zeros(&[1, 3, 4])]).is_err(), "boxes without scores");
+}
+
+#[test]
 fn pictures_of_a_batch_are_told_apart() {
     let shapes: [&[usize]; 2] = [&[1, 1, 2], &[1, 1, 4]];
     let reader = find(Head::Ultraface(DETECT), &shapes, 1).unwrap();

@@ -128,7 +128,7 @@ fn what_it_must_not_say() {
     );
     assert_eq!(
         refused("yolox_nano.onnx", "../secret"),
-        "`manifest.toml`: `[files] model.path` must be a path within the model's folder"
+        "`manifest.toml`: `[files] model.path` must be a path within the model's folder, plainly written and without \\, ?, # and %"
     );
     assert_eq!(
         refused("head = \"yolox\"", "head = \"yolox"),

@@ -96,6 +96,8 @@ pub struct Vlm {
     parts: Parts,
     vocabulary: Arc<Vocabulary>,
     prefix: Prefix,
+    /// A prompt that is read in one piece; its memory is used again.
+    whole: Vec<f32>,
 }
 
 impl Vlm {
@@ -110,7 +112,7 @@ impl Vlm {
         known(&mut parts, &vocabulary)?;
         let opening = parts.embeddings.rows(vocabulary.opening()).map_err(VlmError::Trial)?;
         let prefix = Prefix::new(vocabulary.opening(), opening.numbers(), vocabulary.image());
-        let mut vlm = Vlm { parts, vocabulary, prefix };
+        let mut vlm = Vlm { parts, vocabulary, prefix, whole: Vec::new() };
         vlm.attempt(setup)?;
         Ok((vlm, rungs))
     }
@@ -142,25 +144,31 @@ impl Vlm {
 
     /// Reads the prompt's beginning with `picture` in its place.
     fn look(&mut self, picture: &Tensor) -> Result<Cache, RunError> {
-        let features = self.parts.vision.features(picture)?;
-        let rows = self.prefix.with(&features).map_err(|CountsDiffer { given, expected }| {
-            RunError(format!("a picture became {given} image tokens where the prompt has {expected}"))
-        })?;
+        let rows = beginning(&mut self.parts.vision, &mut self.prefix, picture)?;
         let empty = self.parts.decoder.empty()?;
         Ok(self.parts.read_rows(rows, &empty)?.cache)
     }
 
-    /// Answers one question about what was `seen`.
-    fn answer(&mut self, tokens: &[i64], explain: Option<Explain>, seen: &Cache) -> Result<Scored, RunError> {
-        let next = self.parts.read(tokens, seen)?;
+    /// Reads the prompt's beginning and the only question about `picture` in one run: what is shared with nobody needs no
+    /// run of its own.
+    fn look_for(&mut self, picture: &Tensor, tokens: &[i64]) -> Result<Next, RunError> {
+        let asked = self.parts.embeddings.rows(tokens)?;
+        let rows = beginning(&mut self.parts.vision, &mut self.prefix, picture)?;
+        self.whole.clear();
+        self.whole.extend_from_slice(rows);
+        self.whole.extend_from_slice(asked.numbers());
+        let empty = self.parts.decoder.empty()?;
+        self.parts.read_rows(&self.whole, &empty)
+    }
+
+    /// What the model says next as an answer; with what an explanation would go on from, where one is wanted.
+    fn judged(&self, next: Next, explain: Option<Explain>) -> (Scored, Option<(Explain, Next)>) {
         let Score { z, mass } = score(next.logits(), self.vocabulary.yes(), self.vocabulary.no());
         // What was no answer changes nothing, however it leans: it isn't worth a word, on every frame.
         let answered = mass >= LEAST_ANSWER_MASS;
-        let explanation = match explain.filter(|explain| answered && explain.applies(z)) {
-            Some(explain) => self.explain(explain, &next)?,
-            None => None,
-        };
-        Ok(Scored { z, answer_mass: Some(mass), explanation })
+        let explain = explain.filter(|explain| answered && explain.applies(z));
+        let scored = Scored { z, answer_mass: Some(mass), explanation: None };
+        (scored, explain.map(|explain| (explain, next)))
     }
 
     /// The answer that was decided, and how the model goes on from there.
@@ -191,16 +199,49 @@ fn known(parts: &mut Parts, vocabulary: &Vocabulary) -> Result<(), VlmError> {
     found.map(drop).map_err(|RunError(reason)| VlmError::NoRow { file, last, tokenizer, reason })
 }
 
+/// The rows of the prompt's beginning, with `picture` in its place.
+fn beginning<'p>(vision: &mut Vision, prefix: &'p mut Prefix, picture: &Tensor) -> Result<&'p [f32], RunError> {
+    let features = vision.features(picture)?;
+    prefix.with(&features).map_err(|CountsDiffer { given, expected }| {
+        RunError(format!("a picture became {given} image tokens where the prompt has {expected}"))
+    })
+}
+
+/// The tokens of a question, and when its answer is to be explained.
+fn question(asked: &Asked) -> Result<(&[i64], Option<Explain>), RunError> {
+    match asked {
+        Asked::Text { tokens, explain } => Ok((tokens, *explain)),
+        Asked::Prompts { .. } => Err(RunError("it was asked with prompts where it takes questions".to_owned())),
+    }
+}
+
 impl Engine for Vlm {
     fn examine(&mut self, work: &Work) -> Result<Findings, RunError> {
         let missing = || RunError("it was given no picture".to_owned());
-        let seen = self.look(work.pictures.first().ok_or_else(missing)?)?;
-        let mut scored = Vec::with_capacity(work.asked.len());
-        for asked in &work.asked {
-            let Asked::Text { tokens, explain } = asked else {
-                return Err(RunError("it was asked with prompts where it takes questions".to_owned()));
-            };
-            scored.push(self.answer(tokens, *explain, &seen)?);
+        let picture = work.pictures.first().ok_or_else(missing)?;
+        let mut answers = Vec::with_capacity(work.asked.len());
+        if let [only] = &work.asked[..] {
+            let (tokens, explain) = question(only)?;
+            let next = self.look_for(picture, tokens)?;
+            answers.push(self.judged(next, explain));
+        } else {
+            let seen = self.look(picture)?;
+            for asked in &work.asked {
+                let (tokens, explain) = question(asked)?;
+                let next = self.parts.read(tokens, &seen)?;
+                answers.push(self.judged(next, explain));
+            }
+        }
+        // After the last answer: an explanation that fails, or is ended for taking too long, must not cost any of them.
+        let mut scored = Vec::with_capacity(answers.len());
+        for (mut answer, wanted) in answers {
+            if let Some((explain, next)) = wanted {
+                match self.explain(explain, &next) {
+                    Ok(explanation) => answer.explanation = explanation,
+                    Err(RunError(reason)) => tracing::warn!(reason, "the model's answer stays without an explanation"),
+                }
+            }
+            scored.push(answer);
         }
         Ok(Findings::Scored(scored))
     }

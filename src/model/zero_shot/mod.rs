@@ -97,7 +97,7 @@ impl ZeroShot {
 
     /// What makes questions ready for it, on the caller's thread.
     pub fn prompts(&self) -> Prompts {
-        Prompts::of(self.tokens.clone())
+        Prompts::of(self.tokens.clone(), self.bias as f32)
     }
 
     /// The direction of each picture.

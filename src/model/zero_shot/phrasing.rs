@@ -12,23 +12,22 @@ use super::tokens::{TextProblem, Tokens};
 #[derive(Clone, Debug)]
 pub struct Prompts {
     tokens: Arc<Tokens>,
+    /// Whether the manifest has the bias that a likeness alone is compared with.
+    is_biased: bool,
 }
 
 impl Prompts {
-    /// For a model with this tokenizer.
-    pub fn of(tokens: Arc<Tokens>) -> Prompts {
-        Prompts { tokens }
+    /// For a model with this tokenizer and this `[output] logit_bias`.
+    pub fn of(tokens: Arc<Tokens>, logit_bias: f32) -> Prompts {
+        Prompts { tokens, is_biased: logit_bias != 0.0 }
     }
 }
 
 impl Phrasing for Prompts {
     fn phrase(&self, wording: &Wording) -> Result<Asked, WordingError> {
         let Wording { condition, prompts, negatives, zone } = wording;
-        let style = self.tokens.style();
-        if negatives.is_empty() && !style.is_absolute {
-            let what = "it has no `negatives`, and a likeness to one description alone says nothing with this model";
-            let advice = "describe in `negatives` what is there otherwise, for example [\"an empty yard\"]";
-            return Err(WordingError { what: what.to_owned(), advice: advice.to_owned() });
+        if negatives.is_empty() {
+            self.can_do_without_negatives()?;
         }
         self.fits("condition", condition)?;
         prompts.iter().try_for_each(|prompt| self.fits("prompts", prompt))?;
@@ -41,6 +40,24 @@ impl Phrasing for Prompts {
 }
 
 impl Prompts {
+    /// Without its bias even a SigLIP's likeness says yes to nearly everything: all of them are above zero.
+    fn can_do_without_negatives(&self) -> Result<(), WordingError> {
+        let advice = "describe in `negatives` what is there otherwise, for example [\"an empty yard\"]";
+        let (what, advice) = match (self.tokens.style().is_absolute, self.is_biased) {
+            (true, true) => return Ok(()),
+            (true, false) => (
+                "it has no `negatives`, and a likeness to one description alone says nothing where the model's \
+                 manifest has no `[output] logit_bias`",
+                format!("{advice}, or write the model's own `logit_scale` and `logit_bias` into its manifest"),
+            ),
+            (false, _) => (
+                "it has no `negatives`, and a likeness to one description alone says nothing with this model",
+                advice.to_owned(),
+            ),
+        };
+        Err(WordingError { what: what.to_owned(), advice })
+    }
+
     fn fits(&self, key: &str, prompt: &str) -> Result<(), WordingError> {
         if prompt.trim().is_empty() {
             let what = format!("`{key}` has nothing to compare a picture with");

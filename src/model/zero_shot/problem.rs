@@ -135,8 +135,23 @@ pub enum ZeroShotError {
 }
 
 impl ZeroShotError {
-    /// Whether it may go away by itself: a lack of memory.
+    /// Whether it may go away by itself: a lack of memory, a driver that comes up later.
     pub fn may_heal(&self) -> bool {
-        matches!(self, ZeroShotError::Session(SessionError::Memory { .. }))
+        matches!(self, ZeroShotError::Session(SessionError::Memory { .. } | SessionError::Provider { .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_or_memory_may_come_and_another_file_does_not() {
+        let (file, reason) = (String::new(), String::new());
+        let provider = SessionError::Provider { file: file.clone(), providers: "cuda".into(), reason: reason.clone() };
+        let memory = SessionError::Memory { file: file.clone(), reason: reason.clone() };
+        assert!([provider, memory].map(ZeroShotError::Session).iter().all(ZeroShotError::may_heal));
+        assert!(!ZeroShotError::Session(SessionError::NotAModel { file: file.clone(), reason }).may_heal());
+        assert!(!ZeroShotError::NotANumber { file }.may_heal());
     }
 }

@@ -1,12 +1,13 @@
 //! Vectors of descriptions on disk, so that a text model need not be loaded for words that it has read before.
 //!
-//! Owns the files `<cache>/text-vectors/<model>/<prompt>`: little-endian f32, then the SHA-256 of those bytes. A cache: what
-//! is missing, short or wrong is made again, and what can't be written is made again the next time. Runs on the thread of
+//! Owns the files `<cache>/text-vectors/<model>/<prompt>`: little-endian f32, then the SHA-256 of those bytes and
+//! the prompt. A cache: what is missing, short, wrong or another prompt's is made again, and what can't be written is made again the next time. Runs on the thread of
 //! whoever asks.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -31,7 +32,7 @@ impl Store {
     pub(super) fn read(&self, prompt: &str, width: usize) -> Option<Vec<f32>> {
         let bytes = fs::read(self.file(prompt)).ok()?;
         let (numbers, digest) = bytes.split_at_checked(width * size_of::<f32>())?;
-        if Sha256::digest(numbers).as_slice() != digest {
+        if sum(numbers, prompt) != digest {
             return None;
         }
         let vector: Vec<f32> = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -48,21 +49,32 @@ impl Store {
     fn write(&self, prompt: &str, vector: &[f32]) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(size_of_val(vector) + DIGEST);
         vector.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
-        let digest = Sha256::digest(&bytes);
-        bytes.extend(digest.as_slice());
+        let sum = sum(&bytes, prompt);
+        bytes.extend(sum);
         fs::create_dir_all(&self.folder)?;
         if fs::read_dir(&self.folder)?.count() >= MOST {
             return Err(io::Error::other("there are too many already"));
         }
         // No flush: after a power cut a file may be empty, which its digest tells.
-        let (file, new) = (self.file(prompt), self.folder.join("new"));
-        fs::write(&new, &bytes)?;
-        fs::rename(new, file)
+        let new = self.folder.join(fresh());
+        let kept = fs::write(&new, &bytes).and_then(|()| fs::rename(&new, self.file(prompt)));
+        kept.inspect_err(|_| drop(fs::remove_file(&new)))
     }
 
     fn file(&self, prompt: &str) -> PathBuf {
         self.folder.join(hex::encode(Sha256::digest(prompt)))
     }
+}
+
+/// Of a vector's bytes and what it is the vector of: the width is fixed, so that one can't pass for a part of the other.
+fn sum(numbers: &[u8], prompt: &str) -> [u8; DIGEST] {
+    Sha256::new().chain_update(numbers).chain_update(prompt).finalize().into()
+}
+
+/// A name that nobody else writes to: `check` and the daemon, or two models of one text half, may save at the same time.
+fn fresh() -> String {
+    static SAVED: AtomicU64 = AtomicU64::new(0);
+    format!("new-{}-{}", std::process::id(), SAVED.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]
@@ -80,7 +92,36 @@ mod tests {
         assert_eq!(store.read("a cat", usize::MAX / 4), None);
         assert_eq!(store.read("a dog", 2), None);
         assert_eq!(Store::new(cache.path(), &["text", "another"]).read("a cat", 2), None);
-        assert!(!store.folder.join("new").exists());
+        assert_eq!(store.folder.read_dir().unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_vector_under_another_prompts_name_is_not_believed() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path(), &["m"]);
+        store.save("a cat", &[0.5, -0.5]);
+        fs::copy(store.file("a cat"), store.file("a dog")).unwrap();
+        assert_eq!(store.read("a dog", 2), None);
+        assert!(store.read("a cat", 2).is_some());
+    }
+
+    #[test]
+    fn several_that_save_at_once_keep_what_is_theirs() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path(), &["m"]);
+        std::thread::scope(|scope| {
+            for writer in 0..4_u8 {
+                let store = &store;
+                scope.spawn(move || {
+                    (0..20).for_each(|nth| store.save(&format!("{writer} {nth}"), &[f32::from(writer); 64]));
+                });
+            }
+        });
+        for writer in 0..4_u8 {
+            for nth in 0..20 {
+                assert_eq!(store.read(&format!("{writer} {nth}"), 64), Some(vec![f32::from(writer); 64]));
+            }
+        }
     }
 
     #[test]

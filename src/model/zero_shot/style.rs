@@ -18,6 +18,7 @@ pub(super) struct Style {
     /// The rest is always filled: the model was trained so, and has no attention mask.
     pub(super) always_padded: bool,
     /// A similarity means something by itself: trained with a sigmoid on each pair, not with a softmax over a batch.
+    /// Together with the bias that was learnt, that is.
     pub(super) is_absolute: bool,
 }
 

@@ -70,7 +70,7 @@ impl Vision {
         &self.file
     }
 
-    /// Looks at a picture of no meaning; gives the width of the embeddings.
+    /// Looks at a picture of no meaning, and at two of them together; gives the width of the embeddings.
     ///
     /// # Errors
     /// A graph that can't be run, or gives no numbers.
@@ -82,6 +82,10 @@ impl Vision {
         let views = looked.map_err(|error| ZeroShotError::Trial { file: self.file.clone(), error })?;
         if views.iter().flatten().any(|number| !number.is_finite()) {
             return Err(ZeroShotError::NotANumber { file: self.file.clone() });
+        }
+        // Exporters leave the batch axis open also where what follows from it is fixed: only a run tells.
+        if self.batch > 1 && self.look(&[picture.clone(), picture]).is_err() {
+            self.batch = 1;
         }
         Ok(views.first().map_or(0, Vec::len))
     }

@@ -132,3 +132,17 @@ fn the_tokenizer_of_another_model_is_told() {
     assert!(said.starts_with("model `m`: `tokenizer.json` can't be used: "), "{said}");
     assert!(said.ends_with("; copy the model's folder again"), "{said}");
 }
+
+/// It declares a free batch axis, and fails on two pictures: zones would fail on every frame.
+#[test]
+fn a_vision_model_that_only_says_so_gets_one_picture_at_a_time() {
+    let Some((mut engine, model, _storage)) = super::open(&fixture("faulty/pictures-stuck")) else { return };
+    let [rows, columns] = model.input().size.map(|side| side as usize);
+    let picture = |level: f32| stakeout::model::Tensor {
+        shape: vec![1, 3, rows, columns],
+        data: vec![level; 3 * rows * columns],
+    };
+    let views = engine.pictures(&[picture(0.2), picture(-0.7)]).unwrap();
+    assert_eq!(views.len(), 2);
+    assert_ne!(views[0], views[1]);
+}

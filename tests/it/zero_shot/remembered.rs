@@ -121,3 +121,13 @@ fn another_text_model_has_vectors_of_its_own() {
     drop(ask(&mut loaded));
     assert_eq!(place.vectors().len(), 6);
 }
+
+#[test]
+fn a_model_that_is_loaded_again_remembers_in_the_same_place() {
+    let place = Place::new();
+    let Some(first) = place.load() else { return };
+    let mut again = (first.unwrap().again)().unwrap();
+    drop(ask(&mut again));
+    assert_eq!(place.vectors().len(), 3);
+    assert!(!place.model.path().join("cache").exists(), "a model's folder is read, never written");
+}
