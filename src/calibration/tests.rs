@@ -1,3 +1,5 @@
+//! What a fit promises: known values, refusals, and figures of pictures that it has not seen.
+
 use super::*;
 
 fn samples(scores: &[f64], truths: &[bool]) -> Vec<Sample> {

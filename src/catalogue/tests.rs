@@ -1,3 +1,5 @@
+//! What the catalogue promises: entries that can be pulled, manifests that are read back, paths that stay inside.
+
 use std::collections::BTreeSet;
 
 use url::Url;
