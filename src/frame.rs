@@ -45,6 +45,18 @@ pub struct Plane {
     pub stride: usize,
 }
 
+/// Whether something moved before a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// Nobody looked: it counts as movement.
+    #[default]
+    Unknown,
+    /// What the camera always shows, whatever the light.
+    Still,
+    /// Something else.
+    Moved,
+}
+
 /// A decoded picture with the time at which its packet reached the daemon.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -64,4 +76,6 @@ pub struct Frame {
     pub pts: Duration,
     /// Counts the connections of a camera: `pts` compares only within one.
     pub connection: u64,
+    /// Whether something moved, by the camera's own look at it.
+    pub motion: Motion,
 }

@@ -7,6 +7,7 @@
 pub mod delivery;
 pub mod event;
 pub mod frame;
+pub mod gate;
 pub mod meter;
 pub mod name;
 pub mod time;

@@ -7,12 +7,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
+use super::codec::Codec;
 use super::decoder::{Decoded, Decoder};
 use super::elements;
 use super::file::{self, Pace};
 use super::packet::Packet;
 use super::problem::Problem;
 use super::source::Source;
+use crate::config::Hardware;
 use crate::frame::Frame;
 use crate::time::{self, Now};
 
@@ -41,7 +43,7 @@ impl Clip {
         elements::init().map_err(|_| Problem::MissingElement)?;
         let mut source = file::Clip::new(path.to_owned(), Pace::Full);
         source.open(1)?;
-        let decoder = Decoder::new()?;
+        let decoder = Decoder::new(Codec::H264, &Hardware::Off)?;
         let first = match next_packet(&mut source) {
             Err(Problem::EndOfClip) => return Err(Problem::not_a_video(path, "there is no H.264 video in it")),
             first => Some(first?),

@@ -12,9 +12,11 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use super::codec::Codec;
 use super::packet::{Class, Packet};
 use super::planes::Picture;
 use super::problem::Problem;
+use crate::config::Hardware;
 use crate::frame::Frame;
 use crate::time::Now;
 
@@ -40,6 +42,7 @@ pub struct Decoded {
 
 /// An H.264 decoder. It may be fed with packets of any connection, and with the same ones again.
 pub struct Decoder {
+    codec: Codec,
     pipeline: gst::Pipeline,
     input: gst::Pad,
     output: gst_app::AppSink,
@@ -60,7 +63,7 @@ struct Stream {
 
 impl Decoder {
     /// A decoder that waits for a keyframe.
-    pub fn new() -> Result<Decoder, Problem> {
+    pub fn new(codec: Codec, _hardware: &Hardware) -> Result<Decoder, Problem> {
         let pipeline = gst::parse::launch(PIPELINE)
             .ok()
             .and_then(|element| element.downcast::<gst::Pipeline>().ok())
@@ -77,10 +80,15 @@ impl Decoder {
         let sink = decoder.static_pad("sink").ok_or(Problem::MissingElement)?;
         input.link(&sink).map_err(|_| Problem::Decoder)?;
         input.set_active(true).map_err(|_| Problem::Decoder)?;
-        let decoder = Decoder { pipeline, input, output, bus, stream: None, pending: VecDeque::new() };
+        let decoder = Decoder { codec, pipeline, input, output, bus, stream: None, pending: VecDeque::new() };
         decoder.pipeline.set_state(gst::State::Playing).map_err(|_| Problem::Decoder)?;
         decoder.begin()?;
         Ok(decoder)
+    }
+
+    /// What it decodes.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
@@ -209,8 +217,10 @@ mod tests {
 
     fn packets_of(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
         gst::init().unwrap();
-        let head =
-            format!("videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} ! {encoder}");
+        let tail = Codec::H264.tail();
+        let head = format!(
+            "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} ! {encoder} ! {tail}"
+        );
         let mut ingest = Ingest::start(&head, |_| (), connection).unwrap();
         let mut packets = Vec::new();
         loop {
@@ -244,7 +254,7 @@ mod tests {
     fn without_b_frames_each_picture_is_out_before_the_next_packet() {
         for encoder in ["x264enc bframes=0 key-int-max=10", "openh264enc gop-size=10"] {
             let packets = packets_of(1, 30, SMALL, encoder);
-            let mut decoder = Decoder::new().unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
             for packet in &packets {
                 let decoded = decoder.decode(packet, |_| true).unwrap();
                 assert_eq!(decoded.frames.len(), 1, "{encoder}");
@@ -266,7 +276,7 @@ mod tests {
         gst::init().unwrap();
         let mut clip = file::Clip::new(path, file::Pace::Full);
         clip.open(1).unwrap();
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
         let mut pictures = Vec::new();
         while pictures.len() < 20 {
             if let Some(packet) = clip.next(Duration::from_secs(1)).unwrap() {
@@ -280,7 +290,7 @@ mod tests {
     fn a_lone_keyframe_comes_out_with_a_drain() {
         for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
             let packets = packets(1, 40, SMALL, encoder);
-            let mut decoder = Decoder::new().unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
             for at in keyframes(&packets) {
                 let frames = all(&mut decoder, &packets[at..=at]);
                 assert_eq!(frames.len(), 1, "{encoder}");
@@ -293,11 +303,11 @@ mod tests {
     fn going_back_to_a_keyframe_gives_the_same_pictures_again() {
         for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
             let packets = packets(1, 40, SMALL, encoder);
-            let straight = all(&mut Decoder::new().unwrap(), &packets);
+            let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
             assert_eq!(straight.len(), 40);
             let keyframes = keyframes(&packets);
             assert!(keyframes.len() >= 4);
-            let mut decoder = Decoder::new().unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
             for at in &keyframes {
                 all(&mut decoder, &packets[*at..=*at]);
             }
@@ -318,7 +328,7 @@ mod tests {
     fn a_new_connection_begins_at_zero_and_may_change_the_size() {
         let first = packets(1, 20, SMALL, "bframes=3 key-int-max=10");
         let second = packets(2, 20, "format=I420,width=320,height=240", "bframes=3 key-int-max=10");
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
         let mut frames = feed(&mut decoder, &first);
         frames.extend(all(&mut decoder, &second));
         let of = |connection| frames.iter().filter(move |frame| frame.connection == connection);
@@ -333,7 +343,7 @@ mod tests {
     #[test]
     fn joined_in_the_middle_of_a_gop_it_waits_for_the_keyframe() {
         let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
-        let frames = all(&mut Decoder::new().unwrap(), &packets[3..]);
+        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets[3..]);
         assert_eq!(frames.len(), 20);
         assert_eq!(frames[0].arrived, packets[10].arrived);
     }
@@ -342,8 +352,8 @@ mod tests {
     #[test]
     fn joined_in_an_intra_refresh_only_whole_pictures_come_out() {
         let packets = packets(1, 90, SMALL, "bframes=0 key-int-max=15 intra-refresh=true");
-        let straight = all(&mut Decoder::new().unwrap(), &packets);
-        let joined = all(&mut Decoder::new().unwrap(), &packets[7..]);
+        let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
+        let joined = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets[7..]);
         assert!(joined.len() > 30, "{} pictures", joined.len());
         for frame in joined {
             let same = straight.iter().find(|whole| whole.arrived == frame.arrived).unwrap();
@@ -355,7 +365,7 @@ mod tests {
     fn only_wanted_pictures_become_frames() {
         let packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
         let from = packets[15].arrived.mono;
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
         let (mut pictures, mut frames) = (0, 0);
         for packet in &packets {
             let decoded = decoder.decode(packet, |arrived| arrived.mono >= from).unwrap();
@@ -367,7 +377,7 @@ mod tests {
     #[test]
     fn samples_that_we_do_not_read_are_named() {
         let packets = packets(1, 2, "format=Y444,width=160,height=120", "bframes=0");
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
         let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| false).err());
         assert_eq!(problem, Some(Problem::FormatUnsupported("Y444".to_owned())));
     }
@@ -377,7 +387,7 @@ mod tests {
         let mut packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
         packets[4].data = vec![0xa5; 300].into();
         packets[5].data = packets[5].data[..packets[5].data.len() / 2].into();
-        let frames = all(&mut Decoder::new().unwrap(), &packets);
+        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
         assert!((14..20).contains(&frames.len()), "{} pictures", frames.len());
     }
 }

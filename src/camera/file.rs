@@ -11,6 +11,7 @@ use std::time::Duration;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::codec::Codec;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::problem::Problem;
@@ -66,13 +67,15 @@ impl Source for Clip {
     fn open(&mut self, connection: u64) -> Result<(), Problem> {
         self.close();
         let demuxer = demuxer(&self.path)?;
-        let head = format!("filesrc name=file ! {demuxer} name=container container. ! video/x-h264");
+        let codec = Codec::H264;
+        let (media, tail) = (codec.media_type(), codec.tail());
+        let text = format!("filesrc name=file ! {demuxer} name=container container. ! {media} ! {tail}");
         let configure = |pipeline: &gst::Pipeline| {
             if let Some(file) = pipeline.by_name("file") {
                 file.set_property("location", &self.path);
             }
         };
-        self.ingest = Some(Ingest::start(&head, configure, connection)?);
+        self.ingest = Some(Ingest::start(&text, configure, connection)?);
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! A running GStreamer pipeline that ends in encoded pictures.
 //!
-//! Owns the common tail of every source (parser, byte stream, appsink), its bus and its end; refuses to know what stands
-//! in front of the parser and what an error means there. Runs on the caller's thread; GStreamer's own threads only fill
-//! the bounded appsink.
+//! Owns the sinks at the end of every source ([`Codec::tail`]), its bus and its end; refuses to know what stands in front
+//! of them and what an error means there. Which codec a stream has shows when the first sink is fed; the others stay empty.
+//! Runs on the caller's thread; GStreamer's own threads only fill the bounded sinks.
 
 use std::time::Duration;
 
@@ -10,13 +10,10 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::codec::Codec;
 use super::packet::{Packet, ParameterSets};
 use super::problem::Problem;
 use crate::time::{self, Now};
-
-/// Parser and sink. `async=false`: a sink that waits for preroll can block its end of stream for ever.
-pub(super) const TAIL: &str = "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au \
-     ! appsink name=packets sync=false async=false drop=false enable-last-sample=false";
 
 /// Why a pipeline gives no more packets.
 pub(super) enum Stop {
@@ -37,39 +34,40 @@ const WAITING: u32 = 64;
 pub(super) struct Ingest {
     pipeline: gst::Pipeline,
     bus: gst::Bus,
-    packets: gst_app::AppSink,
+    /// The sinks, or the one that was fed.
+    sinks: Vec<(Codec, gst_app::AppSink)>,
     sets: ParameterSets,
     connection: u64,
     opened: Now,
 }
 
 impl Ingest {
-    /// Builds `head ! TAIL`, has `configure` set what must not be written into a pipeline's text, and starts it.
+    /// Builds `text`, which ends in one or more [`Codec::tail`]s, has `configure` set what must not be written into a
+    /// pipeline's text, and starts it.
     pub(super) fn start(
-        head: &str,
+        text: &str,
         configure: impl FnOnce(&gst::Pipeline),
         connection: u64,
     ) -> Result<Ingest, Problem> {
-        let pipeline = gst::parse::launch(&format!("{head} ! {TAIL}"))
+        let pipeline = gst::parse::launch(text)
             .ok()
             .and_then(|element| element.downcast::<gst::Pipeline>().ok())
             .ok_or(Problem::MissingElement)?;
-        let packets =
-            pipeline.by_name("packets").and_then(|sink| sink.downcast().ok()).ok_or(Problem::MissingElement)?;
+        let sink = |codec: Codec| Some((codec, pipeline.by_name(codec.sink())?.downcast().ok()?));
+        let sinks: Vec<(Codec, gst_app::AppSink)> = Codec::ALL.into_iter().filter_map(sink).collect();
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         configure(&pipeline);
-        let ingest = Ingest { pipeline, bus, packets, sets: ParameterSets::default(), connection, opened: time::now() };
+        let ingest = Ingest { pipeline, bus, sinks, sets: ParameterSets::default(), connection, opened: time::now() };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
         // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
-        ingest.packets.set_max_buffers(WAITING);
+        ingest.sinks.iter().for_each(|(_, sink)| sink.set_max_buffers(WAITING));
         Ok(ingest)
     }
 
     /// The next packet; None when none came within `wait`.
     pub(super) fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Stop> {
-        let wait = gst::ClockTime::from_nseconds(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-        if let Some(sample) = self.packets.try_pull_sample(wait) {
+        if let Some(sample) = self.pull(wait) {
             // An error waits until the packets that came before it are used; a bus that nobody empties only grows.
             while self.bus.peek().is_some_and(|message| message.type_() != gst::MessageType::Error) {
                 self.bus.pop();
@@ -83,7 +81,19 @@ impl Ingest {
             }
         }
         // Without this test a loop would spin: after the end `try_pull_sample` returns at once.
-        if self.packets.is_eos() { Err(Stop::End) } else { Ok(None) }
+        if self.sinks.iter().any(|(_, sink)| sink.is_eos()) { Err(Stop::End) } else { Ok(None) }
+    }
+
+    /// The first sink that is fed is the only one from then on.
+    fn pull(&mut self, wait: Duration) -> Option<gst::Sample> {
+        let each = wait / u32::try_from(self.sinks.len()).unwrap_or(1).max(1);
+        let each = gst::ClockTime::from_nseconds(u64::try_from(each.as_nanos()).unwrap_or(u64::MAX));
+        let (at, sample) =
+            self.sinks.iter().enumerate().find_map(|(at, (_, sink))| Some((at, sink.try_pull_sample(each)?)))?;
+        if self.sinks.len() > 1 {
+            self.sinks = vec![self.sinks.swap_remove(at)];
+        }
+        Some(sample)
     }
 
     /// How long ago it was started.
@@ -99,7 +109,8 @@ impl Ingest {
         let (class, data) = self.sets.complete(&unit, start);
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
-        Some(Packet { data, pts, dts, class, arrived, connection: self.connection })
+        let codec = self.sinks.first()?.0;
+        Some(Packet { codec, data, pts, dts, class, arrived, connection: self.connection })
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -24,17 +25,21 @@ const MAX_NOTICES: usize = 16;
 pub struct Demand {
     /// Frames that arrive from here on, which is when the earliest monitor is next due; None: no frame at all.
     pub from: Option<Mono>,
+    /// Of frames that are decoded later than they arrived (a camera woke up), one in so long is wanted.
+    pub every: Duration,
     /// So many frames are kept until they are taken, the newest ones, 1 to [`MAX_BURST`].
     pub burst: usize,
+    /// Something is going on (an event is open, a check said neither yes nor no): every frame matters, don't sleep.
+    pub awake: bool,
 }
 
 impl Demand {
     /// Nobody looks at this camera.
-    pub const NOTHING: Demand = Demand { from: None, burst: 1 };
+    pub const NOTHING: Demand = Demand { from: None, every: Duration::ZERO, burst: 1, awake: false };
 
     /// The newest frame that arrived at `from` or later.
     pub fn newest_from(from: Mono) -> Demand {
-        Demand { from: Some(from), burst: 1 }
+        Demand { from: Some(from), ..Demand::NOTHING }
     }
 }
 
@@ -146,8 +151,6 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::frame::{Color, Matrix, PixelFormat};
     use crate::time::Now;
@@ -163,6 +166,7 @@ mod tests {
             arrived: Now::in_clip(pts),
             pts,
             connection: 1,
+            motion: Default::default(),
         }
     }
 
@@ -187,10 +191,10 @@ mod tests {
     #[test]
     fn a_burst_keeps_the_newest_in_order_and_is_bounded() {
         let mailbox = Mailbox::default();
-        mailbox.demand(Demand { from: Some(Mono(0)), burst: 3 });
+        mailbox.demand(Demand { burst: 3, ..Demand::newest_from(Mono(0)) });
         (1..=5).for_each(|at| mailbox.put(frame(at)));
         assert_eq!(times(&mailbox.take()), [3, 4, 5]);
-        mailbox.demand(Demand { from: Some(Mono(0)), burst: usize::MAX });
+        mailbox.demand(Demand { burst: usize::MAX, ..Demand::newest_from(Mono(0)) });
         (0..100).for_each(|at| mailbox.put(frame(at)));
         assert_eq!(mailbox.take().frames.len(), MAX_BURST);
     }

@@ -13,8 +13,10 @@
 
 mod backoff;
 mod clip;
+mod codec;
 mod decoder;
 mod elements;
+mod feed;
 mod file;
 mod ingest;
 mod mailbox;
@@ -25,19 +27,17 @@ mod problem;
 mod ring;
 mod rtsp;
 mod run;
+mod settings;
 mod source;
 mod status;
 mod watchdog;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::Sender;
-use url::Url;
-use zeroize::Zeroizing;
-
 pub use clip::Clip;
+pub use codec::Codec;
+use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
@@ -45,39 +45,12 @@ pub use packet::{Class, Packet};
 pub use problem::Problem;
 pub use ring::Ring;
 pub use rtsp::Login;
+pub use settings::{Address, Settings};
 pub use source::Source;
 pub use status::{Decoding, Snapshot, State};
 
-use crate::config;
 use crate::name::Name;
 use crate::time::{self, Mono};
-
-/// Where a camera is.
-#[derive(Clone, Debug)]
-pub enum Address {
-    /// `rtsp://` or `rtsps://`, without credentials.
-    Rtsp(Url, Option<Login>),
-    /// A clip on disk, played at its own pace.
-    File {
-        /// MP4, MOV or Matroska with H.264.
-        path: PathBuf,
-        /// Starts again at its end.
-        repeat: bool,
-    },
-}
-
-impl Address {
-    /// As configured; `password` is what the configured secret holds.
-    pub fn of(camera: &config::Camera, password: Option<Zeroizing<String>>) -> Address {
-        let url = &camera.url.value;
-        if camera.is_file() {
-            let path = url.to_file_path().unwrap_or_else(|()| PathBuf::from(url.path()));
-            return Address::File { path, repeat: camera.repeat };
-        }
-        let login = camera.username.clone().map(|username| Login { username, password: password.unwrap_or_default() });
-        Address::Rtsp(url.clone(), login)
-    }
-}
 
 /// A running camera. Dropping it stops it and waits for its thread.
 pub struct Camera {
@@ -92,11 +65,13 @@ pub struct Camera {
 ///
 /// # Errors
 /// The operating system gives no thread.
-pub fn spawn(name: Name, address: Address) -> std::io::Result<Camera> {
-    match address {
-        Address::Rtsp(url, login) => spawn_source(name, Box::new(rtsp::Rtsp::new(url, login)), true, false),
+pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
+    let settings = Arc::new(settings);
+    match &settings.address {
+        Address::Rtsp(..) => spawn_source(name, Box::new(rtsp::Rtsp::new(settings.clone())), true, false, settings),
         Address::File { path, repeat } => {
-            spawn_source(name, Box::new(file::Clip::new(path, file::Pace::Own)), false, repeat)
+            let (clip, repeat) = (file::Clip::new(path.clone(), file::Pace::Own), *repeat);
+            spawn_source(name, Box::new(clip), false, repeat, settings)
         }
     }
 }
@@ -105,7 +80,13 @@ pub fn spawn(name: Name, address: Address) -> std::io::Result<Camera> {
 ///
 /// # Errors
 /// The operating system gives no thread.
-pub fn spawn_source(name: Name, source: Box<dyn Source>, live: bool, repeat: bool) -> std::io::Result<Camera> {
+pub fn spawn_source(
+    name: Name,
+    source: Box<dyn Source>,
+    live: bool,
+    repeat: bool,
+    settings: Arc<Settings>,
+) -> std::io::Result<Camera> {
     let (mailbox, board) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()));
     let (stop, stopped) = crossbeam_channel::bounded(0);
     board.beat(time::now());
@@ -117,7 +98,7 @@ pub fn spawn_source(name: Name, source: Box<dyn Source>, live: bool, repeat: boo
         mailbox: mailbox.clone(),
         board: board.clone(),
         stop: stopped,
-        ring: Ring::default(),
+        feed: feed::Feed::new(settings, mailbox.clone(), board.clone()),
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
     Ok(Camera { name, mailbox, board, stop: Some(stop), thread: Some(thread) })

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::codec::Codec;
 use crate::time::Now;
 
 /// Whether decoding can start at a packet. Told by NAL type: a parser's keyframe flag says less.
@@ -19,9 +20,11 @@ pub enum Class {
     Delta,
 }
 
-/// One access unit of H.264: Annex B byte stream, exactly one picture.
+/// One encoded picture: an access unit of H.264 or H.265 as Annex B byte stream, or a JPEG.
 #[derive(Clone, Debug)]
 pub struct Packet {
+    /// How it is encoded.
+    pub codec: Codec,
     /// With start codes; with its parameter sets wherever decoding can start.
     pub data: Arc<[u8]>,
     /// Presentation time by the connection's own clock: compares only within one connection.

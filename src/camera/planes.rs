@@ -10,7 +10,7 @@ use gstreamer_video as gst_video;
 use gstreamer_video::{VideoFrameRef, prelude::*};
 
 use super::problem::Problem;
-use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
+use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
 use crate::time::Now;
 
 /// High definition begins here: streams that do not tell their matrix use BT.709 from this height on.
@@ -65,7 +65,8 @@ impl<'a> Picture<'a> {
             .collect::<Option<Vec<Plane>>>()
             .ok_or(Problem::Decoder)?;
         let (width, height, format, color) = (info.width(), info.height(), self.format, color(info));
-        Ok(Frame { width, height, format, color, planes, arrived, pts, connection })
+        let motion = Motion::default();
+        Ok(Frame { width, height, format, color, planes, arrived, pts, connection, motion })
     }
 }
 

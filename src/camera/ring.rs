@@ -84,12 +84,21 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::codec::Codec;
     use super::*;
     use crate::time::Now;
 
     fn packet(connection: u64, pts: u64, class: Class, bytes: usize) -> Packet {
         let pts = Duration::from_millis(pts);
-        Packet { data: vec![0; bytes].into(), pts, dts: pts, class, arrived: Now::in_clip(pts), connection }
+        Packet {
+            codec: Codec::H264,
+            data: vec![0; bytes].into(),
+            pts,
+            dts: pts,
+            class,
+            arrived: Now::in_clip(pts),
+            connection,
+        }
     }
 
     fn held(ring: &Ring) -> Vec<u128> {

@@ -3,6 +3,7 @@
 //! Owns the RTSP pipeline, its credentials and what its errors mean; refuses to decode. Runs on the camera's thread.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -10,16 +11,17 @@ use gstreamer::prelude::*;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::codec::Codec;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::probe;
 use super::problem::Problem;
+use super::settings::{Address, Settings};
 use super::source::Source;
 
-/// An explicit chain: what is not H.264 video is never linked, so an audio track can not fail it. The jitter buffer has
-/// nothing to do over TCP, where nothing is lost or reordered; its latency only matters to cameras that lie about that.
-const HEAD: &str = "rtspsrc name=camera protocols=tcp latency=100 \
-     camera. ! application/x-rtp,media=video,encoding-name=H264 ! rtph264depay";
+/// The jitter buffer has nothing to do over TCP, where nothing is lost or reordered; its latency only matters to cameras
+/// that lie about that.
+const CAMERA: &str = "rtspsrc name=camera protocols=tcp latency=100";
 
 /// For each step of connecting. Slow cameras need seconds; a longer wait would only miss one that comes back, because the
 /// kernel asks at 0, 1, 3 and 7 s for a TCP connection and then not again before 15 s.
@@ -45,22 +47,29 @@ impl fmt::Debug for Login {
 
 /// A camera that speaks RTSP.
 pub(super) struct Rtsp {
-    url: Url,
-    login: Option<Login>,
+    settings: Arc<Settings>,
     ingest: Option<Ingest>,
 }
 
 impl Rtsp {
-    pub(super) fn new(url: Url, login: Option<Login>) -> Rtsp {
-        Rtsp { url, login, ingest: None }
+    /// `settings.address` is [`Address::Rtsp`].
+    pub(super) fn new(settings: Arc<Settings>) -> Rtsp {
+        Rtsp { settings, ingest: None }
+    }
+
+    fn place(&self) -> Option<(&Url, Option<&Login>)> {
+        match &self.settings.address {
+            Address::Rtsp(url, login) => Some((url, login.as_ref())),
+            Address::File { .. } => None,
+        }
     }
 
     fn configure(&self, pipeline: &gst::Pipeline) {
-        let Some(camera) = pipeline.by_name("camera") else { return };
-        camera.set_property("location", self.url.as_str());
+        let (Some(camera), Some((url, login))) = (pipeline.by_name("camera"), self.place()) else { return };
+        camera.set_property("location", url.as_str());
         camera.set_property("tcp-timeout", STEP_TIMEOUT.as_micros() as u64);
         camera.set_property("teardown-timeout", TEARDOWN_NS);
-        if let Some(login) = &self.login {
+        if let Some(login) = login {
             camera.set_property("user-id", &login.username);
             camera.set_property("user-pw", login.password.as_str());
         }
@@ -70,19 +79,26 @@ impl Rtsp {
 impl Source for Rtsp {
     fn open(&mut self, connection: u64) -> Result<(), Problem> {
         self.close();
-        self.ingest = Some(Ingest::start(HEAD, |pipeline| self.configure(pipeline), connection)?);
+        self.ingest = Some(Ingest::start(&pipeline(), |pipeline| self.configure(pipeline), connection)?);
         Ok(())
     }
 
     fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Problem> {
         let ingest = self.ingest.as_mut().ok_or(Problem::Disconnected)?;
-        ingest.next(wait).map_err(|stop| match stop {
+        let stop = match ingest.next(wait) {
+            Ok(packet) => return Ok(packet),
+            Err(stop) => stop,
+        };
+        let age = ingest.age();
+        Err(match stop {
             // A camera that dies ends its stream as if it were a clip.
             Stop::End => Problem::Disconnected,
             Stop::Error { not_linked: true, .. } => Problem::CodecUnsupported,
-            Stop::Error { error, .. } => meaning(&error).unwrap_or_else(|| match probe::why_not(&self.url) {
-                Problem::Disconnected if ingest.age() >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
-                problem => problem,
+            Stop::Error { error, .. } => meaning(&error).unwrap_or_else(|| {
+                match self.place().map_or(Problem::Disconnected, |(url, _)| probe::why_not(url)) {
+                    Problem::Disconnected if age >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
+                    problem => problem,
+                }
             }),
         })
     }
@@ -90,6 +106,15 @@ impl Source for Rtsp {
     fn close(&mut self) {
         self.ingest = None;
     }
+}
+
+/// Explicit chains, one for each codec: what is no such video is never linked, so an audio track can not fail them.
+fn pipeline() -> String {
+    let chain = |codec: Codec| {
+        let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
+        format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
+    };
+    [CAMERA.to_owned()].into_iter().chain([Codec::H264].map(chain)).collect::<Vec<_>>().join(" ")
 }
 
 /// What `rtspsrc` means by an error; None when it only says that there was no connection.

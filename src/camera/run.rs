@@ -1,7 +1,7 @@
 //! A camera's life: connect, pull, decode, hand over, connect again.
 //!
-//! Owns the connection, the ring, the decoder and the decision what is decoded (for now everything); never waits for a
-//! model or a watch loop. Runs on the thread `camera-<name>`.
+//! Owns the connection and its end; refuses to know what is decoded of it (`feed`). Never waits for a model or a watch
+//! loop. Runs on the thread `camera-<name>`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::backoff::Backoff;
-use super::decoder::{Decoded, Decoder};
+use super::feed::{Feed, Seen};
 use super::mailbox::{Mailbox, Notice};
-use super::packet::Packet;
 use super::problem::Problem;
-use super::ring::Ring;
 use super::source::Source;
 use super::status::{Board, State};
 use super::watchdog::Watchdog;
@@ -35,7 +33,7 @@ pub(super) struct Run {
     pub(super) board: Arc<Board>,
     /// Disconnected: stop.
     pub(super) stop: Receiver<()>,
-    pub(super) ring: Ring,
+    pub(super) feed: Feed,
 }
 
 /// How a connection ended.
@@ -47,7 +45,6 @@ enum End {
 
 /// One connection while it lasts.
 struct Connection {
-    decoder: Decoder,
     watchdog: Watchdog,
     first_picture: Option<Now>,
 }
@@ -59,7 +56,7 @@ impl Run {
             let began = time::now();
             let (end, flowed) = self.connection(number);
             self.source.close();
-            self.ring.clear();
+            self.feed.disconnected();
             self.board.no_pictures();
             match end {
                 End::Stopped => return,
@@ -81,11 +78,7 @@ impl Run {
     fn connection(&mut self, number: u64) -> (End, Duration) {
         let began = time::now();
         self.board.beat(began);
-        let decoder = match Decoder::new() {
-            Ok(decoder) => decoder,
-            Err(problem) => return (End::Lost(problem), Duration::ZERO),
-        };
-        let mut connection = Connection { decoder, watchdog: Watchdog::new(began), first_picture: None };
+        let mut connection = Connection { watchdog: Watchdog::new(began), first_picture: None };
         let end = match self.source.open(number) {
             Ok(()) => self.play(&mut connection),
             Err(problem) => End::Lost(problem),
@@ -100,7 +93,10 @@ impl Run {
             let now = time::now();
             self.board.beat(now);
             let step = match pulled {
-                Ok(Some(packet)) => self.packet(connection, packet, now),
+                Ok(Some(packet)) => {
+                    connection.watchdog.packet(now);
+                    self.feed.packet(packet, now).map(|seen| self.seen(connection, seen, now))
+                }
                 Ok(None) => Ok(()),
                 Err(Problem::EndOfClip) => return self.finish(connection, now),
                 Err(problem) => Err(problem),
@@ -113,35 +109,23 @@ impl Run {
         End::Stopped
     }
 
-    fn packet(&mut self, connection: &mut Connection, packet: Packet, now: Now) -> Result<(), Problem> {
-        connection.watchdog.packet(now);
-        let decoded = connection.decoder.decode(&packet, |arrived| self.mailbox.wants(arrived.mono))?;
-        self.ring.push(packet);
-        self.hand_over(connection, decoded, now);
-        Ok(())
-    }
-
     fn finish(&mut self, connection: &mut Connection, now: Now) -> End {
-        match connection.decoder.drain(|arrived| self.mailbox.wants(arrived.mono)) {
-            Ok(decoded) => self.hand_over(connection, decoded, now),
+        match self.feed.finish(now) {
+            Ok(seen) => self.seen(connection, seen, now),
             Err(problem) => return End::Lost(problem),
         }
         // A clip without a single picture must not be played again and again at full speed.
         if connection.first_picture.is_some() { End::Played } else { End::Lost(Problem::NoPictures(Duration::ZERO)) }
     }
 
-    fn hand_over(&self, connection: &mut Connection, decoded: Decoded, now: Now) {
-        if decoded.pictures == 0 {
+    fn seen(&self, connection: &mut Connection, seen: Seen, now: Now) {
+        if seen.pictures == 0 {
             return;
         }
         connection.watchdog.picture(now);
-        self.board.pictures(now, decoded.pictures, decoded.frames.len() as u64);
         if connection.first_picture.is_none() {
             connection.first_picture = Some(now);
             self.online();
-        }
-        for frame in decoded.frames {
-            self.mailbox.put(frame);
         }
     }
 

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::address;
 use super::read::Section;
-use super::settings::{Camera, Decode, Located, SecretRef};
-use super::value;
+use super::settings::{Camera, Decode, Hardware, Located, SecretRef, Transport};
+use super::value::{self, Problem, Read, Value};
+use super::zone;
 use crate::name::Name;
 
 /// Reads one `[[camera]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
@@ -19,13 +20,12 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
     let username = section.optional_text("username");
     let password = secret(section, "password_file", "password_credential");
     let repeat = section.take("loop", value::flag);
-    section.take("transport", value::choice(&[("tcp", ())], &["udp", "auto"]));
-    let decode = value::choice(&[("auto", Decode::Auto), ("all", Decode::All)], &["keyframes"]);
-    let decode = section.or("decode", Decode::Auto, decode);
-    section.not_yet("hardware", &["auto", "off"]);
-    section.not_yet("ca_file", &[""]);
+    let transport = section.or("transport", Transport::Tcp, value::choice(&TRANSPORTS, &[]));
+    let decode = section.or("decode", Decode::Auto, value::choice(&DECODES, &[]));
+    let hardware = section.or("hardware", Hardware::Auto, hardware);
+    let ca_file = section.optional_text("ca_file");
     section.not_yet("url_file", &[""]);
-    section.not_yet_list("mask");
+    let mask = section.or("mask", Vec::new(), value::list_of(zone::read, "[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]"));
 
     if let Some(url) = &url {
         fits_the_kind(section, &url.value, username.as_ref(), password.as_ref(), repeat.as_ref());
@@ -36,9 +36,33 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
         username: username.map(|username| username.value),
         password,
         repeat: repeat.is_some_and(|repeat| repeat.value),
+        transport,
         decode,
+        hardware,
+        ca_file: ca_file.map(|file| Located { value: PathBuf::from(file.value), at: file.at }),
+        mask,
     });
     (name, camera)
+}
+
+const TRANSPORTS: [(&str, Transport); 3] =
+    [("tcp", Transport::Tcp), ("udp", Transport::Udp), ("auto", Transport::Auto)];
+
+const DECODES: [(&str, Decode); 3] = [("auto", Decode::Auto), ("all", Decode::All), ("keyframes", Decode::Keyframes)];
+
+/// `auto`, `off`, or what GStreamer may call an element.
+fn hardware(value: &Value<'_>) -> Read<Hardware> {
+    let text = value::text(value)?;
+    let element = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    match text.as_str() {
+        "auto" => Ok(Hardware::Auto),
+        "off" => Ok(Hardware::Off),
+        name if !name.is_empty() && element(name) => Ok(Hardware::Element(text)),
+        _ => {
+            let predicate = " is no decoder";
+            Err(Problem::new(value.span(), predicate, "`auto`, `off`, or a GStreamer element: `nvh264dec`").into())
+        }
+    }
 }
 
 /// Logging in is for network cameras, playing again for recordings.

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::only_when::{self, OnlyWhen};
 use super::read::Section;
-use super::settings::{Calibration, Hold, Located, Monitor};
+use super::settings::{Calibration, Gate, Hold, Located, Monitor};
 use super::value::{self, Problem, Read, Value};
 use super::{metadata, zone};
 use crate::event::{Metadata, Priority};
@@ -63,7 +63,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         clear_after: section.or("clear_after", Duration::from_secs(5), value::duration(Duration::ZERO..=YEAR)),
         lost_after: section.or("lost_after", Duration::from_secs(30), value::duration(Duration::ZERO..=YEAR)),
         check_interval,
-        notice_within: section.not_yet_but("notice_within", (Duration::from_secs(2), "2s"), spans(10, 3_600_000)),
+        notice_within: section.or("notice_within", Duration::from_secs(2), spans(10, 3_600_000)),
+        gate: section.or("gate", Gate::Motion, value::choice(&[("motion", Gate::Motion), ("off", Gate::Off)], &[])),
+        recheck: section.or("recheck", Duration::from_secs(30), spans(100, 86_400_000)),
         max_duration: section.or("max_duration", None, max_duration),
         stop_on_trigger: section.or("stop_on_trigger", false, value::flag),
         restart: section.or("restart", true, value::choice(&[("always", true), ("never", false)], &[])),
@@ -98,8 +100,6 @@ fn spans(least_ms: u64, most_ms: u64) -> impl Fn(&Value<'_>) -> Read<Duration> {
 
 /// Keys that only their neutral values are known of.
 fn not_yet(section: &mut Section<'_, '_>) {
-    section.take("gate", value::choice(&[("off", ())], &["motion"]));
-    section.not_yet_but("recheck", (Duration::from_secs(30), "30s"), spans(100, 86_400_000));
     section.not_yet("label", &[""]);
 }
 

@@ -109,23 +109,6 @@ impl<'a, 'f> Section<'a, 'f> {
         });
     }
 
-    /// A key of a later version, which takes what `default` means only, written as `shown` or otherwise.
-    pub(super) fn not_yet_but<T: PartialEq>(
-        &mut self,
-        key: &'static str,
-        (default, shown): (T, &'static str),
-        read: impl FnOnce(&Value<'_>) -> Read<T>,
-    ) -> T {
-        self.take(key, |value| match read(value)? == default {
-            true => Ok(()),
-            false => {
-                let label = format!("use `\"{shown}\"`");
-                Err(Problem::new(value.span(), " is not implemented yet", label).into())
-            }
-        });
-        default
-    }
-
     /// A table within this one, read by `read`. None when it is missing, empty or no table.
     pub(super) fn inner<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_, '_>) -> T) -> Option<T> {
         let table = self.take(key, |value| match value.get_ref() {

@@ -147,8 +147,16 @@ pub struct Camera {
     pub password: Option<SecretRef>,
     /// A `file://` clip starts again at its end.
     pub repeat: bool,
-    /// As written: `auto` (works as `all` until the cameras issue) or `all`.
+    /// How the stream comes.
+    pub transport: Transport,
+    /// Which packets are decoded.
     pub decode: Decode,
+    /// Which decoder decodes them.
+    pub hardware: Hardware,
+    /// The authority of an `rtsps://` camera's certificate.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// Normalised polygons in which nothing is looked at.
+    pub mask: Vec<Vec<[f32; 2]>>,
 }
 
 impl Camera {
@@ -161,10 +169,46 @@ impl Camera {
 /// Which packets are decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decode {
-    /// The cheapest that keeps every monitor's `notice_within`; for now the same as `All`.
+    /// The cheapest that keeps every monitor's `notice_within`.
     Auto,
     /// Every frame.
     All,
+    /// Keyframes only, whatever happens.
+    Keyframes,
+}
+
+/// How an RTSP stream comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Within the RTSP connection.
+    #[default]
+    Tcp,
+    /// RTP over UDP.
+    Udp,
+    /// UDP, and TCP where nothing comes over it.
+    Auto,
+}
+
+/// Which decoder decodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hardware {
+    /// The best one that works here.
+    #[default]
+    Auto,
+    /// Software.
+    Off,
+    /// This GStreamer element, or none.
+    Element(String),
+}
+
+/// Whether frames in which nothing moved are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gate {
+    /// They aren't, but for a `recheck`.
+    #[default]
+    Motion,
+    /// Every frame that is due is.
+    Off,
 }
 
 /// `[[model]]`, or a model that a monitor names and that is looked up in the models folders.
@@ -217,6 +261,10 @@ pub struct Monitor {
     pub check_interval: Duration,
     /// How late an event may be noticed.
     pub notice_within: Duration,
+    /// Whether frames in which nothing moved are checked.
+    pub gate: Gate,
+    /// Checked at least this often, whatever the gate says.
+    pub recheck: Duration,
     /// The duration limit; None: unlimited.
     pub max_duration: Option<Duration>,
     /// The job completes with its first trigger.

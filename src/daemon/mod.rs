@@ -20,7 +20,7 @@ use tokio::sync::watch as flag;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Socket};
-use crate::camera::{self, Address, Camera};
+use crate::camera::{self, Camera};
 use crate::config::Config;
 use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle, Limits};
@@ -97,7 +97,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let mut watches = Vec::new();
     for (settings, machines) in resume::machines(&config, &models, &journal, started)? {
         let password = passwords.get(&settings.name).map(|secret| secret.expose().to_owned().into());
-        let camera = camera::spawn(settings.name.clone(), Address::of(settings, password))?;
+        let camera = camera::spawn(settings.name.clone(), camera::Settings::of(settings, &config.monitors, password))?;
         let ledger = resume::ledger(&config, &journal.writer());
         watches.push(watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), ledger)?);
         cameras.push(camera);

@@ -135,6 +135,7 @@ fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) ->
         decode: match settings.decode {
             Decode::Auto => "all (auto)".to_owned(),
             Decode::All => "all".to_owned(),
+            Decode::Keyframes => "keyframes".to_owned(),
         },
         fps: status.fps,
         last_frame_age_s: status.last_frame.map(|last| now.mono.since(last.mono).as_secs_f64()),

@@ -189,6 +189,8 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
         lost_after: second,
         check_interval: second,
         notice_within: second,
+        gate: crate::config::Gate::Off,
+        recheck: std::time::Duration::from_secs(30),
         max_duration: None,
         stop_on_trigger: false,
         restart: false,

@@ -10,7 +10,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat, ImageReader, Limits};
 
 use super::{Filter, PictureError, Rgb, Scaler};
-use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
+use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
 use crate::time::Now;
 
 /// `frame` as JPEG, at most `max_width` pixels wide, of `quality` 1 to 100.
@@ -109,5 +109,6 @@ pub fn still(bytes: &[u8]) -> Result<Frame, PictureError> {
         arrived: Now::in_clip(Duration::ZERO),
         pts: Duration::ZERO,
         connection: 0,
+        motion: Motion::Unknown,
     })
 }

@@ -54,7 +54,17 @@ fn frame(width: u32, height: u32, format: PixelFormat, color: Color, pad: usize)
         PixelFormat::Nv12 => vec![plane(1, &sample(0)), plane(2, &|x, y| yuv(scene(x, y), color)[1..].to_vec())],
     };
     let arrived = Now::in_clip(Duration::ZERO);
-    Frame { width, height, format, color, planes, arrived, pts: Duration::ZERO, connection: 0 }
+    Frame {
+        width,
+        height,
+        format,
+        color,
+        planes,
+        arrived,
+        pts: Duration::ZERO,
+        connection: 0,
+        motion: Default::default(),
+    }
 }
 
 fn input(size: [u32; 2], resize: Resize) -> Input {

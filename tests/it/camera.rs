@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use stakeout::camera::{self, Address, Camera, Clip, Demand, Notice, Problem, State};
+use stakeout::camera::{self, Address, Camera, Clip, Demand, Notice, Problem, Settings, State};
 use stakeout::frame::{Frame, Matrix, PixelFormat};
 use stakeout::name::Name;
 use stakeout::time::{Mono, Now};
@@ -149,7 +149,7 @@ fn what_is_not_a_video_says_so() {
 
 fn watch(address: Address) -> Camera {
     camera::init().unwrap();
-    let camera = camera::spawn(Name::new("cam").unwrap(), address).unwrap();
+    let camera = camera::spawn(Name::new("cam").unwrap(), Settings::at(address)).unwrap();
     camera.mailbox().demand(Demand::newest_from(Mono(0)));
     camera
 }
@@ -299,7 +299,7 @@ fn frames_that_nobody_wants_are_decoded_but_not_copied() {
     let folder = tempfile::tempdir().unwrap();
     let path = make_clip(&folder, "short.mp4", 10, "width=320,height=240,framerate=30/1", "bframes=0");
     camera::init().unwrap();
-    let camera = camera::spawn(Name::new("cam").unwrap(), Address::File { path, repeat: false }).unwrap();
+    let camera = camera::spawn(Name::new("cam").unwrap(), Settings::at(Address::File { path, repeat: false })).unwrap();
     until(&camera, "the end", |mail| {
         assert!(mail.frames.is_empty());
         mail.notices.contains(&Notice::Ended).then_some(())

@@ -109,6 +109,7 @@ pub fn as_reference(file: &Path) -> Frame {
         arrived: Now::in_clip(std::time::Duration::ZERO),
         pts: std::time::Duration::ZERO,
         connection: 0,
+        motion: Default::default(),
     }
 }
 

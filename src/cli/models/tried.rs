@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::catalogue;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Monitor};
-use crate::frame::{Color, Frame, Matrix, PixelFormat, Plane};
+use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
 use crate::model::{self, Folder, FolderError, LoadError, Loaded, Options, Problem, Runtime};
 use crate::name::Name;
 use crate::picture;
@@ -124,6 +124,7 @@ pub(in crate::cli) fn grey() -> Frame {
         arrived: Now::in_clip(Duration::ZERO),
         pts: Duration::ZERO,
         connection: 0,
+        motion: Motion::Unknown,
     }
 }
 

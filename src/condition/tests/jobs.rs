@@ -157,6 +157,8 @@ fn monitor() -> Monitor {
         lost_after: secs(30.0),
         check_interval: secs(1.0),
         notice_within: secs(2.0),
+        gate: crate::config::Gate::Off,
+        recheck: std::time::Duration::from_secs(30),
         max_duration: None,
         stop_on_trigger: false,
         restart: true,

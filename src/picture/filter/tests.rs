@@ -21,6 +21,7 @@ fn scene(width: u32, height: u32) -> Frame {
         arrived: Now::in_clip(Duration::ZERO),
         pts: Duration::ZERO,
         connection: 0,
+        motion: Default::default(),
     }
 }
 

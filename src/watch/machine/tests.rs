@@ -84,6 +84,7 @@ fn check(machine: &mut Machine, book: &mut Book, seconds: f64, confidence: f32) 
         arrived: at(seconds),
         pts: Duration::ZERO,
         connection: 1,
+        motion: Default::default(),
     };
     let verdict = Verdict {
         confidence,

@@ -125,6 +125,7 @@ fn frame(seconds: f64) -> Frame {
         arrived: at(seconds),
         pts: Duration::from_secs_f64(seconds),
         connection: 1,
+        motion: Default::default(),
     }
 }
 
