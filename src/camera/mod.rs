@@ -12,6 +12,7 @@
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod chatter;
 mod clip;
 mod codec;
 mod decoder;
@@ -68,7 +69,9 @@ pub struct Camera {
 pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
     let settings = Arc::new(settings);
     match &settings.address {
-        Address::Rtsp(..) => spawn_source(name, Box::new(rtsp::Rtsp::new(settings.clone())), true, false, settings),
+        Address::Rtsp(..) | Address::Secret(..) => {
+            spawn_source(name, Box::new(rtsp::Rtsp::new(settings.clone())), true, false, settings)
+        }
         Address::File { path, repeat } => {
             let (clip, repeat) = (file::Clip::new(path.clone(), file::Pace::Own), *repeat);
             spawn_source(name, Box::new(clip), false, repeat, settings)
