@@ -12,6 +12,7 @@
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod chatter;
 mod clip;
 mod codec;
 mod decoder;
@@ -85,7 +86,7 @@ pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
 pub fn spawn_among(fleet: &Arc<Fleet>, name: Name, settings: Settings) -> std::io::Result<Camera> {
     let settings = Arc::new(settings);
     match &settings.address {
-        Address::Rtsp(..) => {
+        Address::Rtsp(..) | Address::Secret(..) => {
             let source = Box::new(rtsp::Rtsp::new(settings.clone()));
             start(name, source, Kind { live: true, repeat: false }, settings, fleet.join())
         }
