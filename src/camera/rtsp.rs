@@ -114,7 +114,7 @@ fn pipeline() -> String {
         let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
         format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
     };
-    [CAMERA.to_owned()].into_iter().chain([Codec::H264].map(chain)).collect::<Vec<_>>().join(" ")
+    [CAMERA.to_owned()].into_iter().chain(Codec::ALL.map(chain)).collect::<Vec<_>>().join(" ")
 }
 
 /// What `rtspsrc` means by an error; None when it only says that there was no connection.
