@@ -20,6 +20,7 @@ mod feed;
 mod file;
 mod ingest;
 mod mailbox;
+mod nal;
 mod packet;
 mod planes;
 mod probe;
@@ -30,6 +31,7 @@ mod run;
 mod settings;
 mod source;
 mod status;
+mod turn;
 mod watchdog;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
 pub use status::{Decoding, Snapshot, State};
+pub use turn::Turn;
 
 use crate::name::Name;
 use crate::time::{self, Mono};
