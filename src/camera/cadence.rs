@@ -60,7 +60,7 @@ impl Cadence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::Codec;
+    use crate::camera::{Codec, Turn};
     use crate::time::Now;
 
     fn cadence(packets: impl IntoIterator<Item = (u64, Class)>) -> Cadence {
@@ -73,6 +73,8 @@ mod tests {
                 pts,
                 dts: pts,
                 class,
+                after_loss: false,
+                turn: Turn::None,
                 arrived: Now::in_clip(pts),
                 connection: 1,
             });

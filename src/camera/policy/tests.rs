@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::camera::Turn;
 use crate::camera::packet::{Class, Packet};
 use crate::time::Now;
 
@@ -10,7 +11,17 @@ fn cadence(packets: impl IntoIterator<Item = (u64, Class)>) -> Cadence {
     for (at, class) in packets {
         let pts = Duration::from_millis(at);
         let (codec, data, arrived) = (Codec::H264, [].into(), Now::in_clip(pts));
-        cadence.packet(&Packet { codec, data, pts, dts: pts, class, arrived, connection: 1 });
+        cadence.packet(&Packet {
+            codec,
+            data,
+            pts,
+            dts: pts,
+            class,
+            after_loss: false,
+            turn: Turn::None,
+            arrived,
+            connection: 1,
+        });
     }
     cadence
 }
