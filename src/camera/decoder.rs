@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::codec::Codec;
+use super::glance::Glance;
 use super::packet::{Class, Packet};
 use super::planes::Picture;
 use super::problem::Problem;
@@ -43,6 +44,8 @@ pub struct Decoded {
     pub pictures: u64,
     /// The wanted ones, in the order in which they are shown.
     pub frames: Vec<Frame>,
+    /// Keyframes that are not wanted, looked at where they are, each with its arrival.
+    pub glances: Vec<(Now, Glance)>,
 }
 
 /// A decoder of one codec. It may be fed with packets of any connection, and with the same ones again.
@@ -55,7 +58,13 @@ pub struct Decoder {
     /// What the next packet must continue; None before the first.
     stream: Option<Stream>,
     /// Packets whose pictures are not out yet.
-    pending: VecDeque<(Duration, Now)>,
+    pending: VecDeque<Pending>,
+}
+
+struct Pending {
+    pts: Duration,
+    arrived: Now,
+    keyframe: bool,
 }
 
 struct Stream {
@@ -116,16 +125,35 @@ impl Decoder {
             }
             self.restart(packet)?;
         }
+        self.feed(packet)?;
+        self.collect(&wanted, &mut decoded)?;
+        Ok(decoded)
+    }
+
+    /// Decodes one keyframe by itself, of any camera and connection: nothing of what was fed before shows in it. Its `pts` is
+    /// zero, for the connection's first picture isn't known here.
+    pub fn lone(&mut self, keyframe: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        if !self.pending.is_empty() {
+            self.drain(|_| false)?;
+        }
+        self.restart(keyframe)?;
+        if let Some(stream) = &mut self.stream {
+            stream.origin = keyframe.pts;
+        }
+        self.feed(keyframe)?;
+        self.drain(wanted)
+    }
+
+    fn feed(&mut self, packet: &Packet) -> Result<(), Problem> {
         if let Some(stream) = &mut self.stream {
             stream.newest = stream.newest.max(packet.pts);
         }
         if self.pending.len() >= MAX_PENDING {
             self.pending.pop_front();
         }
-        self.pending.push_back((packet.pts, packet.arrived));
-        self.input.push(buffer(packet)).map_err(|_| Problem::Decoder)?;
-        self.collect(&wanted, &mut decoded)?;
-        Ok(decoded)
+        let keyframe = packet.class == Class::Idr;
+        self.pending.push_back(Pending { pts: packet.pts, arrived: packet.arrived, keyframe });
+        self.input.push(buffer(packet)).map(|_| ()).map_err(|_| Problem::Decoder)
     }
 
     /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
@@ -185,14 +213,16 @@ impl Decoder {
             // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
             let picture = Picture::of(&sample)?;
             let Some(stream) = &self.stream else { continue };
-            let Some(at) = self.pending.iter().position(|(pts, _)| Some(*pts) == picture.pts()) else { continue };
-            let Some((pts, arrived)) = self.pending.remove(at) else { continue };
+            let Some(at) = self.pending.iter().position(|it| Some(it.pts) == picture.pts()) else { continue };
+            let Some(Pending { pts, arrived, keyframe }) = self.pending.remove(at) else { continue };
             if picture.corrupt() {
                 continue;
             }
             decoded.pictures += 1;
             if wanted(arrived) {
                 decoded.frames.push(picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?);
+            } else if keyframe {
+                decoded.glances.push((arrived, picture.glance()?));
             }
         }
         Ok(())

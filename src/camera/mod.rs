@@ -6,28 +6,37 @@
 //! ```text
 //! source (rtsp, file) ──packets──► ring (previous + current GOP)
 //!                          │
-//!                          └─────► decoder ──frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          ├─ awake ──► decoder ───────────frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          └─ asleep, a keyframe ──► shared decoder ──┘  │
+//!                                    ▲ wakes (policy) ◄── moved ── eye ◄─┘
 //! ```
 //!
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod cadence;
 mod chatter;
 mod clip;
 mod codec;
+mod cost;
 mod decoder;
 mod dialogue;
 mod elements;
+mod eye;
 mod feed;
 mod file;
 mod fleet;
 mod flood;
+mod glance;
 mod ingest;
+mod live;
 mod mailbox;
 mod nal;
 mod outage;
 mod packet;
 mod planes;
+mod policy;
+mod pool;
 mod probe;
 mod problem;
 mod ring;
@@ -47,18 +56,21 @@ use std::thread::JoinHandle;
 
 pub use clip::Clip;
 pub use codec::Codec;
+pub use cost::Saving;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
+pub use glance::{Fingerprint, Glance};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
+pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
-pub use status::{Decoding, Snapshot, State};
+pub use status::{Snapshot, State};
 pub use trust::{Distrust, tls_installed};
 pub use turn::Turn;
 
