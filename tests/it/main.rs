@@ -33,6 +33,7 @@ mod pull_hub;
 mod receiver;
 mod rtsp;
 mod scheduling;
+mod secrecy;
 mod sending;
 mod service;
 mod shared;
