@@ -13,7 +13,7 @@ import json
 import pathlib
 
 from bench_pinned import build
-from cameras import cost
+from cameras import cost, latency, many, missed, wakes
 
 
 def arguments_of(subcommands):
@@ -31,6 +31,32 @@ def arguments_of(subcommands):
     part.add_argument("--alone", action="store_true", help="one side after the other instead of all at once")
     part.set_defaults(measure=lambda it: cost.cpu(binary(it), it.case or list(cost.CASES), it.rounds, it.seconds, it.alone))
 
+    part = parts.add_parser("latency", help="from a picture's first packet to the webhook")
+    part.add_argument("--side", action="append", choices=list(latency.SIDES), help="may be repeated (default: all)")
+    part.add_argument("--cameras", type=int, default=4)
+    part.add_argument("--count", type=int, default=10, help="appearances on each camera (default: %(default)s)")
+    part.add_argument("--seed", type=int, default=1)
+    part.set_defaults(measure=lambda it: latency.latency(binary(it), it.side or list(latency.SIDES), it.cameras, it.count, it.seed))
+
+    part = parts.add_parser("missed", help="events that `auto` sleeps through, and the smallest thing it notices")
+    part.add_argument("--only", choices=["footage", "smallest"], help="one half of it (default: both)")
+    part.add_argument("--phases", type=int, default=3, help="of every GOP, by chance (default: %(default)s)")
+    part.add_argument("--full", action="store_true", help="every phase of every GOP, and three strengths of noise: hours")
+    part.add_argument("--seed", type=int, default=1)
+    part.set_defaults(measure=measure_missed)
+
+    part = parts.add_parser("wakes", help="the share of quiet time that a camera is awake")
+    part.add_argument("--minutes", type=float, default=5)
+    part.add_argument("--seed", type=int, default=1)
+    part.set_defaults(measure=lambda it: wakes.wakes(example(it), it.minutes, it.seed))
+
+    part = parts.add_parser("many", help="many cameras on this machine while nothing happens")
+    part.add_argument("--cameras", type=int, default=16)
+    part.add_argument("--seconds", type=float, default=60)
+    part.set_defaults(measure=lambda it: many.many(binary(it), it.cameras, it.seconds))
+
+    for name in ("missed", "wakes"):
+        parts.choices[name].add_argument("--example", type=pathlib.Path, help="a camera_rehearsal that is built already")
     for part in parts.choices.values():
         part.add_argument("--binary", type=pathlib.Path, help="a stakeout that is built already")
         part.add_argument("--json", action="store_true", help="one line of JSON on stdout")
@@ -39,6 +65,19 @@ def arguments_of(subcommands):
 
 def binary(arguments):
     return (arguments.binary or pathlib.Path(build("bin", "stakeout"))).resolve()
+
+
+def example(arguments):
+    return (arguments.example or pathlib.Path(build("example", "camera_rehearsal"))).resolve()
+
+
+def measure_missed(arguments):
+    rehearsal, figures = example(arguments), {}
+    if arguments.only != "smallest":
+        figures["footage"] = missed.missed(rehearsal, arguments.phases, arguments.full, arguments.seed)
+    if arguments.only != "footage":
+        figures["smallest"] = missed.smallest(rehearsal, arguments.seed)
+    return figures
 
 
 def run(arguments):

@@ -67,14 +67,18 @@ def made(name, arguments, facts, suffix="mp4"):
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.{suffix}")
-        command = [ffmpeg(), "-nostdin", "-v", "error", "-y", *map(str, arguments), "-an", "-bitexact", str(partial)]
         try:
-            subprocess.run(command, check=True)
+            render(partial, arguments)
             partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
     path.with_suffix(".json").write_text(json.dumps(facts))
     return Clip(path, facts)
+
+
+def render(path, arguments):
+    """What `ffmpeg ARGUMENTS path` makes."""
+    subprocess.run([ffmpeg(), "-nostdin", "-v", "error", "-y", *map(str, arguments), "-an", "-bitexact", str(path)], check=True)
 
 
 def noise(strength, seed=7):
