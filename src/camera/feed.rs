@@ -3,6 +3,7 @@
 //! Owns the ring, the decoder and the decision what is decoded; refuses to know connections. Frames that somebody wants go
 //! into the mailbox, what was decoded is counted on the board. Runs on the thread `camera-<name>`.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use super::decoder::{Decoded, Decoder};
@@ -19,6 +20,10 @@ use crate::time::Now;
 pub(super) struct Seen {
     /// Whole pictures that came out, wanted or not.
     pub(super) pictures: u64,
+    /// Of the newest of them: equal for pictures that are the same in every sample of their light. None: nobody looked.
+    pub(super) fingerprint: Option<u64>,
+    /// That picture is one even colour.
+    pub(super) uniform: bool,
 }
 
 /// The way from packets to frames.
@@ -65,9 +70,31 @@ impl Feed {
         if decoded.pictures > 0 {
             self.board.pictures(now, decoded.pictures, decoded.frames.len() as u64);
         }
+        let (fingerprint, uniform) = decoded.frames.last().map_or((None, false), |frame| {
+            let luma = frame.planes.first().map_or(&[][..], |plane| &plane.data[..]);
+            (Some(fingerprint(luma)), is_uniform(luma))
+        });
         for frame in decoded.frames {
             self.mailbox.put(frame);
         }
-        Seen { pictures: decoded.pictures }
+        Seen { pictures: decoded.pictures, fingerprint, uniform }
     }
+}
+
+fn fingerprint(luma: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(luma);
+    hasher.finish()
+}
+
+/// Levels between the darkest and the brightest sample of a picture with nothing in it.
+const EVEN: u8 = 8;
+
+/// One sample in so many is looked at.
+const SPARSE: usize = 61;
+
+fn is_uniform(luma: &[u8]) -> bool {
+    let samples = luma.iter().step_by(SPARSE);
+    let (low, high) = samples.fold((u8::MAX, 0), |(low, high), sample| (low.min(*sample), high.max(*sample)));
+    high.saturating_sub(low) <= EVEN
 }

@@ -20,7 +20,7 @@ pub enum State {
     Connecting,
     /// Pictures come.
     Online,
-    /// No pictures come; it is tried again for ever.
+    /// No pictures come, or always the same one; it is tried again for ever.
     Offline,
     /// A clip that does not loop is at its end.
     Ended,
@@ -60,8 +60,12 @@ impl Decoding {
 pub struct Snapshot {
     /// Whether pictures come.
     pub state: State,
+    /// Since when; None before its thread has begun.
+    pub since: Option<Now>,
     /// Why none come: of the latest attempt, so it may change while the camera stays offline.
     pub cause: Option<Problem>,
+    /// It went away together with all others: the network, or this box.
+    pub common: bool,
     /// Which packets are decoded now.
     pub decoding: Decoding,
     /// Pictures a second, a mean over some 2 s; 0 when offline.
@@ -74,6 +78,8 @@ pub struct Snapshot {
     pub skipped: u64,
     /// Connections that gave pictures, after the first one.
     pub reconnects: u64,
+    /// Times that it was online and then no more.
+    pub losses: u64,
 }
 
 impl Snapshot {
@@ -101,8 +107,19 @@ impl Board {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner).0);
+    /// Whether that is a change; `cause` may be another one all the same.
+    pub(super) fn enter(&self, state: State, cause: Option<Problem>, now: Now) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = &mut held.0;
+        let before = std::mem::replace(&mut snapshot.state, state);
+        snapshot.cause = cause;
+        if before == state {
+            return false;
+        }
+        snapshot.since = Some(now);
+        snapshot.losses += u64::from((before, state) == (State::Online, State::Offline));
+        snapshot.reconnects += u64::from((before, state) == (State::Offline, State::Online) && snapshot.decoded > 1);
+        true
     }
 
     /// The connection is gone: what comes next begins a new rate.
