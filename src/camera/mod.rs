@@ -12,6 +12,7 @@
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod chatter;
 mod clip;
 mod codec;
 mod decoder;
@@ -22,6 +23,7 @@ mod fleet;
 mod flood;
 mod ingest;
 mod mailbox;
+mod nal;
 mod outage;
 mod packet;
 mod planes;
@@ -34,6 +36,7 @@ mod settings;
 mod source;
 mod status;
 mod stillness;
+mod turn;
 mod watchdog;
 
 use std::sync::Arc;
@@ -53,6 +56,7 @@ pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
 pub use status::{Decoding, Snapshot, State};
+pub use turn::Turn;
 
 use crate::name::Name;
 use crate::time::{self, Mono};
@@ -82,7 +86,7 @@ pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
 pub fn spawn_among(fleet: &Arc<Fleet>, name: Name, settings: Settings) -> std::io::Result<Camera> {
     let settings = Arc::new(settings);
     match &settings.address {
-        Address::Rtsp(..) => {
+        Address::Rtsp(..) | Address::Secret(..) => {
             let source = Box::new(rtsp::Rtsp::new(settings.clone()));
             start(name, source, Kind { live: true, repeat: false }, settings, fleet.join())
         }

@@ -5,7 +5,7 @@
 
 use super::advice;
 use crate::camera::{self, Clip, Problem};
-use crate::config::{Camera, Diagnostic, Diagnostics};
+use crate::config::{Camera, CameraUrl, Diagnostic, Diagnostics};
 
 /// Tells GStreamer elements that are not installed, and clips that can't be played.
 pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
@@ -22,12 +22,13 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
         return;
     }
     for camera in cameras.iter().filter(|camera| camera.is_file()) {
-        let Ok(path) = camera.url.value.to_file_path() else { continue };
+        let CameraUrl::Open(url) = &camera.url else { continue };
+        let Ok(path) = url.value.to_file_path() else { continue };
         if let Err(problem) = Clip::open(&path) {
             let text = problem.to_string();
             let (what, advice) = advice(&text, "; ");
             let title = format!("camera `{}`: {what}", camera.name);
-            let diagnostic = Diagnostic::error(title).at(camera.url.at.clone(), advice);
+            let diagnostic = Diagnostic::error(title).at(url.at.clone(), advice);
             diagnostics.push(diagnostic.may_heal(!matches!(problem, Problem::NotAVideo { .. })));
         }
     }
