@@ -183,7 +183,7 @@ impl Camera {
     }
 
     /// Tells how it is, from anywhere and even after it has ended.
-    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send> {
+    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
         let (board, member) = (self.board.clone(), self.member.clone());
         Box::new(move || Snapshot { common: member.is_common(), ..board.snapshot() })
     }
