@@ -4,7 +4,7 @@
 //! is normal.
 
 use super::advice;
-use crate::camera::{self, Clip, Problem};
+use crate::camera::{self, Clip, Distrust, Problem};
 use crate::config::{Camera, CameraUrl, Diagnostic, Diagnostics};
 
 /// Tells GStreamer elements that are not installed, and clips that can't be played.
@@ -15,6 +15,9 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
     if let Err(error) = camera::init() {
         diagnostics.push(told(&error.to_string()));
         return;
+    }
+    if cameras.iter().any(speaks_tls) && !camera::tls_installed() {
+        diagnostics.push(told(&Distrust::NotInstalled.to_string()));
     }
     let missing = camera::missing_elements();
     missing.iter().for_each(|element| diagnostics.push(told(&element.to_string())));
@@ -32,6 +35,11 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
             diagnostics.push(diagnostic.may_heal(!matches!(problem, Problem::NotAVideo { .. })));
         }
     }
+}
+
+/// Of a secret URL nothing is known here: its camera says so when it connects.
+fn speaks_tls(camera: &Camera) -> bool {
+    matches!(&camera.url, CameraUrl::Open(url) if url.value.scheme() == "rtsps")
 }
 
 /// Something about the machine, not about a line of the file.
