@@ -105,8 +105,8 @@ fn print_table<const N: usize>(table: &Table<N>, out: &mut dyn Write, colour: bo
     table.print(out, colour)
 }
 
-fn cameras(cameras: &[Camera]) -> Table<7> {
-    let mut table = Table::new(["camera", "state", "fps", "decode", "last frame", "reconnects", "cause"]);
+fn cameras(cameras: &[Camera]) -> Table<8> {
+    let mut table = Table::new(["camera", "state", "fps", "decode", "decoded", "last frame", "reconnects", "notes"]);
     for camera in cameras {
         let tint = match camera.state {
             CameraState::Online => Tint::Good,
@@ -119,12 +119,21 @@ fn cameras(cameras: &[Camera]) -> Table<7> {
             Cell::tinted(camera.state, tint),
             format!("{:.1}", camera.fps).into(),
             camera.decode.as_str().into(),
+            decoded(camera).into(),
             age.into(),
             camera.reconnects.into(),
-            camera.cause.as_deref().unwrap_or_default().into(),
+            camera.cause.as_deref().unwrap_or(&camera.decode_why).into(),
         ]);
     }
     table
+}
+
+/// The share of packets that were decoded since the start.
+fn decoded(camera: &Camera) -> String {
+    match camera.packets {
+        0 => String::new(),
+        packets => format!("{:.0} %", camera.packets_decoded as f64 * 100.0 / packets as f64),
+    }
 }
 
 fn monitors(monitors: &[Monitor]) -> Table<8> {

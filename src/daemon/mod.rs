@@ -3,6 +3,7 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod decoding;
 mod models;
 mod notices;
 mod pulse;
