@@ -28,9 +28,12 @@ mod problem;
 mod ring;
 mod rtsp;
 mod run;
+mod samples;
 mod settings;
 mod source;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod watchdog;
 
