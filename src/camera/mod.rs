@@ -44,10 +44,13 @@ mod ring;
 mod route;
 mod rtsp;
 mod run;
+mod samples;
 mod settings;
 mod source;
 mod status;
 mod stillness;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod turn;
 mod watchdog;
