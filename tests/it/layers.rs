@@ -51,6 +51,7 @@ const FLOORS: &[(&str, u8)] = &[
 /// Outside things, and the only module that may name them.
 const OWNED: &[(&str, &[&str])] = &[
     ("gstreamer", &["camera"]),
+    ("gio::", &["camera"]),
     (" ort::", &["model"]),
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),

@@ -22,6 +22,7 @@ mod metrics;
 mod model;
 mod models_cli;
 mod neighbours;
+mod network_camera;
 mod owing;
 mod poison;
 mod preflight;
