@@ -18,6 +18,7 @@ mod decoder;
 mod elements;
 mod feed;
 mod file;
+mod hardware;
 mod ingest;
 mod mailbox;
 mod packet;
@@ -40,6 +41,9 @@ pub use codec::Codec;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
+pub use hardware::{
+    Candidate, Choice, Drain, Element, Failure, Fallen, Inventory, Lineup, Passed, Report, Running, Why, choose, trial,
+};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use problem::Problem;
