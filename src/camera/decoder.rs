@@ -23,10 +23,7 @@ use crate::time::{self, Now};
 /// What follows the decoder. `async=false`: a sink that waits for preroll can block the end of a stream for ever.
 const SINK: &str = "appsink name=pictures sync=false async=false enable-last-sample=false";
 
-/// Byte stream: sizes and profiles travel in the stream itself and may change at any keyframe.
-const CAPS: &str = "video/x-h264,stream-format=byte-stream,alignment=au";
-
-/// Packets without a picture are forgotten beyond this; H.264 reorders at most 16.
+/// Packets without a picture are forgotten beyond this; H.264 and H.265 reorder at most 16.
 const MAX_PENDING: usize = 64;
 
 /// What came out.
@@ -38,7 +35,7 @@ pub struct Decoded {
     pub frames: Vec<Frame>,
 }
 
-/// An H.264 decoder. It may be fed with packets of any connection, and with the same ones again.
+/// A decoder of one codec. It may be fed with packets of any connection, and with the same ones again.
 pub struct Decoder {
     codec: Codec,
     /// Which element decodes, and how it is driven.
@@ -84,6 +81,8 @@ struct Stream {
     origin: Duration,
     /// The latest picture fed.
     newest: Duration,
+    /// Something was lost: what comes up to the next keyframe refers to what is not there, and no decoder tells.
+    broken: bool,
 }
 
 impl Decoder {
@@ -111,7 +110,7 @@ impl Decoder {
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         // Our own pad instead of an appsrc: decoding happens inside `push`, without a thread or a queue between.
         let input = gst::Pad::new(gst::PadDirection::Src);
-        let sink = element.static_pad("sink").ok_or(Problem::MissingElement)?;
+        let sink = pipeline.find_unlinked_pad(gst::PadDirection::Sink).ok_or(Problem::MissingElement)?;
         input.link(&sink).map_err(|_| Problem::MissingElement)?;
         let (pending, silence) = (VecDeque::new(), Silence::default());
         let decoder =
@@ -133,7 +132,7 @@ impl Decoder {
 
     /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
     ///
-    /// Packets before the first keyframe of a connection are passed over.
+    /// Packets before the first keyframe of a connection, and between a loss and the next keyframe, are passed over.
     pub fn decode(&mut self, packet: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         if self.turns_out_to_reorder(packet) {
             self.replace()?;
@@ -150,10 +149,11 @@ impl Decoder {
     fn feed(&mut self, packet: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
         if !self.continues(packet) {
+            decoded = self.flush(wanted)?;
             if packet.class == Class::Delta {
+                self.stream.iter_mut().for_each(|stream| stream.broken = true);
                 return Ok(decoded);
             }
-            decoded = self.flush(wanted)?;
             self.restart(packet)?;
         }
         if let Some(stream) = &mut self.stream {
@@ -179,7 +179,7 @@ impl Decoder {
 
     fn flush(&mut self, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
-        if self.stream.is_none() {
+        if self.stream.as_ref().is_none_or(|stream| stream.broken) {
             return Ok(decoded);
         }
         match self.rung.drain {
@@ -254,7 +254,8 @@ impl Decoder {
     /// within a GOP it is reordering.
     fn continues(&self, packet: &Packet) -> bool {
         self.stream.as_ref().is_some_and(|stream| {
-            stream.connection == packet.connection && (packet.class == Class::Delta || packet.pts > stream.newest)
+            let forward = packet.class == Class::Delta || packet.pts > stream.newest;
+            stream.connection == packet.connection && !stream.broken && !packet.after_loss && forward
         })
     }
 
@@ -266,12 +267,12 @@ impl Decoder {
             self.segment()?;
         }
         self.pending.clear();
-        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts });
+        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts, broken: false });
         Ok(())
     }
 
     fn begin(&self) -> Result<(), Problem> {
-        let caps: gst::Caps = CAPS.parse().map_err(|_| Problem::Decoder)?;
+        let caps: gst::Caps = self.codec.caps().parse().map_err(|_| Problem::Decoder)?;
         let pushed = self.input.push_event(gst::event::StreamStart::new("camera"))
             && self.input.push_event(gst::event::Caps::new(&caps));
         if !pushed {
@@ -386,7 +387,7 @@ mod tests {
             match ingest.next(Duration::from_secs(30)) {
                 Ok(packet) => packets.extend(packet),
                 Err(Stop::End) => break,
-                Err(Stop::Error { error, .. }) => panic!("{error}"),
+                Err(_) => panic!("{head} does not run"),
             }
         }
         assert_eq!(packets.len(), frames as usize);

@@ -21,6 +21,7 @@ mod file;
 mod hardware;
 mod ingest;
 mod mailbox;
+mod nal;
 mod packet;
 mod planes;
 mod probe;
@@ -31,6 +32,7 @@ mod run;
 mod settings;
 mod source;
 mod status;
+mod turn;
 mod watchdog;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
 pub use status::{Decoding, Snapshot, State};
+pub use turn::Turn;
 
 use crate::name::Name;
 use crate::time::{self, Mono};

@@ -3,6 +3,7 @@
 //! Owns the causes, their codes (`status`, metrics) and their texts; refuses to repeat what GStreamer or the camera said,
 //! because that may hold a URL or credentials.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,11 +28,14 @@ pub enum Problem {
     /// What it speaks is not the RTSP we know.
     #[error("the camera's answers can't be understood; check that its URL is an RTSP URL")]
     Protocol,
-    /// There is no H.264 video in the stream.
-    #[error("there is no H.264 video in the stream; set the camera's stream to H.264")]
+    /// There is no video in the stream that we decode.
+    #[error("there is no H.264, H.265 or MJPEG video in the stream; set the camera's stream to one of them")]
     CodecUnsupported,
+    /// The same, and what there is.
+    #[error("the video in the stream is `{0}`; set the camera's stream to H.264, H.265 or MJPEG")]
+    CodecOther(String),
     /// It decodes to samples that we do not read.
-    #[error("the pictures are `{0}`, only 8-bit 4:2:0 can be used; set the camera to H.264 Main or High profile")]
+    #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
     /// Connected, but no video packet came for so long.
     #[error("no video came within {} s of connecting; check that the camera streams", .0.as_secs())]
@@ -57,12 +61,12 @@ pub enum Problem {
         reason: String,
     },
     /// A file that holds no video that we play.
-    #[error("`{}` isn't a video that can be played: {reason}; give an MP4, MOV or Matroska file with H.264 video", .path.display())]
+    #[error("`{}` isn't a video that can be played: {reason}; give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video", .path.display())]
     NotAVideo {
         /// As configured.
         path: PathBuf,
         /// What is wrong with its content.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
@@ -90,7 +94,7 @@ impl Problem {
             Problem::NotFound => "not_found",
             Problem::Tls => "tls",
             Problem::Protocol => "protocol",
-            Problem::CodecUnsupported => "codec_unsupported",
+            Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
             Problem::Timeout(_) => "timeout",
             Problem::Stalled(_) => "stalled",
@@ -114,8 +118,8 @@ impl Problem {
         Problem::Unreadable { path: path.to_owned(), reason }
     }
 
-    pub(super) fn not_a_video(path: &Path, reason: &'static str) -> Problem {
-        Problem::NotAVideo { path: path.to_owned(), reason }
+    pub(super) fn not_a_video(path: &Path, reason: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::NotAVideo { path: path.to_owned(), reason: reason.into() }
     }
 }
 
@@ -128,7 +132,7 @@ mod tests {
         assert_eq!(
             Problem::not_a_video(Path::new("x.txt"), "it is neither MP4, MOV nor Matroska").to_string(),
             "`x.txt` isn't a video that can be played: it is neither MP4, MOV nor Matroska; \
-             give an MP4, MOV or Matroska file with H.264 video"
+             give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video"
         );
         assert_eq!(
             Problem::Stalled(Duration::from_secs(5)).to_string(),

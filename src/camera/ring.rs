@@ -85,6 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::codec::Codec;
+    use super::super::turn::Turn;
     use super::*;
     use crate::time::Now;
 
@@ -96,6 +97,8 @@ mod tests {
             pts,
             dts: pts,
             class,
+            after_loss: false,
+            turn: Turn::None,
             arrived: Now::in_clip(pts),
             connection,
         }

@@ -93,8 +93,8 @@ impl Source for Rtsp {
         Err(match stop {
             // A camera that dies ends its stream as if it were a clip.
             Stop::End => Problem::Disconnected,
-            Stop::Error { not_linked: true, .. } => Problem::CodecUnsupported,
-            Stop::Error { error, .. } => meaning(&error).unwrap_or_else(|| {
+            Stop::NoVideo { instead } => instead.map_or(Problem::CodecUnsupported, Problem::CodecOther),
+            Stop::Error(error) => meaning(&error).unwrap_or_else(|| {
                 match self.place().map_or(Problem::Disconnected, |(url, _)| probe::why_not(url)) {
                     Problem::Disconnected if age >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
                     problem => problem,

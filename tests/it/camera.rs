@@ -131,12 +131,12 @@ fn what_is_not_a_video_says_so() {
     };
     let sound = folder.path().join("sound.mp4");
     launch(&format!("audiotestsrc num-buffers=20 ! avenc_aac ! mp4mux ! filesink location={}", sound.display()));
-    let hint = "give an MP4, MOV or Matroska file with H.264 video";
+    let hint = "give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video";
     for (path, reason) in [
         (write("x.txt", b"no video at all, only words"), "it is neither MP4, MOV nor Matroska"),
         (write("empty.mp4", b""), "it is empty"),
         (write("named.mp4", b"\0\0\0\x18ftypisom and then nonsense that is no box at all"), "it is damaged or cut off"),
-        (sound, "there is no H.264 video in it"),
+        (sound, "there is no H.264, H.265 or MJPEG video in it"),
     ] {
         let expected = format!("`{}` isn't a video that can be played: {reason}; {hint}", path.display());
         assert_eq!(problem(&path), expected);
@@ -258,14 +258,14 @@ fn every_reason_not_to_connect_has_its_name() {
 }
 
 #[test]
-fn a_camera_without_h264_is_told_apart_from_a_dead_one() {
+fn a_video_of_another_codec_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.mp4");
     launch(&format!(
         "videotestsrc num-buffers=10 ! video/x-raw,format=I420 ! avenc_mpeg4 ! mp4mux ! filesink location={}",
         path.display()
     ));
-    assert!(problem(&path).contains("there is no H.264 video in it"));
+    assert!(problem(&path).contains("its video is `video/mpeg`; give"), "{}", problem(&path));
 }
 
 #[test]

@@ -151,7 +151,7 @@ error: camera `text`: `SITE/text.mp4` isn't a video that can be played: it is ne
  --> stakeout.toml:7:7
   |
 7 | url = "file://SITE/text.mp4"
-  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264 video
+  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video
 
 warning: nothing is watched: there is no `[[monitor]]`
 --> stakeout.toml

@@ -19,6 +19,9 @@ pub struct Candidate {
     pub settings: Vec<(&'static str, &'static str)>,
     /// The same, but for streams that don't reorder pictures: these settings give up the right order for less delay.
     pub low_delay: Vec<(&'static str, &'static str)>,
+    /// What stands before it. Decoders but libav's only take streams whose caps tell sizes and profiles, which a parser
+    /// reads out of the stream.
+    pub before: &'static str,
     /// What follows it, so that pictures lie in plain memory: elements and caps, or nothing.
     pub after: &'static str,
 }
@@ -26,7 +29,9 @@ pub struct Candidate {
 impl Candidate {
     /// As text of a pipeline; the decoder is called `decoder`.
     pub fn description(&self, low_delay: bool) -> String {
-        let mut text = format!("{} name=decoder", self.element);
+        let mut text = self.before.to_owned();
+        text.push_str(if text.is_empty() { "" } else { " ! " });
+        text.push_str(&format!("{} name=decoder", self.element));
         let more = self.low_delay.iter().filter(|_| low_delay);
         for (name, value) in self.settings.iter().chain(more) {
             text.push_str(&format!(" {name}={value}"));
@@ -189,6 +194,8 @@ fn candidate(name: &str, codec: Codec, installed: &Inventory) -> Result<Candidat
     if let Some(needed) = known.and_then(|known| known.needs).filter(|needed| !installed.0.contains_key(*needed)) {
         return Err(Why::Needs(needed));
     }
+    // Packets are what a parser gave, and libav reads the rest by itself: a second one would cost and bring nothing.
+    let is_ours = known.is_some_and(|known| !known.hardware);
     let has = |(name, _): &(&'static str, &'static str)| element.properties.contains(*name);
     let (own, low_delay) = known.map_or((&[][..], &[][..]), |known| (known.settings, known.low_delay));
     Ok(Candidate {
@@ -196,6 +203,7 @@ fn candidate(name: &str, codec: Codec, installed: &Inventory) -> Result<Candidat
         hardware: element.hardware || known.is_some_and(|known| known.hardware),
         settings: ALWAYS.iter().chain(own).copied().filter(has).collect(),
         low_delay: low_delay.iter().copied().filter(has).collect(),
+        before: if is_ours { "" } else { codec.parser() },
         after: known.map_or(PLAIN, |known| known.after),
     })
 }
@@ -293,21 +301,21 @@ mod tests {
         assert_eq!(
             text("jetpack-5", Codec::H264, true),
             [
-                "nvv4l2decoder name=decoder enable-max-performance=true disable-dpb=true ! nvvidconv ! \
+                "h264parse ! nvv4l2decoder name=decoder enable-max-performance=true disable-dpb=true ! nvvidconv ! \
                  video/x-raw,format=NV12",
                 "avdec_h264 name=decoder max-threads=1 output-corrupt=false",
             ]
         );
         assert_eq!(
             text("jetpack-6", Codec::H264, false)[0],
-            "nvv4l2decoder name=decoder max-errors=-1 qos=false enable-max-performance=true ! nvvidconv ! \
+            "h264parse ! nvv4l2decoder name=decoder max-errors=-1 qos=false enable-max-performance=true ! nvvidconv ! \
              video/x-raw,format=NV12"
         );
         assert_eq!(
             text("x86-nvidia", Codec::H264, true)[..2],
             [
-                "nvh264dec name=decoder max-errors=-1 qos=false max-display-delay=0 ! video/x-raw",
-                "nvh264sldec name=decoder max-errors=-1 qos=false ! video/x-raw",
+                "h264parse ! nvh264dec name=decoder max-errors=-1 qos=false max-display-delay=0 ! video/x-raw",
+                "h264parse ! nvh264sldec name=decoder max-errors=-1 qos=false ! video/x-raw",
             ]
         );
         assert_eq!(
@@ -334,7 +342,7 @@ mod tests {
         let unknown_to_us = named("openh264dec", Codec::H264);
         assert_eq!(
             unknown_to_us.candidates[0].description(true),
-            "openh264dec name=decoder max-errors=-1 qos=false ! video/x-raw"
+            "h264parse ! openh264dec name=decoder max-errors=-1 qos=false ! video/x-raw"
         );
         assert_eq!(unknown_to_us.candidates.len(), 1);
         for (name, codec, why) in
