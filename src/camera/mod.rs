@@ -44,7 +44,8 @@ use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use hardware::{
-    Candidate, Choice, Drain, Element, Failure, Fallen, Inventory, Lineup, Passed, Report, Running, Why, choose, trial,
+    Candidate, Choice, Drain, Element, Failure, Fallen, Inventory, Lineup, Passed, Report, Running, Unusable, Why,
+    choose, named, trial,
 };
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
@@ -64,6 +65,7 @@ pub struct Camera {
     name: Name,
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
+    lineup: Lineup,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -97,6 +99,7 @@ pub fn spawn_source(
     let (mailbox, board) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()));
     let (stop, stopped) = crossbeam_channel::bounded(0);
     board.beat(time::now());
+    let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
@@ -108,7 +111,7 @@ pub fn spawn_source(
         feed: feed::Feed::new(settings, mailbox.clone(), board.clone()),
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -124,7 +127,7 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        self.board.snapshot()
+        Snapshot { decoder: self.lineup.report(), ..self.board.snapshot() }
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::hardware::Report;
 use super::problem::Problem;
 use crate::time::{Mono, Now};
 
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub skipped: u64,
     /// Connections that gave pictures, after the first one.
     pub reconnects: u64,
+    /// What decodes, and what should have but failed.
+    pub decoder: Report,
 }
 
 impl Snapshot {

@@ -102,6 +102,14 @@ impl Lineup {
         self.known().report.clone()
     }
 
+    /// Whether there is a decoder of `codec` that works. What failed on the way is in the report.
+    ///
+    /// # Errors
+    /// [`Problem::Hardware`]: the named one can't be used. [`Problem::MissingElement`]: there is none at all.
+    pub fn works(&self, codec: Codec) -> Result<(), Problem> {
+        self.next(codec).map(|_| ())
+    }
+
     /// The best decoder of `codec` that works and has not failed on this camera.
     ///
     /// # Errors
