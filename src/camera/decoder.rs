@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::codec::Codec;
+use super::glance::Glance;
 use super::hardware::{Drain, Failure, Lineup, Rung};
 use super::packet::{Class, Packet};
 use super::planes::Picture;
@@ -33,6 +34,8 @@ pub struct Decoded {
     pub pictures: u64,
     /// The wanted ones, in the order in which they are shown.
     pub frames: Vec<Frame>,
+    /// Keyframes that are not wanted, looked at where they are, each with its arrival.
+    pub glances: Vec<(Now, Glance)>,
 }
 
 /// A decoder of one codec. It may be fed with packets of any connection, and with the same ones again.
@@ -50,9 +53,15 @@ pub struct Decoder {
     /// What the next packet must continue; None before the first.
     stream: Option<Stream>,
     /// Packets whose pictures are not out yet.
-    pending: VecDeque<(Duration, Now)>,
-    /// How much was fed since the latest picture came out; None: none has come out yet.
+    pending: VecDeque<Pending>,
+    /// How much was fed since the latest picture came out.
     silence: Silence,
+}
+
+struct Pending {
+    pts: Duration,
+    arrived: Now,
+    keyframe: bool,
 }
 
 /// Of a decoder that takes packets and gives nothing for them.
@@ -90,7 +99,14 @@ impl Decoder {
     /// over, at the next keyframe at the latest.
     pub fn new(codec: Codec, hardware: impl Into<Lineup>) -> Result<Decoder, Problem> {
         let lineup = hardware.into();
-        Decoder::build(codec, lineup.next(codec)?, Some(lineup))
+        loop {
+            let rung = lineup.next(codec)?;
+            match Decoder::build(codec, rung.clone(), Some(lineup.clone())) {
+                // It may have worked a moment ago, and all that there are be in use now.
+                Err(problem) if lineup.gives_up(codec, &rung, &failure(&problem)) => {}
+                decoder => return decoder,
+            }
+        }
     }
 
     /// This one and no other.
@@ -130,6 +146,17 @@ impl Decoder {
         self.codec
     }
 
+    /// The GStreamer element that decodes.
+    pub(super) fn element(&self) -> &str {
+        &self.rung.candidate.element
+    }
+
+    /// From now on it decodes for the camera of this lineup.
+    pub(super) fn serve(&mut self, lineup: Lineup) {
+        self.lineup = Some(lineup);
+        self.silence.spoke = false;
+    }
+
     /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
     ///
     /// Packets before the first keyframe of a connection, and between a loss and the next keyframe, are passed over.
@@ -137,7 +164,7 @@ impl Decoder {
         if self.turns_out_to_reorder(packet) {
             self.replace()?;
         }
-        match self.feed(packet, &wanted) {
+        match self.advance(packet, &wanted) {
             Err(problem) => {
                 self.fall_back(problem)?;
                 self.decode(packet, wanted)
@@ -146,7 +173,7 @@ impl Decoder {
         }
     }
 
-    fn feed(&mut self, packet: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+    fn advance(&mut self, packet: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
         if !self.continues(packet) {
             decoded = self.flush(wanted)?;
@@ -156,17 +183,46 @@ impl Decoder {
             }
             self.restart(packet)?;
         }
+        self.feed(packet)?;
+        self.collect(wanted, &mut decoded, Duration::ZERO)?;
+        self.heard(1)?;
+        Ok(decoded)
+    }
+
+    /// Decodes one keyframe by itself, of any camera and connection: nothing of what was fed before shows in it. Its `pts` is
+    /// zero, for the connection's first picture isn't known here.
+    pub fn lone(&mut self, keyframe: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        match self.alone(keyframe, &wanted) {
+            Err(problem) => {
+                self.fall_back(problem)?;
+                self.lone(keyframe, wanted)
+            }
+            decoded => decoded,
+        }
+    }
+
+    fn alone(&mut self, keyframe: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        if !self.pending.is_empty() {
+            self.flush(&|_| false)?;
+        }
+        self.restart(keyframe)?;
+        if let Some(stream) = &mut self.stream {
+            stream.origin = keyframe.pts;
+        }
+        self.feed(keyframe)?;
+        self.flush(wanted)
+    }
+
+    fn feed(&mut self, packet: &Packet) -> Result<(), Problem> {
         if let Some(stream) = &mut self.stream {
             stream.newest = stream.newest.max(packet.pts);
         }
         if self.pending.len() >= MAX_PENDING {
             self.pending.pop_front();
         }
-        self.pending.push_back((packet.pts, packet.arrived));
-        self.input.push(buffer(packet)).map_err(|_| self.broken())?;
-        self.collect(wanted, &mut decoded, Duration::ZERO)?;
-        self.heard(1)?;
-        Ok(decoded)
+        let keyframe = packet.class == Class::Idr;
+        self.pending.push_back(Pending { pts: packet.pts, arrived: packet.arrived, keyframe });
+        self.input.push(buffer(packet)).map(|_| ()).map_err(|_| self.broken())
     }
 
     /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
@@ -219,20 +275,15 @@ impl Decoder {
 
     /// The next decoder takes over from one that failed with `problem`, or that is what is wrong.
     fn fall_back(&mut self, problem: Problem) -> Result<(), Problem> {
-        let failure = match &problem {
-            Problem::Hardware { why, .. } => Failure::Failed(why.clone()),
-            Problem::FormatUnsupported(format) => Failure::Format(format.clone()),
-            _ => Failure::Silent,
-        };
         match &self.lineup {
-            Some(lineup) if lineup.gives_up(self.codec, &self.rung, &failure) => self.replace(),
+            Some(lineup) if lineup.gives_up(self.codec, &self.rung, &failure(&problem)) => self.replace(),
             _ => Err(problem),
         }
     }
 
     fn replace(&mut self) -> Result<(), Problem> {
         if let Some(lineup) = self.lineup.clone() {
-            *self = Decoder::build(self.codec, lineup.next(self.codec)?, Some(lineup))?;
+            *self = Decoder::new(self.codec, &lineup)?;
         }
         Ok(())
     }
@@ -330,14 +381,16 @@ impl Decoder {
             // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
             let picture = Picture::of(&sample)?;
             let Some(stream) = &self.stream else { continue };
-            let Some(at) = self.pending.iter().position(|(pts, _)| Some(*pts) == picture.pts()) else { continue };
-            let Some((pts, arrived)) = self.pending.remove(at) else { continue };
+            let Some(at) = self.pending.iter().position(|it| Some(it.pts) == picture.pts()) else { continue };
+            let Some(Pending { pts, arrived, keyframe }) = self.pending.remove(at) else { continue };
             if picture.corrupt() {
                 continue;
             }
             decoded.pictures += 1;
             if wanted(arrived) {
                 decoded.frames.push(picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?);
+            } else if keyframe {
+                decoded.glances.push((arrived, picture.glance()?));
             }
         }
         Ok(())
@@ -348,6 +401,16 @@ impl Drop for Decoder {
     fn drop(&mut self) {
         let _ = self.input.set_active(false);
         let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// What a problem says about the decoder.
+pub(super) fn failure(problem: &Problem) -> Failure {
+    match problem {
+        Problem::Hardware { why, .. } => Failure::Failed(why.clone()),
+        Problem::FormatUnsupported(format) => Failure::Format(format.clone()),
+        Problem::MissingElement => Failure::Unfit,
+        _ => Failure::Silent,
     }
 }
 

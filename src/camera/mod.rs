@@ -6,24 +6,33 @@
 //! ```text
 //! source (rtsp, file) ──packets──► ring (previous + current GOP)
 //!                          │
-//!                          └─────► decoder ──frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          ├─ awake ──► decoder ───────────frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          └─ asleep, a keyframe ──► shared decoder ──┘  │
+//!                                    ▲ wakes (policy) ◄── moved ── eye ◄─┘
 //! ```
 //!
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod cadence;
 mod clip;
 mod codec;
+mod cost;
 mod decoder;
 mod elements;
+mod eye;
 mod feed;
 mod file;
+mod glance;
 mod hardware;
 mod ingest;
+mod live;
 mod mailbox;
 mod nal;
 mod packet;
 mod planes;
+mod policy;
+mod pool;
 mod probe;
 mod problem;
 mod ring;
@@ -40,21 +49,21 @@ use std::thread::JoinHandle;
 
 pub use clip::Clip;
 pub use codec::Codec;
+pub use cost::Saving;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
-pub use hardware::{
-    Candidate, Choice, Drain, Element, Failure, Fallen, Inventory, Lineup, Passed, Report, Running, Unusable, Why,
-    choose, named, trial,
-};
+pub use glance::{Fingerprint, Glance};
+pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
+pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
-pub use status::{Decoding, Snapshot, State};
+pub use status::{Snapshot, State};
 pub use turn::Turn;
 
 use crate::name::Name;

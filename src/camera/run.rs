@@ -120,6 +120,9 @@ impl Run {
 
     fn seen(&self, connection: &mut Connection, seen: Seen, now: Now) {
         if seen.pictures == 0 {
+            if !seen.slept {
+                connection.watchdog.decoded_in_vain();
+            }
             return;
         }
         connection.watchdog.picture(now);

@@ -20,12 +20,14 @@ pub struct Watchdog {
     opened: Now,
     packet: Option<Now>,
     picture: Now,
+    /// Something was decoded since, and gave none.
+    in_vain: bool,
 }
 
 impl Watchdog {
     /// A connection that was begun now.
     pub fn new(now: Now) -> Watchdog {
-        Watchdog { opened: now, packet: None, picture: now }
+        Watchdog { opened: now, packet: None, picture: now, in_vain: false }
     }
 
     /// A video packet came.
@@ -35,7 +37,12 @@ impl Watchdog {
 
     /// A picture was decoded.
     pub fn picture(&mut self, now: Now) {
-        self.picture = now;
+        (self.picture, self.in_vain) = (now, false);
+    }
+
+    /// A packet was decoded, and no picture came of it. A camera that is asleep isn't blamed for what it sleeps through.
+    pub fn decoded_in_vain(&mut self) {
+        self.in_vain = true;
     }
 
     /// What is wrong, if anything.
@@ -44,7 +51,7 @@ impl Watchdog {
         match self.packet {
             None if over(self.opened, CONNECT_LIMIT) => Err(Problem::Timeout(CONNECT_LIMIT)),
             Some(packet) if over(packet, STALL_LIMIT) => Err(Problem::Stalled(STALL_LIMIT)),
-            Some(_) if over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
+            Some(_) if self.in_vain && over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
             _ => Ok(()),
         }
     }
@@ -67,6 +74,8 @@ mod tests {
         assert_eq!(watchdog.check(at(11)), Ok(()));
         assert_eq!(watchdog.check(at(12)), Err(Problem::Stalled(STALL_LIMIT)));
         (0..=20).for_each(|second| watchdog.packet(at(second)));
+        assert_eq!(watchdog.check(at(20)), Ok(()), "nothing was decoded");
+        watchdog.decoded_in_vain();
         assert_eq!(watchdog.check(at(20)), Err(Problem::NoPictures(PICTURE_LIMIT)));
         watchdog.picture(at(20));
         assert_eq!(watchdog.check(at(20)), Ok(()));

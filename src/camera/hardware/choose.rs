@@ -210,8 +210,8 @@ fn candidate(name: &str, codec: Codec, installed: &Inventory) -> Result<Candidat
 
 #[cfg(test)]
 mod tests {
+    use super::super::inventory::Element;
     use super::*;
-    use crate::camera::hardware::Element;
 
     /// A platform of `tests/data/elements`.
     fn platform(text: &str) -> Inventory {

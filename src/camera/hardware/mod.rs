@@ -10,9 +10,8 @@ mod lineup;
 mod named;
 mod trial;
 
-pub use choose::{Candidate, Choice, Passed, Why, choose};
-pub use inventory::{Element, Inventory};
+use choose::{Why, choose};
 pub(super) use lineup::Rung;
 pub use lineup::{Fallen, Lineup, Report, Running};
 pub use named::{Unusable, named};
-pub use trial::{Drain, Failure, trial};
+pub use trial::{Drain, Failure};

@@ -9,9 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::codec::Codec;
-use super::super::decoder::Decoder;
+use super::super::decoder::{Decoder, failure};
 use super::super::packet::{Class, Packet};
-use super::super::problem::Problem;
 use super::super::turn::Turn;
 use super::choose::Candidate;
 use super::lineup::Rung;
@@ -19,7 +18,7 @@ use crate::frame::Frame;
 use crate::time::{self, Now};
 
 /// Drivers that wait for a device give up later than this, or never.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const SIZE: (u32, u32) = (320, 192);
 
@@ -67,13 +66,10 @@ static FOUND: Mutex<BTreeMap<(&'static str, String), Result<Drain, Failure>>> = 
 /// # Errors
 /// Why it can't be used.
 pub fn trial(codec: Codec, candidate: &Candidate) -> Result<Drain, Failure> {
+    // Held during the trial: who wants the same one meanwhile would only try it a second time.
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (codec.as_str(), candidate.element.clone());
-    if let Some(found) = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-        return found.clone();
-    }
-    let found = on_a_thread(codec, candidate.clone());
-    FOUND.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
-    found
+    found.entry(key).or_insert_with(|| on_a_thread(codec, candidate.clone())).clone()
 }
 
 fn on_a_thread(codec: Codec, candidate: Candidate) -> Result<Drain, Failure> {
@@ -90,7 +86,7 @@ fn on_a_thread(codec: Codec, candidate: Candidate) -> Result<Drain, Failure> {
 fn attempt(codec: Codec, candidate: &Candidate) -> Result<Drain, Failure> {
     let decoder = |drain| {
         let rung = Rung { candidate: candidate.clone(), drain, low_delay: true };
-        Decoder::on(codec, rung).map_err(failure)
+        Decoder::on(codec, rung).map_err(|problem| failure(&problem))
     };
     let mut failed = Failure::Silent;
     for drain in [Drain::StillFrame, Drain::EndOfStream] {
@@ -98,13 +94,13 @@ fn attempt(codec: Codec, candidate: &Candidate) -> Result<Drain, Failure> {
             Ok(true) => return Ok(drain),
             Ok(false) => {}
             // Some take it for a fault when a stream ends without a picture.
-            Err(failure) => failed = failure,
+            Err(why) => failed = why,
         }
     }
     match run(&mut decoder(Drain::StillFrame)?, codec) {
         Ok(0) => Err(failed),
         Ok(_) => Err(Failure::HoldsBack),
-        Err(failure) => Err(failure),
+        Err(why) => Err(why),
     }
 }
 
@@ -115,7 +111,8 @@ fn is_drained(decoder: &mut Decoder, codec: Codec) -> Result<bool, Failure> {
         return Err(Failure::Wrong);
     }
     let all = pictures.len() == KEYFRAMES;
-    Ok(all && run(decoder, codec)? + decoder.drain(|_| true).map_err(failure)?.frames.len() == UNITS)
+    Ok(all
+        && run(decoder, codec)? + decoder.drain(|_| true).map_err(|problem| failure(&problem))?.frames.len() == UNITS)
 }
 
 /// Twice: a decoder that was drained must go on.
@@ -125,8 +122,8 @@ fn lone_keyframes(decoder: &mut Decoder, codec: Codec) -> Result<Vec<Frame>, Fai
     let mut frames = Vec::new();
     for second in 0..KEYFRAMES as u64 {
         let Some(keyframe) = packets(codec, Duration::from_secs(second)).into_iter().next() else { break };
-        frames.extend(decoder.decode(&keyframe, |_| true).map_err(failure)?.frames);
-        frames.extend(decoder.drain(|_| true).map_err(failure)?.frames);
+        frames.extend(decoder.decode(&keyframe, |_| true).map_err(|problem| failure(&problem))?.frames);
+        frames.extend(decoder.drain(|_| true).map_err(|problem| failure(&problem))?.frames);
     }
     Ok(frames)
 }
@@ -135,7 +132,7 @@ fn lone_keyframes(decoder: &mut Decoder, codec: Codec) -> Result<Vec<Frame>, Fai
 fn run(decoder: &mut Decoder, codec: Codec) -> Result<usize, Failure> {
     let mut pictures = 0;
     for packet in packets(codec, Duration::from_secs(10)) {
-        pictures += decoder.decode(&packet, |_| true).map_err(failure)?.frames.len();
+        pictures += decoder.decode(&packet, |_| true).map_err(|problem| failure(&problem))?.frames.len();
     }
     Ok(pictures)
 }
@@ -145,15 +142,6 @@ fn is_right(frame: &Frame) -> bool {
     let Some(luma) = frame.planes.first().filter(|_| (frame.width, frame.height) == SIZE) else { return false };
     let at = |x: usize| luma.data.get(luma.stride * 96 + x).copied().unwrap_or_default();
     at(40) < 80 && at(280) > 150
-}
-
-fn failure(problem: Problem) -> Failure {
-    match problem {
-        Problem::FormatUnsupported(format) => Failure::Format(format),
-        Problem::MissingElement => Failure::Unfit,
-        Problem::Hardware { why, .. } => Failure::Failed(why),
-        _ => Failure::Silent,
-    }
 }
 
 const UNITS: usize = 4;
@@ -195,7 +183,8 @@ fn units<'a>(stream: &'a [u8], delimiter: &[u8]) -> Vec<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Inventory, choose};
+    use super::super::choose::choose;
+    use super::super::inventory::Inventory;
     use super::*;
     use crate::config::Hardware;
 
