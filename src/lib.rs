@@ -10,6 +10,8 @@ pub mod frame;
 pub mod gate;
 pub mod meter;
 pub mod name;
+pub mod redact;
+pub mod secret;
 pub mod time;
 pub mod verdict;
 

@@ -73,9 +73,9 @@ mod tests {
                 pts,
                 dts: pts,
                 class,
-                arrived: Now::in_clip(pts),
                 after_loss: false,
-                turn: Turn::default(),
+                turn: Turn::None,
+                arrived: Now::in_clip(pts),
                 connection: 1,
             });
         }

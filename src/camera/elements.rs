@@ -6,6 +6,7 @@ use std::fmt;
 
 use gstreamer as gst;
 
+use super::chatter;
 use super::codec::Codec;
 
 /// An element that is not installed.
@@ -69,6 +70,7 @@ pub struct InitError(String);
 
 /// Starts GStreamer: once, before anything else of this module; further calls do nothing.
 pub fn init() -> Result<(), InitError> {
+    chatter::listen();
     gst::init().map_err(|error| InitError(error.to_string()))
 }
 

@@ -42,17 +42,12 @@ impl Eye {
         let at = self.looked.map_or(arrived, |looked| looked.max(arrived));
         self.looked = Some(at);
         self.latest = Some(glance.fingerprint);
-        match self.scene.look(&glance.luma, at) {
-            Look::First => Motion::Unknown,
-            Look::Still => Motion::Still,
-            look => {
-                // Anything but movement itself (the light) is worth a check, but no reason to be awake.
-                if look == Look::Moved {
-                    self.moved = Some(at);
-                }
-                Motion::Moved
-            }
+        let look = self.scene.look(&glance.luma, at);
+        // The light is worth a check, but no reason to be awake.
+        if look == Look::Moved {
+            self.moved = Some(at);
         }
+        look.motion()
     }
 
     /// Looks at a frame and writes on it what is seen. `woken`: it is from the time in which something moved, and older than

@@ -15,7 +15,6 @@ use super::codec::Codec;
 use super::cost::Cost;
 use super::decoder::{Decoded, Decoder};
 use super::eye::Eye;
-use super::glance::Fingerprint;
 use super::live::{Live, Past};
 use super::mailbox::Mailbox;
 use super::packet::{Class, Packet};
@@ -33,10 +32,13 @@ use crate::time::{Mono, Now};
 pub(super) struct Seen {
     /// Whole pictures that came out, wanted or not.
     pub(super) pictures: u64,
-    /// The packet was slept through: no picture was to be expected of it.
-    pub(super) slept: bool,
-    /// Of the latest picture that was looked at, if any was: keyframes are, and frames that somebody wants.
-    pub(super) fingerprint: Option<Fingerprint>,
+    /// A decoder was given something: a picture is to be expected, sooner or later. False: it was slept through.
+    pub(super) tried: bool,
+    /// Of the newest of them that was looked at: equal for pictures that are the same in the samples of their light. None:
+    /// nobody looked. Keyframes are looked at, and frames that somebody wants.
+    pub(super) fingerprint: Option<u64>,
+    /// That picture is one even colour.
+    pub(super) uniform: bool,
 }
 
 /// The way from packets to frames.
@@ -88,11 +90,11 @@ impl Feed {
             Mode::Keyframes => self.asleep(&packet, now)?,
             Mode::All | Mode::Awake => self.awake(&packet, now)?,
         };
-        seen.fingerprint = self.eye.take_fingerprint();
+        self.fingerprint(&mut seen);
         let interval = self.facts.cadence.interval().filter(|_| packet.codec != Codec::Mjpeg);
         self.board.packet(packet.arrived, self.decide(at), interval);
         if packet.class != Class::Delta {
-            self.board.change(|status| status.saving = self.cost.saving());
+            self.board.saves(self.cost.saving());
         }
         Ok(seen)
     }
@@ -100,7 +102,7 @@ impl Feed {
     /// There is no more to come.
     pub(super) fn finish(&mut self, now: Now) -> Result<Seen, Problem> {
         let mut seen = self.doze_off(now)?;
-        seen.fingerprint = self.eye.take_fingerprint();
+        self.fingerprint(&mut seen);
         Ok(seen)
     }
 
@@ -111,6 +113,12 @@ impl Feed {
         self.ring.clear();
         self.live = None;
         self.origin = None;
+    }
+
+    fn fingerprint(&mut self, seen: &mut Seen) {
+        let fingerprint = self.eye.take_fingerprint();
+        seen.fingerprint = fingerprint.map(|it| it.hash);
+        seen.uniform = fingerprint.is_some_and(|it| it.uniform);
     }
 
     fn decide(&self, at: Mono) -> Decision {
@@ -127,15 +135,15 @@ impl Feed {
         let at = packet.arrived.mono;
         let too_soon = self.past.latest_alone().is_some_and(|latest| at.since(latest) < self.facts.pace());
         if packet.class != Class::Idr || too_soon {
-            return Ok(Seen { slept: true, ..seen });
+            return Ok(seen);
         }
         let wanted = |arrived: Now| self.mailbox.wants(arrived.mono);
         let mut decoded = match Pool::shared().lone(packet, &self.settings.hardware, wanted) {
             Ok(Some(decoded)) => decoded,
-            Ok(None) => return Ok(Seen { slept: true, ..seen }),
+            Ok(None) => return Ok(seen),
             Err(Problem::Decoder) => {
                 tracing::debug!("a keyframe could not be decoded");
-                return Ok(seen);
+                return Ok(Seen { tried: true, ..seen });
             }
             Err(problem) => return Err(problem),
         };
@@ -146,11 +154,11 @@ impl Feed {
             return Ok(Seen { pictures: seen.pictures + woken.pictures, ..woken });
         }
         self.past.decoded_alone(at);
-        self.fed(1);
+        self.board.fed(1);
         let offset = packet.pts.saturating_sub(self.origin.unwrap_or_default());
         let passed = decoded.pictures.saturating_sub(decoded.frames.len() as u64);
         seen.pictures += self.hand_over(decoded, offset, passed, now);
-        Ok(seen)
+        Ok(Seen { tried: true, ..seen })
     }
 
     /// Lets the decoder go, once what it holds back is out.
@@ -161,7 +169,7 @@ impl Feed {
         self.past.decoded_until(live.newest);
         self.look(&mut decoded, None);
         let pictures = self.hand_over(decoded, live.offset(), passed.get(), now);
-        Ok(Seen { pictures, ..Seen::default() })
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     fn awake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
@@ -172,10 +180,10 @@ impl Feed {
         let wanted = wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived));
         let mut decoded = live.decode(packet, self.origin, &mut self.cost, wanted)?;
         let offset = live.offset();
-        self.fed(1);
+        self.board.fed(1);
         self.look(&mut decoded, None);
         let pictures = self.hand_over(decoded, offset, passed.get(), now);
-        Ok(Seen { pictures, ..Seen::default() })
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     /// Begins to decode everything: first what the ring holds of what somebody wants, `packet` included.
@@ -202,9 +210,9 @@ impl Feed {
             self.look(&mut decoded, looked);
             pictures += self.hand_over(decoded, offset, passed.get(), now);
         }
-        self.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);
+        self.board.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);
         self.live = Some(live);
-        Ok(Seen { pictures, ..Seen::default() })
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     /// Looks at keyframes and frames; those that arrived no later than `looked` are from before the wake.
@@ -230,10 +238,6 @@ impl Feed {
         }
         self.mailbox.pass(passed);
         decoded.pictures
-    }
-
-    fn fed(&self, packets: u64) {
-        self.board.change(|status| status.packets_decoded += packets);
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod backoff;
 mod cadence;
+mod chatter;
 mod clip;
 mod codec;
 mod cost;
@@ -23,12 +24,15 @@ mod elements;
 mod eye;
 mod feed;
 mod file;
+mod fleet;
+mod flood;
 mod glance;
 mod hardware;
 mod ingest;
 mod live;
 mod mailbox;
 mod nal;
+mod outage;
 mod packet;
 mod planes;
 mod policy;
@@ -41,6 +45,7 @@ mod run;
 mod settings;
 mod source;
 mod status;
+mod stillness;
 mod turn;
 mod watchdog;
 
@@ -53,6 +58,7 @@ pub use cost::Saving;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
+pub use fleet::Fleet;
 pub use glance::{Fingerprint, Glance};
 pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
@@ -75,6 +81,7 @@ pub struct Camera {
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
     lineup: Lineup,
+    member: Arc<fleet::Member>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -84,12 +91,25 @@ pub struct Camera {
 /// # Errors
 /// The operating system gives no thread.
 pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
+    spawn_among(&Arc::default(), name, settings)
+}
+
+/// The same for one of several cameras, who know of each other's losses by `fleet`.
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn spawn_among(fleet: &Arc<Fleet>, name: Name, settings: Settings) -> std::io::Result<Camera> {
     let settings = Arc::new(settings);
     match &settings.address {
-        Address::Rtsp(..) => spawn_source(name, Box::new(rtsp::Rtsp::new(settings.clone())), true, false, settings),
+        Address::Rtsp(..) | Address::Secret(..) => {
+            let source = Box::new(rtsp::Rtsp::new(settings.clone()));
+            start(name, source, Kind { live: true, repeat: false }, settings, fleet.join())
+        }
         Address::File { path, repeat } => {
-            let (clip, repeat) = (file::Clip::new(path.clone(), file::Pace::Own), *repeat);
-            spawn_source(name, Box::new(clip), false, repeat, settings)
+            let source = Box::new(file::Clip::new(path.clone(), file::Pace::Own));
+            let kind = Kind { live: false, repeat: *repeat };
+            // What a clip does says nothing about cameras.
+            start(name, source, kind, settings, Arc::<Fleet>::default().join())
         }
     }
 }
@@ -105,22 +125,43 @@ pub fn spawn_source(
     repeat: bool,
     settings: Arc<Settings>,
 ) -> std::io::Result<Camera> {
-    let (mailbox, board) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()));
+    start(name, source, Kind { live, repeat }, settings, Arc::<Fleet>::default().join())
+}
+
+/// See [`spawn_source`].
+struct Kind {
+    live: bool,
+    repeat: bool,
+}
+
+fn start(
+    name: Name,
+    source: Box<dyn Source>,
+    kind: Kind,
+    settings: Arc<Settings>,
+    member: fleet::Member,
+) -> std::io::Result<Camera> {
+    let (mailbox, board, member) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()), Arc::new(member));
     let (stop, stopped) = crossbeam_channel::bounded(0);
-    board.beat(time::now());
+    let now = time::now();
+    board.beat(now);
     let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
-        repeat,
-        live,
+        repeat: kind.repeat,
+        live: kind.live,
         mailbox: mailbox.clone(),
         board: board.clone(),
         stop: stopped,
         feed: feed::Feed::new(settings, mailbox.clone(), board.clone()),
+        member: member.clone(),
+        watchdog: watchdog::Watchdog::new(now),
+        outage: None,
+        told: None,
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, lineup, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -136,7 +177,13 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        Snapshot { decoder: self.lineup.report(), ..self.board.snapshot() }
+        self.status_reader()()
+    }
+
+    /// Tells how it is, from anywhere and even after it has ended.
+    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send> {
+        let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
+        Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

@@ -46,9 +46,15 @@ pub enum Problem {
     /// Packets come, but for so long no picture could be made of them.
     #[error("video comes, but no picture could be decoded for {} s; check the camera's encoder", .0.as_secs())]
     NoPictures(Duration),
-    /// The camera closed the connection.
-    #[error("the camera closed the connection; it is tried again")]
+    /// The camera ended the stream, or its connection closed.
+    #[error("the camera ended the stream; it is tried again, look at the camera if this happens often")]
     Disconnected,
+    /// Pictures come, but it is the same one again and again, and a new connection didn't help.
+    #[error("the camera sends the same picture again and again; restart the camera")]
+    Frozen,
+    /// Far more packets come than any camera sends.
+    #[error("the camera sends far more pictures than any camera should; check its frame rate and its firmware")]
+    Flood,
     /// A clip is at its end.
     #[error("the clip is at its end")]
     EndOfClip,
@@ -99,7 +105,9 @@ impl Problem {
             Problem::Timeout(_) => "timeout",
             Problem::Stalled(_) => "stalled",
             Problem::NoPictures(_) => "no_pictures",
-            Problem::Disconnected => "disconnected",
+            Problem::Disconnected => "eos",
+            Problem::Frozen => "frozen",
+            Problem::Flood => "flood",
             Problem::EndOfClip => "end_of_clip",
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
@@ -107,6 +115,11 @@ impl Problem {
             Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
+    }
+
+    /// Whether it is how a network that fails looks from here, or what all cameras hang on.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Problem::Unreachable | Problem::Timeout(_) | Problem::Stalled(_) | Problem::Disconnected)
     }
 
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {

@@ -2,14 +2,12 @@
 //!
 //! Owns the RTSP pipeline, its credentials and what its errors mean; refuses to decode. Runs on the camera's thread.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::codec::Codec;
 use super::ingest::{Ingest, Stop};
@@ -18,6 +16,7 @@ use super::probe;
 use super::problem::Problem;
 use super::settings::{Address, Settings};
 use super::source::Source;
+use crate::secret::Secret;
 
 /// The jitter buffer has nothing to do over TCP, where nothing is lost or reordered; its latency only matters to cameras
 /// that lie about that.
@@ -30,19 +29,13 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long the camera may take to hear that we leave, in nanoseconds.
 const TEARDOWN_NS: u64 = 200_000_000;
 
-/// What a camera wants to see before it streams. `Debug` shows no password.
-#[derive(Clone)]
+/// What a camera wants to see before it streams.
+#[derive(Clone, Debug)]
 pub struct Login {
     /// As configured.
     pub username: String,
-    /// Wiped from memory when it is dropped.
-    pub password: Zeroizing<String>,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
-    }
+    /// As it is, in any characters.
+    pub password: Secret,
 }
 
 /// A camera that speaks RTSP.
@@ -52,14 +45,14 @@ pub(super) struct Rtsp {
 }
 
 impl Rtsp {
-    /// `settings.address` is [`Address::Rtsp`].
+    /// `settings.address` is no file's.
     pub(super) fn new(settings: Arc<Settings>) -> Rtsp {
         Rtsp { settings, ingest: None }
     }
 
     fn place(&self) -> Option<(&Url, Option<&Login>)> {
         match &self.settings.address {
-            Address::Rtsp(url, login) => Some((url, login.as_ref())),
+            Address::Rtsp(url, login) | Address::Secret(url, login) => Some((url, login.as_ref())),
             Address::File { .. } => None,
         }
     }
@@ -71,7 +64,7 @@ impl Rtsp {
         camera.set_property("teardown-timeout", TEARDOWN_NS);
         if let Some(login) = login {
             camera.set_property("user-id", &login.username);
-            camera.set_property("user-pw", login.password.as_str());
+            camera.set_property("user-pw", login.password.expose());
         }
     }
 }

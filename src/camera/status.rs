@@ -23,7 +23,7 @@ pub enum State {
     Connecting,
     /// Pictures come.
     Online,
-    /// No pictures come; it is tried again for ever.
+    /// No pictures come, or always the same one; it is tried again for ever.
     Offline,
     /// A clip that does not loop is at its end.
     Ended,
@@ -46,8 +46,12 @@ impl State {
 pub struct Snapshot {
     /// Whether pictures come.
     pub state: State,
+    /// Since when; None before its thread has begun.
+    pub since: Option<Now>,
     /// Why none come: of the latest attempt, so it may change while the camera stays offline.
     pub cause: Option<Problem>,
+    /// It went away together with all others: the network, or this box.
+    pub common: bool,
     /// Which packets are decoded now, and why.
     pub decoding: Decision,
     /// Packets that came since the start; each holds one picture.
@@ -69,6 +73,8 @@ pub struct Snapshot {
     pub skipped: u64,
     /// Connections that gave pictures, after the first one.
     pub reconnects: u64,
+    /// Times that it was online and then no more.
+    pub losses: u64,
     /// What decodes, and what should have but failed.
     pub decoder: Report,
 }
@@ -98,8 +104,19 @@ impl Board {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner).0);
+    /// Whether that is a change; `cause` may be another one all the same.
+    pub(super) fn enter(&self, state: State, cause: Option<Problem>, now: Now) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = &mut held.0;
+        let before = std::mem::replace(&mut snapshot.state, state);
+        snapshot.cause = cause;
+        if before == state {
+            return false;
+        }
+        snapshot.since = Some(now);
+        snapshot.losses += u64::from((before, state) == (State::Online, State::Offline));
+        snapshot.reconnects += u64::from((before, state) == (State::Offline, State::Online) && snapshot.decoded > 1);
+        true
     }
 
     /// The connection is gone: what comes next begins a new rate.
@@ -116,6 +133,16 @@ impl Board {
         snapshot.decoded += decoded;
         snapshot.skipped += decoded.saturating_sub(wanted);
         snapshot.last_frame = Some(arrived);
+    }
+
+    /// Counts packets that a decoder was fed with.
+    pub(super) fn fed(&self, packets: u64) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.packets_decoded += packets;
+    }
+
+    /// What a keyframe every second would save.
+    pub(super) fn saves(&self, saving: Option<Saving>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.saving = saving;
     }
 
     /// Counts a packet, with what is known of the stream since.

@@ -139,8 +139,8 @@ impl SecretRef {
 pub struct Camera {
     /// Unique among cameras.
     pub name: Name,
-    /// `rtsp://`, `rtsps://` or `file://`, without credentials.
-    pub url: Located<Url>,
+    /// Where it is.
+    pub url: CameraUrl,
     /// For RTSP authentication.
     pub username: Option<String>,
     /// For RTSP authentication.
@@ -162,7 +162,26 @@ pub struct Camera {
 impl Camera {
     /// Whether this is a recording.
     pub fn is_file(&self) -> bool {
-        self.url.value.scheme() == "file"
+        matches!(&self.url, CameraUrl::Open(url) if url.value.scheme() == "file")
+    }
+}
+
+/// Where a camera is.
+#[derive(Clone, Debug)]
+pub enum CameraUrl {
+    /// `rtsp://`, `rtsps://` or `file://`, without credentials.
+    Open(Located<Url>),
+    /// A secret that holds a URL, which may have credentials anywhere: see [`SecretUrl`](super::SecretUrl).
+    Secret(SecretRef),
+}
+
+impl CameraUrl {
+    /// Where it was written.
+    pub fn at(&self) -> Range<usize> {
+        match self {
+            CameraUrl::Open(url) => url.at.clone(),
+            CameraUrl::Secret(reference) => reference.at(),
+        }
     }
 }
 

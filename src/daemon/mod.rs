@@ -90,14 +90,16 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let Ready { passwords, keys, tls, models } = ready;
+    let Ready { mut addresses, keys, tls, models } = ready;
     let models = start_models(models, config.runtime.run_timeout)?;
 
+    let fleet = Arc::default();
     let mut cameras = Vec::new();
     let mut watches = Vec::new();
-    for (settings, machines) in resume::machines(&config, &models, &journal, started)? {
-        let password = passwords.get(&settings.name).map(|secret| secret.expose().to_owned().into());
-        let camera = camera::spawn(settings.name.clone(), camera::Settings::of(settings, &config.monitors, password))?;
+    for (settings, machines) in resume::machines(&config, &addresses, &models, &journal, started)? {
+        let Some(address) = addresses.remove(&settings.name) else { continue };
+        let camera_settings = camera::Settings::of(settings, &config.monitors, address);
+        let camera = camera::spawn_among(&fleet, settings.name.clone(), camera_settings)?;
         let ledger = resume::ledger(&config, &journal.writer());
         watches.push(watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), ledger)?);
         cameras.push(camera);

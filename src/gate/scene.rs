@@ -3,6 +3,7 @@
 //! Owns the background that pictures are compared with; refuses to know who asks. Pure.
 
 use super::luma::Luma;
+use crate::frame::Motion;
 use crate::time::Mono;
 
 /// What a picture says.
@@ -14,6 +15,19 @@ pub enum Look {
     Still,
     /// Something else.
     Moved,
+    /// The light changed: look once, something may have come with it. It is said once, and it need not wake anybody.
+    Lit,
+}
+
+impl Look {
+    /// What a frame of that picture is to say. The light counts as movement: the frame is to be checked.
+    pub fn motion(self) -> Motion {
+        match self {
+            Look::First => Motion::Unknown,
+            Look::Still => Motion::Still,
+            Look::Moved | Look::Lit => Motion::Moved,
+        }
+    }
 }
 
 /// A camera's background.
@@ -31,8 +45,8 @@ impl Scene {
     /// Compares a picture that arrived at `_at` with what was there before, and learns it.
     pub fn look(&mut self, luma: &Luma, _at: Mono) -> Look {
         let Some(background) = self.background.replace(luma.clone()) else { return Look::First };
-        let mut differences: Vec<i16> =
-            luma.0.iter().zip(&background.0).map(|(now, then)| i16::from(*now) - i16::from(*then)).collect();
+        let mut differences: Vec<i32> =
+            luma.0.iter().zip(&background.0).map(|(now, then)| (i32::from(*now) - i32::from(*then)) / 256).collect();
         let middle = differences.len() / 2;
         let median = *differences.select_nth_unstable(middle).1;
         let differing = differences.iter().filter(|difference| (**difference - median).abs() > 12).count();

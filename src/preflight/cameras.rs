@@ -5,7 +5,7 @@
 
 use super::advice;
 use crate::camera::{self, Clip, Codec, Lineup, Problem, Unusable};
-use crate::config::{self, Camera, Diagnostic, Diagnostics, Hardware};
+use crate::config::{self, Camera, CameraUrl, Diagnostic, Diagnostics, Hardware};
 
 /// Tells GStreamer elements that are not installed, decoders that don't work, and clips that can't be played.
 pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
@@ -73,12 +73,13 @@ fn quoted(names: &[String]) -> String {
 }
 
 fn clip(camera: &Camera, diagnostics: &mut Diagnostics) {
-    let Ok(path) = camera.url.value.to_file_path() else { return };
+    let CameraUrl::Open(url) = &camera.url else { return };
+    let Ok(path) = url.value.to_file_path() else { return };
     if let Err(problem) = Clip::open(&path) {
         let text = problem.to_string();
         let (what, advice) = advice(&text, "; ");
         let title = format!("camera `{}`: {what}", camera.name);
-        let diagnostic = Diagnostic::error(title).at(camera.url.at.clone(), advice);
+        let diagnostic = Diagnostic::error(title).at(url.at.clone(), advice);
         diagnostics.push(diagnostic.may_heal(!matches!(problem, Problem::NotAVideo { .. })));
     }
 }

@@ -13,6 +13,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("frame", 0),
     ("meter", 0),
     ("name", 0),
+    ("redact", 0),
+    ("secret", 0),
     ("time", 0),
     ("verdict", 0),
     ("calibration", 1),

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::camera::Turn;
 use crate::camera::packet::{Class, Packet};
-use crate::camera::turn::Turn;
 use crate::time::Now;
 
 /// A stream whose packets come at these milliseconds.
@@ -18,7 +18,7 @@ fn cadence(packets: impl IntoIterator<Item = (u64, Class)>) -> Cadence {
             dts: pts,
             class,
             after_loss: false,
-            turn: Turn::default(),
+            turn: Turn::None,
             arrived,
             connection: 1,
         });

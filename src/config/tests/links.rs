@@ -78,7 +78,7 @@ error: camera `dock`: `url` must not contain credentials (`user=`)
 4 | url = "rtsp://10.0.0.21/s?user=viewer&password=*******"
   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ use `username` and `password_file`, if the camera takes them
   |
-  = help: `url_file`, for a URL that is itself a secret, is not implemented yet"#;
+  = help: otherwise put the whole URL into a file of its own, and name that as `url_file`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 
