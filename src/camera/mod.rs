@@ -20,6 +20,7 @@ mod clip;
 mod codec;
 mod cost;
 mod decoder;
+mod dialogue;
 mod elements;
 mod eye;
 mod feed;
@@ -39,13 +40,16 @@ mod policy;
 mod pool;
 mod probe;
 mod problem;
+mod rehearsal;
 mod ring;
+mod route;
 mod rtsp;
 mod run;
 mod settings;
 mod source;
 mod status;
 mod stillness;
+mod trust;
 mod turn;
 mod watchdog;
 
@@ -65,11 +69,13 @@ pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;
+pub use rehearsal::Rehearsal;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
 pub use source::Source;
 pub use status::{Snapshot, State};
+pub use trust::{Distrust, tls_installed};
 pub use turn::Turn;
 
 use crate::name::Name;
@@ -181,7 +187,7 @@ impl Camera {
     }
 
     /// Tells how it is, from anywhere and even after it has ended.
-    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send> {
+    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
         let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
         Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }

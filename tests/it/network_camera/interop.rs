@@ -1,0 +1,1 @@
+//! RTSP servers that are not ours.
