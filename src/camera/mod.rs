@@ -28,6 +28,7 @@ mod file;
 mod fleet;
 mod flood;
 mod glance;
+mod hardware;
 mod ingest;
 mod live;
 mod mailbox;
@@ -66,6 +67,7 @@ pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
 pub use glance::{Fingerprint, Glance};
+pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use policy::{Decision, Mode, Why};
@@ -87,6 +89,7 @@ pub struct Camera {
     name: Name,
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
+    lineup: Lineup,
     member: Arc<fleet::Member>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -151,6 +154,7 @@ fn start(
     let (stop, stopped) = crossbeam_channel::bounded(0);
     let now = time::now();
     board.beat(now);
+    let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
@@ -166,7 +170,7 @@ fn start(
         told: None,
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, member, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -182,13 +186,13 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        Snapshot { common: self.member.is_common(), ..self.board.snapshot() }
+        self.status_reader()()
     }
 
     /// Tells how it is, from anywhere and even after it has ended.
     pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
-        let (board, member) = (self.board.clone(), self.member.clone());
-        Box::new(move || Snapshot { common: member.is_common(), ..board.snapshot() })
+        let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
+        Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

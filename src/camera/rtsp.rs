@@ -11,6 +11,7 @@ use url::Url;
 
 use super::codec::Codec;
 use super::dialogue::Dialogue;
+use super::elements;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::probe;
@@ -231,7 +232,7 @@ fn pipeline() -> String {
         let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
         format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
     };
-    [CAMERA.to_owned()].into_iter().chain(Codec::ALL.map(chain)).collect::<Vec<_>>().join(" ")
+    [CAMERA.to_owned()].into_iter().chain(elements::spoken().map(chain)).collect::<Vec<_>>().join(" ")
 }
 
 /// What depends on the way. One way at a time: `rtspsrc`'s own change from UDP to TCP would say neither what worked nor why
