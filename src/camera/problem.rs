@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::trust::Distrust;
+
 /// Why no pictures come from a camera or a clip. The texts never hold an address or credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -23,8 +25,8 @@ pub enum Problem {
     #[error("the camera has no such stream; check the path in its URL")]
     NotFound,
     /// The certificate of an `rtsps://` camera was not believed, or no TLS was spoken.
-    #[error("no trusted TLS connection to the camera; check its certificate")]
-    Tls,
+    #[error("no TLS connection to the camera that can be trusted: {0}")]
+    Tls(Distrust),
     /// What it speaks is not the RTSP we know.
     #[error("the camera's answers can't be understood; check that its URL is an RTSP URL")]
     Protocol,
@@ -37,6 +39,12 @@ pub enum Problem {
     /// It decodes to samples that we do not read.
     #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
+    /// It doesn't stream the way that is configured: over TCP, or over UDP.
+    #[error("the camera doesn't stream over {0}; set its `transport` to `auto`")]
+    Transport(&'static str),
+    /// It streams over UDP, but for so long nothing came.
+    #[error("no video came over UDP within {} s; a firewall may be in between: set the camera's `transport` to `auto`", .0.as_secs())]
+    NothingOverUdp(Duration),
     /// Connected, but no video packet came for so long.
     #[error("no video came within {} s of connecting; check that the camera streams", .0.as_secs())]
     Timeout(Duration),
@@ -77,6 +85,14 @@ pub enum Problem {
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
     MissingElement,
+    /// The decoder that the camera is to be decoded with can't be used, or failed.
+    #[error("the decoder `{element}` {why}; set `hardware` to \"auto\", or to a decoder that works here")]
+    Hardware {
+        /// GStreamer's name for it.
+        element: String,
+        /// Goes on from its name.
+        why: String,
+    },
     /// The decoder itself failed.
     #[error("the video decoder failed; it is started again")]
     Decoder,
@@ -90,11 +106,12 @@ impl Problem {
             Problem::Refused => "refused",
             Problem::Auth => "auth",
             Problem::NotFound => "not_found",
-            Problem::Tls => "tls",
+            Problem::Tls(_) => "tls",
             Problem::Protocol => "protocol",
             Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
-            Problem::Timeout(_) => "timeout",
+            Problem::Transport(_) => "transport",
+            Problem::Timeout(_) | Problem::NothingOverUdp(_) => "timeout",
             Problem::Stalled(_) => "stalled",
             Problem::NoPictures(_) => "no_pictures",
             Problem::Disconnected => "eos",
@@ -104,6 +121,7 @@ impl Problem {
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
             Problem::MissingElement => "missing_element",
+            Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::cost::Saving;
+use super::hardware::Report;
 use super::policy::Decision;
 use super::problem::Problem;
 use crate::time::{Mono, Now};
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub reconnects: u64,
     /// Times that it was online and then no more.
     pub losses: u64,
+    /// What decodes, and what should have but failed.
+    pub decoder: Report,
 }
 
 impl Snapshot {

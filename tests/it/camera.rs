@@ -17,7 +17,7 @@ use crate::shared::shared;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clip of moving shapes. `video` are properties of the source's caps, `encoder` of x264enc.
-fn make_clip(folder: &TempDir, name: &str, frames: u32, video: &str, encoder: &str) -> PathBuf {
+pub fn make_clip(folder: &TempDir, name: &str, frames: u32, video: &str, encoder: &str) -> PathBuf {
     let path = folder.path().join(name);
     let muxer = if name.ends_with("mkv") { "matroskamux" } else { "mp4mux" };
     launch(&format!(
@@ -28,7 +28,7 @@ fn make_clip(folder: &TempDir, name: &str, frames: u32, video: &str, encoder: &s
     path
 }
 
-fn launch(pipeline: &str) {
+pub fn launch(pipeline: &str) {
     let output = Command::new("gst-launch-1.0").arg("-q").args(pipeline.split_whitespace()).output();
     let output = output.expect("gst-launch-1.0 is installed by scripts/setup");
     assert!(output.status.success(), "{pipeline}: {}", String::from_utf8_lossy(&output.stderr));
@@ -155,7 +155,7 @@ fn watch(address: Address) -> Camera {
 }
 
 /// Waits for mail until `done` has what it wants.
-fn until<T>(camera: &Camera, what: &str, mut done: impl FnMut(camera::Mail) -> Option<T>) -> T {
+pub fn until<T>(camera: &Camera, what: &str, mut done: impl FnMut(camera::Mail) -> Option<T>) -> T {
     let mailbox = camera.mailbox();
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -167,11 +167,11 @@ fn until<T>(camera: &Camera, what: &str, mut done: impl FnMut(camera::Mail) -> O
     }
 }
 
-fn frame_of(camera: &Camera, what: &str) -> Frame {
+pub fn frame_of(camera: &Camera, what: &str) -> Frame {
     until(camera, what, |mail| mail.frames.into_iter().next_back())
 }
 
-fn loss(camera: &Camera) -> Problem {
+pub fn loss(camera: &Camera) -> Problem {
     until(camera, "a loss", |mail| {
         mail.notices.into_iter().find_map(|notice| match notice {
             Notice::Lost(problem) => Some(problem),
@@ -181,7 +181,7 @@ fn loss(camera: &Camera) -> Problem {
 }
 
 /// The cause changes without a notice while a camera stays offline.
-fn status_until(camera: &Camera, done: impl Fn(&camera::Snapshot) -> bool) {
+pub fn status_until(camera: &Camera, done: impl Fn(&camera::Snapshot) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done(&camera.status()) {
         assert!(Instant::now() < deadline, "the camera stays {:?}", camera.status());
@@ -189,7 +189,7 @@ fn status_until(camera: &Camera, done: impl Fn(&camera::Snapshot) -> bool) {
     }
 }
 
-fn small_clip(folder: &TempDir) -> PathBuf {
+pub fn small_clip(folder: &TempDir) -> PathBuf {
     make_clip(folder, "small.mp4", 150, "width=320,height=240,framerate=15/1", "key-int-max=15 bframes=0")
 }
 
