@@ -23,6 +23,9 @@ use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::{Now, now};
 
+/// What a camera's `decode` can be.
+const DECODE_MODES: [&str; 3] = ["all", "keyframes", "awake"];
+
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Refusal> {
     let now = now();
     let read = shared.store.read(move |reader| Ok((reader.endpoint_counts(now)?, reader.ended()?, reader.totals()?)));
@@ -170,11 +173,24 @@ impl Scrape {
         });
         sheet.gauges("camera_state", "1: the camera is in that state.", states)?;
         sheet.gauges("camera_fps", "Pictures a second, a mean over some seconds.", of(|camera| Some(camera.fps)))?;
+        let modes = self.cameras.iter().flat_map(|camera| {
+            DECODE_MODES.map(|mode| {
+                let labels = vec![("camera", camera.name.to_string()), ("mode", mode.to_owned())];
+                (labels, truth(camera.decode == mode))
+            })
+        });
+        sheet.gauges("camera_decode_mode", "1: the camera is decoded like that now.", modes)?;
+        let interval = of(|camera| camera.keyframe_interval_s);
+        sheet.gauges("camera_keyframe_interval_seconds", "The longest of the latest intervals.", interval)?;
         let age = of(|camera| camera.last_frame_age_s);
         sheet.gauges("camera_last_frame_age_seconds", "Age of the newest picture.", age)?;
         let counts = |count: fn(&Camera) -> u64| {
             self.cameras.iter().map(move |camera| (label("camera", &camera.name), count(camera)))
         };
+        let help = "Packets that came since the daemon started; each holds one picture.";
+        sheet.counters("camera_packets", help, counts(|camera| camera.packets))?;
+        let fed = counts(|camera| camera.packets_decoded);
+        sheet.counters("camera_packets_decoded", "Of these, the ones that were decoded.", fed)?;
         let decoded = counts(|camera| camera.frames_decoded);
         sheet.counters("camera_frames_decoded", "Pictures decoded since the daemon started.", decoded)?;
         let decoders = self.cameras.iter().filter_map(|camera| {

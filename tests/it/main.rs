@@ -44,5 +44,6 @@ mod visits;
 mod vlm;
 mod vlm_bad;
 mod vlm_parity;
+mod wake;
 mod yard;
 mod zero_shot;
