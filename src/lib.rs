@@ -24,6 +24,7 @@ pub mod egress;
 pub mod judge;
 pub mod payload;
 pub mod picture;
+pub mod presence;
 pub mod retry;
 pub mod sign;
 

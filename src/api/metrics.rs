@@ -177,6 +177,18 @@ impl Scrape {
         };
         let decoded = counts(|camera| camera.frames_decoded);
         sheet.counters("camera_frames_decoded", "Pictures decoded since the daemon started.", decoded)?;
+        let decoders = self.cameras.iter().filter_map(|camera| {
+            let decoder = camera.decoder.as_deref()?;
+            let (element, kind) = decoder.split_once(" (").unwrap_or((decoder, ""));
+            let kind = kind.trim_end_matches(')').to_owned();
+            let labels = vec![("camera", camera.name.to_string()), ("decoder", element.to_owned()), ("kind", kind)];
+            Some((labels, 1.0))
+        });
+        sheet.gauges("camera_decoder", "1: it decodes the camera, hardware or software.", decoders)?;
+        let degraded = of(|camera| camera.decoder.as_ref().map(|_| truth(camera.degraded.is_some())));
+        sheet.gauges("camera_decoder_degraded", "1: a decoder that was preferred failed.", degraded)?;
+        let failures = counts(|camera| camera.decoder_failures);
+        sheet.counters("camera_decoder_failures", "Decoders that failed; none is tried again.", failures)?;
         sheet.counters("camera_reconnects", "Connections after the first.", counts(|camera| camera.reconnects))
     }
 

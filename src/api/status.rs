@@ -78,6 +78,15 @@ pub struct Camera {
     pub last_frame_age_s: Option<f64>,
     /// Since the daemon started.
     pub frames_decoded: u64,
+    /// What decodes: the GStreamer element in the pipeline, and whether it is hardware. Null before the first picture.
+    #[serde(default)]
+    pub decoder: Option<String>,
+    /// Why a decoder that was preferred doesn't decode, in one line; null: it does.
+    #[serde(default)]
+    pub degraded: Option<String>,
+    /// Decoders that failed since the daemon started.
+    #[serde(default)]
+    pub decoder_failures: u64,
     /// Connections after the first.
     pub reconnects: u64,
 }

@@ -105,8 +105,8 @@ fn print_table<const N: usize>(table: &Table<N>, out: &mut dyn Write, colour: bo
     table.print(out, colour)
 }
 
-fn cameras(cameras: &[Camera]) -> Table<7> {
-    let mut table = Table::new(["camera", "state", "fps", "decode", "last frame", "reconnects", "cause"]);
+fn cameras(cameras: &[Camera]) -> Table<8> {
+    let mut table = Table::new(["camera", "state", "fps", "decode", "decoder", "last frame", "reconnects", "cause"]);
     for camera in cameras {
         let tint = match camera.state {
             CameraState::Online => Tint::Good,
@@ -119,12 +119,18 @@ fn cameras(cameras: &[Camera]) -> Table<7> {
             Cell::tinted(camera.state, tint),
             format!("{:.1}", camera.fps).into(),
             camera.decode.as_str().into(),
+            decoder(camera),
             age.into(),
             camera.reconnects.into(),
             camera.cause.as_deref().unwrap_or_default().into(),
         ]);
     }
     table
+}
+
+fn decoder(camera: &Camera) -> Cell {
+    let tint = if camera.degraded.is_some() { Tint::Odd } else { Tint::Plain };
+    Cell::tinted(camera.decoder.as_deref().unwrap_or_default(), tint)
 }
 
 fn monitors(monitors: &[Monitor]) -> Table<8> {

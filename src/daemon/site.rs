@@ -140,6 +140,9 @@ fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) ->
         fps: status.fps,
         last_frame_age_s: status.last_frame.map(|last| now.mono.since(last.mono).as_secs_f64()),
         frames_decoded: status.decoded,
+        decoder: status.decoder.running.as_ref().map(ToString::to_string),
+        degraded: status.decoder.degraded(),
+        decoder_failures: status.decoder.fallen.len() as u64,
         reconnects: status.reconnects,
     }
 }

@@ -120,6 +120,9 @@ impl Site for Quiet {
             fps,
             last_frame_age_s,
             frames_decoded: 0,
+            decoder: None,
+            degraded: None,
+            decoder_failures: 0,
             reconnects: 0,
         }]
     }

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),
+    ("presence", 1),
     ("retry", 1),
     ("sign", 1),
     ("camera", 2),
