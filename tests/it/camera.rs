@@ -28,13 +28,13 @@ fn make_clip(folder: &TempDir, name: &str, frames: u32, video: &str, encoder: &s
     path
 }
 
-fn launch(pipeline: &str) {
+pub fn launch(pipeline: &str) {
     let output = Command::new("gst-launch-1.0").arg("-q").args(pipeline.split_whitespace()).output();
     let output = output.expect("gst-launch-1.0 is installed by scripts/setup");
     assert!(output.status.success(), "{pipeline}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn frames(path: &Path) -> Vec<Frame> {
+pub fn frames(path: &Path) -> Vec<Frame> {
     camera::init().unwrap();
     Clip::open(path).unwrap().map(|frame| frame.unwrap()).collect()
 }
