@@ -9,6 +9,7 @@ mod camera;
 mod certificates;
 mod classifiers;
 mod cli;
+mod clips;
 mod clock;
 mod detectors;
 mod dlq;
