@@ -6,6 +6,7 @@ mod announcements;
 mod appliance;
 mod asked;
 mod camera;
+mod camera_faults;
 mod certificates;
 mod classifiers;
 mod cli;
