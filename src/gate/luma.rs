@@ -30,7 +30,8 @@ impl Luma {
             for row in (from..to).step_by(step).filter_map(|y| plane.get(y * stride..y * stride + width)) {
                 rows += 1;
                 for (sum, (from, to)) in sums.iter_mut().zip(&columns) {
-                    *sum += row.get(*from..*to).unwrap_or_default().iter().map(|sample| u32::from(*sample)).sum::<u32>();
+                    *sum +=
+                        row.get(*from..*to).unwrap_or_default().iter().map(|sample| u32::from(*sample)).sum::<u32>();
                 }
             }
             for (sum, (from, to)) in sums.iter().zip(&columns) {
