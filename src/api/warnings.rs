@@ -122,7 +122,11 @@ impl Facts<'_> {
                      `stakeout dlq list --state dropped_quota` lists what was dropped",
                 ))
             }
-            EventData::Triggered(_) | EventData::Cleared(_) | EventData::JobStatus(_) => None,
+            EventData::Triggered(_)
+            | EventData::Cleared(_)
+            | EventData::JobStatus(_)
+            | EventData::CameraOffline(_)
+            | EventData::CameraOnline(_) => None,
         }
     }
 

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
-use super::codec::Codec;
 use super::decoder::{Decoded, Decoder};
 use super::elements;
 use super::file::{self, Pace};
@@ -34,7 +33,7 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Opens an MP4, MOV or Matroska file with H.264 video.
+    /// Opens an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video.
     ///
     /// # Errors
     /// [`Problem::Unreadable`], [`Problem::NotAVideo`]: the file can't be played. [`Problem::MissingElement`]: GStreamer is
@@ -43,12 +42,12 @@ impl Clip {
         elements::init().map_err(|_| Problem::MissingElement)?;
         let mut source = file::Clip::new(path.to_owned(), Pace::Full);
         source.open(1)?;
-        let decoder = Decoder::new(Codec::H264, &Hardware::Off)?;
         let first = match next_packet(&mut source) {
-            Err(Problem::EndOfClip) => return Err(Problem::not_a_video(path, "there is no H.264 video in it")),
-            first => Some(first?),
+            Err(Problem::EndOfClip) => return Err(file::no_video(path, None)),
+            first => first?,
         };
-        Ok(Clip { source, decoder, first, ready: VecDeque::new(), ended: false })
+        let decoder = Decoder::new(first.codec, &Hardware::Off)?;
+        Ok(Clip { source, decoder, first: Some(first), ready: VecDeque::new(), ended: false })
     }
 
     fn decode_next(&mut self) -> Result<(), Problem> {

@@ -44,16 +44,25 @@ impl Codec {
         }
     }
 
+    /// What packets hold: one picture each; sizes and profiles travel in the stream itself and may change at any keyframe.
+    pub(super) fn caps(self) -> &'static str {
+        match self {
+            Codec::H264 => "video/x-h264,stream-format=byte-stream,alignment=au",
+            Codec::H265 => "video/x-h265,stream-format=byte-stream,alignment=au",
+            Codec::Mjpeg => "image/jpeg,parsed=true",
+        }
+    }
+
     /// From encoded pictures to an appsink of its own, one picture a buffer. `async=false`: a sink that waits for preroll can
     /// block its end of stream for ever.
     pub(super) fn tail(self) -> String {
         let parser = match self {
-            Codec::H264 => "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au",
-            Codec::H265 => "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au",
+            Codec::H264 => "h264parse config-interval=-1",
+            Codec::H265 => "h265parse config-interval=-1",
             Codec::Mjpeg => "jpegparse",
         };
-        let sink = self.sink();
-        format!("{parser} ! appsink name={sink} sync=false async=false drop=false enable-last-sample=false")
+        let (caps, sink) = (self.caps(), self.sink());
+        format!("{parser} ! {caps} ! appsink name={sink} sync=false async=false drop=false enable-last-sample=false")
     }
 
     /// What the tail's sink is called.

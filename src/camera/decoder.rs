@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::codec::Codec;
+use super::glance::Glance;
 use super::packet::{Class, Packet};
 use super::planes::Picture;
 use super::problem::Problem;
@@ -20,15 +21,20 @@ use crate::config::Hardware;
 use crate::frame::Frame;
 use crate::time::Now;
 
-/// `std-compliance=normal`: otherwise streams without reordering information wait for a whole picture buffer.
+/// The decoder of `codec` and its properties.
+///
 /// `output-corrupt=false`: half-built pictures never reach a model. One thread: cameras are many, cores are few.
-const PIPELINE: &str = "avdec_h264 name=decoder max-threads=1 output-corrupt=false qos=false \
-     ! appsink name=pictures sync=false async=false enable-last-sample=false";
+/// `max-errors=-1`: what can't be decoded is no reason to end, the next keyframe is tried.
+fn element(codec: Codec) -> String {
+    match codec {
+        Codec::H264 => "avdec_h264 max-threads=1 output-corrupt=false qos=false".to_owned(),
+        Codec::H265 => "avdec_h265 max-threads=1 output-corrupt=false qos=false".to_owned(),
+        // It gives 4:2:0 whatever the sampling of the camera is.
+        Codec::Mjpeg => "jpegdec max-errors=-1".to_owned(),
+    }
+}
 
-/// Byte stream: sizes and profiles travel in the stream itself and may change at any keyframe.
-const CAPS: &str = "video/x-h264,stream-format=byte-stream,alignment=au";
-
-/// Packets without a picture are forgotten beyond this; H.264 reorders at most 16.
+/// Packets without a picture are forgotten beyond this; H.264 and H.265 reorder at most 16.
 const MAX_PENDING: usize = 64;
 
 /// What came out.
@@ -38,9 +44,11 @@ pub struct Decoded {
     pub pictures: u64,
     /// The wanted ones, in the order in which they are shown.
     pub frames: Vec<Frame>,
+    /// Keyframes that are not wanted, looked at where they are, each with its arrival.
+    pub glances: Vec<(Now, Glance)>,
 }
 
-/// An H.264 decoder. It may be fed with packets of any connection, and with the same ones again.
+/// A decoder of one codec. It may be fed with packets of any connection, and with the same ones again.
 pub struct Decoder {
     codec: Codec,
     pipeline: gst::Pipeline,
@@ -50,7 +58,13 @@ pub struct Decoder {
     /// What the next packet must continue; None before the first.
     stream: Option<Stream>,
     /// Packets whose pictures are not out yet.
-    pending: VecDeque<(Duration, Now)>,
+    pending: VecDeque<Pending>,
+}
+
+struct Pending {
+    pts: Duration,
+    arrived: Now,
+    keyframe: bool,
 }
 
 struct Stream {
@@ -59,16 +73,23 @@ struct Stream {
     origin: Duration,
     /// The latest picture fed.
     newest: Duration,
+    /// Something was lost: what comes up to the next keyframe refers to what is not there, and no decoder tells.
+    broken: bool,
 }
 
 impl Decoder {
     /// A decoder that waits for a keyframe.
     pub fn new(codec: Codec, _hardware: &Hardware) -> Result<Decoder, Problem> {
-        let pipeline = gst::parse::launch(PIPELINE)
+        let text = format!(
+            "{} name=decoder ! appsink name=pictures sync=false async=false enable-last-sample=false",
+            element(codec)
+        );
+        let pipeline = gst::parse::launch(&text)
             .ok()
             .and_then(|element| element.downcast::<gst::Pipeline>().ok())
             .ok_or(Problem::MissingElement)?;
         let decoder = pipeline.by_name("decoder").ok_or(Problem::MissingElement)?;
+        // Otherwise streams without reordering information wait for a whole picture buffer.
         if decoder.has_property("std-compliance") {
             decoder.set_property_from_str("std-compliance", "normal");
         }
@@ -93,32 +114,52 @@ impl Decoder {
 
     /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
     ///
-    /// Packets before the first keyframe of a connection are passed over.
+    /// Packets before the first keyframe of a connection, and between a loss and the next keyframe, are passed over.
     pub fn decode(&mut self, packet: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
         if !self.continues(packet) {
+            decoded = self.drain(&wanted)?;
             if packet.class == Class::Delta {
+                self.stream.iter_mut().for_each(|stream| stream.broken = true);
                 return Ok(decoded);
             }
-            decoded = self.drain(&wanted)?;
             self.restart(packet)?;
         }
+        self.feed(packet)?;
+        self.collect(&wanted, &mut decoded)?;
+        Ok(decoded)
+    }
+
+    /// Decodes one keyframe by itself, of any camera and connection: nothing of what was fed before shows in it. Its `pts` is
+    /// zero, for the connection's first picture isn't known here.
+    pub fn lone(&mut self, keyframe: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        if !self.pending.is_empty() {
+            self.drain(|_| false)?;
+        }
+        self.restart(keyframe)?;
+        if let Some(stream) = &mut self.stream {
+            stream.origin = keyframe.pts;
+        }
+        self.feed(keyframe)?;
+        self.drain(wanted)
+    }
+
+    fn feed(&mut self, packet: &Packet) -> Result<(), Problem> {
         if let Some(stream) = &mut self.stream {
             stream.newest = stream.newest.max(packet.pts);
         }
         if self.pending.len() >= MAX_PENDING {
             self.pending.pop_front();
         }
-        self.pending.push_back((packet.pts, packet.arrived));
-        self.input.push(buffer(packet)).map_err(|_| Problem::Decoder)?;
-        self.collect(&wanted, &mut decoded)?;
-        Ok(decoded)
+        let keyframe = packet.class == Class::Idr;
+        self.pending.push_back(Pending { pts: packet.pts, arrived: packet.arrived, keyframe });
+        self.input.push(buffer(packet)).map(|_| ()).map_err(|_| Problem::Decoder)
     }
 
     /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
     pub fn drain(&mut self, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
-        if self.stream.is_some() {
+        if self.stream.as_ref().is_some_and(|stream| !stream.broken) {
             // The one way that was measured to work, and the cheapest: a decoder shows what it has before a still picture.
             self.input.push_event(gst_video::StillFrameEvent::builder(true).build());
             self.collect(&wanted, &mut decoded)?;
@@ -130,7 +171,8 @@ impl Decoder {
     /// within a GOP it is reordering.
     fn continues(&self, packet: &Packet) -> bool {
         self.stream.as_ref().is_some_and(|stream| {
-            stream.connection == packet.connection && (packet.class == Class::Delta || packet.pts > stream.newest)
+            let forward = packet.class == Class::Delta || packet.pts > stream.newest;
+            stream.connection == packet.connection && !stream.broken && !packet.after_loss && forward
         })
     }
 
@@ -142,12 +184,12 @@ impl Decoder {
             self.segment()?;
         }
         self.pending.clear();
-        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts });
+        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts, broken: false });
         Ok(())
     }
 
     fn begin(&self) -> Result<(), Problem> {
-        let caps: gst::Caps = CAPS.parse().map_err(|_| Problem::Decoder)?;
+        let caps: gst::Caps = self.codec.caps().parse().map_err(|_| Problem::Decoder)?;
         let pushed = self.input.push_event(gst::event::StreamStart::new("camera"))
             && self.input.push_event(gst::event::Caps::new(&caps));
         if !pushed {
@@ -171,14 +213,16 @@ impl Decoder {
             // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
             let picture = Picture::of(&sample)?;
             let Some(stream) = &self.stream else { continue };
-            let Some(at) = self.pending.iter().position(|(pts, _)| Some(*pts) == picture.pts()) else { continue };
-            let Some((pts, arrived)) = self.pending.remove(at) else { continue };
+            let Some(at) = self.pending.iter().position(|it| Some(it.pts) == picture.pts()) else { continue };
+            let Some(Pending { pts, arrived, keyframe }) = self.pending.remove(at) else { continue };
             if picture.corrupt() {
                 continue;
             }
             decoded.pictures += 1;
             if wanted(arrived) {
                 decoded.frames.push(picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?);
+            } else if keyframe {
+                decoded.glances.push((arrived, picture.glance()?));
             }
         }
         Ok(())
@@ -227,7 +271,7 @@ mod tests {
             match ingest.next(Duration::from_secs(30)) {
                 Ok(packet) => packets.extend(packet),
                 Err(Stop::End) => break,
-                Err(Stop::Error { error, .. }) => panic!("{error}"),
+                Err(_) => panic!("{head} does not run"),
             }
         }
         assert_eq!(packets.len(), frames as usize);

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::chatter;
+
 /// An element that is not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -37,6 +39,7 @@ pub struct InitError(String);
 
 /// Starts GStreamer: once, before anything else of this module; further calls do nothing.
 pub fn init() -> Result<(), InitError> {
+    chatter::listen();
     gstreamer::init().map_err(|error| InitError(error.to_string()))
 }
 

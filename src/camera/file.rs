@@ -3,6 +3,7 @@
 //! Owns the file pipelines, the choice between them by content, and the pace; refuses to decode. Runs on the caller's
 //! thread.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -47,8 +48,8 @@ impl Clip {
         let ingest = self.ingest.as_mut().ok_or(Problem::EndOfClip)?;
         ingest.next(wait).map_err(|stop| match stop {
             Stop::End => Problem::EndOfClip,
-            Stop::Error { not_linked: true, .. } => Problem::not_a_video(&self.path, "there is no H.264 video in it"),
-            Stop::Error { .. } => Problem::not_a_video(&self.path, "it is damaged or cut off"),
+            Stop::NoVideo { instead } => no_video(&self.path, instead),
+            Stop::Error(_) => Problem::not_a_video(&self.path, "it is damaged or cut off"),
         })
     }
 
@@ -66,10 +67,7 @@ impl Clip {
 impl Source for Clip {
     fn open(&mut self, connection: u64) -> Result<(), Problem> {
         self.close();
-        let demuxer = demuxer(&self.path)?;
-        let codec = Codec::H264;
-        let (media, tail) = (codec.media_type(), codec.tail());
-        let text = format!("filesrc name=file ! {demuxer} name=container container. ! {media} ! {tail}");
+        let text = pipeline(demuxer(&self.path)?);
         let configure = |pipeline: &gst::Pipeline| {
             if let Some(file) = pipeline.by_name("file") {
                 file.set_property("location", &self.path);
@@ -101,6 +99,19 @@ impl Source for Clip {
         self.next = None;
         self.began = None;
     }
+}
+
+/// Explicit chains, one for each codec: what is no such video is never linked, so an audio track can not fail them.
+fn pipeline(demuxer: &str) -> String {
+    let chain = |codec: Codec| format!("container. ! {} ! {}", codec.media_type(), codec.tail());
+    let chains = Codec::ALL.map(chain).join(" ");
+    format!("filesrc name=file ! {demuxer} name=container {chains}")
+}
+
+/// `instead` is the video that is there.
+pub(super) fn no_video(path: &Path, instead: Option<String>) -> Problem {
+    let none = || "there is no H.264, H.265 or MJPEG video in it".into();
+    Problem::not_a_video(path, instead.map_or_else(none, |other| Cow::from(format!("its video is `{other}`"))))
 }
 
 /// The demuxer for what the file really is: names lie.

@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use super::codec::Codec;
 use super::packet::{Packet, ParameterSets};
 use super::problem::Problem;
+use super::turn::Turn;
 use crate::time::{self, Now};
 
 /// Why a pipeline gives no more packets.
@@ -20,15 +21,20 @@ pub(super) enum Stop {
     /// There is no more to come.
     End,
     /// As on the bus.
-    Error {
-        error: gst::glib::Error,
-        /// No pad took the stream: there was nothing in it that the pipeline asks for.
-        not_linked: bool,
+    Error(gst::glib::Error),
+    /// There is nothing in the stream that the pipeline asks for.
+    NoVideo {
+        /// The video that is there instead, as GStreamer or RTP calls it.
+        instead: Option<String>,
     },
 }
 
 /// So many packets wait to be pulled, what comes while one GOP is decoded at full speed; beyond, the source is held back.
 const WAITING: u32 = 64;
+
+/// Until the first sink is fed nobody knows which one it will be. Each is asked for so long in turn: what waits in the one
+/// is not kept waiting by the others.
+const TURN: Duration = Duration::from_millis(5);
 
 /// A playing pipeline. Dropping it stops it.
 pub(super) struct Ingest {
@@ -37,6 +43,8 @@ pub(super) struct Ingest {
     /// The sinks, or the one that was fed.
     sinks: Vec<(Codec, gst_app::AppSink)>,
     sets: ParameterSets,
+    /// As the container says.
+    turn: Turn,
     connection: u64,
     opened: Now,
 }
@@ -57,7 +65,8 @@ impl Ingest {
         let sinks: Vec<(Codec, gst_app::AppSink)> = Codec::ALL.into_iter().filter_map(sink).collect();
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         configure(&pipeline);
-        let ingest = Ingest { pipeline, bus, sinks, sets: ParameterSets::default(), connection, opened: time::now() };
+        let (sets, turn, opened) = (ParameterSets::default(), Turn::None, time::now());
+        let ingest = Ingest { pipeline, bus, sinks, sets, turn, connection, opened };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
         // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
@@ -65,35 +74,83 @@ impl Ingest {
         Ok(ingest)
     }
 
-    /// The next packet; None when none came within `wait`.
+    /// The next packet; None when none came within `wait`, or one that is none.
     pub(super) fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Stop> {
         if let Some(sample) = self.pull(wait) {
             // An error waits until the packets that came before it are used; a bus that nobody empties only grows.
             while self.bus.peek().is_some_and(|message| message.type_() != gst::MessageType::Error) {
-                self.bus.pop();
+                self.bus.pop().iter().for_each(|message| self.told(message));
             }
             return Ok(self.packet(&sample));
         }
         while let Some(message) = self.bus.pop() {
             if let gst::MessageView::Error(message) = message.view() {
                 let not_linked = message.debug().is_some_and(|debug| debug.contains("not-linked"));
-                return Err(Stop::Error { error: message.error(), not_linked });
+                let instead = || self.unlinked_video();
+                return Err(if not_linked {
+                    Stop::NoVideo { instead: instead() }
+                } else {
+                    Stop::Error(message.error())
+                });
             }
+            self.told(&message);
         }
         // Without this test a loop would spin: after the end `try_pull_sample` returns at once.
         if self.sinks.iter().any(|(_, sink)| sink.is_eos()) { Err(Stop::End) } else { Ok(None) }
     }
 
-    /// The first sink that is fed is the only one from then on.
     fn pull(&mut self, wait: Duration) -> Option<gst::Sample> {
-        let each = wait / u32::try_from(self.sinks.len()).unwrap_or(1).max(1);
-        let each = gst::ClockTime::from_nseconds(u64::try_from(each.as_nanos()).unwrap_or(u64::MAX));
-        let (at, sample) =
-            self.sinks.iter().enumerate().find_map(|(at, (_, sink))| Some((at, sink.try_pull_sample(each)?)))?;
-        if self.sinks.len() > 1 {
-            self.sinks = vec![self.sinks.swap_remove(at)];
+        if let [(_, only)] = self.sinks.as_slice() {
+            return only.try_pull_sample(clock_time(wait));
         }
-        Some(sample)
+        let until = time::now().mono.plus(wait);
+        loop {
+            let ask = |(_, sink): &(Codec, gst_app::AppSink)| sink.try_pull_sample(clock_time(TURN.min(wait)));
+            if let Some((at, sample)) = self.sinks.iter().enumerate().find_map(|(at, sink)| Some((at, ask(sink)?))) {
+                self.choose(at);
+                return Some(sample);
+            }
+            let ended = self.sinks.iter().any(|(_, sink)| sink.is_eos());
+            if ended || self.bus.peek().is_some() || time::now().mono >= until {
+                return None;
+            }
+        }
+    }
+
+    /// The first sink that is fed is the only one from then on.
+    fn choose(&mut self, at: usize) {
+        let chosen = self.sinks.swap_remove(at);
+        for (_, other) in std::mem::replace(&mut self.sinks, vec![chosen]) {
+            // A second video in the stream must not be held back, nor kept.
+            other.set_max_buffers(1);
+            other.set_drop(true);
+        }
+    }
+
+    fn told(&mut self, message: &gst::Message) {
+        if let gst::MessageView::Tag(message) = message.view() {
+            let tags = message.tags();
+            if let Some(orientation) = tags.get::<gst::tags::ImageOrientation>() {
+                self.turn = Turn::of_tag(orientation.get());
+            }
+        }
+    }
+
+    /// Video that no pad took, as its caps name it.
+    fn unlinked_video(&self) -> Option<String> {
+        let mut pads = self.pipeline.iterate_recurse().into_iter().flatten().flat_map(|element| element.src_pads());
+        pads.find_map(|pad| {
+            let caps = (!pad.is_linked()).then(|| pad.current_caps())??;
+            let media = caps.structure(0)?;
+            match media.get::<&str>("media") {
+                Ok("video") => media.get("encoding-name").ok(),
+                Ok(_) => None,
+                Err(_) => ["video/", "image/"]
+                    .iter()
+                    .any(|kind| media.name().starts_with(kind))
+                    .then(|| media.name().to_string()),
+            }
+        })
     }
 
     /// How long ago it was started.
@@ -103,15 +160,21 @@ impl Ingest {
 
     fn packet(&mut self, sample: &gst::Sample) -> Option<Packet> {
         let arrived = time::now();
+        let codec = self.sinks.first()?.0;
         let buffer = sample.buffer()?;
         let start = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let unit = buffer.map_readable().ok()?;
-        let (class, data) = self.sets.complete(&unit, start);
+        let (class, data) = self.sets.complete(codec, &unit, start)?;
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
-        let codec = self.sinks.first()?.0;
-        Some(Packet { codec, data, pts, dts, class, arrived, connection: self.connection })
+        let after_loss = buffer.flags().contains(gst::BufferFlags::DISCONT);
+        let (turn, connection) = (self.turn, self.connection);
+        Some(Packet { codec, data, pts, dts, class, after_loss, turn, arrived, connection })
     }
+}
+
+fn clock_time(wait: Duration) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl Drop for Ingest {

@@ -1,20 +1,23 @@
 //! One encoded picture, as it came from the camera.
 //!
-//! Owns what can be told about a picture without decoding it: its NAL units, whether decoding can start there, and the
-//! parameter sets it needs. Refuses to know GStreamer and where packets come from.
+//! Owns whether decoding can start at a picture, and the parameter sets that it needs for that. Refuses to know GStreamer
+//! and where packets come from. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::codec::Codec;
+use super::nal::{self, Front};
+use super::turn::Turn;
 use crate::time::Now;
 
 /// Whether decoding can start at a packet. Told by NAL type: a parser's keyframe flag says less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// An IDR picture (NAL type 5): nothing after it refers to anything before it.
+    /// A keyframe: nothing after it refers to anything before it, but for leading pictures of H.265, which a decoder drops
+    /// when it starts here. An IDR picture of H.264 (NAL type 5); IDR, CRA or BLA of H.265 (16 to 21); every JPEG.
     Idr,
-    /// An intra picture that is not IDR, or the start of an intra refresh: decoding may start here, with a delay.
+    /// An intra picture of H.264 that is not IDR, or the start of an intra refresh: decoding may start here, with a delay.
     Recovery,
     /// Needs what came before.
     Delta,
@@ -33,45 +36,14 @@ pub struct Packet {
     pub dts: Duration,
     /// Whether decoding can start here.
     pub class: Class,
+    /// Something in front of it was lost on the way: until decoding starts anew, what comes refers to what is not there.
+    pub after_loss: bool,
+    /// Which way up it is.
+    pub turn: Turn,
     /// When it reached the daemon.
     pub arrived: Now,
     /// Counts the connections of a camera.
     pub connection: u64,
-}
-
-const SLICE_IDR: u8 = 5;
-const SLICES: std::ops::RangeInclusive<u8> = 1..=SLICE_IDR;
-const SEQUENCE_PARAMETERS: u8 = 7;
-const PICTURE_PARAMETERS: u8 = 8;
-const START_CODE: [u8; 4] = [0, 0, 0, 1];
-
-/// The parameter sets in front of the first slice, with start codes, and that slice's NAL type.
-///
-/// Slices, which are nearly all of the data, are not looked through.
-fn before_first_slice(unit: &[u8]) -> (Vec<u8>, Option<u8>) {
-    let mut sets = Vec::new();
-    let mut rest = start_code(unit).map(|at| &unit[at + 3..]);
-    while let Some((header, _)) = rest.and_then(<[u8]>::split_first) {
-        let nal = rest.unwrap_or_default();
-        let kind = header & 0x1f;
-        if SLICES.contains(&kind) {
-            return (sets, Some(kind));
-        }
-        let next = start_code(nal);
-        if matches!(kind, SEQUENCE_PARAMETERS | PICTURE_PARAMETERS) {
-            // A four-byte start code leaves its first zero behind; no NAL unit ends in zero.
-            let nal = &nal[..next.unwrap_or(nal.len())];
-            let end = nal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            sets.extend_from_slice(&START_CODE);
-            sets.extend_from_slice(&nal[..end]);
-        }
-        rest = next.map(|at| &nal[at + 3..]);
-    }
-    (sets, None)
-}
-
-fn start_code(data: &[u8]) -> Option<usize> {
-    data.windows(3).position(|window| window == &START_CODE[1..])
 }
 
 /// The latest parameter sets of a connection, put in front of every picture where decoding can start without them.
@@ -79,27 +51,47 @@ fn start_code(data: &[u8]) -> Option<usize> {
 /// Streams of intra refresh or open GOPs may send them once: who joins later could decode nothing.
 #[derive(Debug, Default)]
 pub struct ParameterSets {
-    latest: Vec<u8>,
+    latest: [Vec<u8>; nal::SORTS],
 }
 
 impl ParameterSets {
-    /// Classifies an access unit and completes it. `start` is the parser's opinion that decoding can start here.
-    pub fn complete(&mut self, unit: &[u8], start: bool) -> (Class, Arc<[u8]>) {
-        let (own, slice) = before_first_slice(unit);
-        let class = match slice {
-            Some(SLICE_IDR) => Class::Idr,
-            _ if start => Class::Recovery,
+    /// Classifies an encoded picture and completes it; None when it is none. `start` is the parser's opinion that decoding
+    /// can start here.
+    pub fn complete(&mut self, codec: Codec, unit: &[u8], start: bool) -> Option<(Class, Arc<[u8]>)> {
+        if codec == Codec::Mjpeg {
+            return is_whole_jpeg(unit).then(|| (Class::Idr, unit.into()));
+        }
+        let Front { sets, start: idr } = Front::of(codec, unit);
+        let class = match idr {
+            Some(true) => Class::Idr,
+            // Without an IRAP picture a decoder of H.265 makes up what is missing and does not tell.
+            Some(false) if start && codec == Codec::H264 => Class::Recovery,
             _ => Class::Delta,
         };
-        let complete = !own.is_empty();
-        if complete {
-            self.latest = own;
+        let mut prefix = Vec::new();
+        for (latest, own) in self.latest.iter_mut().zip(sets).take(nal::sorts(codec)) {
+            if own.is_empty() {
+                prefix.extend_from_slice(latest);
+            } else {
+                *latest = own;
+            }
         }
-        if complete || class == Class::Delta {
-            return (class, unit.into());
+        if prefix.is_empty() || class == Class::Delta {
+            return Some((class, unit.into()));
         }
-        (class, [self.latest.as_slice(), unit].concat().into())
+        Some((class, [prefix.as_slice(), unit].concat().into()))
     }
+}
+
+const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
+const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+
+/// A decoder fills up what is missing at the end with grey, and a model would see nobody there.
+fn is_whole_jpeg(data: &[u8]) -> bool {
+    // Cameras pad to their buffers' size, with zeros or with ones.
+    let end = data.windows(2).rposition(|pair| pair == END_OF_IMAGE);
+    let padding = |from: usize| data[from + 2..].iter().all(|byte| matches!(byte, 0 | 0xff));
+    data.starts_with(&START_OF_IMAGE) && end.is_some_and(padding)
 }
 
 #[cfg(test)]
@@ -108,33 +100,61 @@ mod tests {
 
     const SPS: &[u8] = &[0, 0, 0, 1, 0x67, 0x42, 0xc0];
     const PPS: &[u8] = &[0, 0, 0, 1, 0x68, 0xce];
+    const OTHER_PPS: &[u8] = &[0, 0, 0, 1, 0x68, 0xcf];
     const IDR: &[u8] = &[0, 0, 0, 1, 0x65, 0x88];
     const SLICE: &[u8] = &[0, 0, 1, 0x41, 0x9a];
 
-    #[test]
-    fn parameter_sets_are_found_behind_long_and_short_start_codes() {
-        assert_eq!(before_first_slice(&[SPS, &PPS[1..], SLICE, IDR].concat()), ([SPS, PPS].concat(), Some(1)));
-        assert_eq!(before_first_slice(&[SPS, PPS].concat()), ([SPS, PPS].concat(), None));
-        for odd in [&[][..], &[1, 2, 3], &[0, 0, 1], &[0, 0, 1, 0, 0, 1]] {
-            assert_eq!(before_first_slice(odd), (Vec::new(), None), "{odd:?}");
-        }
+    fn complete(sets: &mut ParameterSets, codec: Codec, parts: &[&[u8]], start: bool) -> (Class, Vec<u8>) {
+        let (class, data) = sets.complete(codec, &parts.concat(), start).unwrap();
+        (class, data.to_vec())
     }
 
     #[test]
     fn the_nal_type_decides_not_the_parser() {
-        let mut sets = ParameterSets::default();
-        assert_eq!(sets.complete(&[SPS, PPS, IDR].concat(), false).0, Class::Idr);
-        assert_eq!(sets.complete(SLICE, true).0, Class::Recovery);
-        assert_eq!(sets.complete(SLICE, false).0, Class::Delta);
+        let class = |codec, unit: &[u8], start| complete(&mut ParameterSets::default(), codec, &[unit], start).0;
+        assert_eq!(class(Codec::H264, IDR, false), Class::Idr);
+        assert_eq!(class(Codec::H264, SLICE, true), Class::Recovery);
+        assert_eq!(class(Codec::H264, SLICE, false), Class::Delta);
+        assert_eq!(class(Codec::H264, SPS, true), Class::Delta, "there is no picture in it");
+        let [trailing, leading, cra, idr] = [1_u8, 9, 21, 19].map(|kind| [0, 0, 1, kind << 1, 1, 0xaf]);
+        for (slice, expected) in
+            [(trailing, Class::Delta), (leading, Class::Delta), (cra, Class::Idr), (idr, Class::Idr)]
+        {
+            assert_eq!(class(Codec::H265, &slice, true), expected, "{slice:?}");
+        }
     }
 
     #[test]
     fn parameter_sets_are_put_where_decoding_can_start_and_only_there() {
         let mut sets = ParameterSets::default();
+        let mut complete = |parts: &[&[u8]], start| complete(&mut sets, Codec::H264, parts, start).1;
         let whole = [SPS, PPS, IDR].concat();
-        assert_eq!(&*sets.complete(&whole, true).1, &whole[..]);
-        assert_eq!(&*sets.complete(SLICE, false).1, SLICE);
-        assert_eq!(&*sets.complete(SLICE, true).1, &[SPS, PPS, SLICE].concat()[..]);
-        assert_eq!(&*sets.complete(IDR, true).1, &whole[..]);
+        assert_eq!(complete(&[&whole], true), whole);
+        assert_eq!(complete(&[SLICE], false), SLICE);
+        assert_eq!(complete(&[SLICE], true), [SPS, PPS, SLICE].concat());
+        assert_eq!(complete(&[IDR], true), whole);
+    }
+
+    #[test]
+    fn sets_that_change_on_their_own_replace_only_their_sort() {
+        let mut sets = ParameterSets::default();
+        let mut complete = |parts: &[&[u8]]| complete(&mut sets, Codec::H264, parts, false).1;
+        complete(&[SPS, PPS, IDR]);
+        assert_eq!(complete(&[OTHER_PPS, IDR]), [SPS, OTHER_PPS, IDR].concat());
+        assert_eq!(complete(&[IDR]), [SPS, OTHER_PPS, IDR].concat());
+        assert_eq!(complete(&[PPS, SLICE]), [PPS, SLICE].concat(), "in the middle of a GOP, too");
+        assert_eq!(complete(&[IDR]), [SPS, PPS, IDR].concat());
+    }
+
+    #[test]
+    fn every_whole_jpeg_is_a_keyframe_and_half_a_jpeg_is_nothing() {
+        let mut sets = ParameterSets::default();
+        let jpeg = [&START_OF_IMAGE[..], &[1, 2, 3], &END_OF_IMAGE].concat();
+        assert_eq!(complete(&mut sets, Codec::Mjpeg, &[&jpeg], false), (Class::Idr, jpeg.clone()));
+        assert!(sets.complete(Codec::Mjpeg, &[&jpeg[..], &[0, 0, 0xff]].concat(), true).is_some(), "padded");
+        let half = &jpeg[..jpeg.len() - 1];
+        for broken in [half, &jpeg[1..], &[], &[&END_OF_IMAGE[..], half].concat()] {
+            assert_eq!(sets.complete(Codec::Mjpeg, broken, true), None, "{broken:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::{VideoFrameRef, prelude::*};
 
+use super::glance::Glance;
 use super::problem::Problem;
 use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
 use crate::time::Now;
@@ -45,6 +46,15 @@ impl<'a> Picture<'a> {
     /// The decoder had to guess parts of it.
     pub(super) fn corrupt(&self) -> bool {
         self.buffer.flags().contains(gst::BufferFlags::CORRUPTED)
+    }
+
+    /// Looks at it where it is, without copying anything.
+    pub(super) fn glance(&self) -> Result<Glance, Problem> {
+        let info = &self.info;
+        let mapped = VideoFrameRef::from_buffer_ref_readable(self.buffer, info).map_err(|_| Problem::Decoder)?;
+        let luma = mapped.plane_data(0).map_err(|_| Problem::Decoder)?;
+        let stride = mapped.plane_stride().first().and_then(|stride| usize::try_from(*stride).ok());
+        Ok(Glance::of(luma, stride.ok_or(Problem::Decoder)?, info.width() as usize, info.height() as usize))
     }
 
     /// Copies it out. Rows are packed: the stride is what a row's samples take.

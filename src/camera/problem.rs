@@ -3,8 +3,11 @@
 //! Owns the causes, their codes (`status`, metrics) and their texts; refuses to repeat what GStreamer or the camera said,
 //! because that may hold a URL or credentials.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use super::trust::Distrust;
 
 /// Why no pictures come from a camera or a clip. The texts never hold an address or credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,17 +25,26 @@ pub enum Problem {
     #[error("the camera has no such stream; check the path in its URL")]
     NotFound,
     /// The certificate of an `rtsps://` camera was not believed, or no TLS was spoken.
-    #[error("no trusted TLS connection to the camera; check its certificate")]
-    Tls,
+    #[error("no TLS connection to the camera that can be trusted: {0}")]
+    Tls(Distrust),
     /// What it speaks is not the RTSP we know.
     #[error("the camera's answers can't be understood; check that its URL is an RTSP URL")]
     Protocol,
-    /// There is no H.264 video in the stream.
-    #[error("there is no H.264 video in the stream; set the camera's stream to H.264")]
+    /// There is no video in the stream that we decode.
+    #[error("there is no H.264, H.265 or MJPEG video in the stream; set the camera's stream to one of them")]
     CodecUnsupported,
+    /// The same, and what there is.
+    #[error("the video in the stream is `{0}`; set the camera's stream to H.264, H.265 or MJPEG")]
+    CodecOther(String),
     /// It decodes to samples that we do not read.
-    #[error("the pictures are `{0}`, only 8-bit 4:2:0 can be used; set the camera to H.264 Main or High profile")]
+    #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
+    /// It doesn't stream the way that is configured: over TCP, or over UDP.
+    #[error("the camera doesn't stream over {0}; set its `transport` to `auto`")]
+    Transport(&'static str),
+    /// It streams over UDP, but for so long nothing came.
+    #[error("no video came over UDP within {} s; a firewall may be in between: set the camera's `transport` to `auto`", .0.as_secs())]
+    NothingOverUdp(Duration),
     /// Connected, but no video packet came for so long.
     #[error("no video came within {} s of connecting; check that the camera streams", .0.as_secs())]
     Timeout(Duration),
@@ -42,9 +54,15 @@ pub enum Problem {
     /// Packets come, but for so long no picture could be made of them.
     #[error("video comes, but no picture could be decoded for {} s; check the camera's encoder", .0.as_secs())]
     NoPictures(Duration),
-    /// The camera closed the connection.
-    #[error("the camera closed the connection; it is tried again")]
+    /// The camera ended the stream, or its connection closed.
+    #[error("the camera ended the stream; it is tried again, look at the camera if this happens often")]
     Disconnected,
+    /// Pictures come, but it is the same one again and again, and a new connection didn't help.
+    #[error("the camera sends the same picture again and again; restart the camera")]
+    Frozen,
+    /// Far more packets come than any camera sends.
+    #[error("the camera sends far more pictures than any camera should; check its frame rate and its firmware")]
+    Flood,
     /// A clip is at its end.
     #[error("the clip is at its end")]
     EndOfClip,
@@ -57,12 +75,12 @@ pub enum Problem {
         reason: String,
     },
     /// A file that holds no video that we play.
-    #[error("`{}` isn't a video that can be played: {reason}; give an MP4, MOV or Matroska file with H.264 video", .path.display())]
+    #[error("`{}` isn't a video that can be played: {reason}; give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video", .path.display())]
     NotAVideo {
         /// As configured.
         path: PathBuf,
         /// What is wrong with its content.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
@@ -80,20 +98,28 @@ impl Problem {
             Problem::Refused => "refused",
             Problem::Auth => "auth",
             Problem::NotFound => "not_found",
-            Problem::Tls => "tls",
+            Problem::Tls(_) => "tls",
             Problem::Protocol => "protocol",
-            Problem::CodecUnsupported => "codec_unsupported",
+            Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
-            Problem::Timeout(_) => "timeout",
+            Problem::Transport(_) => "transport",
+            Problem::Timeout(_) | Problem::NothingOverUdp(_) => "timeout",
             Problem::Stalled(_) => "stalled",
             Problem::NoPictures(_) => "no_pictures",
-            Problem::Disconnected => "disconnected",
+            Problem::Disconnected => "eos",
+            Problem::Frozen => "frozen",
+            Problem::Flood => "flood",
             Problem::EndOfClip => "end_of_clip",
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
             Problem::MissingElement => "missing_element",
             Problem::Decoder => "decoder",
         }
+    }
+
+    /// Whether it is how a network that fails looks from here, or what all cameras hang on.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Problem::Unreachable | Problem::Timeout(_) | Problem::Stalled(_) | Problem::Disconnected)
     }
 
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
@@ -105,8 +131,8 @@ impl Problem {
         Problem::Unreadable { path: path.to_owned(), reason }
     }
 
-    pub(super) fn not_a_video(path: &Path, reason: &'static str) -> Problem {
-        Problem::NotAVideo { path: path.to_owned(), reason }
+    pub(super) fn not_a_video(path: &Path, reason: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::NotAVideo { path: path.to_owned(), reason: reason.into() }
     }
 }
 
@@ -119,7 +145,7 @@ mod tests {
         assert_eq!(
             Problem::not_a_video(Path::new("x.txt"), "it is neither MP4, MOV nor Matroska").to_string(),
             "`x.txt` isn't a video that can be played: it is neither MP4, MOV nor Matroska; \
-             give an MP4, MOV or Matroska file with H.264 video"
+             give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video"
         );
         assert_eq!(
             Problem::Stalled(Duration::from_secs(5)).to_string(),

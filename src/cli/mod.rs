@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::telemetry;
 use exit::{Exit, Failure};
 
 /// Watches cameras, journals what it saw, and delivers signed webhooks that are never lost
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
             return if wrong.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
+    telemetry::watch_panics();
     if cli.command.loads_models() {
         unobserved::insist();
     }

@@ -15,7 +15,7 @@ use crate::replay::{self, ReplayError, Style};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Video file with H.264 in it
+    /// Video file with H.264, H.265 or MJPEG in it
     clip: PathBuf,
     #[command(flatten)]
     file: ConfigFile,

@@ -4,8 +4,8 @@
 //! is normal.
 
 use super::advice;
-use crate::camera::{self, Clip, Problem};
-use crate::config::{Camera, Diagnostic, Diagnostics};
+use crate::camera::{self, Clip, Distrust, Problem};
+use crate::config::{Camera, CameraUrl, Diagnostic, Diagnostics};
 
 /// Tells GStreamer elements that are not installed, and clips that can't be played.
 pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
@@ -16,21 +16,30 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
         diagnostics.push(told(&error.to_string()));
         return;
     }
+    if cameras.iter().any(speaks_tls) && !camera::tls_installed() {
+        diagnostics.push(told(&Distrust::NotInstalled.to_string()));
+    }
     let missing = camera::missing_elements();
     missing.iter().for_each(|element| diagnostics.push(told(&element.to_string())));
     if !missing.is_empty() {
         return;
     }
     for camera in cameras.iter().filter(|camera| camera.is_file()) {
-        let Ok(path) = camera.url.value.to_file_path() else { continue };
+        let CameraUrl::Open(url) = &camera.url else { continue };
+        let Ok(path) = url.value.to_file_path() else { continue };
         if let Err(problem) = Clip::open(&path) {
             let text = problem.to_string();
             let (what, advice) = advice(&text, "; ");
             let title = format!("camera `{}`: {what}", camera.name);
-            let diagnostic = Diagnostic::error(title).at(camera.url.at.clone(), advice);
+            let diagnostic = Diagnostic::error(title).at(url.at.clone(), advice);
             diagnostics.push(diagnostic.may_heal(!matches!(problem, Problem::NotAVideo { .. })));
         }
     }
+}
+
+/// Of a secret URL nothing is known here: its camera says so when it connects.
+fn speaks_tls(camera: &Camera) -> bool {
+    matches!(&camera.url, CameraUrl::Open(url) if url.value.scheme() == "rtsps")
 }
 
 /// Something about the machine, not about a line of the file.

@@ -151,7 +151,7 @@ error: camera `text`: `SITE/text.mp4` isn't a video that can be played: it is ne
  --> stakeout.toml:7:7
   |
 7 | url = "file://SITE/text.mp4"
-  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264 video
+  |       ^^^^^^^^^^^^^^^^^^^^^^ give an MP4, MOV or Matroska file with H.264, H.265 or MJPEG video
 
 warning: nothing is watched: there is no `[[monitor]]`
 --> stakeout.toml
@@ -362,6 +362,36 @@ error: endpoint `d`: `client_key` has no private key in it
    |
 22 | client_key = "SITE/ca.pem"
    |              ^^^^^^^^^^^^^ it must be PEM, `-----BEGIN PRIVATE KEY-----`, without a passphrase
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
+}
+
+#[test]
+fn a_cameras_authority_that_cannot_be_used() {
+    let site = Site::new();
+    site.secret("nonsense.pem", "no certificate\n", 0o644);
+    site.secret("own.pem", &Identity::self_signed("a").pem, 0o644);
+    let camera = |name: &str, file: &str| {
+        format!("[[camera]]\nname = \"{name}\"\nurl = \"rtsps://10.0.0.1/{name}\"\nca_file = \"SITE/{file}\"\n")
+    };
+    let (ready, said) =
+        site.check(&(camera("a", "missing.pem") + &camera("b", "nonsense.pem") + &camera("c", "own.pem")));
+    assert!(ready.is_none());
+    let told = r#"
+error: camera `a`: `SITE/missing.pem` does not exist
+ --> stakeout.toml:5:11
+  |
+5 | ca_file = "SITE/missing.pem"
+  |           ^^^^^^^^^^^^^^^^^^ name a file with a certificate in PEM
+
+error: camera `b`: `SITE/nonsense.pem` has no certificate in it
+ --> stakeout.toml:9:11
+  |
+9 | ca_file = "SITE/nonsense.pem"
+  |           ^^^^^^^^^^^^^^^^^^^ it must be PEM, `-----BEGIN CERTIFICATE-----`
 
 warning: nothing is watched: there is no `[[monitor]]`
 --> stakeout.toml
