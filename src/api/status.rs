@@ -70,14 +70,35 @@ pub struct Camera {
     pub state: CameraState,
     /// Why none come.
     pub cause: Option<String>,
-    /// What is decoded: `all`, or `all (auto)`.
+    /// What is decoded now: `all`, `keyframes` (it sleeps) or `awake` (all, for now).
     pub decode: String,
-    /// Pictures a second, a mean over some seconds.
+    /// Why that is so.
+    #[serde(default)]
+    pub decode_why: String,
+    /// Packets that came since the daemon started; each holds one picture.
+    #[serde(default)]
+    pub packets: u64,
+    /// Of these, so many that were decoded.
+    #[serde(default)]
+    pub packets_decoded: u64,
+    /// The longest of the latest intervals between keyframes; null where it isn't known.
+    #[serde(default)]
+    pub keyframe_interval_s: Option<f64>,
+    /// Pictures a second that the camera sends, a mean over some seconds.
     pub fps: f64,
     /// Age of the newest picture in seconds; null before the first.
     pub last_frame_age_s: Option<f64>,
     /// Since the daemon started.
     pub frames_decoded: u64,
+    /// What decodes: the GStreamer element in the pipeline, and whether it is hardware. Null before the first picture.
+    #[serde(default)]
+    pub decoder: Option<String>,
+    /// Why a decoder that was preferred doesn't decode, in one line; null: it does.
+    #[serde(default)]
+    pub degraded: Option<String>,
+    /// Decoders that failed since the daemon started.
+    #[serde(default)]
+    pub decoder_failures: u64,
     /// Connections after the first.
     pub reconnects: u64,
 }
@@ -359,6 +380,7 @@ impl Camera {
     pub(super) fn tidy(mut self) -> Camera {
         self.fps = to_places(self.fps, 1);
         self.last_frame_age_s = self.last_frame_age_s.map(|age| to_places(age, 1));
+        self.keyframe_interval_s = self.keyframe_interval_s.map(|interval| to_places(interval, 2));
         self
     }
 }
