@@ -3,6 +3,7 @@
 //! Owns what each type of event says; refuses to know how a receiver wants it written (`payload/`), where it goes
 //! (`delivery`) and how it is kept (`journal/`).
 
+mod cameras;
 mod notices;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::name::Name;
 use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
 
+pub use cameras::{CameraOffline, CameraOnline};
 pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
 
 /// Free key/value pairs of a monitor, passed through to receivers in the order given.
@@ -29,6 +31,10 @@ pub enum EventType {
     Cleared,
     /// `job.status`
     JobStatus,
+    /// `camera.offline`
+    CameraOffline,
+    /// `camera.online`
+    CameraOnline,
     /// `journal.reset`
     JournalReset,
     /// `journal.overflow`
@@ -37,10 +43,12 @@ pub enum EventType {
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 5] = [
+    pub const ALL: [EventType; 7] = [
         EventType::Triggered,
         EventType::Cleared,
         EventType::JobStatus,
+        EventType::CameraOffline,
+        EventType::CameraOnline,
         EventType::JournalReset,
         EventType::JournalOverflow,
     ];
@@ -51,6 +59,8 @@ impl EventType {
             EventType::Triggered => "monitor.triggered",
             EventType::Cleared => "monitor.cleared",
             EventType::JobStatus => "job.status",
+            EventType::CameraOffline => "camera.offline",
+            EventType::CameraOnline => "camera.online",
             EventType::JournalReset => "journal.reset",
             EventType::JournalOverflow => "journal.overflow",
         }
@@ -111,7 +121,7 @@ pub struct Event {
     pub device: String,
     /// Where; None for what concerns the whole box.
     pub camera: Option<Name>,
-    /// Which monitor; None as above.
+    /// Which monitor; None for what concerns the box or a camera.
     pub monitor: Option<Name>,
     /// Which run of the monitor; None as above.
     pub job: Option<Uuid>,
@@ -132,6 +142,10 @@ pub enum EventData {
     Cleared(Cleared),
     /// A job ended.
     JobStatus(JobReport),
+    /// A camera went away.
+    CameraOffline(CameraOffline),
+    /// It came back.
+    CameraOnline(CameraOnline),
     /// The journal was damaged and began anew.
     JournalReset(JournalReset),
     /// The journal was full and dropped what it owed.
@@ -145,6 +159,8 @@ impl EventData {
             EventData::Triggered(_) => EventType::Triggered,
             EventData::Cleared(_) => EventType::Cleared,
             EventData::JobStatus(_) => EventType::JobStatus,
+            EventData::CameraOffline(_) => EventType::CameraOffline,
+            EventData::CameraOnline(_) => EventType::CameraOnline,
             EventData::JournalReset(_) => EventType::JournalReset,
             EventData::JournalOverflow(_) => EventType::JournalOverflow,
         }

@@ -10,6 +10,8 @@ pub mod frame;
 pub mod gate;
 pub mod meter;
 pub mod name;
+pub mod redact;
+pub mod secret;
 pub mod time;
 pub mod verdict;
 
@@ -22,6 +24,7 @@ pub mod egress;
 pub mod judge;
 pub mod payload;
 pub mod picture;
+pub mod presence;
 pub mod retry;
 pub mod sign;
 

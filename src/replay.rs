@@ -92,7 +92,7 @@ fn machines(
     for monitor in monitors {
         let camera = config.cameras.iter().find(|camera| monitor.cameras.contains(&camera.name));
         let (Some(camera), Some(model)) = (camera, models.get(&monitor.model.value)) else { continue };
-        let subject = Subject { enabled: true, ..Subject::new(monitor, camera, model.model())? };
+        let subject = Subject { enabled: true, ..Subject::new(monitor, camera, model.model(), String::new())? };
         let state = resume(timeline, None, &subject, restart).map_err(ReplayError::Begin)?;
         let (machine, candidate) = (Machine::new(subject, state), Candidate::of(monitor, models)?);
         machines.push(Asker { machine, model: model.clone(), candidate });

@@ -1,44 +1,24 @@
-//! Secrets: passwords and signing keys, from files or systemd credentials.
+//! Where secrets come from: files and systemd credentials.
 //!
-//! Owns reading them and that they are never shown; refuses to know what they are for. Runs on the thread that starts the
-//! daemon, and wherever a secret is read again.
+//! Owns reading them, that each one is concealed from then on ([`redact`]), and that no core dump holds them; refuses to
+//! know what they are for. Runs on the thread that starts the daemon, and wherever a secret is read again.
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zeroize::Zeroizing;
 
 use crate::config::SecretRef;
+use crate::redact;
+use crate::secret::Secret;
 
 /// No secret is longer than this, in bytes.
 const MAX_LEN: usize = 64 * 1024;
-
-/// A secret. Wiped from memory when it is dropped; `Debug` does not show it.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// A secret that is already in memory.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The secret itself: for signing and for logging in, never for showing.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// Why a secret can't be had. No message holds any of its content.
 #[derive(Debug, thiserror::Error)]
@@ -72,12 +52,22 @@ pub enum SecretError {
     CredentialName(String),
 }
 
-/// Reads a secret. Newlines at its end do not belong to it.
+/// Reads a secret. Newlines at its end do not belong to it. From now on no text of this process shows it.
 ///
 /// # Errors
 /// It is missing, unreadable, empty or no text.
 pub fn read(reference: &SecretRef) -> Result<Secret, SecretError> {
-    read_with(reference, env::var_os("CREDENTIALS_DIRECTORY"))
+    let secret = read_with(reference, env::var_os("CREDENTIALS_DIRECTORY"))?;
+    redact::conceal(&secret);
+    Ok(secret)
+}
+
+/// From now on this process leaves no core dump, which would hold every secret. `prlimit --core=unlimited --pid` takes it
+/// back: only the soft limit is lowered.
+pub fn leave_no_core() {
+    let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    // Lowering one's own limit is always allowed.
+    let _ = setrlimit(Resource::Core, limit);
 }
 
 /// The file's mode, if others than its owner and group can read the secret.
@@ -151,8 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
-        assert_eq!(format!("{:?}", Some(Secret::new("hunter2".into()))), "Some(***)");
+    fn a_secret_that_was_read_is_shown_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        fs::write(&path, "read-and-concealed\n").unwrap();
+        assert_eq!(redact::redacted("read-and-concealed"), "read-and-concealed", "not known yet");
+        read(&file(&path)).unwrap();
+        assert_eq!(redact::redacted("read-and-concealed"), "***");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// The prefix of a Standard Webhooks secret; base64 follows.
-const PREFIX: &str = "whsec_";
+pub const PREFIX: &str = "whsec_";
 
 /// How many random bytes [`new_secret`] wants: Standard Webhooks allows 24 to 64.
 pub const SECRET_BYTES: usize = 32;

@@ -268,6 +268,13 @@ fn said(data: &EventData) -> Value {
         EventData::Triggered(triggered) => triggered_data(triggered),
         EventData::Cleared(cleared) => cleared_data(cleared),
         EventData::JobStatus(report) => job_data(report),
+        EventData::CameraOffline(offline) => serde_json::json!({
+            "cause": offline.cause, "since": Utc(offline.since), "common": offline.common, "flaps": offline.flaps,
+        }),
+        EventData::CameraOnline(online) => serde_json::json!({
+            "cause": online.cause, "since": Utc(online.since), "down_s": online.down_ms as f64 / 1000.0,
+            "flaps": online.flaps,
+        }),
         EventData::JournalReset(reset) => reset_data(reset),
         EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
     }

@@ -6,34 +6,54 @@
 //! ```text
 //! source (rtsp, file) ──packets──► ring (previous + current GOP)
 //!                          │
-//!                          └─────► decoder ──frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          ├─ awake ──► decoder ───────────frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          └─ asleep, a keyframe ──► shared decoder ──┘  │
+//!                                    ▲ wakes (policy) ◄── moved ── eye ◄─┘
 //! ```
 //!
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod cadence;
+mod chatter;
 mod clip;
 mod codec;
+mod cost;
 mod decoder;
+mod dialogue;
 mod elements;
+mod eye;
 mod feed;
 mod file;
+mod fleet;
+mod flood;
+mod glance;
+mod hardware;
 mod ingest;
+mod live;
 mod mailbox;
 mod nal;
+mod outage;
 mod packet;
 mod planes;
+mod policy;
+mod pool;
 mod probe;
 mod problem;
+mod rehearsal;
 mod ring;
+mod route;
 mod rtsp;
 mod run;
 mod samples;
 mod settings;
+mod sighting;
 mod source;
 mod status;
+mod stillness;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod turn;
 mod watchdog;
 
@@ -42,17 +62,25 @@ use std::thread::JoinHandle;
 
 pub use clip::Clip;
 pub use codec::Codec;
+pub use cost::Saving;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
+pub use fleet::Fleet;
+pub use glance::{Fingerprint, Glance};
+pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
+pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;
+pub use rehearsal::Rehearsal;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
+pub use sighting::{Sighting, look};
 pub use source::Source;
-pub use status::{Decoding, Snapshot, State};
+pub use status::{Snapshot, State};
+pub use trust::{Distrust, tls_installed};
 pub use turn::Turn;
 
 use crate::name::Name;
@@ -63,6 +91,8 @@ pub struct Camera {
     name: Name,
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
+    lineup: Lineup,
+    member: Arc<fleet::Member>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,12 +102,25 @@ pub struct Camera {
 /// # Errors
 /// The operating system gives no thread.
 pub fn spawn(name: Name, settings: Settings) -> std::io::Result<Camera> {
+    spawn_among(&Arc::default(), name, settings)
+}
+
+/// The same for one of several cameras, who know of each other's losses by `fleet`.
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn spawn_among(fleet: &Arc<Fleet>, name: Name, settings: Settings) -> std::io::Result<Camera> {
     let settings = Arc::new(settings);
     match &settings.address {
-        Address::Rtsp(..) => spawn_source(name, Box::new(rtsp::Rtsp::new(settings.clone())), true, false, settings),
+        Address::Rtsp(..) | Address::Secret(..) => {
+            let source = Box::new(rtsp::Rtsp::new(settings.clone()));
+            start(name, source, Kind { live: true, repeat: false }, settings, fleet.join())
+        }
         Address::File { path, repeat } => {
-            let (clip, repeat) = (file::Clip::new(path.clone(), file::Pace::Own), *repeat);
-            spawn_source(name, Box::new(clip), false, repeat, settings)
+            let source = Box::new(file::Clip::new(path.clone(), file::Pace::Own));
+            let kind = Kind { live: false, repeat: *repeat };
+            // What a clip does says nothing about cameras.
+            start(name, source, kind, settings, Arc::<Fleet>::default().join())
         }
     }
 }
@@ -93,21 +136,43 @@ pub fn spawn_source(
     repeat: bool,
     settings: Arc<Settings>,
 ) -> std::io::Result<Camera> {
-    let (mailbox, board) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()));
+    start(name, source, Kind { live, repeat }, settings, Arc::<Fleet>::default().join())
+}
+
+/// See [`spawn_source`].
+struct Kind {
+    live: bool,
+    repeat: bool,
+}
+
+fn start(
+    name: Name,
+    source: Box<dyn Source>,
+    kind: Kind,
+    settings: Arc<Settings>,
+    member: fleet::Member,
+) -> std::io::Result<Camera> {
+    let (mailbox, board, member) = (Arc::new(Mailbox::default()), Arc::new(status::Board::default()), Arc::new(member));
     let (stop, stopped) = crossbeam_channel::bounded(0);
-    board.beat(time::now());
+    let now = time::now();
+    board.beat(now);
+    let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
-        repeat,
-        live,
+        repeat: kind.repeat,
+        live: kind.live,
         mailbox: mailbox.clone(),
         board: board.clone(),
         stop: stopped,
         feed: feed::Feed::new(settings, mailbox.clone(), board.clone()),
+        member: member.clone(),
+        watchdog: watchdog::Watchdog::new(now),
+        outage: None,
+        told: None,
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -123,7 +188,13 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        self.board.snapshot()
+        self.status_reader()()
+    }
+
+    /// Tells how it is, from anywhere and even after it has ended.
+    pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
+        let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
+        Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

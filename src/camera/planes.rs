@@ -9,6 +9,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::{VideoFrameRef, prelude::*};
 
+use super::glance::Glance;
 use super::problem::Problem;
 use super::samples;
 use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
@@ -43,6 +44,20 @@ impl<'a> Picture<'a> {
     /// The decoder had to guess parts of it.
     pub(super) fn corrupt(&self) -> bool {
         self.buffer.flags().contains(gst::BufferFlags::CORRUPTED)
+    }
+
+    /// Looks at it where it is; only luma of more than 8 bits, or packed with chroma, is copied for it.
+    pub(super) fn glance(&self) -> Result<Glance, Problem> {
+        let info = &self.info;
+        let mapped = VideoFrameRef::from_buffer_ref_readable(self.buffer, info).map_err(|_| Problem::Decoder)?;
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        if !samples::luma_lies_plain(&mapped) {
+            let luma = samples::luma(&mapped).ok_or(Problem::Decoder)?;
+            return Ok(Glance::of(&luma.data, luma.stride, width, height));
+        }
+        let luma = mapped.plane_data(0).map_err(|_| Problem::Decoder)?;
+        let stride = mapped.plane_stride().first().and_then(|stride| usize::try_from(*stride).ok());
+        Ok(Glance::of(luma, stride.ok_or(Problem::Decoder)?, width, height))
     }
 
     /// Copies it out: what is neither I420 nor NV12 becomes I420. Rows are packed: the stride is what a row's samples take.

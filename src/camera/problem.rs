@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::trust::Distrust;
+
 /// Why no pictures come from a camera or a clip. The texts never hold an address or credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -23,8 +25,8 @@ pub enum Problem {
     #[error("the camera has no such stream; check the path in its URL")]
     NotFound,
     /// The certificate of an `rtsps://` camera was not believed, or no TLS was spoken.
-    #[error("no trusted TLS connection to the camera; check its certificate")]
-    Tls,
+    #[error("no TLS connection to the camera that can be trusted: {0}")]
+    Tls(Distrust),
     /// What it speaks is not the RTSP we know.
     #[error("the camera's answers can't be understood; check that its URL is an RTSP URL")]
     Protocol,
@@ -37,6 +39,12 @@ pub enum Problem {
     /// It decodes to samples that we do not read.
     #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
+    /// It doesn't stream the way that is configured: over TCP, or over UDP.
+    #[error("the camera doesn't stream over {0}; set its `transport` to `auto`")]
+    Transport(&'static str),
+    /// It streams over UDP, but for so long nothing came.
+    #[error("no video came over UDP within {} s; a firewall may be in between: set the camera's `transport` to `auto`", .0.as_secs())]
+    NothingOverUdp(Duration),
     /// Connected, but no video packet came for so long.
     #[error("no video came within {} s of connecting; check that the camera streams", .0.as_secs())]
     Timeout(Duration),
@@ -46,9 +54,15 @@ pub enum Problem {
     /// Packets come, but for so long no picture could be made of them.
     #[error("video comes, but no picture could be decoded for {} s; check the camera's encoder", .0.as_secs())]
     NoPictures(Duration),
-    /// The camera closed the connection.
-    #[error("the camera closed the connection; it is tried again")]
+    /// The camera ended the stream, or its connection closed.
+    #[error("the camera ended the stream; it is tried again, look at the camera if this happens often")]
     Disconnected,
+    /// Pictures come, but it is the same one again and again, and a new connection didn't help.
+    #[error("the camera sends the same picture again and again; restart the camera")]
+    Frozen,
+    /// Far more packets come than any camera sends.
+    #[error("the camera sends far more pictures than any camera should; check its frame rate and its firmware")]
+    Flood,
     /// A clip is at its end.
     #[error("the clip is at its end")]
     EndOfClip,
@@ -71,6 +85,14 @@ pub enum Problem {
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
     MissingElement,
+    /// The decoder that the camera is to be decoded with can't be used, or failed.
+    #[error("the decoder `{element}` {why}; set `hardware` to \"auto\", or to a decoder that works here")]
+    Hardware {
+        /// GStreamer's name for it.
+        element: String,
+        /// Goes on from its name.
+        why: String,
+    },
     /// The decoder itself failed.
     #[error("the video decoder failed; it is started again")]
     Decoder,
@@ -84,20 +106,29 @@ impl Problem {
             Problem::Refused => "refused",
             Problem::Auth => "auth",
             Problem::NotFound => "not_found",
-            Problem::Tls => "tls",
+            Problem::Tls(_) => "tls",
             Problem::Protocol => "protocol",
             Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
-            Problem::Timeout(_) => "timeout",
+            Problem::Transport(_) => "transport",
+            Problem::Timeout(_) | Problem::NothingOverUdp(_) => "timeout",
             Problem::Stalled(_) => "stalled",
             Problem::NoPictures(_) => "no_pictures",
-            Problem::Disconnected => "disconnected",
+            Problem::Disconnected => "eos",
+            Problem::Frozen => "frozen",
+            Problem::Flood => "flood",
             Problem::EndOfClip => "end_of_clip",
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
             Problem::MissingElement => "missing_element",
+            Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
+    }
+
+    /// Whether it is how a network that fails looks from here, or what all cameras hang on.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Problem::Unreachable | Problem::Timeout(_) | Problem::Stalled(_) | Problem::Disconnected)
     }
 
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {

@@ -1,137 +1,289 @@
-//! Cameras on the network: RTSP over TCP.
+//! Cameras on the network: RTSP over TCP, UDP or TLS.
 //!
 //! Owns the RTSP pipeline, its credentials and what its errors mean; refuses to decode. Runs on the camera's thread.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::codec::Codec;
+use super::dialogue::Dialogue;
+use super::elements;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::probe;
 use super::problem::Problem;
+use super::route::{Route, Way};
 use super::settings::{Address, Settings};
 use super::source::Source;
+use super::trust::{self, Distrust};
+use crate::secret::Secret;
 
-/// The jitter buffer has nothing to do over TCP, where nothing is lost or reordered; its latency only matters to cameras
-/// that lie about that.
-const CAMERA: &str = "rtspsrc name=camera protocols=tcp latency=100";
+/// A lost packet that is asked for again comes too late for us.
+const CAMERA: &str = "rtspsrc name=camera do-retransmission=false";
 
 /// For each step of connecting. Slow cameras need seconds; a longer wait would only miss one that comes back, because the
 /// kernel asks at 0, 1, 3 and 7 s for a TCP connection and then not again before 15 s.
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// For the first packet over UDP. With a quick camera there is then time left for TCP within the same attempt.
+const UDP_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long the camera may take to hear that we leave, in nanoseconds.
 const TEARDOWN_NS: u64 = 200_000_000;
 
-/// What a camera wants to see before it streams. `Debug` shows no password.
-#[derive(Clone)]
+/// A keyframe comes as one burst. As far as the kernel's own limit allows, in bytes.
+const UDP_BUFFER: i32 = 2 << 20;
+
+/// A camera may send us on so many times in a row.
+const REDIRECTS: u32 = 2;
+
+/// What a camera wants to see before it streams.
+#[derive(Clone, Debug)]
 pub struct Login {
     /// As configured.
     pub username: String,
-    /// Wiped from memory when it is dropped.
-    pub password: Zeroizing<String>,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
-    }
+    /// As it is, in any characters.
+    pub password: Secret,
 }
 
 /// A camera that speaks RTSP.
 pub(super) struct Rtsp {
     settings: Arc<Settings>,
-    ingest: Option<Ingest>,
+    route: Route,
+    session: Option<Session>,
+}
+
+/// One pipeline, while it plays.
+struct Session {
+    ingest: Ingest,
+    dialogue: Arc<Dialogue>,
+    place: Place,
+    connection: u64,
+    /// A packet came.
+    fed: bool,
+}
+
+/// Where to, and as whom.
+#[derive(Clone)]
+struct Place {
+    url: Url,
+    login: Option<Login>,
+    /// How many times the camera sent us on to get here.
+    redirects: u32,
 }
 
 impl Rtsp {
-    /// `settings.address` is [`Address::Rtsp`].
+    /// `settings.address` is no file's.
     pub(super) fn new(settings: Arc<Settings>) -> Rtsp {
-        Rtsp { settings, ingest: None }
+        let secure =
+            matches!(&settings.address, Address::Rtsp(url, _) | Address::Secret(url, _) if url.scheme() == "rtsps");
+        Rtsp { route: Route::new(settings.transport, secure), settings, session: None }
     }
 
-    fn place(&self) -> Option<(&Url, Option<&Login>)> {
-        match &self.settings.address {
-            Address::Rtsp(url, login) => Some((url, login.as_ref())),
-            Address::File { .. } => None,
-        }
+    fn connect(&mut self, place: Place, connection: u64) -> Result<(), Problem> {
+        let anchors = match place.url.scheme() {
+            "rtsps" => trust::anchors(self.settings.ca_file.as_deref()).map_err(Problem::Tls)?,
+            _ => None,
+        };
+        let mut dialogue = None;
+        let ingest = Ingest::start(
+            &pipeline(),
+            |pipeline| {
+                let Some(camera) = pipeline.by_name("camera") else { return };
+                configure(&camera, self.route.way());
+                if let Some(anchors) = &anchors {
+                    camera.set_property("tls-database", anchors);
+                }
+                let location = place.aim(&camera);
+                dialogue = Some(Dialogue::attend(&camera, location));
+            },
+            connection,
+        )?;
+        let dialogue = dialogue.ok_or(Problem::MissingElement)?;
+        self.session = Some(Session { ingest, dialogue, place, connection, fed: false });
+        Ok(())
     }
 
-    fn configure(&self, pipeline: &gst::Pipeline) {
-        let (Some(camera), Some((url, login))) = (pipeline.by_name("camera"), self.place()) else { return };
-        camera.set_property("location", url.as_str());
-        camera.set_property("tcp-timeout", STEP_TIMEOUT.as_micros() as u64);
-        camera.set_property("teardown-timeout", TEARDOWN_NS);
-        if let Some(login) = login {
-            camera.set_property("user-id", &login.username);
-            camera.set_property("user-pw", login.password.as_str());
+    /// A session came to its end: goes on elsewhere, or another way, or says why not.
+    fn after(&mut self, session: Session, stop: Stop) -> Result<(), Problem> {
+        if let Some(to) = session.dialogue.moved_to() {
+            let place = session.place.moved(&to)?;
+            return self.connect(place, session.connection);
         }
+        let problem = session.problem(stop, self.route.way());
+        let agreed = session.dialogue.track().is_some();
+        let (place, connection, fed) = (session.place.clone(), session.connection, session.fed);
+        // Many cameras have room for one viewer only.
+        drop(session);
+        if agreed && !fed && self.route.turn() {
+            return self.connect(place, connection);
+        }
+        Err(problem)
     }
 }
 
 impl Source for Rtsp {
     fn open(&mut self, connection: u64) -> Result<(), Problem> {
         self.close();
-        self.ingest = Some(Ingest::start(&pipeline(), |pipeline| self.configure(pipeline), connection)?);
-        Ok(())
+        let (Address::Rtsp(url, login) | Address::Secret(url, login)) = &self.settings.address else {
+            return Err(Problem::Protocol);
+        };
+        let place = Place { url: url.clone(), login: login.clone(), redirects: 0 };
+        self.route.begin();
+        self.connect(place, connection)
     }
 
     fn next(&mut self, wait: Duration) -> Result<Option<Packet>, Problem> {
-        let ingest = self.ingest.as_mut().ok_or(Problem::Disconnected)?;
-        let stop = match ingest.next(wait) {
-            Ok(packet) => return Ok(packet),
-            Err(stop) => stop,
-        };
-        let age = ingest.age();
-        Err(match stop {
-            // A camera that dies ends its stream as if it were a clip.
-            Stop::End => Problem::Disconnected,
-            Stop::NoVideo { instead } => instead.map_or(Problem::CodecUnsupported, Problem::CodecOther),
-            Stop::Error(error) => meaning(&error).unwrap_or_else(|| {
-                match self.place().map_or(Problem::Disconnected, |(url, _)| probe::why_not(url)) {
-                    Problem::Disconnected if age >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
-                    problem => problem,
-                }
-            }),
-        })
+        let mut session = self.session.take().ok_or(Problem::Disconnected)?;
+        match session.ingest.next(wait) {
+            Ok(packet) => {
+                session.fed |= packet.is_some();
+                self.session = Some(session);
+                Ok(packet)
+            }
+            Err(stop) => self.after(session, stop).map(|()| None),
+        }
     }
 
     fn close(&mut self) {
-        self.ingest = None;
+        self.session = None;
     }
 }
 
-/// Explicit chains, one for each codec: what is no such video is never linked, so an audio track can not fail them.
+impl Place {
+    /// Sends `camera` here, and tells the location. The password is never part of it: locations are logged.
+    fn aim(&self, camera: &gst::Element) -> String {
+        let mut url = self.url.clone();
+        // The default port of `rtsps` is not the same in all versions of `rtspsrc`.
+        let _ = url.set_port(Some(probe::port(&self.url)));
+        camera.set_property("location", url.as_str());
+        if let Some(login) = &self.login {
+            camera.set_property("user-id", &login.username);
+            camera.set_property("user-pw", login.password.expose());
+        }
+        url.into()
+    }
+
+    /// Where the camera sends us. The login is for this camera: another host doesn't get it.
+    fn moved(&self, to: &str) -> Result<Place, Problem> {
+        let mut url = self.url.join(to).map_err(|_| Problem::Protocol)?;
+        if !matches!(url.scheme(), "rtsp" | "rtsps") || self.redirects >= REDIRECTS {
+            return Err(Problem::Protocol);
+        }
+        if self.url.scheme() == "rtsps" && url.scheme() == "rtsp" {
+            return Err(Problem::Tls(Distrust::Downgrade));
+        }
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        // Names of these schemes are not brought to lower case by themselves.
+        let same = |here: &str, there: &str| here.eq_ignore_ascii_case(there);
+        let at_home = url.host_str().zip(self.url.host_str()).is_some_and(|(to, from)| same(to, from));
+        let login = self.login.clone().filter(|_| at_home);
+        Ok(Place { url, login, redirects: self.redirects + 1 })
+    }
+}
+
+impl Session {
+    /// What its end means.
+    fn problem(&self, stop: Stop, way: Way) -> Problem {
+        let no_video = || self.dialogue.other_video().map_or(Problem::CodecUnsupported, Problem::CodecOther);
+        let error = match stop {
+            // A camera that dies ends its stream as if it were a clip.
+            Stop::End => return Problem::Disconnected,
+            Stop::NoVideo { .. } => return no_video(),
+            Stop::Error(error) => error,
+        };
+        if let Some(why) = self.dialogue.distrust() {
+            return Problem::Tls(why);
+        }
+        let agreed = self.dialogue.track().is_some();
+        let silent = agreed && !self.fed && way == Way::Udp && self.ingest.age() >= UDP_TIMEOUT;
+        match (error.kind::<gst::ResourceError>(), error.kind::<gst::StreamError>()) {
+            (Some(gst::ResourceError::NotAuthorized), _) => Problem::Auth,
+            (Some(gst::ResourceError::NotFound), _) => Problem::NotFound,
+            (Some(gst::ResourceError::Settings), _) => Problem::Protocol,
+            (Some(gst::ResourceError::Read), _) if silent => Problem::NothingOverUdp(UDP_TIMEOUT),
+            (Some(_), _) => self.cut_off(),
+            // In these words `rtspsrc` says that it has set up no track.
+            (_, Some(gst::StreamError::CodecNotFound)) if agreed => Problem::Transport(way.as_str()),
+            (_, Some(gst::StreamError::CodecNotFound | gst::StreamError::WrongType | gst::StreamError::Format)) => {
+                no_video()
+            }
+            (_, Some(_)) => Problem::Disconnected,
+            _ => Problem::Protocol,
+        }
+    }
+
+    /// There is no connection, or no longer: the network is asked why.
+    fn cut_off(&self) -> Problem {
+        match probe::why_not(&self.place.url, self.dialogue.began()) {
+            Problem::Disconnected if self.ingest.age() >= STEP_TIMEOUT => Problem::Timeout(STEP_TIMEOUT),
+            problem => problem,
+        }
+    }
+}
+
+/// Explicit chains, one for each codec: what is no such video is never set up, so an audio track can not fail them.
 fn pipeline() -> String {
     let chain = |codec: Codec| {
         let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
         format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
     };
-    [CAMERA.to_owned()].into_iter().chain([Codec::H264].map(chain)).collect::<Vec<_>>().join(" ")
+    [CAMERA.to_owned()].into_iter().chain(elements::spoken().map(chain)).collect::<Vec<_>>().join(" ")
 }
 
-/// What `rtspsrc` means by an error; None when it only says that there was no connection.
-fn meaning(error: &gst::glib::Error) -> Option<Problem> {
-    if let Some(resource) = error.kind::<gst::ResourceError>() {
-        return match resource {
-            gst::ResourceError::NotAuthorized => Some(Problem::Auth),
-            gst::ResourceError::NotFound => Some(Problem::NotFound),
-            gst::ResourceError::Settings => Some(Problem::Protocol),
-            _ => None,
-        };
-    }
-    match error.kind::<gst::StreamError>() {
-        Some(gst::StreamError::CodecNotFound | gst::StreamError::WrongType | gst::StreamError::Format) => {
-            Some(Problem::CodecUnsupported)
+/// What depends on the way. One way at a time: `rtspsrc`'s own change from UDP to TCP would say neither what worked nor why
+/// the other one didn't, and would begin every connection with the one that doesn't.
+fn configure(camera: &gst::Element, way: Way) {
+    camera.set_property("tcp-timeout", STEP_TIMEOUT.as_micros() as u64);
+    camera.set_property("teardown-timeout", TEARDOWN_NS);
+    match way {
+        // The jitter buffer has nothing to do where nothing is lost or reordered; its latency, in milliseconds, only
+        // matters to cameras that lie about that.
+        Way::Tcp => {
+            camera.set_property_from_str("protocols", "tcp");
+            camera.set_property("latency", 100_u32);
         }
-        Some(_) => Some(Problem::Disconnected),
-        None => Some(Problem::Protocol),
+        // Packets that overtake each other on a local network do so within a few milliseconds; Wi-Fi repeats for some
+        // hundred. What comes later counts as lost, and what waits for so long is dropped instead of piling up.
+        Way::Udp => {
+            camera.set_property_from_str("protocols", "udp+udp-mcast");
+            camera.set_property("latency", 200_u32);
+            camera.set_property("drop-on-latency", true);
+            camera.set_property("timeout", UDP_TIMEOUT.as_micros() as u64);
+            camera.set_property("udp-buffer-size", UDP_BUFFER);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> Place {
+        let login = Login { username: "viewer".to_owned(), password: Secret::new("pass".to_owned()) };
+        Place { url: url.parse().unwrap(), login: Some(login), redirects: 0 }
+    }
+
+    #[test]
+    fn a_login_is_not_taken_along_to_another_host() {
+        let here = place("rtsps://cam.example:8322/a?b=c");
+        let moved = here.moved("rtsps://CAM.example/other").unwrap();
+        assert_eq!((moved.url.as_str(), moved.login.is_some()), ("rtsps://CAM.example/other", true));
+        let elsewhere = here.moved("rtsps://viewer:guess@other.example/a").unwrap();
+        assert_eq!((elsewhere.url.as_str(), elsewhere.login.is_some()), ("rtsps://other.example/a", false));
+    }
+
+    #[test]
+    fn only_to_cameras_and_never_out_of_tls_and_not_for_ever() {
+        let secure = place("rtsps://cam.example/a");
+        assert_eq!(secure.moved("rtsp://cam.example/a").err(), Some(Problem::Tls(Distrust::Downgrade)));
+        let plain = place("rtsp://cam.example/a");
+        assert_eq!(plain.moved("http://cam.example/").err(), Some(Problem::Protocol));
+        let upgraded = plain.moved("rtsps://cam.example/a").unwrap();
+        assert_eq!(upgraded.moved("rtsps://cam.example/b").unwrap().moved("/c").err(), Some(Problem::Protocol));
     }
 }

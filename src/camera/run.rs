@@ -1,16 +1,18 @@
 //! A camera's life: connect, pull, decode, hand over, connect again.
 //!
-//! Owns the connection and its end; refuses to know what is decoded of it (`feed`). Never waits for a model or a watch
-//! loop. Runs on the thread `camera-<name>`.
+//! Owns the connection and its end; refuses to know what is decoded of it (`feed`) and what is wrong with it (`watchdog`).
+//! Never waits for a model or a watch loop. Runs on the thread `camera-<name>`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
-use super::backoff::Backoff;
+use super::backoff::{Attempt, Backoff};
 use super::feed::{Feed, Seen};
+use super::fleet::Member;
 use super::mailbox::{Mailbox, Notice};
+use super::outage::{Line, Outage};
 use super::problem::Problem;
 use super::source::Source;
 use super::status::{Board, State};
@@ -34,6 +36,12 @@ pub(super) struct Run {
     /// Disconnected: stop.
     pub(super) stop: Receiver<()>,
     pub(super) feed: Feed,
+    pub(super) member: Arc<Member>,
+    pub(super) watchdog: Watchdog,
+    /// Since pictures stopped, until they have stayed again.
+    pub(super) outage: Option<Outage>,
+    /// Whether the watch loop believes that pictures come; None: it was told nothing yet.
+    pub(super) told: Option<bool>,
 }
 
 /// How a connection ended.
@@ -43,122 +51,157 @@ enum End {
     Lost(Problem),
 }
 
-/// One connection while it lasts.
-struct Connection {
-    watchdog: Watchdog,
-    first_picture: Option<Now>,
-}
-
 impl Run {
     pub(super) fn run(mut self) {
         let mut backoff = Backoff::default();
         for number in 1.. {
             let began = time::now();
-            let (end, flowed) = self.connection(number);
+            let mut first_picture = None;
+            let end = self.connection(number, &mut first_picture);
             self.source.close();
             self.feed.disconnected();
             self.board.no_pictures();
-            match end {
-                End::Stopped => return,
+            let problem = match end {
+                End::Stopped => break,
                 End::Played if self.repeat => continue,
-                End::Played => {
-                    self.ended();
-                    return;
-                }
-                End::Lost(problem) => self.lost(problem),
-            }
-            let took = time::now().mono.since(began.mono);
-            if !self.pause(backoff.after(took, flowed, fastrand::f64())) {
-                return;
+                End::Played => return self.ended(),
+                End::Lost(problem) => problem,
+            };
+            let now = time::now();
+            self.lost(&problem, now);
+            let flowed = first_picture.map_or(Duration::ZERO, |first: Now| now.mono.since(first.mono));
+            let took = now.mono.since(began.mono);
+            let attempt = Attempt { took, flowed, refused: problem == Problem::Auth };
+            if !self.pause(backoff.after(attempt, self.member.spread(), fastrand::f64(), now)) {
+                break;
             }
         }
+        self.member.leave();
     }
 
-    /// One connection from its start to its end, and for how long pictures came.
-    fn connection(&mut self, number: u64) -> (End, Duration) {
+    /// One connection from its start to its end, and when its first picture came.
+    fn connection(&mut self, number: u64, first_picture: &mut Option<Now>) -> End {
         let began = time::now();
         self.board.beat(began);
-        let mut connection = Connection { watchdog: Watchdog::new(began), first_picture: None };
-        let end = match self.source.open(number) {
-            Ok(()) => self.play(&mut connection),
-            Err(problem) => End::Lost(problem),
-        };
-        let flowed = connection.first_picture.map_or(Duration::ZERO, |first| time::now().mono.since(first.mono));
-        (end, flowed)
-    }
-
-    fn play(&mut self, connection: &mut Connection) -> End {
+        self.watchdog.open(began);
+        if let Err(problem) = self.source.open(number) {
+            return End::Lost(problem);
+        }
         while !self.stopped() {
             let pulled = self.source.next(PATIENCE);
             let now = time::now();
-            self.board.beat(now);
-            let step = match pulled {
+            self.come_by(now);
+            let seen = match pulled {
                 Ok(Some(packet)) => {
-                    connection.watchdog.packet(now);
-                    self.feed.packet(packet, now).map(|seen| self.seen(connection, seen, now))
+                    self.watchdog.packet(packet.class, now);
+                    self.feed.packet(packet, now)
                 }
-                Ok(None) => Ok(()),
-                Err(Problem::EndOfClip) => return self.finish(connection, now),
+                Ok(None) => Ok(Seen::default()),
+                Err(Problem::EndOfClip) => return self.finish(first_picture, now),
                 Err(problem) => Err(problem),
             };
-            let healthy = if self.live { connection.watchdog.check(now) } else { Ok(()) };
-            if let Err(problem) = step.and(healthy) {
-                return End::Lost(problem);
+            match seen.and_then(|seen| self.seen(&seen, first_picture, now)) {
+                Ok(()) => {}
+                Err(problem) => return End::Lost(problem),
             }
         }
         End::Stopped
     }
 
-    fn finish(&mut self, connection: &mut Connection, now: Now) -> End {
-        match self.feed.finish(now) {
-            Ok(seen) => self.seen(connection, seen, now),
-            Err(problem) => return End::Lost(problem),
+    fn finish(&mut self, first_picture: &mut Option<Now>, now: Now) -> End {
+        match self.feed.finish(now).and_then(|seen| self.seen(&seen, first_picture, now)) {
+            Err(problem) => End::Lost(problem),
+            // A clip without a single picture must not be played again and again at full speed.
+            Ok(()) if first_picture.is_none() => End::Lost(Problem::NoPictures(Duration::ZERO)),
+            Ok(()) => End::Played,
         }
-        // A clip without a single picture must not be played again and again at full speed.
-        if connection.first_picture.is_some() { End::Played } else { End::Lost(Problem::NoPictures(Duration::ZERO)) }
     }
 
-    fn seen(&self, connection: &mut Connection, seen: Seen, now: Now) {
-        if seen.pictures == 0 {
+    /// Signs of life go out, and if it was us that stood still nobody is blamed for it.
+    fn come_by(&mut self, now: Now) {
+        self.board.beat(now);
+        if let Some(away) = self.watchdog.come_by(now).filter(|_| self.live) {
+            let away_s = away.as_secs_f64();
+            tracing::warn!(camera = %self.name, away_s, "this process stood still; the camera is not blamed for it");
+        }
+        if self.outage.as_ref().is_some_and(|outage| outage.is_over(now)) {
+            self.over(now);
+        }
+    }
+
+    fn seen(&mut self, seen: &Seen, first_picture: &mut Option<Now>, now: Now) -> Result<(), Problem> {
+        self.watchdog.seen(seen, now);
+        if seen.pictures > 0 {
+            first_picture.get_or_insert(now);
+            match self.watchdog.is_frozen() && self.live {
+                true => self.frozen(now),
+                false => self.online(now),
+            }
+        }
+        if self.live { self.watchdog.check(now) } else { Ok(()) }
+    }
+
+    fn online(&mut self, now: Now) {
+        if !self.board.enter(State::Online, None, now) {
             return;
         }
-        connection.watchdog.picture(now);
-        if connection.first_picture.is_none() {
-            connection.first_picture = Some(now);
-            self.online();
+        self.member.online();
+        if self.outage.as_mut().is_none_or(|outage| outage.returned(now)) {
+            let away_s = self.outage.as_ref().map_or(0, |outage| outage.lasted(now).as_secs());
+            tracing::info!(camera = %self.name, away_s, "camera online");
+        }
+        self.tell(true, Notice::Online);
+    }
+
+    /// Pictures have come for a while again.
+    fn over(&mut self, now: Now) {
+        if let Some(outage) = self.outage.take().filter(Outage::ends_untold) {
+            let (returns, lasted_s) = (outage.returns(), outage.lasted(now).as_secs());
+            tracing::info!(camera = %self.name, returns, lasted_s, "camera online and steady again");
         }
     }
 
-    fn online(&self) {
-        let mut before = State::Connecting;
-        self.board.change(|status| {
-            before = std::mem::replace(&mut status.state, State::Online);
-            status.cause = None;
-            status.reconnects += u64::from(before == State::Offline && status.decoded > 1);
-        });
-        if before != State::Online {
-            tracing::info!(camera = %self.name, "camera online");
-            self.mailbox.notify(Notice::Online);
+    /// The connection stays: a new one has just brought the same picture. Its monitors go on with what they see.
+    fn frozen(&mut self, now: Now) {
+        if self.board.enter(State::Offline, Some(Problem::Frozen), now) {
+            self.log(&Problem::Frozen, now);
         }
     }
 
-    fn lost(&self, problem: Problem) {
-        let mut before = State::Offline;
-        self.board.change(|status| {
-            before = std::mem::replace(&mut status.state, State::Offline);
-            status.cause = Some(problem.clone());
-        });
-        if before == State::Offline {
-            tracing::debug!(camera = %self.name, cause = problem.code(), "camera still offline");
-            return;
+    fn lost(&mut self, problem: &Problem, now: Now) {
+        self.board.enter(State::Offline, Some(problem.clone()), now);
+        self.log(problem, now);
+        if let Some(together) = self.member.lost(problem.is_silence(), now) {
+            tracing::warn!(
+                together,
+                "all cameras fell silent together; look at this box's network, or at what they all hang on, before the cameras"
+            );
         }
-        tracing::warn!(camera = %self.name, cause = problem.code(), "camera offline: {problem}");
-        self.mailbox.notify(Notice::Lost(problem));
+        self.tell(false, Notice::Lost(problem.clone()));
+    }
+
+    fn tell(&mut self, online: bool, notice: Notice) {
+        if self.told.replace(online) != Some(online) {
+            self.mailbox.notify(notice);
+        }
+    }
+
+    fn log(&mut self, problem: &Problem, now: Now) {
+        let (camera, cause) = (&self.name, problem.code());
+        let outage = self.outage.get_or_insert_with(|| Outage::new(now));
+        let line = outage.failed(cause, now);
+        let (away_s, attempts) = (outage.lasted(now).as_secs(), outage.attempts());
+        match line {
+            Some(Line::Offline) => tracing::warn!(%camera, cause, "camera offline: {problem}"),
+            Some(Line::OtherCause) => tracing::warn!(%camera, cause, away_s, "camera still offline, now: {problem}"),
+            Some(Line::Summary) => tracing::warn!(%camera, cause, away_s, attempts, "camera still offline: {problem}"),
+            None => tracing::debug!(%camera, cause, "camera still offline"),
+        }
     }
 
     /// Says so, and waits to be stopped: a thread that is gone would look like one that hangs.
     fn ended(&self) {
-        self.board.change(|status| status.state = State::Ended);
+        self.board.enter(State::Ended, None, time::now());
         tracing::info!(camera = %self.name, "clip ended");
         self.mailbox.notify(Notice::Ended);
         while self.pause(PATIENCE) {}

@@ -33,7 +33,18 @@ pub(super) fn planes(picture: &VideoFrameRef<&gst::BufferRef>) -> Option<Vec<Pla
         }
         Component::of(picture, component)?.plane(halves, 2)
     };
-    Some(vec![Component::of(picture, 0)?.plane([width, height], 1)?, chroma(1)?, chroma(2)?])
+    Some(vec![luma(picture)?, chroma(1)?, chroma(2)?])
+}
+
+/// Y alone, rows packed. None when samples are missing.
+pub(super) fn luma(picture: &VideoFrameRef<&gst::BufferRef>) -> Option<Plane> {
+    Component::of(picture, 0)?.plane([picture.info().width() as usize, picture.info().height() as usize], 1)
+}
+
+/// Whether the first plane is nothing but luma, a byte a sample.
+pub(super) fn luma_lies_plain(picture: &VideoFrameRef<&gst::BufferRef>) -> bool {
+    let (info, format) = (picture.info(), picture.format_info());
+    format.depth().first() == Some(&8) && info.comp_pstride(0) == 1 && info.comp_offset(0) == 0
 }
 
 /// The samples of one kind, wherever they lie.

@@ -2,20 +2,24 @@
 //!
 //! Owns the settings that a camera's thread works with; refuses to know the file they come from. Plain data.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-use zeroize::Zeroizing;
+use url::{Position, Url};
 
+use super::hardware::Lineup;
 use super::rtsp::Login;
-use crate::config::{self, Decode, Hardware, Transport};
+use crate::config::{self, Decode, SecretUrl, Transport};
+use crate::secret::Secret;
 
-/// Where a camera is.
-#[derive(Clone, Debug)]
+/// Where a camera is. `Debug` shows what [`Address::shown`] does.
+#[derive(Clone)]
 pub enum Address {
     /// `rtsp://` or `rtsps://`, without credentials.
     Rtsp(Url, Option<Login>),
+    /// The same with credentials in path or query, without user information.
+    Secret(Url, Option<Login>),
     /// A clip on disk, played at its own pace.
     File {
         /// MP4, MOV or Matroska.
@@ -26,15 +30,31 @@ pub enum Address {
 }
 
 impl Address {
-    /// As configured; `password` is what the configured secret holds.
-    pub fn of(camera: &config::Camera, password: Option<Zeroizing<String>>) -> Address {
-        let url = &camera.url.value;
-        if camera.is_file() {
+    /// What `url` says; `username` and `password` are the configured ones, `repeat` is for clips.
+    pub fn of(url: &Url, username: Option<String>, password: Option<Secret>, repeat: bool) -> Address {
+        if url.scheme() == "file" {
             let path = url.to_file_path().unwrap_or_else(|()| PathBuf::from(url.path()));
-            return Address::File { path, repeat: camera.repeat };
+            return Address::File { path, repeat };
         }
-        let login = camera.username.clone().map(|username| Login { username, password: password.unwrap_or_default() });
+        let login = username.map(|username| Login { username, password: password.unwrap_or_default() });
         Address::Rtsp(url.clone(), login)
+    }
+
+    /// What may be shown to anybody, receivers included: no login, no query, and of a secret URL only the host.
+    pub fn shown(&self) -> String {
+        match self {
+            Address::Rtsp(url, _) => url[..Position::AfterPath].to_owned(),
+            Address::Secret(url, _) => SecretUrl::shown(url),
+            Address::File { path, .. } => {
+                Url::from_file_path(path).map_or_else(|()| path.display().to_string(), String::from)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
     }
 }
 
@@ -49,8 +69,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Which packets are decoded.
     pub decode: Decode,
-    /// Which decoder decodes them.
-    pub hardware: Hardware,
+    /// Which decoder decodes them, and what is known of those that failed.
+    pub hardware: Lineup,
     /// Normalised polygons in which nothing is looked at.
     pub mask: Vec<Vec<[f32; 2]>>,
     /// How late its strictest enabled monitor may notice something; None: nobody watches it.
@@ -65,21 +85,21 @@ impl Settings {
             transport: Transport::default(),
             ca_file: None,
             decode: Decode::All,
-            hardware: Hardware::default(),
+            hardware: Lineup::default(),
             mask: Vec::new(),
             notice_within: None,
         }
     }
 
-    /// What `camera` is set to; `monitors` are all of the file's.
-    pub fn of(camera: &config::Camera, monitors: &[config::Monitor], password: Option<Zeroizing<String>>) -> Settings {
+    /// What `camera`, which is at `address`, is set to; `monitors` are all of the file's.
+    pub fn of(camera: &config::Camera, monitors: &[config::Monitor], address: Address) -> Settings {
         let watching = monitors.iter().filter(|it| it.enabled && it.cameras.contains(&camera.name));
         Settings {
-            address: Address::of(camera, password),
+            address,
             transport: camera.transport,
             ca_file: camera.ca_file.clone().map(|file| file.value),
             decode: camera.decode,
-            hardware: camera.hardware.clone(),
+            hardware: Lineup::from(&camera.hardware.value),
             mask: camera.mask.clone(),
             notice_within: watching.map(|monitor| monitor.notice_within).min(),
         }

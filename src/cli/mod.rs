@@ -21,6 +21,7 @@ mod records;
 mod replay;
 mod run;
 mod settings;
+mod sightings;
 mod status;
 mod unobserved;
 mod verify;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::telemetry;
 use exit::{Exit, Failure};
 
 /// Watches cameras, journals what it saw, and delivers signed webhooks that are never lost
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
             return if wrong.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
+    telemetry::watch_panics();
     if cli.command.loads_models() {
         unobserved::insist();
     }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
+use crate::redact::redacted;
 use crate::time::Wall;
 
-/// Says something to a person, on stderr.
+/// Says something to a person, on stderr, without secrets.
 pub(super) fn say(text: &str) {
     // When stderr is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", redacted(text));
 }
 
 /// One JSON object in a line of its own.

@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
-use crate::{daemon, preflight, telemetry};
+use crate::{daemon, preflight, secrets, telemetry};
 
 const AFTER_HELP: &str = "\
 Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
@@ -20,6 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut parsed = args.file.load()?;
     telemetry::start(&parsed.config.log).map_err(Failure::plain)?;
+    secrets::leave_no_core();
     let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
         return Err(Failure::at_start(&parsed.diagnostics));
     };

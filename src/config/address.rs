@@ -35,7 +35,8 @@ pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
         let help = "write `username = \"viewer\"` and `password_file = \"/etc/stakeout/cam.pass\"` beside it";
         return Err(credentials(value, help));
     }
-    no_telling_parameter(value, &url, "`username` and `password_file`, if the camera takes them")?;
+    let help = "otherwise put the whole URL into a file of its own, and name that as `url_file`";
+    no_telling_parameter(value, &url, "`username` and `password_file`, if the camera takes them", help)?;
     Ok(url)
 }
 
@@ -53,7 +54,8 @@ pub(super) fn endpoint(value: &Value<'_>, allow_http: bool, egress: &Egress) -> 
         let help = "events are signed with `secret_file`; a receiver that wants a password is not supported yet";
         return Err(credentials(value, help));
     }
-    no_telling_parameter(value, &url, "`secret_file`, which signs what is sent")?;
+    let help = "`url_file`, for a URL that is itself a secret, is not implemented yet";
+    no_telling_parameter(value, &url, "`secret_file`, which signs what is sent", help)?;
     if let Some(Err(refused)) = address(&host).map(|address| egress.check(address)) {
         let predicate = format!(" leads to a {} address", refused.as_str());
         return Err(Problem::new(
@@ -94,13 +96,11 @@ fn has_userinfo(url: &Url) -> bool {
 }
 
 /// `?token=…` and `/user=a&password=b/` are credentials too.
-fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str) -> Read<()> {
+fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str, help: &str) -> Read<()> {
     let mut parts = url[url::Position::BeforePath..].split(['/', '?', '&', ';', '#']);
     let Some(name) = parts.find_map(login_name) else { return Ok(()) };
     let predicate = format!(" must not contain credentials (`{name}=`)");
-    Err(Problem::new(value.span(), predicate, format!("use {instead}"))
-        .help("`url_file`, for a URL that is itself a secret, is not implemented yet")
-        .into())
+    Err(Problem::new(value.span(), predicate, format!("use {instead}")).help(help).into())
 }
 
 /// The name in `password=x`, if it is one of a login. Some cameras want `user=a_password=x_channel=1` in one piece: then it

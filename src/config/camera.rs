@@ -1,14 +1,12 @@
 //! `[[camera]]`: where pictures come from.
 //!
-//! Owns its keys and the rules for its URL; refuses to know who watches it.
+//! Owns its keys and which of them go together; refuses to know who watches it.
 
 use std::path::PathBuf;
 
-use url::Url;
-
 use super::address;
 use super::read::Section;
-use super::settings::{Camera, Decode, Hardware, Located, SecretRef, Transport};
+use super::settings::{Camera, CameraUrl, Decode, Hardware, Located, SecretRef, Transport};
 use super::value::{self, Problem, Read, Value};
 use super::zone;
 use crate::name::Name;
@@ -16,19 +14,25 @@ use crate::name::Name;
 /// Reads one `[[camera]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
 pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Option<Camera>) {
     let name = section.name();
-    let url = section.required("url", "\"rtsp://10.0.0.21/stream1\"", address::camera);
+    let url = url(section);
     let username = section.optional_text("username");
     let password = secret(section, "password_file", "password_credential");
     let repeat = section.take("loop", value::flag);
     let transport = section.or("transport", Transport::Tcp, value::choice(&TRANSPORTS, &[]));
     let decode = section.or("decode", Decode::Auto, value::choice(&DECODES, &[]));
-    let hardware = section.or("hardware", Hardware::Auto, hardware);
+    let hardware = section.take("hardware", hardware).unwrap_or(Located { value: Hardware::Auto, at: 0..0 });
     let ca_file = section.optional_text("ca_file");
-    section.not_yet("url_file", &[""]);
     let mask = section.or("mask", Vec::new(), value::list_of(zone::read, "[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]"));
 
     if let Some(url) = &url {
-        fits_the_kind(section, &url.value, username.as_ref(), password.as_ref(), repeat.as_ref());
+        if let CameraUrl::Open(open) = url
+            && open.value.scheme() == "rtsps"
+            && transport == Transport::Udp
+        {
+            let what = "over UDP the video of an `rtsps://` camera would not be encrypted";
+            section.problem(open.at.clone(), what, "leave `transport` out: the video stays within the TLS connection");
+        }
+        fits_the_kind(section, url, username.as_ref(), password.as_ref(), repeat.as_ref());
     }
     let camera = name.as_ref().zip(url).map(|(name, url)| Camera {
         name: name.value.clone(),
@@ -43,6 +47,19 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
         mask,
     });
     (name, camera)
+}
+
+/// `url`, or a file or credential that holds it.
+fn url(section: &mut Section<'_, '_>) -> Option<CameraUrl> {
+    let secret = secret(section, "url_file", "url_credential");
+    let Some(reference) = secret else {
+        return section.required("url", "\"rtsp://10.0.0.21/stream1\"", address::camera).map(CameraUrl::Open);
+    };
+    if let Some(open) = section.take("url", address::camera) {
+        let what = "`url` stands beside `url_file` or `url_credential`, which says the same in secret";
+        section.problem(open.at, what, "leave one of them out");
+    }
+    Some(CameraUrl::Secret(reference))
 }
 
 const TRANSPORTS: [(&str, Transport); 3] =
@@ -68,12 +85,12 @@ fn hardware(value: &Value<'_>) -> Read<Hardware> {
 /// Logging in is for network cameras, playing again for recordings.
 fn fits_the_kind(
     section: &mut Section<'_, '_>,
-    url: &Url,
+    url: &CameraUrl,
     username: Option<&Located<String>>,
     password: Option<&SecretRef>,
     repeat: Option<&Located<bool>>,
 ) {
-    let is_file = url.scheme() == "file";
+    let is_file = matches!(url, CameraUrl::Open(url) if url.value.scheme() == "file");
     if let Some(username) = username.filter(|_| is_file) {
         section.problem(username.at.clone(), "a clip needs no `username`", "leave it out");
     }

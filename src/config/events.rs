@@ -7,7 +7,7 @@ use super::value::{self, Problem, Read, Value};
 use crate::event::EventType;
 
 /// Types of the contract that this version doesn't make.
-const LATER: [&str; 5] = ["camera.online", "camera.offline", "device.heartbeat", "clip.ready", "clip.failed"];
+const LATER: [&str; 3] = ["device.heartbeat", "clip.ready", "clip.failed"];
 
 /// The types that a list of patterns lets through, in our order.
 pub(super) fn filter(value: &Value<'_>) -> Read<Vec<EventType>> {

@@ -61,7 +61,7 @@ fn hide(source: &str, hidden: Vec<Range<usize>>) -> String {
 }
 
 /// Whether a key, a header or a query parameter of that name holds a secret itself.
-pub(super) fn is_telling(name: &str) -> bool {
+pub fn is_telling(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let tells =
         TELLING.iter().any(|part| lower.contains(part)) || words(&lower).any(|word| TELLING_WORDS.contains(&word));

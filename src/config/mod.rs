@@ -19,6 +19,7 @@ mod monitor;
 mod only_when;
 mod provider;
 mod read;
+mod secret_url;
 mod settings;
 mod suggest;
 mod value;
@@ -28,8 +29,10 @@ mod zone;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use mask::is_telling;
 pub use only_when::OnlyWhen;
 pub use provider::{Provider, Providers};
+pub use secret_url::{NoSecretUrl, SecretUrl};
 pub use settings::*;
 pub use suggest::{closest, nearest, quoted};
 pub use value::parse_duration;

@@ -3,6 +3,8 @@
 //! Owns the order of start-up and teardown; refuses to know what anything does. Runs on the main thread, which then waits
 //! for a signal.
 
+mod attendance;
+mod decoding;
 mod models;
 mod notices;
 mod pulse;
@@ -32,6 +34,7 @@ use crate::sign::Key;
 use crate::transport::{self, Client, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
+use attendance::Attendance;
 use notices::Notices;
 use pulse::Pulse;
 use site::Site;
@@ -90,14 +93,16 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let Ready { passwords, keys, tls, models } = ready;
+    let Ready { mut addresses, keys, tls, models } = ready;
     let models = start_models(models, config.runtime.run_timeout)?;
 
+    let fleet = Arc::default();
     let mut cameras = Vec::new();
     let mut watches = Vec::new();
-    for (settings, machines) in resume::machines(&config, &models, &journal, started)? {
-        let password = passwords.get(&settings.name).map(|secret| secret.expose().to_owned().into());
-        let camera = camera::spawn(settings.name.clone(), camera::Settings::of(settings, &config.monitors, password))?;
+    for (settings, machines) in resume::machines(&config, &addresses, &models, &journal, started)? {
+        let Some(address) = addresses.remove(&settings.name) else { continue };
+        let camera_settings = camera::Settings::of(settings, &config.monitors, address);
+        let camera = camera::spawn_among(&fleet, settings.name.clone(), camera_settings)?;
         let ledger = resume::ledger(&config, &journal.writer());
         watches.push(watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), ledger)?);
         cameras.push(camera);
@@ -106,15 +111,16 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let (stop, stopped) = flag::channel(false);
     let (senders, reports) = start_senders(&tokio, &config, (keys, tls), &journal, &bells, &stopped)?;
     let pulse = Pulse::of(&cameras, &watches, &models);
+    let device = site::device_id(&config);
+    let attendance = Attendance::new(&journal, config.clone(), device.clone(), started, &cameras)?;
     let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, &models, reports));
     let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer() };
     let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    let device = site::device_id(&config);
     let notices = Notices { writer: journal.writer(), config: config.clone(), device };
-    tokio.block_on(vigil.keep(&pulse, notices));
+    tokio.block_on(vigil.keep(&pulse, notices, attendance));
 
     systemd::stopping();
     tracing::info!("stopping");

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{StartError, site};
+use crate::camera::Address;
 use crate::condition::{Shutdown, Unreadable};
 use crate::config::{Camera, Config};
 use crate::journal::{self, Journal, Writer};
@@ -20,6 +21,7 @@ pub(super) type Watched<'c> = (&'c Camera, Vec<Asker>);
 /// For every camera, its machines as they go on; machines that are gone from the file say good-bye.
 pub(super) fn machines<'c>(
     config: &'c Config,
+    addresses: &BTreeMap<Name, Address>,
     models: &BTreeMap<Name, Handle>,
     journal: &Journal,
     now: Now,
@@ -30,10 +32,11 @@ pub(super) fn machines<'c>(
     let mut kept = kept(journal)?;
     let mut watched = Vec::new();
     for camera in &config.cameras {
+        let source_url = addresses.get(&camera.name).map(Address::shown).unwrap_or_default();
         let mut machines = Vec::new();
         for monitor in config.monitors.iter().filter(|monitor| monitor.cameras.contains(&camera.name)) {
             let Some(model) = models.get(&monitor.model.value) else { continue };
-            let subject = Subject::new(monitor, camera, model.model())?;
+            let subject = Subject::new(monitor, camera, model.model(), source_url.clone())?;
             let candidate = Candidate::of(monitor, models)?;
             let before = kept.remove(&(monitor.name.clone(), camera.name.clone()));
             match watch::resume(&mut ledger, before, &subject, restart) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::attendance::Attendance;
 use super::notices::Notices;
 use super::pulse::Pulse;
 use crate::{systemd, time};
@@ -32,9 +33,9 @@ impl Vigil {
         Ok(Vigil { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, and keeps house.
-    pub(super) async fn keep(mut self, pulse: &Pulse, notices: Notices) {
-        let housekeeping = tokio::spawn(keep_house(notices));
+    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, and says which cameras are there.
+    pub(super) async fn keep(mut self, pulse: &Pulse, notices: Notices, attendance: Attendance) {
+        let (housekeeping, attending) = (tokio::spawn(keep_house(notices)), tokio::spawn(attendance.keep()));
         let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
         loop {
             tokio::select! {
@@ -48,6 +49,7 @@ impl Vigil {
             }
         }
         housekeeping.abort();
+        attending.abort();
     }
 }
 

@@ -133,7 +133,11 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     let (open_id, repeat) = match &event.data {
         EventData::Triggered(triggered) => (Some(triggered.open_id), Some(triggered.repeat)),
         EventData::Cleared(cleared) => (Some(cleared.open_id), None),
-        EventData::JobStatus(_) | EventData::JournalReset(_) | EventData::JournalOverflow(_) => (None, None),
+        EventData::JobStatus(_)
+        | EventData::CameraOffline(_)
+        | EventData::CameraOnline(_)
+        | EventData::JournalReset(_)
+        | EventData::JournalOverflow(_) => (None, None),
     };
     let mut statement = ledger.connection.prepare_cached(
         "INSERT INTO event (id, type, device, camera, monitor, job, open_id, repeat, priority, observed_ms, boot,

@@ -30,6 +30,7 @@ mod notices;
 mod open;
 #[cfg(test)]
 mod plans;
+mod presence;
 mod purge;
 mod quarantine;
 mod queue;

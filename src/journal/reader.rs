@@ -16,6 +16,7 @@ use super::frames::FOLDER;
 use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter};
 use crate::delivery::State;
 use crate::event::{Event, EventType};
+use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
 
 /// A connection for reading: `Send`, not `Sync`, so one for each thread or task. Every query is short, sees one state of
@@ -55,6 +56,13 @@ impl Reader {
     pub fn machines(&self) -> Result<Vec<MachineRow>, Error> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM machine ORDER BY monitor, camera")?;
         Ok(statement.query_map([], machine_row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// What was last told of each camera, as JSON.
+    pub fn presences(&self) -> Result<Vec<(Name, String)>, Error> {
+        let mut statement = self.connection.prepare_cached("SELECT * FROM presence ORDER BY camera")?;
+        let row = |row: &Row<'_>| Ok((name(row, "camera")?, row.get("state")?));
+        Ok(statement.query_map([], row)?.collect::<Result<_, _>>()?)
     }
 
     /// Jobs, newest first.

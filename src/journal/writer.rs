@@ -19,6 +19,7 @@ use super::letters::{Drop, Redrive};
 use super::machines::Forget;
 use super::meters::Meters;
 use super::notices::{Announcement, Ripen};
+use super::presence::{ForgetCamera, Telling};
 use super::purge::Purge;
 use super::settle::ReinIn;
 use crate::delivery::HoldReason;
@@ -147,6 +148,16 @@ impl Writer {
     /// stated already.
     pub fn announce(&self, notice: &Notice, record: Record) -> Reply<Recorded> {
         self.queue(Announcement::new(notice.n, record))
+    }
+
+    /// Records the event that tells of a camera, and what is known of it once that is told, as JSON, in one transaction.
+    pub fn tell_of_camera(&self, camera: Name, state: String, record: Record) -> Reply<Recorded> {
+        self.queue(Telling::new(camera, state, record))
+    }
+
+    /// Forgets what was told of a camera that the configuration no longer has.
+    pub fn forget_camera(&self, camera: Name) -> Reply<()> {
+        self.queue(ForgetCamera(camera))
     }
 
     /// Tells that reading failed. If that means damage, the process ends, and the next start saves what can be read.

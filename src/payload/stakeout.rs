@@ -6,7 +6,8 @@
 //! - `monitor.triggered` goes on as the contract's example does, with `open_id, repeat` after `condition` (where
 //!   `monitor.cleared` has its `open_id`): `camera, monitor, job_id, condition, open_id, repeat, answer, confidence,
 //!   threshold, explanation, regions, model, observed_at, clock, source_url, metadata, priority, frame_b64`;
-//! - the others go on `observed_at, clock`, then as in the contract's table.
+//! - the others go on `observed_at, clock`, then as in the contract's table; `camera.offline` as `camera, cause, since,
+//!   common, flaps`, `camera.online` as `camera, cause, since, down_s, flaps` (what they say: `event/cameras.rs`).
 //!
 //! `frame_b64` is always there, so that receivers with strict schemas see one shape: it is the empty string when no frame
 //! is embedded. Text is passed through verbatim; scores, thresholds and boxes have four decimals at most.
@@ -18,8 +19,8 @@ use uuid::Uuid;
 use super::{Envelope, HOLE};
 use crate::config::FrameChoice;
 use crate::event::{
-    Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset, Metadata, ModelIdentity,
-    SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset,
+    Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};
@@ -35,6 +36,8 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
         }
         EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
         EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
+        EventData::CameraOffline(offline) => message(event, OfflineData::new(event, envelope, offline)),
+        EventData::CameraOnline(online) => message(event, OnlineData::new(event, envelope, online)),
         EventData::JournalReset(reset) => message(event, ResetData::new(event, envelope, reset)),
         EventData::JournalOverflow(overflow) => message(event, OverflowData::new(event, envelope, overflow)),
     }
@@ -136,6 +139,36 @@ struct JobData<'a> {
     frames_skipped: u64,
     verdict_errors: u64,
     elapsed_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct OfflineData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    camera: &'a str,
+    cause: &'a str,
+    since: String,
+    common: bool,
+    flaps: u64,
+}
+
+#[derive(Serialize)]
+struct OnlineData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    camera: &'a str,
+    cause: &'a str,
+    since: String,
+    down_s: f64,
+    flaps: u64,
 }
 
 #[derive(Serialize)]
@@ -252,6 +285,42 @@ impl<'a> JobData<'a> {
             frames_skipped: report.counters.skipped(),
             verdict_errors: report.counters.verdict_errors,
             elapsed_seconds: report.counters.elapsed_ms / 1000,
+        }
+    }
+}
+
+impl<'a> OfflineData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, offline: &'a CameraOffline) -> Self {
+        OfflineData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            camera: text(event.camera.as_ref()),
+            cause: &offline.cause,
+            since: offline.since.to_string(),
+            common: offline.common,
+            flaps: offline.flaps,
+        }
+    }
+}
+
+impl<'a> OnlineData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, online: &'a CameraOnline) -> Self {
+        OnlineData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            camera: text(event.camera.as_ref()),
+            cause: &online.cause,
+            since: online.since.to_string(),
+            down_s: online.down_ms as f64 / 1000.0,
+            flaps: online.flaps,
         }
     }
 }
@@ -399,6 +468,32 @@ mod tests {
         let told = r#""dropped":[{"endpoint":"ops","priority":"low","from":1,"to":9,"count":4}],"free_bytes":12}}"#;
         let body = rendered(&of_the_box(EventData::JournalOverflow(overflow)), FrameChoice::Inline);
         assert_eq!(body, begins("journal.overflow") + told);
+    }
+
+    #[test]
+    fn events_of_a_camera_to_the_letter() {
+        let of_a_camera = |data| Event { monitor: None, job: None, ..event(data) };
+        let begins = |kind: &str| {
+            format!(
+                concat!(
+                    r#"{{"type":"{}","timestamp":"2026-01-26T10:35:00.120Z","data":{{"#,
+                    r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+                    r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+                    r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","camera":"loading-dock-east","#,
+                ),
+                kind
+            )
+        };
+        let since = Wall(1_769_423_690_000);
+        let offline = CameraOffline { cause: "stalled".into(), since, common: true, flaps: 2 };
+        let told = r#""cause":"stalled","since":"2026-01-26T10:34:50.000Z","common":true,"flaps":2}}"#;
+        let body = rendered(&of_a_camera(EventData::CameraOffline(offline)), FrameChoice::Inline);
+        assert_eq!(body, begins("camera.offline") + told);
+
+        let online = CameraOnline { cause: "stalled".into(), since, down_ms: 95_250, flaps: 0 };
+        let told = r#""cause":"stalled","since":"2026-01-26T10:34:50.000Z","down_s":95.25,"flaps":0}}"#;
+        let body = rendered(&of_a_camera(EventData::CameraOnline(online)), FrameChoice::Inline);
+        assert_eq!(body, begins("camera.online") + told);
     }
 
     #[test]

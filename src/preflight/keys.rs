@@ -5,30 +5,28 @@
 use std::collections::BTreeMap;
 
 use super::advice;
-use crate::config::{Camera, Diagnostic, Diagnostics, Endpoint, SecretRef};
+use crate::config::{self, Diagnostic, Diagnostics, Endpoint, SecretRef};
 use crate::name::Name;
-use crate::secrets::{self, Secret, SecretError};
-use crate::sign::Key;
-
-/// The passwords of cameras.
-pub(super) fn passwords(cameras: &[Camera], diagnostics: &mut Diagnostics) -> BTreeMap<Name, Secret> {
-    let with_password = cameras.iter().filter_map(|camera| Some((camera, camera.password.as_ref()?)));
-    with_password
-        .filter_map(|(camera, reference)| {
-            let secret = read(&format!("camera `{}`", camera.name), reference, diagnostics)?;
-            Some((camera.name.clone(), secret))
-        })
-        .collect()
-}
+use crate::redact;
+use crate::secret::Secret;
+use crate::secrets::{self, SecretError};
+use crate::sign::{Key, PREFIX};
 
 /// The signing keys of every endpoint, newest first.
 pub(super) fn signing(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> BTreeMap<Name, Vec<Key>> {
     let mut all = BTreeMap::new();
     for endpoint in endpoints {
         let whose = format!("endpoint `{}`", endpoint.name);
+        let telling = endpoint.headers.iter().filter(|(name, _)| config::is_telling(name));
+        // `Bearer`, and what it is about.
+        let words = telling.flat_map(|(_, value)| [value.as_str()].into_iter().chain(value.split(' ').skip(1)));
+        words.for_each(|word| redact::conceal(&Secret::new(word)));
         let mut keys = Vec::new();
         for reference in &endpoint.secrets {
             let Some(secret) = read(&whose, reference, diagnostics) else { continue };
+            if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
+                redact::conceal(&Secret::new(encoded));
+            }
             match Key::new(secret.expose()) {
                 Ok(key) => keys.push(key),
                 Err(why) => {

@@ -7,15 +7,16 @@
 mod cameras;
 mod candidates;
 mod keys;
+mod logins;
 mod models;
 mod tls;
 
 use std::collections::BTreeMap;
 
+use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
 use crate::model::Loaded;
 use crate::name::Name;
-use crate::secrets::Secret;
 use crate::sign::Key;
 use crate::transport::Tls;
 
@@ -23,8 +24,8 @@ use crate::transport::Tls;
 pub struct Ready {
     /// Every model that a monitor names, loaded.
     pub models: BTreeMap<Name, Loaded>,
-    /// Passwords of cameras that have one.
-    pub passwords: BTreeMap<Name, Secret>,
+    /// Where every camera is, with its login.
+    pub addresses: BTreeMap<Name, Address>,
     /// Keys of every endpoint, newest first; none: unsigned.
     pub keys: BTreeMap<Name, Vec<Key>>,
     /// What the TLS of every endpoint rests on.
@@ -34,12 +35,13 @@ pub struct Ready {
 /// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
 /// [`Parsed`](crate::config::Parsed)). None if there is an error among them.
 pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
-    let passwords = keys::passwords(&config.cameras, diagnostics);
+    let addresses = logins::addresses(&config.cameras, diagnostics);
     let keys = keys::signing(&config.endpoints, diagnostics);
     let tls = tls::of(&config.endpoints, diagnostics);
+    tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, passwords, keys, tls })
+    (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls })
 }
 
 /// Only what sending to `endpoint` needs: its keys, newest first, and what its TLS rests on. Otherwise as [`check`].

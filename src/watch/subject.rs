@@ -53,11 +53,16 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// `monitor` on `camera`, judged by `model`.
+    /// `monitor` on `camera`, judged by `model`; receivers see `source_url`.
     ///
     /// # Errors
     /// What the model can't be asked.
-    pub fn new(monitor: &Monitor, camera: &Camera, model: &Model) -> Result<Subject, QuestionError> {
+    pub fn new(
+        monitor: &Monitor,
+        camera: &Camera,
+        model: &Model,
+        source_url: String,
+    ) -> Result<Subject, QuestionError> {
         let (question, asked) = model.question(monitor)?;
         Ok(Subject {
             about: About {
@@ -74,7 +79,7 @@ impl Subject {
             question,
             asked,
             model: model.identity().clone(),
-            source_url: camera.url.value[..url::Position::AfterPath].to_owned(),
+            source_url,
             enabled: monitor.enabled,
         })
     }

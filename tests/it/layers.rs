@@ -13,6 +13,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("frame", 0),
     ("meter", 0),
     ("name", 0),
+    ("redact", 0),
+    ("secret", 0),
     ("time", 0),
     ("verdict", 0),
     ("calibration", 1),
@@ -24,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),
+    ("presence", 1),
     ("retry", 1),
     ("sign", 1),
     ("camera", 2),
@@ -48,6 +51,7 @@ const FLOORS: &[(&str, u8)] = &[
 /// Outside things, and the only module that may name them.
 const OWNED: &[(&str, &[&str])] = &[
     ("gstreamer", &["camera"]),
+    ("gio::", &["camera"]),
     (" ort::", &["model"]),
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),

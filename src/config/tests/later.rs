@@ -28,13 +28,13 @@ error: `[api]`: `listen` is not implemented yet
 
 #[test]
 fn an_event_of_a_later_version() {
-    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = [\"camera.*\"]\n")]);
+    let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = [\"clip.*\"]\n")]);
     let told = r#"
-error: endpoint `ops`: `events`: `camera.*` is not implemented yet
+error: endpoint `ops`: `events`: `clip.*` is not implemented yet
   --> stakeout.toml:14:11
    |
-14 | events = ["camera.*"]
-   |           ^^^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `journal.reset`, `journal.overflow`"#;
+14 | events = ["clip.*"]
+   |           ^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `camera.offline`, `camera.online`, `journal.reset`, `journal.overflow`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 

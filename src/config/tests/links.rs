@@ -78,7 +78,7 @@ error: camera `dock`: `url` must not contain credentials (`user=`)
 4 | url = "rtsp://10.0.0.21/s?user=viewer&password=*******"
   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ use `username` and `password_file`, if the camera takes them
   |
-  = help: `url_file`, for a URL that is itself a secret, is not implemented yet"#;
+  = help: otherwise put the whole URL into a file of its own, and name that as `url_file`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 
@@ -186,6 +186,20 @@ error: camera `dock`: only a clip can be played in a loop
   |
 4 | loop = true
   |        ^^^^ `loop` is for `file://` cameras"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
+fn an_encrypted_camera_over_udp() {
+    let url = "rtsps://10.0.0.21/stream1";
+    let source =
+        changed(&[("rtsp://10.0.0.21/stream1", url), ("name = \"dock\"\n", "name = \"dock\"\ntransport = \"udp\"\n")]);
+    let told = r#"
+error: camera `dock`: over UDP the video of an `rtsps://` camera would not be encrypted
+ --> stakeout.toml:5:7
+  |
+5 | url = "rtsps://10.0.0.21/stream1"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^ leave `transport` out: the video stays within the TLS connection"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 

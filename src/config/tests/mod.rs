@@ -114,7 +114,7 @@ fn the_manual_names_every_key_of_the_contract() {
         ("egress", "allow"),
         (
             "camera",
-            "name url username password_file password_credential transport decode hardware loop ca_file url_file mask",
+            "name url username password_file password_credential transport decode hardware loop ca_file url_file url_credential mask",
         ),
         ("model", "name path"),
         (

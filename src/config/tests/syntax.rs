@@ -11,7 +11,7 @@ error: camera `dock`: `decode` can't be `rtsp://viewer:*******@10.0.0.21/stream1
  --> stakeout.toml:4:10
   |
 4 | decode = "rtsp://viewer:*******@10.0.0.21/stream1"
-  |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ one of `auto`, `all`"#;
+  |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ one of `auto`, `all`, `keyframes`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
 

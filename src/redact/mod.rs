@@ -1,0 +1,184 @@
+//! What must never be shown, and text without it.
+//!
+//! Owns the process's list of secrets, their other forms (Basic authentication, pieces of a URL, every spelling that a log
+//! line may use) and their replacement by `***`; refuses to know who reads secrets and who writes text. The list only grows:
+//! secrets are in use as long as the process is. Asked on any thread; nobody waits but for a list that is growing.
+//!
+//! A secret of fewer than [`SHORTEST`] bytes can't be told from other text. It is replaced where it stands as a login
+//! (`:pw@`, `user:pw`, Basic) and in what follows the host of a secret URL, and nowhere else.
+
+mod spelling;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
+
+use aho_corasick::AhoCorasick;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use percent_encoding::percent_decode_str;
+use url::{Position, Url};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+use spelling::Spelling;
+
+/// What stands in a secret's place.
+pub const STARS: &str = "***";
+
+/// In bytes; what is shorter is not looked for by itself.
+pub const SHORTEST: usize = 4;
+
+/// Parts of a URL's path that are shorter may be any word (`live`, `stream`): alone they are left where they stand.
+const SHORTEST_SEGMENT: usize = 8;
+
+/// Lines of keys that are shorter say nothing.
+const SHORTEST_LINE: usize = 16;
+
+static LIST: RwLock<List> = RwLock::new(List::new());
+
+/// Whoever reads a secret says so here, before it is used.
+pub fn conceal(secret: &Secret) {
+    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal(secret.expose());
+}
+
+/// The same for a login, which goes over the line in other forms.
+pub fn conceal_login(username: &str, password: &Secret) {
+    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_login(username, password.expose());
+}
+
+/// The same for a URL of which only scheme, host and port may be shown; its login is a thing of its own.
+pub fn conceal_url(url: &Url) {
+    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_url(url);
+}
+
+/// `text` with stars in every secret's place.
+pub fn redacted(text: &str) -> Cow<'_, str> {
+    LIST.read().unwrap_or_else(PoisonError::into_inner).redacted(text)
+}
+
+/// All that is known.
+struct List {
+    needles: Vec<Zeroizing<Vec<u8>>>,
+    /// Finds all of them at once.
+    finder: Option<AhoCorasick>,
+    /// Whatever follows them in a URL is secret.
+    hosts: Vec<String>,
+}
+
+impl List {
+    const fn new() -> List {
+        List { needles: Vec::new(), finder: None, hosts: Vec::new() }
+    }
+
+    fn conceal(&mut self, secret: &str) {
+        let lines = secret.lines().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
+        // Some who encode a URL leave a `%` that is there as it is.
+        let decoded = Zeroizing::new(percent_decode_str(secret).decode_utf8_lossy().into_owned());
+        let whole = [secret, decoded.as_str()].into_iter();
+        self.look_for(whole.chain(lines.filter(|line| line.len() < secret.len())));
+    }
+
+    fn conceal_login(&mut self, username: &str, password: &str) {
+        let pair = Zeroizing::new(format!("{username}:{password}"));
+        let before_host = Zeroizing::new(format!(":{password}@"));
+        // Without the `=` at its end, too: whoever cuts a line or a header there must not save it.
+        let basic = [STANDARD.encode(pair.as_bytes()), STANDARD_NO_PAD.encode(pair.as_bytes())].map(Zeroizing::new);
+        let as_login = [&pair, &before_host].into_iter().filter(|_| !password.is_empty());
+        self.look_for(as_login.chain(&basic).map(|text| text.as_str()));
+        self.conceal(password);
+    }
+
+    fn conceal_url(&mut self, url: &Url) {
+        if let Some(host) = url.host_str() {
+            self.hosts.push(host.to_owned());
+        }
+        let query = url.query().unwrap_or_default();
+        let segments = url.path().split(['/', ';', '&', '=']).filter(|part| part.len() >= SHORTEST_SEGMENT);
+        let values = query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let wholes = [&url[Position::BeforePath..], url.path(), query];
+        let pieces: Vec<Zeroizing<String>> = wholes
+            .into_iter()
+            .chain(segments)
+            .chain(values)
+            .flat_map(|piece| [piece.to_owned(), percent_decode_str(piece).decode_utf8_lossy().into_owned()])
+            .map(Zeroizing::new)
+            .collect();
+        self.look_for(pieces.iter().map(|piece| piece.as_str()));
+    }
+
+    fn look_for<'s>(&mut self, more: impl Iterator<Item = &'s str>) {
+        for needle in more.filter(|needle| needle.len() >= SHORTEST) {
+            if !self.needles.iter().any(|known| known.as_slice() == needle.as_bytes()) {
+                self.needles.push(Zeroizing::new(needle.as_bytes().to_vec()));
+            }
+        }
+        // It refuses only more than memory holds; then the old one goes on.
+        if let Ok(finder) = AhoCorasick::new(self.needles.iter().map(|needle| needle.as_slice())) {
+            self.finder = Some(finder);
+        }
+    }
+
+    fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let plain = Spelling::plain(text);
+        let unescaped = plain.without_backslashes();
+        let decoded = plain.without_percents();
+        let both = unescaped.as_ref().and_then(Spelling::without_percents);
+        let mut hidden = Vec::new();
+        for spelling in [Some(plain), unescaped, decoded, both].into_iter().flatten() {
+            self.find(&spelling, &mut hidden);
+        }
+        if hidden.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(with_stars(text, hidden)) }
+    }
+
+    fn find(&self, spelling: &Spelling<'_>, hidden: &mut Vec<Range<usize>>) {
+        let found = self.finder.iter().flat_map(|finder| finder.find_overlapping_iter(&*spelling.bytes));
+        hidden.extend(found.map(|found| spelling.start(found.start())..spelling.start(found.end())));
+        if !self.hosts.is_empty() {
+            let behind = after_hosts(&spelling.bytes, &self.hosts);
+            hidden.extend(behind.map(|range| spelling.start(range.start)..spelling.start(range.end)));
+        }
+    }
+}
+
+/// What follows one of `hosts` in the URLs of a text, and the login before it.
+fn after_hosts<'t>(text: &'t [u8], hosts: &'t [String]) -> impl Iterator<Item = Range<usize>> + 't {
+    let authorities = text.windows(2).enumerate().filter(|(_, pair)| pair == b"//").map(|(at, _)| at + 2);
+    authorities.flat_map(move |start| {
+        let length = |rest: &[u8], ends: &[u8]| {
+            rest.iter().position(|byte| byte.is_ascii_whitespace() || ends.contains(byte)).unwrap_or(rest.len())
+        };
+        let authority = start..start + length(&text[start..], b"/?#\"'`<>\\");
+        let login = text[authority.clone()].iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
+        let host = &text[authority.start + login..authority.end];
+        let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let host = host[..host.len() - digits].strip_suffix(b":").unwrap_or(host);
+        let secret = hosts.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(host));
+        let login = (login > 0).then(|| authority.start..authority.start + login - 1);
+        // A slash alone says nothing.
+        let slash = authority.end + usize::from(text.get(authority.end) == Some(&b'/'));
+        let rest = slash..authority.end + length(&text[authority.end..], b"\"`<>");
+        let behind = Some(rest).filter(|rest| rest.start < rest.end);
+        login.into_iter().chain(behind).filter(move |_| secret).collect::<Vec<_>>()
+    })
+}
+
+/// Overlapping ones become one: what is left between two secrets may be a part of one.
+fn with_stars(text: &str, mut hidden: Vec<Range<usize>>) -> String {
+    hidden.sort_unstable_by_key(|range| range.start);
+    let (mut shown, mut at) = (Vec::with_capacity(text.len()), 0);
+    let mut rest = hidden.into_iter().peekable();
+    while let Some(mut range) = rest.next() {
+        while let Some(next) = rest.next_if(|next| next.start <= range.end) {
+            range.end = range.end.max(next.end);
+        }
+        shown.extend_from_slice(&text.as_bytes()[at..range.start]);
+        shown.extend_from_slice(STARS.as_bytes());
+        at = range.end;
+    }
+    shown.extend_from_slice(&text.as_bytes()[at..]);
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! What is hidden, in which disguises, and what is not.
+
+use super::*;
+
+/// Everything that upsets a URL, JSON, a shell and a log line.
+const NASTY: &str = "p@ss:w/ör%41d \"'\\&=?#";
+
+fn list(secrets: &[&str]) -> List {
+    let mut list = List::new();
+    secrets.iter().for_each(|secret| list.conceal(secret));
+    list
+}
+
+#[test]
+fn a_secret_is_hidden_in_every_spelling() {
+    let list = list(&[NASTY]);
+    let percent = |set| percent_encoding::utf8_percent_encode(NASTY, set).to_string();
+    let caps = NASTY.chars().map(|c| if c.is_alphanumeric() { c.to_string() } else { format!("\\{c}") }).collect();
+    let octal = NASTY.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+    let spellings: [String; 8] = [
+        NASTY.to_owned(),
+        percent(percent_encoding::NON_ALPHANUMERIC),
+        percent(percent_encoding::NON_ALPHANUMERIC).to_lowercase(),
+        percent(percent_encoding::CONTROLS),
+        serde_json::to_string(NASTY).unwrap(),
+        format!("{NASTY:?}"),
+        caps,
+        octal,
+    ];
+    for spelled in spellings {
+        let shown = list.redacted(&format!("before {spelled} after")).into_owned();
+        assert_eq!(shown.replace('"', ""), "before *** after", "{spelled}");
+    }
+    let in_a_url_in_json = serde_json::to_string(&percent(percent_encoding::NON_ALPHANUMERIC).replace('%', "\\%"));
+    assert_eq!(list.redacted(&in_a_url_in_json.unwrap().replace("\\\\", "\\")), "\"***\"");
+}
+
+#[test]
+fn a_login_is_hidden_as_it_goes_over_the_line() {
+    let mut list = List::new();
+    list.conceal_login("viewer", NASTY);
+    let basic = STANDARD.encode(format!("viewer:{NASTY}"));
+    assert_eq!(list.redacted(&format!("Authorization: Basic {basic}\r\n")), "Authorization: Basic ***\r\n");
+    assert_eq!(list.redacted(&format!("user-pw={NASTY}")), "user-pw=***");
+    assert_eq!(list.redacted("user-id=viewer, Basic dmlld2VyOng="), "user-id=viewer, Basic dmlld2VyOng=");
+}
+
+#[test]
+fn a_short_password_is_hidden_as_a_login_only() {
+    let mut list = List::new();
+    list.conceal_login("me", "pw");
+    let shown = list.redacted("rtsp://me:pw@h/ rtsp://x:pw@h/ Basic bWU6cHc= and a pw in a word: pwd").into_owned();
+    assert_eq!(shown, "rtsp://***h/ rtsp://x***h/ Basic *** and a pw in a word: pwd");
+    let mut without = List::new();
+    without.conceal_login("me", "");
+    assert_eq!(without.redacted("me: :@ Basic bWU6"), "me: :@ Basic ***");
+}
+
+#[test]
+fn of_a_secret_url_only_the_host_is_left() {
+    let mut list = List::new();
+    list.conceal_url(&Url::parse("rtsp://Cam.local:8554/live/s3cr3t-t0ken/a?key=abc&user=ad%20min").unwrap());
+    let shown = |text: &str| list.redacted(text).into_owned();
+    assert_eq!(shown("uri rtsp://cam.local:8554/live/x?key=abc, next"), "uri rtsp://cam.local:8554/*** next");
+    assert_eq!(shown("<rtsps://u:p@cam.local/a b>"), "<rtsps://***@cam.local/*** b>");
+    assert_eq!(shown(r#"{"url":"rtsp://cam.local?abc"}"#), r#"{"url":"rtsp://cam.local***"}"#);
+    assert_eq!(shown("rtsp://cam.local:8554/ rtsp://cam.local"), "rtsp://cam.local:8554/ rtsp://cam.local");
+    assert_eq!(shown("rtsp://other.local/live/x?key=abc"), "rtsp://other.local/live/x?key=abc", "another camera's");
+    assert_eq!(shown("PLAY s3cr3t-t0ken ad min ad%20min live"), "PLAY *** *** *** live");
+    assert_eq!(shown("/live/s3cr3t-t0ken/a?key=abc&user=ad%20min"), "***");
+    let mut v6 = List::new();
+    v6.conceal_url(&Url::parse("rtsp://[fd00::1]:554/abcdefgh").unwrap());
+    assert_eq!(v6.redacted("rtsp://[fd00::1]/x y"), "rtsp://[fd00::1]/*** y");
+}
+
+#[test]
+fn nothing_remains_of_secrets_that_overlap() {
+    let list = list(&["hunter2", "ter2park", "hunter2"]);
+    assert_eq!(list.redacted("hunter2park"), "***");
+    assert_eq!(list.redacted("hunter2hunter2, hunter"), "***, hunter");
+    assert_eq!(list.needles.len(), 2);
+}
+
+#[test]
+fn a_key_of_many_lines_is_hidden_line_by_line() {
+    let list = list(&["-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\nabcd\n-----END PRIVATE KEY-----"]);
+    assert_eq!(
+        list.redacted("MC4CAQAwBQYDK2VwBCIEIA abcd -----BEGIN PRIVATE KEY-----"),
+        "*** abcd -----BEGIN PRIVATE KEY-----"
+    );
+}
+
+#[test]
+fn text_without_secrets_is_left_as_it_is() {
+    let text = r#"100 % of "C:\new" is 50%25 \u00e9 rtsp://10.0.0.21/stream1?x=1"#;
+    assert!(matches!(list(&["hunter2"]).redacted(text), Cow::Borrowed(same) if same == text));
+    assert!(matches!(List::new().redacted(text), Cow::Borrowed(same) if same == text));
+}
+
+#[test]
+fn the_list_of_the_process_only_grows() {
+    conceal(&Secret::new("of-the-whole-process"));
+    conceal_login("of", &Secret::new("a-login"));
+    conceal_url(&Url::parse("rtsp://host-of-a-url/x").unwrap());
+    assert_eq!(redacted("of-the-whole-process a-login rtsp://host-of-a-url/y"), "*** *** rtsp://host-of-a-url/***");
+}
+
+proptest::proptest! {
+    /// Whatever a secret and its surroundings hold: it is gone, and nothing panics.
+    #[test]
+    fn no_text_keeps_a_secret(secret in "\\PC{4,12}", before in "\\PC{0,12}", after in "\\PC{0,12}") {
+        let list = list(&[&secret]);
+        for spelled in [secret.clone(), format!("{secret:?}"), serde_json::to_string(&secret).unwrap()] {
+            let text = format!("{before}{spelled}{after}");
+            let shown = list.redacted(&text);
+            // What stands around it, the stars included, may make it anew only where it is of stars itself.
+            proptest::prop_assert!(secret.contains('*') || !shown.contains(&secret), "{text} -> {shown}");
+        }
+    }
+}
