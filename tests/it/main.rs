@@ -10,6 +10,7 @@ mod certificates;
 mod classifiers;
 mod cli;
 mod clock;
+mod decoders;
 mod detectors;
 mod dlq;
 mod endpoint;
