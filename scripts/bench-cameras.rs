@@ -86,7 +86,7 @@ impl Told {
         self.seconds = seconds(now);
         self.packets += 1;
         self.decoded = status.decoded;
-        if status.decoding.as_str() == "keyframes" {
+        if status.decoding.mode.as_str() == "keyframes" {
             return;
         }
         match self.awake.last_mut() {

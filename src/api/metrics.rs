@@ -13,15 +13,19 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Shared;
+use super::camera::{Camera, CameraState};
 use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
 use super::model::{Model, ModelState};
 use super::refusal::Refusal;
-use super::status::{Camera, CameraState, Monitor};
+use super::status::Monitor;
 use crate::delivery;
 use crate::journal::{Ended, EndpointCounts, Totals};
 use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::{Now, now};
+
+/// What a camera's `decode` can be.
+const DECODE_MODES: [&str; 3] = ["all", "keyframes", "awake"];
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Refusal> {
     let now = now();
@@ -170,11 +174,24 @@ impl Scrape {
         });
         sheet.gauges("camera_state", "1: the camera is in that state.", states)?;
         sheet.gauges("camera_fps", "Pictures a second, a mean over some seconds.", of(|camera| Some(camera.fps)))?;
+        let modes = self.cameras.iter().flat_map(|camera| {
+            DECODE_MODES.map(|mode| {
+                let labels = vec![("camera", camera.name.to_string()), ("mode", mode.to_owned())];
+                (labels, truth(camera.decode == mode))
+            })
+        });
+        sheet.gauges("camera_decode_mode", "1: the camera is decoded like that now.", modes)?;
+        let interval = of(|camera| camera.keyframe_interval_s);
+        sheet.gauges("camera_keyframe_interval_seconds", "The longest of the latest intervals.", interval)?;
         let age = of(|camera| camera.last_frame_age_s);
         sheet.gauges("camera_last_frame_age_seconds", "Age of the newest picture.", age)?;
         let counts = |count: fn(&Camera) -> u64| {
             self.cameras.iter().map(move |camera| (label("camera", &camera.name), count(camera)))
         };
+        let help = "Packets that came since the daemon started; each holds one picture.";
+        sheet.counters("camera_packets", help, counts(|camera| camera.packets))?;
+        let fed = counts(|camera| camera.packets_decoded);
+        sheet.counters("camera_packets_decoded", "Of these, the ones that were decoded.", fed)?;
         let decoded = counts(|camera| camera.frames_decoded);
         sheet.counters("camera_frames_decoded", "Pictures decoded since the daemon started.", decoded)?;
         let decoders = self.cameras.iter().filter_map(|camera| {

@@ -45,11 +45,14 @@ mod ring;
 mod route;
 mod rtsp;
 mod run;
+mod samples;
 mod settings;
 mod sighting;
 mod source;
 mod status;
 mod stillness;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod turn;
 mod watchdog;

@@ -135,6 +135,11 @@ impl Board {
         snapshot.last_frame = Some(arrived);
     }
 
+    /// What is decoded from now on.
+    pub(super) fn decides(&self, decoding: Decision) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.decoding = decoding;
+    }
+
     /// Counts packets that a decoder was fed with.
     pub(super) fn fed(&self, packets: u64) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).0.packets_decoded += packets;

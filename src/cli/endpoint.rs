@@ -161,7 +161,8 @@ pub(super) fn check_all(config: &Config, mut ready: Ready) -> Result<usize, Fail
     Ok(failures)
 }
 
-fn find<'a>(config: &'a Config, name: &Name) -> Result<&'a Endpoint, Failure> {
+/// The endpoint of that name, or which ones there are.
+pub(super) fn find<'a>(config: &'a Config, name: &Name) -> Result<&'a Endpoint, Failure> {
     let known = || config.endpoints.iter().map(|endpoint| endpoint.name.as_str());
     config.endpoints.iter().find(|endpoint| endpoint.name == *name).ok_or_else(|| {
         let failure = Failure::plain(format_args!("there is no endpoint `{name}`"));

@@ -4,7 +4,7 @@
 //! is normal.
 
 use super::advice;
-use crate::camera::{self, Clip, Codec, Lineup, Problem, Unusable};
+use crate::camera::{self, Clip, Codec, Distrust, Lineup, Problem, Unusable};
 use crate::config::{self, Camera, CameraUrl, Diagnostic, Diagnostics, Hardware};
 
 /// Tells GStreamer elements that are not installed, decoders that don't work, and clips that can't be played.
@@ -15,6 +15,9 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
     if let Err(error) = camera::init() {
         diagnostics.push(told(Diagnostic::error, &error.to_string()));
         return;
+    }
+    if cameras.iter().any(speaks_tls) && !camera::tls_installed() {
+        diagnostics.push(told(Diagnostic::error, &Distrust::NotInstalled.to_string()));
     }
     let missing = camera::missing_elements();
     for element in &missing {
@@ -35,6 +38,11 @@ pub(super) fn check(cameras: &[Camera], diagnostics: &mut Diagnostics) {
             clip(camera, diagnostics);
         }
     }
+}
+
+/// Of a secret URL nothing is known here: its camera says so when it connects.
+fn speaks_tls(camera: &Camera) -> bool {
+    matches!(&camera.url, CameraUrl::Open(url) if url.value.scheme() == "rtsps")
 }
 
 /// Only with H.264: what a camera speaks is not known before it has answered.
