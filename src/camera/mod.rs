@@ -15,6 +15,7 @@
 
 mod backoff;
 mod cadence;
+mod chain;
 mod chatter;
 mod clip;
 mod codec;
