@@ -132,6 +132,13 @@ pub fn now() -> Now {
     Now { mono, wall, synced: is_believed(mono, wall, time_service) }
 }
 
+/// The CPU time that the calling thread has used: to tell what work costs, never to wait.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
+pub fn worked() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
+}
+
 /// What a time service has done in this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TimeService {

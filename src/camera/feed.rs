@@ -1,26 +1,41 @@
 //! What becomes of a camera's packets: kept, decoded or slept through.
 //!
-//! Owns the ring, the decoder and the decision what is decoded; refuses to know connections. Frames that somebody wants go
-//! into the mailbox, what was decoded is counted on the board. Runs on the thread `camera-<name>`.
+//! Owns the way from packets to frames: the ring, the decoder while the camera is awake, what has been decoded before; what
+//! is decided, the policy says. Refuses to know connections. Frames that somebody wants go into the mailbox, what was done
+//! is told on the board. Runs on the thread `camera-<name>`, and decodes there.
+//!
+//! Asleep, a keyframe is decoded by itself, with a decoder that all sleeping cameras share. When it shows movement, what
+//! came since the last look is decoded from the ring at full speed: the movement began somewhere in there.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::codec::Codec;
+use super::cost::Cost;
 use super::decoder::{Decoded, Decoder};
+use super::eye::Eye;
+use super::live::{Live, Past};
 use super::mailbox::Mailbox;
-use super::packet::Packet;
+use super::packet::{Class, Packet};
+use super::policy::{Decision, Facts, Mode};
+use super::pool::Pool;
 use super::problem::Problem;
 use super::ring::Ring;
 use super::settings::Settings;
 use super::status::Board;
-use crate::time::Now;
+use crate::config::Decode;
+use crate::time::{Mono, Now};
 
 /// What was seen of one packet, or of none.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Whole pictures that came out, wanted or not.
     pub(super) pictures: u64,
-    /// Of the newest of them: equal for pictures that are the same in every sample of their light. None: nobody looked.
+    /// A decoder was given something: a picture is to be expected, sooner or later. False: it was slept through.
+    pub(super) tried: bool,
+    /// Of the newest of them that was looked at: equal for pictures that are the same in the samples of their light. None:
+    /// nobody looked. Keyframes are looked at, and frames that somebody wants.
     pub(super) fingerprint: Option<u64>,
     /// That picture is one even colour.
     pub(super) uniform: bool,
@@ -31,70 +46,212 @@ pub(super) struct Feed {
     settings: Arc<Settings>,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
+    facts: Facts,
+    eye: Eye,
+    cost: Cost,
     ring: Ring,
-    decoder: Option<Decoder>,
+    past: Past,
+    /// While the camera is awake.
+    live: Option<Live>,
+    /// When the connection's first picture is shown, which frames call zero.
+    origin: Option<Duration>,
 }
 
 impl Feed {
     pub(super) fn new(settings: Arc<Settings>, mailbox: Arc<Mailbox>, board: Arc<Board>) -> Feed {
-        Feed { settings, mailbox, board, ring: Ring::default(), decoder: None }
+        let facts = Facts {
+            decode: settings.decode,
+            notice_within: settings.notice_within,
+            codec: Codec::H264,
+            cadence: Default::default(),
+            moved: None,
+            demanded: None,
+        };
+        let (cost, ring, past) = Default::default();
+        let eye = Eye::new(&settings.mask);
+        board.decides(facts.decide(Mono(0)));
+        Feed { settings, mailbox, board, facts, eye, cost, ring, past, live: None, origin: None }
     }
 
     /// A packet came.
     pub(super) fn packet(&mut self, packet: Packet, now: Now) -> Result<Seen, Problem> {
-        let mailbox = &self.mailbox;
-        let decoder = match &mut self.decoder {
-            Some(decoder) if decoder.codec() == packet.codec => decoder,
-            place => place.insert(Decoder::new(packet.codec, &self.settings.hardware)?),
+        let at = packet.arrived.mono;
+        self.facts.codec = packet.codec;
+        self.facts.cadence.packet(&packet);
+        if packet.class != Class::Delta {
+            self.origin.get_or_insert(packet.pts);
+        }
+        if self.may_wake() {
+            self.ring.push(packet.clone());
+        }
+        if self.mailbox.wants_all() {
+            self.facts.demanded = Some(at);
+        }
+        let mut seen = match self.decide(at).mode {
+            Mode::Keyframes => self.asleep(&packet, now)?,
+            Mode::All | Mode::Awake => self.awake(&packet, now)?,
         };
-        let decoded = decoder.decode(&packet, |arrived| mailbox.wants(arrived.mono))?;
-        self.ring.push(packet);
-        Ok(self.hand_over(decoded, now))
+        self.fingerprint(&mut seen);
+        let interval = self.facts.cadence.interval().filter(|_| packet.codec != Codec::Mjpeg);
+        self.board.packet(packet.arrived, self.decide(at), interval);
+        if packet.class != Class::Delta {
+            self.board.saves(self.cost.saving());
+        }
+        Ok(seen)
     }
 
     /// There is no more to come.
     pub(super) fn finish(&mut self, now: Now) -> Result<Seen, Problem> {
-        let mailbox = &self.mailbox;
-        let Some(decoder) = &mut self.decoder else { return Ok(Seen::default()) };
-        let decoded = decoder.drain(|arrived| mailbox.wants(arrived.mono))?;
-        Ok(self.hand_over(decoded, now))
+        let mut seen = self.doze_off(now)?;
+        self.fingerprint(&mut seen);
+        Ok(seen)
     }
 
     /// What comes next is another connection's.
     pub(super) fn disconnected(&mut self) {
+        self.facts.cadence = Default::default();
+        self.past.forget();
         self.ring.clear();
-        self.decoder = None;
+        self.live = None;
+        self.origin = None;
+        self.board.decides(self.decide(Mono(u64::MAX)));
     }
 
-    fn hand_over(&self, decoded: Decoded, now: Now) -> Seen {
+    fn fingerprint(&mut self, seen: &mut Seen) {
+        let fingerprint = self.eye.take_fingerprint();
+        seen.fingerprint = fingerprint.map(|it| it.hash);
+        seen.uniform = fingerprint.is_some_and(|it| it.uniform);
+    }
+
+    fn decide(&self, at: Mono) -> Decision {
+        self.facts.decide(at)
+    }
+
+    /// Whether there will ever be something to catch up with.
+    fn may_wake(&self) -> bool {
+        self.facts.decode == Decode::Auto && self.facts.notice_within.is_some()
+    }
+
+    fn asleep(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
+        let mut seen = self.doze_off(now)?;
+        let at = packet.arrived.mono;
+        let too_soon = self.past.latest_alone().is_some_and(|latest| at.since(latest) < self.facts.pace());
+        if packet.class != Class::Idr || too_soon {
+            return Ok(seen);
+        }
+        let wanted = |arrived: Now| self.mailbox.wants(arrived.mono);
+        let mut decoded = match Pool::shared().lone(packet, &self.settings.hardware, wanted) {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) => return Ok(seen),
+            Err(Problem::Decoder) => {
+                tracing::debug!("a keyframe could not be decoded");
+                return Ok(Seen { tried: true, ..seen });
+            }
+            Err(problem) => return Err(problem),
+        };
+        self.look(&mut decoded, None);
+        if self.decide(at).mode != Mode::Keyframes {
+            // This picture comes once more, in its turn.
+            let woken = self.awake(packet, now)?;
+            return Ok(Seen { pictures: seen.pictures + woken.pictures, ..woken });
+        }
+        self.past.decoded_alone(at);
+        self.board.fed(1);
+        let offset = packet.pts.saturating_sub(self.origin.unwrap_or_default());
+        let passed = decoded.pictures.saturating_sub(decoded.frames.len() as u64);
+        seen.pictures += self.hand_over(decoded, offset, passed, now);
+        Ok(Seen { tried: true, ..seen })
+    }
+
+    /// Lets the decoder go, once what it holds back is out.
+    fn doze_off(&mut self, now: Now) -> Result<Seen, Problem> {
+        let Some(mut live) = self.live.take() else { return Ok(Seen::default()) };
+        let passed = Cell::new(0);
+        let mut decoded = live.decoder.drain(wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived)))?;
+        self.past.decoded_until(live.newest);
+        self.look(&mut decoded, None);
+        let pictures = self.hand_over(decoded, live.offset(), passed.get(), now);
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
+    }
+
+    fn awake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
+        let Some(live) = self.live.as_mut().filter(|live| live.decoder.codec() == packet.codec) else {
+            return self.wake(packet, now);
+        };
+        let passed = Cell::new(0);
+        let wanted = wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived));
+        let mut decoded = live.decode(packet, self.origin, &mut self.cost, wanted)?;
+        let offset = live.offset();
+        self.board.fed(1);
+        self.look(&mut decoded, None);
+        let pictures = self.hand_over(decoded, offset, passed.get(), now);
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
+    }
+
+    /// Begins to decode everything: first what the ring holds of what somebody wants, `packet` included.
+    fn wake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
+        let mut live = Live::new(Decoder::new(packet.codec, &self.settings.hardware)?);
+        let late: Vec<Mono> = self.ring.packets().map(|it| it.arrived.mono).filter(|it| self.past.lacks(*it)).collect();
+        let chosen =
+            self.mailbox.choose(if late.is_empty() { std::slice::from_ref(&packet.arrived.mono) } else { &late });
+        let from = chosen.first().copied().unwrap_or(packet.arrived.mono);
+        let mut packets: Vec<Packet> = self.ring.since(from).cloned().collect();
+        if packets.is_empty() {
+            packets.push(packet.clone());
+        }
+        if packet.codec == Codec::Mjpeg {
+            packets.retain(|it| chosen.contains(&it.arrived.mono));
+        }
+        let looked = self.eye.looked();
+        let mut pictures = 0;
+        for packet in &packets {
+            let passed = Cell::new(0);
+            let wanted = wanted(&self.past, &passed, |arrived| chosen.contains(&arrived));
+            let mut decoded = live.decode(packet, self.origin, &mut Cost::default(), wanted)?;
+            let offset = live.offset();
+            self.look(&mut decoded, looked);
+            pictures += self.hand_over(decoded, offset, passed.get(), now);
+        }
+        self.board.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);
+        self.live = Some(live);
+        Ok(Seen { pictures, tried: true, ..Seen::default() })
+    }
+
+    /// Looks at keyframes and frames; those that arrived no later than `looked` are from before the wake.
+    fn look(&mut self, decoded: &mut Decoded, looked: Option<Mono>) {
+        for (arrived, glance) in decoded.glances.iter().filter(|(arrived, _)| Some(arrived.mono) > looked) {
+            self.eye.look(arrived.mono, glance);
+        }
+        for frame in &mut decoded.frames {
+            self.eye.look_at(frame, Some(frame.arrived.mono) <= looked);
+        }
+        self.facts.moved = self.eye.moved();
+    }
+
+    /// Counts pictures and leaves frames in the mailbox; `passed` pictures nobody wanted.
+    fn hand_over(&mut self, decoded: Decoded, offset: Duration, passed: u64, now: Now) -> u64 {
         if decoded.pictures > 0 {
             self.board.pictures(now, decoded.pictures, decoded.frames.len() as u64);
         }
-        let (fingerprint, uniform) = decoded.frames.last().map_or((None, false), |frame| {
-            let luma = frame.planes.first().map_or(&[][..], |plane| &plane.data[..]);
-            (Some(fingerprint(luma)), is_uniform(luma))
-        });
-        for frame in decoded.frames {
+        for mut frame in decoded.frames {
+            frame.pts += offset;
+            self.past.handed_over(frame.arrived.mono);
             self.mailbox.put(frame);
         }
-        Seen { pictures: decoded.pictures, fingerprint, uniform }
+        self.mailbox.pass(passed);
+        decoded.pictures
     }
 }
 
-fn fingerprint(luma: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(luma);
-    hasher.finish()
+/// Asked for every picture: whether it becomes a frame. What was there before does not, and is not counted again.
+fn wanted(past: &Past, passed: &Cell<u64>, wants: impl Fn(Mono) -> bool) -> impl Fn(Now) -> bool {
+    move |arrived| {
+        let known = past.knows(arrived.mono);
+        let wanted = !known && wants(arrived.mono);
+        passed.set(passed.get() + u64::from(!known && !wanted));
+        wanted
+    }
 }
 
-/// Levels between the darkest and the brightest sample of a picture with nothing in it.
-const EVEN: u8 = 8;
-
-/// One sample in so many is looked at.
-const SPARSE: usize = 61;
-
-fn is_uniform(luma: &[u8]) -> bool {
-    let samples = luma.iter().step_by(SPARSE);
-    let (low, high) = samples.fold((u8::MAX, 0), |(low, high), sample| (low.min(*sample), high.max(*sample)));
-    high.saturating_sub(low) <= EVEN
-}
+#[cfg(test)]
+mod tests;

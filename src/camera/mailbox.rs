@@ -41,6 +41,34 @@ impl Demand {
     pub fn newest_from(from: Mono) -> Demand {
         Demand { from: Some(from), ..Demand::NOTHING }
     }
+
+    fn wants(&self, arrived: Mono) -> bool {
+        self.from.is_some_and(|from| arrived >= from)
+    }
+
+    /// At most so many frames are kept.
+    fn room(&self) -> usize {
+        self.burst.clamp(1, MAX_BURST)
+    }
+
+    /// Of pictures that are decoded later than they `arrived`: the newest one, and one in every so long before it. Where
+    /// that is more than may be kept they are further apart: what happened is somewhere in all of the time.
+    fn choose(&self, arrived: &[Mono]) -> Vec<Mono> {
+        let mut wanted: Vec<Mono> = arrived.iter().copied().filter(|arrived| self.wants(*arrived)).collect();
+        wanted.sort_unstable();
+        let (Some(first), Some(last)) = (wanted.first().copied(), wanted.last().copied()) else { return Vec::new() };
+        let room = self.room();
+        let steps = u32::try_from(room - 1).unwrap_or(u32::MAX);
+        let every = last.since(first).checked_div(steps).map_or(Duration::MAX, |least| self.every.max(least));
+        let mut chosen = vec![last];
+        for candidate in wanted.into_iter().rev() {
+            if chosen.len() < room && chosen.last().is_some_and(|later| later.since(candidate) >= every) {
+                chosen.push(candidate);
+            }
+        }
+        chosen.reverse();
+        chosen
+    }
 }
 
 /// A change of a camera's state.
@@ -107,18 +135,30 @@ impl Mailbox {
         self.held().demand = demand;
     }
 
-    /// Asked once for every picture: whether somebody wants it, by when it arrived.
+    /// Whether somebody wants a picture that is decoded when it arrives.
     pub fn wants(&self, arrived: Mono) -> bool {
-        let mut held = self.held();
-        let wanted = held.demand.from.is_some_and(|from| arrived >= from);
-        held.passed += u64::from(!wanted);
-        wanted
+        self.held().demand.wants(arrived)
+    }
+
+    /// Which of the pictures that are decoded later than they arrived somebody wants, oldest first.
+    pub fn choose(&self, arrived: &[Mono]) -> Vec<Mono> {
+        self.held().demand.choose(arrived)
+    }
+
+    /// Whether something is going on, so that the camera must not sleep.
+    pub fn wants_all(&self) -> bool {
+        self.held().demand.awake
+    }
+
+    /// So many pictures were decoded that nobody wanted.
+    pub fn pass(&self, pictures: u64) {
+        self.held().passed += pictures;
     }
 
     /// Leaves a frame; the oldest ones beyond the demand's burst give way.
     pub fn put(&self, frame: Frame) {
         let mut held = self.held();
-        let room = held.demand.burst.clamp(1, MAX_BURST);
+        let room = held.demand.room();
         while held.frames.len() >= room {
             held.frames.pop_front();
             held.passed += 1;
@@ -203,12 +243,33 @@ mod tests {
     fn only_what_arrives_when_somebody_is_due_is_wanted() {
         let mailbox = Mailbox::default();
         assert!(!mailbox.wants(Mono(u64::MAX)), "nobody asked yet");
-        mailbox.demand(Demand::newest_from(Mono(100)));
+        mailbox.demand(Demand { awake: true, ..Demand::newest_from(Mono(100)) });
         assert!(!mailbox.wants(Mono(99)));
         assert!(mailbox.wants(Mono(100)));
+        assert!(mailbox.wants_all());
         mailbox.demand(Demand::NOTHING);
         assert!(!mailbox.wants(Mono(100)));
+        mailbox.pass(3);
         assert_eq!(mailbox.take().passed, 3);
+    }
+
+    #[test]
+    fn of_late_pictures_one_in_so_long_is_wanted() {
+        let late: Vec<Mono> = (0..=20).map(|nth| Mono(nth * 100)).collect();
+        let chosen = |from: u64, every: u64, burst: usize| {
+            let every = Duration::from_nanos(every);
+            let demand = Demand { every, burst, ..Demand::newest_from(Mono(from)) };
+            demand.choose(&late).iter().map(|arrived| arrived.0).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(1, 1000, 16), [1000, 2000]);
+        assert_eq!(chosen(0, 550, 16), [200, 800, 1400, 2000], "never closer than that");
+        assert_eq!(chosen(0, 0, 5), [0, 500, 1000, 1500, 2000], "further apart where there is no room");
+        assert_eq!(chosen(0, 0, 1), [2000]);
+        assert_eq!(chosen(0, 0, usize::MAX).len(), 11);
+        assert_eq!(chosen(2001, 0, 16), [] as [u64; 0]);
+        assert_eq!(Demand::NOTHING.choose(&late), []);
+        let mixed = Demand { burst: 16, ..Demand::newest_from(Mono(0)) }.choose(&[Mono(30), Mono(10), Mono(20)]);
+        assert_eq!(mixed, [Mono(10), Mono(20), Mono(30)], "whatever order they are decoded in");
     }
 
     #[test]

@@ -6,38 +6,53 @@
 //! ```text
 //! source (rtsp, file) ──packets──► ring (previous + current GOP)
 //!                          │
-//!                          └─────► decoder ──frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          ├─ awake ──► decoder ───────────frames that somebody wants──► mailbox ──bell──► watch loop
+//!                          └─ asleep, a keyframe ──► shared decoder ──┘  │
+//!                                    ▲ wakes (policy) ◄── moved ── eye ◄─┘
 //! ```
 //!
 //! One thread a camera, `camera-<name>`, runs all of it (`run`). A recording is decoded on the caller's thread ([`Clip`]).
 
 mod backoff;
+mod cadence;
 mod chatter;
 mod clip;
 mod codec;
+mod cost;
 mod decoder;
 mod dialogue;
 mod elements;
+mod eye;
 mod feed;
 mod file;
 mod fleet;
 mod flood;
+mod glance;
+mod hardware;
 mod ingest;
+mod live;
 mod mailbox;
 mod nal;
 mod outage;
 mod packet;
 mod planes;
+mod policy;
+mod pool;
 mod probe;
 mod problem;
+mod rehearsal;
 mod ring;
 mod route;
 mod rtsp;
 mod run;
+mod samples;
 mod settings;
+mod sighting;
 mod source;
 mod status;
 mod stillness;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod turn;
 mod watchdog;
@@ -47,18 +62,24 @@ use std::thread::JoinHandle;
 
 pub use clip::Clip;
 pub use codec::Codec;
+pub use cost::Saving;
 use crossbeam_channel::Sender;
 pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
+pub use glance::{Fingerprint, Glance};
+pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
+pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;
+pub use rehearsal::Rehearsal;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
+pub use sighting::{Sighting, look};
 pub use source::Source;
-pub use status::{Decoding, Snapshot, State};
+pub use status::{Snapshot, State};
 pub use trust::{Distrust, tls_installed};
 pub use turn::Turn;
 
@@ -70,6 +91,7 @@ pub struct Camera {
     name: Name,
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
+    lineup: Lineup,
     member: Arc<fleet::Member>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -134,6 +156,7 @@ fn start(
     let (stop, stopped) = crossbeam_channel::bounded(0);
     let now = time::now();
     board.beat(now);
+    let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
@@ -149,7 +172,7 @@ fn start(
         told: None,
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, member, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -165,13 +188,13 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        Snapshot { common: self.member.is_common(), ..self.board.snapshot() }
+        self.status_reader()()
     }
 
     /// Tells how it is, from anywhere and even after it has ended.
     pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
-        let (board, member) = (self.board.clone(), self.member.clone());
-        Box::new(move || Snapshot { common: member.is_common(), ..board.snapshot() })
+        let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
+        Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

@@ -85,6 +85,14 @@ pub enum Problem {
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
     MissingElement,
+    /// The decoder that the camera is to be decoded with can't be used, or failed.
+    #[error("the decoder `{element}` {why}; set `hardware` to \"auto\", or to a decoder that works here")]
+    Hardware {
+        /// GStreamer's name for it.
+        element: String,
+        /// Goes on from its name.
+        why: String,
+    },
     /// The decoder itself failed.
     #[error("the video decoder failed; it is started again")]
     Decoder,
@@ -113,6 +121,7 @@ impl Problem {
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
             Problem::MissingElement => "missing_element",
+            Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
     }

@@ -1,25 +1,29 @@
 //! The last seconds of a camera, still encoded.
 //!
-//! Owns the previous and the current group of pictures (GOP), whole or not at all; refuses to know who decodes them and
-//! when. Pure: no clock, no thread.
+//! Owns the previous and the current group of pictures (GOP), and what else a wake looks back at, whole or not at all;
+//! refuses to know who decodes them and when. Pure: no clock, no thread.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::packet::{Class, Packet};
+use crate::time::Mono;
 
 /// Encoded bytes that one camera may hold: two GOPs of 2 s at 16 Mbit/s, which a 4K camera sends.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// The packets of the previous and of the current GOP, oldest first, in decoding order.
+/// GOPs that are shorter than this are held until they are so old, all of them: a sleeping camera doesn't look at each.
+pub const SPAN: Duration = Duration::from_millis(1500);
+
+/// The packets of the previous and of the current GOP, and short ones before them, oldest first, in decoding order.
 ///
-/// Every GOP in it is whole: it begins where decoding can start. When the bytes do not suffice the previous GOP goes
+/// Every GOP in it is whole: it begins where decoding can start. When the bytes do not suffice the oldest GOP goes
 /// first; a current GOP that is too large for itself is let go as a whole, up to the next keyframe.
 #[derive(Debug)]
 pub struct Ring {
     max_bytes: usize,
     bytes: usize,
-    previous: VecDeque<Packet>,
-    current: VecDeque<Packet>,
+    packets: VecDeque<Packet>,
 }
 
 impl Default for Ring {
@@ -31,38 +35,55 @@ impl Default for Ring {
 impl Ring {
     /// An empty ring that holds at most `max_bytes` of encoded data.
     pub fn new(max_bytes: usize) -> Ring {
-        Ring { max_bytes, bytes: 0, previous: VecDeque::new(), current: VecDeque::new() }
+        Ring { max_bytes, bytes: 0, packets: VecDeque::new() }
     }
 
-    /// Takes the next packet. A packet of another connection ends what was there.
+    /// Takes the next packet. A packet of another connection or codec ends what was there.
     pub fn push(&mut self, packet: Packet) {
-        if self.current.back().is_some_and(|last| last.connection != packet.connection) {
+        let continues = |last: &Packet| last.connection == packet.connection && last.codec == packet.codec;
+        if !self.packets.back().is_some_and(continues) {
             self.clear();
+            if packet.class == Class::Delta {
+                return;
+            }
         }
-        if packet.class != Class::Delta {
-            self.previous = std::mem::take(&mut self.current);
-        } else if self.current.is_empty() {
-            return;
+        self.bytes += packet.data.len();
+        self.packets.push_back(packet);
+        while self.bytes > self.max_bytes || self.is_oldest_of_no_use() {
+            self.drop_oldest();
         }
-        self.current.push_back(packet);
-        self.bytes = self.packets().map(|held| held.data.len()).sum();
-        if self.bytes > self.max_bytes {
-            self.previous.clear();
-            self.bytes = self.current.iter().map(|held| held.data.len()).sum();
-        }
-        if self.bytes > self.max_bytes {
-            self.clear();
-        }
+    }
+
+    /// Where each GOP begins. A place where decoding may start with a delay is none after a keyframe.
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        let first = self.packets.front().map(|packet| packet.class);
+        let begins = move |packet: &Packet| Some(packet.class) == first || packet.class == Class::Idr;
+        (0..self.packets.len()).filter(move |at| begins(&self.packets[*at]))
+    }
+
+    fn is_oldest_of_no_use(&self) -> bool {
+        let (Some(second), Some(_), Some(newest)) = (self.starts().nth(1), self.starts().nth(2), self.packets.back())
+        else {
+            return false;
+        };
+        newest.arrived.mono.since(self.packets[second].arrived.mono) >= SPAN
+    }
+
+    fn drop_oldest(&mut self) {
+        let end = self.starts().nth(1).unwrap_or(self.packets.len());
+        self.bytes -= self.packets.drain(..end).map(|packet| packet.data.len()).sum::<usize>();
     }
 
     /// Everything held, oldest first: feeding it to a decoder from the start gives every picture.
     pub fn packets(&self) -> impl Iterator<Item = &Packet> {
-        self.previous.iter().chain(&self.current)
+        self.packets.iter()
     }
 
-    /// The current GOP only.
-    pub fn current(&self) -> impl Iterator<Item = &Packet> {
-        self.current.iter()
+    /// The current GOP, and what is needed before it to have every picture that arrived at `from` or later.
+    pub fn since(&self, from: Mono) -> impl Iterator<Item = &Packet> {
+        let current = self.starts().last().unwrap_or_default();
+        let start = self.starts().take_while(|at| self.packets[*at].arrived.mono <= from).last().unwrap_or_default();
+        self.packets.range(start.min(current)..)
     }
 
     /// Encoded bytes held.
@@ -72,8 +93,7 @@ impl Ring {
 
     /// Lets everything go.
     pub fn clear(&mut self) {
-        self.previous.clear();
-        self.current.clear();
+        self.packets.clear();
         self.bytes = 0;
     }
 }
@@ -108,16 +128,42 @@ mod tests {
         ring.packets().map(|packet| packet.pts.as_millis()).collect()
     }
 
+    fn since(ring: &Ring, from_ms: u64) -> Option<u128> {
+        ring.since(Mono(from_ms * 1_000_000)).next().map(|packet| packet.pts.as_millis())
+    }
+
+    /// One packet a second.
+    fn ring_of(classes: &[Class]) -> Ring {
+        let mut ring = Ring::new(1000);
+        for (second, class) in (0..).zip(classes) {
+            ring.push(packet(1, second * 1000, *class, 10));
+        }
+        ring
+    }
+
     #[test]
     fn holds_the_previous_and_the_current_gop() {
-        let mut ring = Ring::new(1000);
-        for pts in 0..10 {
-            let class = if pts % 3 == 0 { Class::Idr } else { Class::Delta };
-            ring.push(packet(1, pts, class, 10));
-        }
-        assert_eq!(held(&ring), [6, 7, 8, 9]);
-        assert_eq!(ring.current().count(), 1);
+        let gop = [Class::Idr, Class::Delta, Class::Delta];
+        let ring = ring_of(&[&gop[..], &gop, &gop, &gop[..1]].concat());
+        assert_eq!(held(&ring), [6000, 7000, 8000, 9000]);
         assert_eq!(ring.bytes(), 40);
+        assert_eq!([6000, 8999, 9000, 9999].map(|from| since(&ring, from)), [6000, 6000, 9000, 9000].map(Some));
+        assert_eq!(since(&ring, 0), Some(6000), "what there is");
+    }
+
+    #[test]
+    fn short_gops_are_held_for_a_while() {
+        let mut ring = Ring::new(1000);
+        (0..40).for_each(|nth| ring.push(packet(1, nth * 100, Class::Idr, 10)));
+        assert_eq!(held(&ring).first(), Some(&2400), "1.5 s, and the GOP that it began in");
+    }
+
+    #[test]
+    fn a_place_to_join_does_not_end_a_gop_that_began_with_a_keyframe() {
+        use Class::{Delta, Idr, Recovery};
+        assert_eq!(held(&ring_of(&[Idr, Recovery, Delta, Recovery, Recovery])).len(), 5);
+        assert_eq!(held(&ring_of(&[Idr, Delta, Idr, Recovery, Idr])), [2000, 3000, 4000]);
+        assert_eq!(held(&ring_of(&[Recovery, Delta, Delta, Recovery, Delta, Delta, Recovery])).len(), 4);
     }
 
     #[test]
@@ -163,8 +209,7 @@ mod tests {
                 prop_assert!(ring.bytes() <= 150);
                 prop_assert_eq!(ring.bytes(), ring.packets().map(|held| held.data.len()).sum::<usize>());
                 prop_assert!(ring.packets().next().is_none_or(|first| first.class != Class::Delta));
-                prop_assert!(ring.packets().filter(|held| held.class != Class::Delta).count() <= 2);
-                prop_assert!(ring.packets().all(|held| held.connection == connection || ring.current().count() == 0));
+                prop_assert!(ring.packets().all(|held| held.connection == connection));
             }
         }
     }

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::codec::Codec;
 use super::dialogue::Dialogue;
+use super::elements;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::probe;
@@ -177,7 +178,10 @@ impl Place {
             return Err(Problem::Tls(Distrust::Downgrade));
         }
         let _ = url.set_username("").and_then(|()| url.set_password(None));
-        let login = self.login.clone().filter(|_| url.host() == self.url.host());
+        // Names of these schemes are not brought to lower case by themselves.
+        let same = |here: &str, there: &str| here.eq_ignore_ascii_case(there);
+        let at_home = url.host_str().zip(self.url.host_str()).is_some_and(|(to, from)| same(to, from));
+        let login = self.login.clone().filter(|_| at_home);
         Ok(Place { url, login, redirects: self.redirects + 1 })
     }
 }
@@ -228,7 +232,7 @@ fn pipeline() -> String {
         let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
         format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
     };
-    [CAMERA.to_owned()].into_iter().chain(Codec::ALL.map(chain)).collect::<Vec<_>>().join(" ")
+    [CAMERA.to_owned()].into_iter().chain(elements::spoken().map(chain)).collect::<Vec<_>>().join(" ")
 }
 
 /// What depends on the way. One way at a time: `rtspsrc`'s own change from UDP to TCP would say neither what worked nor why
@@ -268,7 +272,7 @@ mod tests {
     fn a_login_is_not_taken_along_to_another_host() {
         let here = place("rtsps://cam.example:8322/a?b=c");
         let moved = here.moved("rtsps://CAM.example/other").unwrap();
-        assert_eq!((moved.url.as_str(), moved.login.is_some()), ("rtsps://cam.example/other", true));
+        assert_eq!((moved.url.as_str(), moved.login.is_some()), ("rtsps://CAM.example/other", true));
         let elsewhere = here.moved("rtsps://viewer:guess@other.example/a").unwrap();
         assert_eq!((elsewhere.url.as_str(), elsewhere.login.is_some()), ("rtsps://other.example/a", false));
     }

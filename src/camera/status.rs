@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::cost::Saving;
+use super::hardware::Report;
+use super::policy::Decision;
 use super::problem::Problem;
 use crate::time::{Mono, Now};
 
@@ -38,23 +41,6 @@ impl State {
     }
 }
 
-/// Which packets are decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Decoding {
-    /// Every one.
-    #[default]
-    All,
-}
-
-impl Decoding {
-    /// As in `status --json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Decoding::All => "all",
-        }
-    }
-}
-
 /// A camera at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -66,9 +52,18 @@ pub struct Snapshot {
     pub cause: Option<Problem>,
     /// It went away together with all others: the network, or this box.
     pub common: bool,
-    /// Which packets are decoded now.
-    pub decoding: Decoding,
-    /// Pictures a second, a mean over some 2 s; 0 when offline.
+    /// Which packets are decoded now, and why.
+    pub decoding: Decision,
+    /// Packets that came since the start; each holds one picture.
+    pub packets: u64,
+    /// Of these, so many that a decoder was fed with.
+    pub packets_decoded: u64,
+    /// The longest of the latest intervals between keyframes; None before the second one of a connection, and for codecs
+    /// without.
+    pub keyframe_interval: Option<Duration>,
+    /// What a keyframe every second would save, where that was measured.
+    pub saving: Option<Saving>,
+    /// Pictures a second that the camera sends, a mean over some 2 s; 0 when offline.
     pub fps: f64,
     /// When the newest picture's packet arrived.
     pub last_frame: Option<Now>,
@@ -80,6 +75,8 @@ pub struct Snapshot {
     pub reconnects: u64,
     /// Times that it was online and then no more.
     pub losses: u64,
+    /// What decodes, and what should have but failed.
+    pub decoder: Report,
 }
 
 impl Snapshot {
@@ -99,7 +96,7 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Rate {
     since: Option<Mono>,
-    pictures: u64,
+    packets: u64,
 }
 
 impl Board {
@@ -132,17 +129,40 @@ impl Board {
     /// Counts decoded pictures, of which `wanted` became frames.
     pub(super) fn pictures(&self, arrived: Now, decoded: u64, wanted: u64) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (snapshot, rate) = &mut *held;
+        let snapshot = &mut held.0;
         snapshot.decoded += decoded;
         snapshot.skipped += decoded.saturating_sub(wanted);
         snapshot.last_frame = Some(arrived);
+    }
+
+    /// What is decoded from now on.
+    pub(super) fn decides(&self, decoding: Decision) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.decoding = decoding;
+    }
+
+    /// Counts packets that a decoder was fed with.
+    pub(super) fn fed(&self, packets: u64) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.packets_decoded += packets;
+    }
+
+    /// What a keyframe every second would save.
+    pub(super) fn saves(&self, saving: Option<Saving>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.saving = saving;
+    }
+
+    /// Counts a packet, with what is known of the stream since.
+    pub(super) fn packet(&self, arrived: Now, decoding: Decision, interval: Option<Duration>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (snapshot, rate) = &mut *held;
+        snapshot.packets += 1;
+        (snapshot.decoding, snapshot.keyframe_interval) = (decoding, interval);
         let since = *rate.since.get_or_insert(arrived.mono);
         let passed = arrived.mono.since(since);
         if passed >= RATE_WINDOW {
-            snapshot.fps = rate.pictures as f64 / passed.as_secs_f64();
-            *rate = Rate { since: Some(arrived.mono), pictures: 0 };
+            snapshot.fps = rate.packets as f64 / passed.as_secs_f64();
+            *rate = Rate { since: Some(arrived.mono), packets: 0 };
         }
-        rate.pictures += decoded;
+        rate.packets += 1;
     }
 
     pub(super) fn beat(&self, now: Now) {
@@ -162,7 +182,9 @@ mod tests {
     fn the_frame_rate_is_a_mean_and_falls_to_zero_with_the_connection() {
         let board = Board::default();
         for tick in 0..100 {
-            board.pictures(Now::in_clip(Duration::from_millis(tick * 100)), 1, tick % 2);
+            let at = Now::in_clip(Duration::from_millis(tick * 100));
+            board.packet(at, Decision::default(), None);
+            board.pictures(at, 1, tick % 2);
         }
         let snapshot = board.snapshot();
         assert!((snapshot.fps - 10.0).abs() < 0.01, "{}", snapshot.fps);

@@ -28,6 +28,8 @@ pub struct Watchdog {
     opened: Now,
     packet: Option<Now>,
     picture: Now,
+    /// Something was decoded since, and gave none. A camera that sleeps isn't blamed for what it sleeps through.
+    in_vain: bool,
     /// When the loop last came by.
     came: Now,
     flood: Flood,
@@ -43,6 +45,7 @@ impl Watchdog {
             opened: now,
             packet: None,
             picture: now,
+            in_vain: false,
             came: now,
             flood: Flood::default(),
             flooded: false,
@@ -54,6 +57,7 @@ impl Watchdog {
     /// A connection is begun.
     pub fn open(&mut self, now: Now) {
         (self.opened, self.packet, self.picture, self.came) = (now, None, now, now);
+        self.in_vain = false;
         self.flood.interrupted();
         self.flooded = false;
         self.stillness.interrupted();
@@ -87,7 +91,10 @@ impl Watchdog {
     pub(super) fn seen(&mut self, seen: &Seen, now: Now) {
         if seen.pictures > 0 {
             self.picture = now;
+            self.in_vain = false;
             self.look = self.stillness.picture(seen.fingerprint, seen.uniform, now);
+        } else if seen.tried {
+            self.in_vain = true;
         }
     }
 
@@ -102,7 +109,7 @@ impl Watchdog {
         match self.packet {
             None if over(self.opened, CONNECT_LIMIT) => Err(Problem::Timeout(CONNECT_LIMIT)),
             Some(packet) if over(packet, STALL_LIMIT) => Err(Problem::Stalled(STALL_LIMIT)),
-            Some(_) if over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
+            Some(_) if self.in_vain && over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
             Some(_) if self.flooded => Err(Problem::Flood),
             Some(_) if self.look == Look::Suspect => Err(Problem::Frozen),
             _ => Ok(()),
@@ -121,7 +128,7 @@ mod tests {
     }
 
     fn picture(fingerprint: u64) -> Seen {
-        Seen { pictures: 1, fingerprint: Some(fingerprint), uniform: false }
+        Seen { pictures: 1, tried: true, fingerprint: Some(fingerprint), uniform: false }
     }
 
     #[test]
@@ -134,6 +141,8 @@ mod tests {
         assert_eq!(watchdog.check(at(11)), Ok(()));
         assert_eq!(watchdog.check(at(12)), Err(Problem::Stalled(STALL_LIMIT)));
         (0..=20).for_each(|second| watchdog.packet(Class::Delta, at(second)));
+        assert_eq!(watchdog.check(at(20)), Ok(()), "nothing was decoded");
+        watchdog.seen(&Seen { tried: true, ..Seen::default() }, at(20));
         assert_eq!(watchdog.check(at(20)), Err(Problem::NoPictures(PICTURE_LIMIT)));
         watchdog.seen(&picture(1), at(20));
         assert_eq!(watchdog.check(at(20)), Ok(()));

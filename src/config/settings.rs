@@ -3,18 +3,20 @@
 //! Owns the shape of every setting with its unit and default; refuses to know TOML, files and where a value was written
 //! (but for [`Located`], which lets later checks point at the line).
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod endpoint;
+
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
+pub use endpoint::{ClientCertificate, Endpoint, Format, FrameChoice, Rate, Retry};
+
 use super::only_when::OnlyWhen;
 use super::provider::Providers;
 use crate::egress::Egress;
-use crate::event::{EventType, Metadata, Priority};
+use crate::event::{Metadata, Priority};
 use crate::name::Name;
 
 /// A value and where in the file it was written (byte range), so that checks that need the world can point at it.
@@ -152,7 +154,7 @@ pub struct Camera {
     /// Which packets are decoded.
     pub decode: Decode,
     /// Which decoder decodes them.
-    pub hardware: Hardware,
+    pub hardware: Located<Hardware>,
     /// The authority of an `rtsps://` camera's certificate.
     pub ca_file: Option<Located<PathBuf>>,
     /// Normalised polygons in which nothing is looked at.
@@ -324,139 +326,4 @@ pub struct Calibration {
     pub temperature: f32,
     /// In logits.
     pub bias: f32,
-}
-
-/// `[[endpoint]]`. Its `Debug` shows the names of `headers` only: a value may be a secret.
-#[derive(Clone)]
-pub struct Endpoint {
-    /// Unique among endpoints.
-    pub name: Name,
-    /// Where events are posted.
-    pub url: Located<Url>,
-    /// How the body is written.
-    pub format: Format,
-    /// Newest first; empty: unsigned.
-    pub secrets: Vec<SecretRef>,
-    /// The types it is owed.
-    pub events: Vec<EventType>,
-    /// When to try again.
-    pub retry: Retry,
-    /// From connect to status line.
-    pub timeout: Duration,
-    /// POSTs at a time.
-    pub concurrency: u32,
-    /// POSTs in a time; None: as many as it takes.
-    pub rate: Option<Rate>,
-    /// Whether a frame is embedded where the format allows the choice.
-    pub frame: FrameChoice,
-    /// Bytes; the frame is scaled down until the body fits.
-    pub max_body: u64,
-    /// Sent along; never one of ours.
-    pub headers: BTreeMap<String, String>,
-    /// The only authorities that its certificate may come from. None: the system's.
-    pub ca_file: Option<Located<PathBuf>>,
-    /// What we present to it.
-    pub client: Option<ClientCertificate>,
-    /// Whether anything is sent; what is owed waits.
-    pub enabled: bool,
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Endpoint {
-            name,
-            url,
-            format,
-            secrets,
-            events,
-            retry,
-            timeout,
-            concurrency,
-            rate,
-            frame,
-            max_body,
-            headers,
-            ca_file,
-            client,
-            enabled,
-        } = self;
-        f.debug_struct("Endpoint")
-            .field("name", name)
-            .field("url", url)
-            .field("format", format)
-            .field("secrets", secrets)
-            .field("events", events)
-            .field("retry", retry)
-            .field("timeout", timeout)
-            .field("concurrency", concurrency)
-            .field("rate", rate)
-            .field("frame", frame)
-            .field("max_body", max_body)
-            .field("headers", &headers.keys())
-            .field("ca_file", ca_file)
-            .field("client", client)
-            .field("enabled", enabled)
-            .finish()
-    }
-}
-
-/// So many in a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// At least 1.
-    pub count: u32,
-    /// A second, a minute or an hour.
-    pub per: Duration,
-}
-
-impl Rate {
-    /// So many at once, after a pause: twice what the time allows.
-    pub fn burst(&self) -> u32 {
-        self.count.saturating_mul(2)
-    }
-}
-
-/// A certificate of our own, for receivers that ask for one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The chain, our own first.
-    pub certificate: Located<PathBuf>,
-    /// Its private key.
-    pub key: SecretRef,
-}
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Ours, in the Standard Webhooks envelope.
-    Stakeout,
-}
-
-/// Whether a frame is embedded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameChoice {
-    /// Base64 in the body.
-    Inline,
-    /// Not at all.
-    None,
-}
-
-/// When to try again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// For unattended boxes: what is not the delivery's fault burns nothing.
-    Edge,
-    /// 1, 2, 4, 8, 16 s.
-    Trio,
-    /// 3, 3, 3 s.
-    Aioz,
-    /// 5 s to 24 h.
-    Standard,
-    /// As given; otherwise as `Edge`.
-    Custom {
-        /// The waits after the first attempt.
-        delays: Vec<Duration>,
-        /// Expired after so much time that was not held.
-        max_age: Duration,
-    },
 }

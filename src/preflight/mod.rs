@@ -38,6 +38,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let addresses = logins::addresses(&config.cameras, diagnostics);
     let keys = keys::signing(&config.endpoints, diagnostics);
     let tls = tls::of(&config.endpoints, diagnostics);
+    tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let models = models::load(config, diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls })

@@ -1,4 +1,4 @@
-//! Reads the certificates that endpoints name: whom they believe, and as whom we present ourselves.
+//! Reads the certificates that endpoints and cameras name: whom they believe, and as whom we present ourselves.
 //!
 //! Owns that the files are read and what is said about them; refuses to know what a handshake is (`transport`).
 
@@ -7,13 +7,24 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{advice, keys};
-use crate::config::{Diagnostic, Diagnostics, Endpoint, Located};
+use crate::config::{Camera, Diagnostic, Diagnostics, Endpoint, Located};
 use crate::name::Name;
 use crate::transport::{PemError, Tls, certificates};
 
 /// What the TLS of every endpoint rests on; without those of which a file can't be used, which is told.
 pub(super) fn of(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> BTreeMap<Name, Tls> {
     endpoints.iter().filter_map(|endpoint| Some((endpoint.name.clone(), read(endpoint, diagnostics)?))).collect()
+}
+
+/// Tells which cameras' `ca_file` can't be used. It is read again for each connection.
+pub(super) fn of_cameras(cameras: &[Camera], diagnostics: &mut Diagnostics) {
+    for camera in cameras {
+        let whose = format!("camera `{}`", camera.name);
+        if let Some((file, pem)) = camera.ca_file.as_ref().and_then(|it| Some((it, content(&whose, it, diagnostics)?)))
+        {
+            told(&whose, file, certificates(&pem), diagnostics);
+        }
+    }
 }
 
 fn read(endpoint: &Endpoint, diagnostics: &mut Diagnostics) -> Option<Tls> {

@@ -30,6 +30,7 @@ use url::{Host, Url};
 
 use crate::delivery::{Attempt, Outcome};
 use crate::egress::Egress;
+use crate::redact::redacted;
 use resolver::SystemResolver;
 
 pub use certificate::Certificate;
@@ -211,16 +212,18 @@ fn builder(settings: &Settings, tls: &rustls::ClientConfig, kept_connections: us
         .tls_backend_preconfigured(tls.clone())
 }
 
-/// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`.
+/// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`. Without secrets: a receiver may say
+/// which password or token it refuses. None is cut in two, and so left, at the end of what is kept.
 async fn beginning(mut answer: reqwest::Response, deadline: Instant) -> Option<String> {
-    let mut read = 0;
-    let mut kept = Vec::new();
-    while read < READ {
+    let mut read = Vec::new();
+    while read.len() < READ {
         let Ok(Ok(Some(chunk))) = timeout_at(deadline, answer.chunk()).await else { break };
-        read += chunk.len();
-        kept.extend_from_slice(&chunk[..chunk.len().min(KEPT - kept.len())]);
+        read.extend_from_slice(&chunk[..chunk.len().min(READ - read.len())]);
     }
-    (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
+    let mut kept = redacted(&String::from_utf8_lossy(&read)).into_owned();
+    let end = (0..=kept.len().min(KEPT)).rev().find(|end| kept.is_char_boundary(*end));
+    kept.truncate(end.unwrap_or(0));
+    (!kept.is_empty()).then_some(kept)
 }
 
 #[cfg(test)]

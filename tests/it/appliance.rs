@@ -110,6 +110,18 @@ impl Appliance {
         assert!(ended.success(), "{ended}\n{}", self.log());
     }
 
+    /// The daemon's process id.
+    pub fn process(&self) -> u32 {
+        self.daemon.as_ref().expect("it runs").id()
+    }
+
+    /// SIGABRT: what a crash does.
+    pub fn abort(&mut self) {
+        let mut daemon = self.daemon.take().expect("it runs");
+        assert!(Command::new("kill").args(["-ABRT", &daemon.id().to_string()]).status().unwrap().success());
+        daemon.wait().unwrap();
+    }
+
     /// Sends the daemon a signal, `-STOP` for instance.
     pub fn signal(&self, signal: &str) {
         let id = self.daemon.as_ref().expect("it runs").id().to_string();

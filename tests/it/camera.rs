@@ -34,7 +34,7 @@ pub fn launch(pipeline: &str) {
     assert!(output.status.success(), "{pipeline}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn frames(path: &Path) -> Vec<Frame> {
+pub fn frames(path: &Path) -> Vec<Frame> {
     camera::init().unwrap();
     Clip::open(path).unwrap().map(|frame| frame.unwrap()).collect()
 }

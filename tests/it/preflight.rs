@@ -370,6 +370,36 @@ warning: nothing is watched: there is no `[[monitor]]`
 }
 
 #[test]
+fn a_cameras_authority_that_cannot_be_used() {
+    let site = Site::new();
+    site.secret("nonsense.pem", "no certificate\n", 0o644);
+    site.secret("own.pem", &Identity::self_signed("a").pem, 0o644);
+    let camera = |name: &str, file: &str| {
+        format!("[[camera]]\nname = \"{name}\"\nurl = \"rtsps://10.0.0.1/{name}\"\nca_file = \"SITE/{file}\"\n")
+    };
+    let (ready, said) =
+        site.check(&(camera("a", "missing.pem") + &camera("b", "nonsense.pem") + &camera("c", "own.pem")));
+    assert!(ready.is_none());
+    let told = r#"
+error: camera `a`: `SITE/missing.pem` does not exist
+ --> stakeout.toml:5:11
+  |
+5 | ca_file = "SITE/missing.pem"
+  |           ^^^^^^^^^^^^^^^^^^ name a file with a certificate in PEM
+
+error: camera `b`: `SITE/nonsense.pem` has no certificate in it
+ --> stakeout.toml:9:11
+  |
+9 | ca_file = "SITE/nonsense.pem"
+  |           ^^^^^^^^^^^^^^^^^^^ it must be PEM, `-----BEGIN CERTIFICATE-----`
+
+warning: nothing is watched: there is no `[[monitor]]`
+--> stakeout.toml
+ = help: `stakeout config` prints an example"#;
+    assert_eq!(said, told);
+}
+
+#[test]
 fn certificates_that_can_be_used() {
     let site = Site::new();
     let one = Identity::self_signed("a");

@@ -190,6 +190,20 @@ error: camera `dock`: only a clip can be played in a loop
 }
 
 #[test]
+fn an_encrypted_camera_over_udp() {
+    let url = "rtsps://10.0.0.21/stream1";
+    let source =
+        changed(&[("rtsp://10.0.0.21/stream1", url), ("name = \"dock\"\n", "name = \"dock\"\ntransport = \"udp\"\n")]);
+    let told = r#"
+error: camera `dock`: over UDP the video of an `rtsps://` camera would not be encrypted
+ --> stakeout.toml:5:7
+  |
+5 | url = "rtsps://10.0.0.21/stream1"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^ leave `transport` out: the video stays within the TLS connection"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
 fn an_endpoint_in_the_clear() {
     let source = changed(&[("https://your-app.example/events", "http://your-app.example/events")]);
     let told = r#"

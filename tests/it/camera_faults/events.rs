@@ -84,8 +84,7 @@ fn a_daemon_that_stood_still_leaves_its_cameras_alone() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (server, receiver) =
-        (Server::start(&small_clip(&folder), 0, &[]), Receiver::start(|_, _| Answer::status(200)));
+    let (server, receiver) = (Server::start(&small_clip(&folder), 0, &[]), Receiver::start(|_, _| Answer::status(200)));
     let mut appliance = appliance(&[("cam", &server)], &receiver);
     appliance.start();
     until_online(&appliance, "cam");
@@ -137,7 +136,10 @@ fn all_at_once_is_one_warning_and_all_come_back_while_the_loss_of_one_touches_no
     servers.iter().for_each(|server| server.signal("-CONT"));
     receiver.wait_for(8);
     let told = bodies(&receiver);
-    assert!(told[2..5].iter().all(|body| body["type"] == "camera.offline" && body["data"]["common"] == true), "{told:?}");
+    assert!(
+        told[2..5].iter().all(|body| body["type"] == "camera.offline" && body["data"]["common"] == true),
+        "{told:?}"
+    );
     assert!(told[5..].iter().all(|body| body["type"] == "camera.online"), "{told:?}");
     assert_eq!(appliance.log().matches("all cameras fell silent together").count(), 1);
     appliance.stop();

@@ -35,7 +35,7 @@ fn five_percent_loss_over_udp_keeps_the_connection() {
     let address = Address::Rtsp(relay.url.clone(), None);
     camera::init().unwrap();
     let settings = camera::Settings { transport: Transport::Udp, ..camera::Settings::at(address) };
-    let camera = camera::spawn("cam".parse().unwrap(), settings).unwrap();
+    let camera = camera::spawn(stakeout::name::Name::new("cam").unwrap(), settings).unwrap();
     camera.mailbox().demand(camera::Demand::newest_from(stakeout::time::Mono(0)));
     let first = frame_of(&camera, "a frame").connection;
     relay.tell("loss 0.05");

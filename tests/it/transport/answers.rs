@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use stakeout::delivery::{Attempt, Outcome};
+use stakeout::secret::Secret;
 
 use super::{client, post, post_within, request, status};
 use crate::receiver::{Answer, Receiver};
@@ -78,6 +79,16 @@ async fn a_long_answer_is_cut() {
     let attempt = against(Answer::Bytes(long)).await;
     assert_eq!(attempt.outcome, status(500));
     assert_eq!(attempt.snippet.map(|snippet| snippet.len()), Some(1024));
+}
+
+/// Some receivers say what they were given. The second one would be cut in two.
+#[tokio::test]
+async fn an_answer_is_kept_without_our_secrets() {
+    stakeout::redact::conceal(&Secret::new("t0ken-of-ours"));
+    let body = format!("no: t0ken-of-ours{}t0ken-of-ours and more", "a".repeat(1020 - 6));
+    let answer = format!("HTTP/1.1 403 x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let snippet = against(Answer::Bytes(answer.into_bytes())).await.snippet.unwrap();
+    assert_eq!(snippet, format!("no: ***{}***", "a".repeat(1020 - 6)));
 }
 
 #[tokio::test]

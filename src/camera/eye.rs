@@ -1,0 +1,61 @@
+//! What was last seen of a camera, and whether something moves.
+//!
+//! Owns the camera's scene and when something moved in it; refuses to know decoders. Runs on the thread `camera-<name>`.
+
+use super::glance::{Fingerprint, Glance};
+use crate::frame::{Frame, Motion};
+use crate::gate::{Look, Scene};
+use crate::time::Mono;
+
+/// A camera's one scene.
+pub(super) struct Eye {
+    scene: Scene,
+    looked: Option<Mono>,
+    moved: Option<Mono>,
+    latest: Option<Fingerprint>,
+}
+
+impl Eye {
+    /// Nothing is looked at within `mask`.
+    pub(super) fn new(mask: &[Vec<[f32; 2]>]) -> Eye {
+        Eye { scene: Scene::new(mask), looked: None, moved: None, latest: None }
+    }
+
+    /// When the newest picture that was looked at arrived.
+    pub(super) fn looked(&self) -> Option<Mono> {
+        self.looked
+    }
+
+    /// When something last moved.
+    pub(super) fn moved(&self) -> Option<Mono> {
+        self.moved
+    }
+
+    /// The fingerprint of the latest picture since the last call.
+    pub(super) fn take_fingerprint(&mut self) -> Option<Fingerprint> {
+        self.latest.take()
+    }
+
+    /// Looks at a picture that arrived then.
+    pub(super) fn look(&mut self, arrived: Mono, glance: &Glance) -> Motion {
+        // Pictures come in the order in which they are shown, which is not quite the one in which they arrived.
+        let at = self.looked.map_or(arrived, |looked| looked.max(arrived));
+        self.looked = Some(at);
+        self.latest = Some(glance.fingerprint);
+        let look = self.scene.look(&glance.luma, at);
+        // The light is worth a check, but no reason to be awake.
+        if look == Look::Moved {
+            self.moved = Some(at);
+        }
+        look.motion()
+    }
+
+    /// Looks at a frame and writes on it what is seen. `woken`: it is from the time in which something moved, and older than
+    /// what the scene has learned since.
+    pub(super) fn look_at(&mut self, frame: &mut Frame, woken: bool) {
+        frame.motion = match woken {
+            true => Motion::Moved,
+            false => self.look(frame.arrived.mono, &Glance::at(frame)),
+        };
+    }
+}

@@ -1,0 +1,176 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::camera::Turn;
+use crate::camera::packet::{Class, Packet};
+use crate::time::Now;
+
+/// A stream whose packets come at these milliseconds.
+fn cadence(packets: impl IntoIterator<Item = (u64, Class)>) -> Cadence {
+    let mut cadence = Cadence::default();
+    for (at, class) in packets {
+        let pts = Duration::from_millis(at);
+        let (codec, data, arrived) = (Codec::H264, [].into(), Now::in_clip(pts));
+        cadence.packet(&Packet {
+            codec,
+            data,
+            pts,
+            dts: pts,
+            class,
+            after_loss: false,
+            turn: Turn::None,
+            arrived,
+            connection: 1,
+        });
+    }
+    cadence
+}
+
+fn every(interval_ms: u64) -> Cadence {
+    cadence((0..5).map(|nth| (nth * interval_ms, Class::Idr)))
+}
+
+fn quiet() -> Facts {
+    Facts {
+        decode: Decode::Auto,
+        notice_within: Some(Duration::from_secs(2)),
+        codec: Codec::H264,
+        cadence: every(2000),
+        moved: None,
+        demanded: None,
+    }
+}
+
+fn at(seconds: u64) -> Mono {
+    Mono(seconds * 1_000_000_000)
+}
+
+#[test]
+fn each_reason_has_its_mode() {
+    let told = |facts: Facts| {
+        let Decision { mode, why } = facts.decide(at(100));
+        format!("{}: {why}", mode.as_str())
+    };
+    let open = cadence((0..9).map(|nth| (nth * 1000, if nth == 0 { Class::Idr } else { Class::Recovery })));
+    for (facts, expected) in [
+        (quiet(), "keyframes: nothing moves"),
+        (Facts { moved: Some(at(96)), ..quiet() }, "awake: something moved"),
+        (Facts { demanded: Some(at(100)), ..quiet() }, "awake: an event is open, or a check undecided"),
+        (Facts { moved: Some(at(95)), demanded: Some(at(95)), ..quiet() }, "keyframes: nothing moves"),
+        (Facts { cadence: every(4000), ..quiet() }, "all: a keyframe only every 4.0 s, `notice_within` is 2.0 s"),
+        (Facts { cadence: cadence([(0, Class::Idr)]), ..quiet() }, "awake: measuring the keyframe interval"),
+        (
+            Facts { cadence: cadence([(0, Class::Idr), (2500, Class::Delta)]), ..quiet() },
+            "all: a keyframe only every 2.5 s, `notice_within` is 2.0 s",
+        ),
+        (Facts { notice_within: None, cadence: every(60_000), ..quiet() }, "keyframes: nobody watches"),
+        (
+            Facts { cadence: open.clone(), ..quiet() },
+            "all: keyframes can't be decoded alone (open GOP or intra refresh)",
+        ),
+        (
+            Facts { cadence: open.clone(), decode: Decode::Keyframes, ..quiet() },
+            "all: keyframes can't be decoded alone (open GOP or intra refresh)",
+        ),
+        (Facts { decode: Decode::All, ..quiet() }, "all: as configured"),
+        (Facts { decode: Decode::Keyframes, moved: Some(at(100)), ..quiet() }, "keyframes: as configured"),
+        (
+            Facts { codec: Codec::Mjpeg, cadence: Cadence::default(), ..quiet() },
+            "keyframes: nothing moves, and MJPEG needs no picture but the newest",
+        ),
+        (Facts { codec: Codec::Mjpeg, moved: Some(at(99)), ..quiet() }, "awake: something moved"),
+    ] {
+        assert_eq!(told(facts), expected);
+    }
+}
+
+#[test]
+fn two_seconds_may_be_a_little_longer_and_non_idr_pictures_may_stand_between_keyframes() {
+    assert_eq!(Facts { cadence: every(2150), ..quiet() }.decide(at(100)).why, Why::Quiet);
+    let mixed = cadence((0..9).map(|nth| (nth * 1000, if nth % 2 == 0 { Class::Idr } else { Class::Recovery })));
+    assert_eq!(Facts { cadence: mixed, ..quiet() }.decide(at(100)).why, Why::Quiet);
+}
+
+#[test]
+fn asleep_dense_keyframes_are_thinned_out() {
+    let pace =
+        |within: Option<u64>| Facts { notice_within: within.map(Duration::from_millis), ..quiet() }.pace().as_millis();
+    assert_eq!((pace(None), pace(Some(60_000)), pace(Some(400))), (750, 750, 300));
+    assert_eq!(Facts { decode: Decode::Keyframes, ..quiet() }.pace(), Duration::ZERO, "that is what it says");
+}
+
+fn any_cadence() -> impl Strategy<Value = Cadence> {
+    let class = prop_oneof![Just(Class::Idr), Just(Class::Delta), Just(Class::Recovery)];
+    prop::collection::vec((1u64..5000, class), 0..12).prop_map(|steps| {
+        let mut pts = 0;
+        cadence(steps.into_iter().map(|(step, class)| {
+            pts += step;
+            (pts, class)
+        }))
+    })
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    let decode = prop_oneof![Just(Decode::Auto), Just(Decode::All), Just(Decode::Keyframes)];
+    let codec = prop_oneof![Just(Codec::H264), Just(Codec::H265), Just(Codec::Mjpeg)];
+    let stirred = || prop::option::of((0u64..200).prop_map(at));
+    let within = prop::option::of((10u64..20_000).prop_map(Duration::from_millis));
+    (decode, codec, within, any_cadence(), stirred(), stirred()).prop_map(
+        |(decode, codec, notice_within, cadence, moved, demanded)| Facts {
+            decode,
+            notice_within,
+            codec,
+            cadence,
+            moved,
+            demanded,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn nobody_sleeps_while_something_happens(facts in any_facts(), within in 10u64..20_000, ago in 0u64..5, moved: bool) {
+        let (decode, notice_within) = (Decode::Auto, Some(Duration::from_millis(within)));
+        let mut facts = Facts { decode, notice_within, ..facts };
+        *(if moved { &mut facts.moved } else { &mut facts.demanded }) = Some(at(200 - ago));
+        prop_assert_ne!(facts.decide(at(200)).mode, Mode::Keyframes);
+    }
+
+    #[test]
+    fn nobody_sleeps_on_keyframes_that_come_too_rarely(facts in any_facts(), now in 0u64..200) {
+        prop_assume!(facts.decode == Decode::Auto && facts.codec != Codec::Mjpeg);
+        let Some(within) = facts.notice_within else { return Ok(()) };
+        let longest = facts.cadence.interval().unwrap_or_default().max(facts.cadence.age());
+        if longest > within * 11 / 10 || facts.cadence.interval().is_none() {
+            prop_assert_ne!(facts.decide(at(now)).mode, Mode::Keyframes);
+        }
+    }
+
+    #[test]
+    fn what_is_configured_holds(facts in any_facts(), now in 0u64..200) {
+        let mode = facts.decide(at(now)).mode;
+        match facts.decode {
+            Decode::All => prop_assert_eq!(mode, Mode::All),
+            Decode::Keyframes => prop_assert!(mode == Mode::Keyframes || facts.cadence.joins()),
+            Decode::Auto => {}
+        }
+    }
+
+    /// Whatever stirs it and when: between two times that it falls asleep lies a quiet of some seconds.
+    #[test]
+    fn it_does_not_flutter(stirs in prop::collection::btree_set(0u64..1200, 0..60)) {
+        let tenth = Duration::from_millis(100);
+        let (mut facts, mut asleep, mut falls) = (quiet(), true, 0u32);
+        for now in 0..1200u32 {
+            let clock = Mono(0).plus(tenth * now);
+            if stirs.contains(&u64::from(now)) {
+                facts.moved = Some(clock);
+            }
+            let sleeps = facts.decide(clock).mode == Mode::Keyframes;
+            falls += u32::from(sleeps && !asleep);
+            asleep = sleeps;
+        }
+        prop_assert!(falls <= 1200 / 50);
+        prop_assert!(falls as usize <= stirs.len());
+    }
+}
