@@ -2,7 +2,12 @@
 //!
 //! Owns the comparison; refuses to know decoders and what follows from it. Pure.
 
+mod background;
+mod blobs;
+mod clutter;
+mod light;
 mod luma;
+mod mask;
 mod scene;
 
 pub use luma::Luma;
