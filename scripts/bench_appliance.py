@@ -46,8 +46,8 @@ check_interval = "200ms"
 class Camera:
     """scripts/rtsp-server, here or in a network namespace."""
 
-    def __init__(self, clip, port=0, namespace=None, address=None):
-        command = [str(ROOT / "scripts/rtsp-server"), "--clip", str(clip), "--port", str(port)]
+    def __init__(self, clip, port=0, namespace=None, address=None, more=()):
+        command = [str(ROOT / "scripts/rtsp-server"), "--clip", str(clip), "--port", str(port), *more]
         if address:
             command += ["--address", address]
         if namespace:

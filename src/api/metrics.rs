@@ -13,15 +13,19 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Shared;
+use super::camera::{Camera, CameraState};
 use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
 use super::model::{Model, ModelState};
 use super::refusal::Refusal;
-use super::status::{Camera, CameraState, Monitor};
+use super::status::Monitor;
 use crate::delivery;
 use crate::journal::{Ended, EndpointCounts, Totals};
 use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::{Now, now};
+
+/// What a camera's `decode` can be.
+const DECODE_MODES: [&str; 3] = ["all", "keyframes", "awake"];
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Refusal> {
     let now = now();
@@ -170,13 +174,38 @@ impl Scrape {
         });
         sheet.gauges("camera_state", "1: the camera is in that state.", states)?;
         sheet.gauges("camera_fps", "Pictures a second, a mean over some seconds.", of(|camera| Some(camera.fps)))?;
+        let modes = self.cameras.iter().flat_map(|camera| {
+            DECODE_MODES.map(|mode| {
+                let labels = vec![("camera", camera.name.to_string()), ("mode", mode.to_owned())];
+                (labels, truth(camera.decode == mode))
+            })
+        });
+        sheet.gauges("camera_decode_mode", "1: the camera is decoded like that now.", modes)?;
+        let interval = of(|camera| camera.keyframe_interval_s);
+        sheet.gauges("camera_keyframe_interval_seconds", "The longest of the latest intervals.", interval)?;
         let age = of(|camera| camera.last_frame_age_s);
         sheet.gauges("camera_last_frame_age_seconds", "Age of the newest picture.", age)?;
         let counts = |count: fn(&Camera) -> u64| {
             self.cameras.iter().map(move |camera| (label("camera", &camera.name), count(camera)))
         };
+        let help = "Packets that came since the daemon started; each holds one picture.";
+        sheet.counters("camera_packets", help, counts(|camera| camera.packets))?;
+        let fed = counts(|camera| camera.packets_decoded);
+        sheet.counters("camera_packets_decoded", "Of these, the ones that were decoded.", fed)?;
         let decoded = counts(|camera| camera.frames_decoded);
         sheet.counters("camera_frames_decoded", "Pictures decoded since the daemon started.", decoded)?;
+        let decoders = self.cameras.iter().filter_map(|camera| {
+            let decoder = camera.decoder.as_deref()?;
+            let (element, kind) = decoder.split_once(" (").unwrap_or((decoder, ""));
+            let kind = kind.trim_end_matches(')').to_owned();
+            let labels = vec![("camera", camera.name.to_string()), ("decoder", element.to_owned()), ("kind", kind)];
+            Some((labels, 1.0))
+        });
+        sheet.gauges("camera_decoder", "1: it decodes the camera, hardware or software.", decoders)?;
+        let degraded = of(|camera| camera.decoder.as_ref().map(|_| truth(camera.degraded.is_some())));
+        sheet.gauges("camera_decoder_degraded", "1: a decoder that was preferred failed.", degraded)?;
+        let failures = counts(|camera| camera.decoder_failures);
+        sheet.counters("camera_decoder_failures", "Decoders that failed; none is tried again.", failures)?;
         sheet.counters("camera_reconnects", "Connections after the first.", counts(|camera| camera.reconnects))
     }
 

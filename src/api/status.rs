@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Shared;
+use super::camera::Camera;
 use super::model::{Library, Model};
 use super::refusal::Refusal;
 use super::site::{Expectation, Site};
@@ -59,58 +60,6 @@ pub enum Clock {
     Synced,
     /// Not yet.
     Estimated,
-}
-
-/// A camera at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Camera {
-    /// `[[camera]] name`
-    pub name: Name,
-    /// Whether pictures come.
-    pub state: CameraState,
-    /// Why none come.
-    pub cause: Option<String>,
-    /// What is decoded: `all`, or `all (auto)`.
-    pub decode: String,
-    /// Pictures a second, a mean over some seconds.
-    pub fps: f64,
-    /// Age of the newest picture in seconds; null before the first.
-    pub last_frame_age_s: Option<f64>,
-    /// Since the daemon started.
-    pub frames_decoded: u64,
-    /// Connections after the first.
-    pub reconnects: u64,
-}
-
-/// Whether pictures come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CameraState {
-    /// Never so far.
-    Connecting,
-    /// They do.
-    Online,
-    /// They do not; it is tried again for ever.
-    Offline,
-    /// A clip that does not loop is over.
-    Ended,
-}
-
-impl CameraState {
-    /// Every state there is.
-    pub const ALL: [CameraState; 4] =
-        [CameraState::Connecting, CameraState::Online, CameraState::Offline, CameraState::Ended];
-}
-
-impl fmt::Display for CameraState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            CameraState::Connecting => "connecting",
-            CameraState::Online => "online",
-            CameraState::Offline => "offline",
-            CameraState::Ended => "ended",
-        })
-    }
 }
 
 /// A (monitor, camera) pair at one moment.
@@ -353,14 +302,6 @@ pub(super) fn monitor_lines(monitors: Vec<Monitor>, counts: Vec<MonitorCounts>) 
         Monitor { statistics, ..monitor.tidy() }
     };
     monitors.into_iter().map(line).collect()
-}
-
-impl Camera {
-    pub(super) fn tidy(mut self) -> Camera {
-        self.fps = to_places(self.fps, 1);
-        self.last_frame_age_s = self.last_frame_age_s.map(|age| to_places(age, 1));
-        self
-    }
 }
 
 impl Model {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::camera::{Camera, CameraState};
 use super::site::Expectation;
-use super::status::{Camera, CameraState, Endpoint};
+use super::status::Endpoint;
 use crate::event::{EventData, JournalOverflow, JournalReset};
 use crate::journal::Totals;
 use crate::name::Name;
@@ -69,6 +70,7 @@ impl Facts<'_> {
     /// The most urgent first: what is not seen, what does not arrive, what may be wrong, and the box itself.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = self.cameras.iter().filter_map(not_watched).collect();
+        warnings.extend(self.cameras.iter().filter_map(degraded));
         warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.owed_in_vain(endpoint)));
         warnings.extend(self.endpoints.iter().filter_map(gone));
         warnings.extend(self.endpoints.iter().filter_map(dead_letters));
@@ -160,6 +162,14 @@ fn not_watched(camera: &Camera) -> Option<Warning> {
             "check its power, cable, address and password; it is tried again for ever",
         )
     })
+}
+
+fn degraded(camera: &Camera) -> Option<Warning> {
+    let how = camera.degraded.as_ref()?;
+    Some(Warning::new(
+        format!("camera `{}`: degraded: {how}", camera.name),
+        "mend the decoder's driver and restart, or write `hardware = \"off\"` for this camera",
+    ))
 }
 
 fn gone(endpoint: &Endpoint) -> Option<Warning> {

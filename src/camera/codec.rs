@@ -53,16 +53,23 @@ impl Codec {
         }
     }
 
+    /// The element that reads sizes and profiles out of the stream.
+    pub(super) fn parser(self) -> &'static str {
+        match self {
+            Codec::H264 => "h264parse",
+            Codec::H265 => "h265parse",
+            Codec::Mjpeg => "jpegparse",
+        }
+    }
+
     /// From encoded pictures to an appsink of its own, one picture a buffer. `async=false`: a sink that waits for preroll can
     /// block its end of stream for ever.
     pub(super) fn tail(self) -> String {
-        let parser = match self {
-            Codec::H264 => "h264parse config-interval=-1",
-            Codec::H265 => "h265parse config-interval=-1",
-            Codec::Mjpeg => "jpegparse",
-        };
-        let (caps, sink) = (self.caps(), self.sink());
-        format!("{parser} ! {caps} ! appsink name={sink} sync=false async=false drop=false enable-last-sample=false")
+        let repeated = if self == Codec::Mjpeg { "" } else { " config-interval=-1" };
+        let (parser, caps, sink) = (self.parser(), self.caps(), self.sink());
+        format!(
+            "{parser}{repeated} ! {caps} ! appsink name={sink} sync=false async=false drop=false enable-last-sample=false"
+        )
     }
 
     /// What the tail's sink is called.

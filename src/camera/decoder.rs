@@ -7,32 +7,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
-
+use super::chain::{Chain, Stopped};
 use super::codec::Codec;
 use super::glance::Glance;
+use super::hardware::{Drain, Failure, Lineup, Rung};
 use super::packet::{Class, Packet};
 use super::planes::Picture;
 use super::problem::Problem;
-use crate::config::Hardware;
+use super::turn::Turn;
 use crate::frame::Frame;
-use crate::time::Now;
-
-/// The decoder of `codec` and its properties.
-///
-/// `output-corrupt=false`: half-built pictures never reach a model. One thread: cameras are many, cores are few.
-/// `max-errors=-1`: what can't be decoded is no reason to end, the next keyframe is tried.
-fn element(codec: Codec) -> String {
-    match codec {
-        Codec::H264 => "avdec_h264 max-threads=1 output-corrupt=false qos=false".to_owned(),
-        Codec::H265 => "avdec_h265 max-threads=1 output-corrupt=false qos=false".to_owned(),
-        // It gives 4:2:0 whatever the sampling of the camera is.
-        Codec::Mjpeg => "jpegdec max-errors=-1".to_owned(),
-    }
-}
+use crate::time::{self, Now};
 
 /// Packets without a picture are forgotten beyond this; H.264 and H.265 reorder at most 16.
 const MAX_PENDING: usize = 64;
@@ -51,14 +35,17 @@ pub struct Decoded {
 /// A decoder of one codec. It may be fed with packets of any connection, and with the same ones again.
 pub struct Decoder {
     codec: Codec,
-    pipeline: gst::Pipeline,
-    input: gst::Pad,
-    output: gst_app::AppSink,
-    bus: gst::Bus,
+    /// Which element decodes, and how it is driven.
+    rung: Rung,
+    /// Where the next one comes from when it fails; None: from nowhere.
+    lineup: Option<Lineup>,
+    chain: Chain,
     /// What the next packet must continue; None before the first.
     stream: Option<Stream>,
     /// Packets whose pictures are not out yet.
     pending: VecDeque<Pending>,
+    /// How much was fed since the latest picture came out.
+    silence: Silence,
 }
 
 struct Pending {
@@ -66,6 +53,26 @@ struct Pending {
     arrived: Now,
     keyframe: bool,
 }
+
+/// Of a decoder that takes packets and gives nothing for them.
+#[derive(Default)]
+struct Silence {
+    packets: u32,
+    spoke: bool,
+}
+
+/// So many packets without a picture, some seconds of a camera's, and a hardware decoder counts as failed. More than any
+/// of them holds back; sooner than the camera would be given up.
+const MAX_SILENCE: u32 = 48;
+
+/// A drain that brings nothing weighs as much as so many packets.
+const DRY_DRAIN: u32 = 12;
+
+/// For how long the end of a stream may take to come out.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// For how long a picture is waited for at a time.
+const SLICE: Duration = Duration::from_millis(50);
 
 struct Stream {
     connection: u64,
@@ -75,35 +82,35 @@ struct Stream {
     newest: Duration,
     /// Something was lost: what comes up to the next keyframe refers to what is not there, and no decoder tells.
     broken: bool,
+    /// Which way up its pictures are.
+    turn: Turn,
 }
 
 impl Decoder {
-    /// A decoder that waits for a keyframe.
-    pub fn new(codec: Codec, _hardware: &Hardware) -> Result<Decoder, Problem> {
-        let text = format!(
-            "{} name=decoder ! appsink name=pictures sync=false async=false enable-last-sample=false",
-            element(codec)
-        );
-        let pipeline = gst::parse::launch(&text)
-            .ok()
-            .and_then(|element| element.downcast::<gst::Pipeline>().ok())
-            .ok_or(Problem::MissingElement)?;
-        let decoder = pipeline.by_name("decoder").ok_or(Problem::MissingElement)?;
-        // Otherwise streams without reordering information wait for a whole picture buffer.
-        if decoder.has_property("std-compliance") {
-            decoder.set_property_from_str("std-compliance", "normal");
+    /// A decoder that waits for a keyframe: the best one that works. Should hardware fail while it runs, the next one takes
+    /// over, at the next keyframe at the latest.
+    pub fn new(codec: Codec, hardware: impl Into<Lineup>) -> Result<Decoder, Problem> {
+        let lineup = hardware.into();
+        loop {
+            let rung = lineup.next(codec)?;
+            match Decoder::build(codec, rung.clone(), Some(lineup.clone())) {
+                // It may have worked a moment ago, and all that there are be in use now.
+                Err(problem) if lineup.gives_up(codec, &rung, &failure(&problem)) => {}
+                decoder => return decoder,
+            }
         }
-        let output =
-            pipeline.by_name("pictures").and_then(|sink| sink.downcast().ok()).ok_or(Problem::MissingElement)?;
-        let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
-        // Our own pad instead of an appsrc: decoding happens inside `push`, without a thread or a queue between.
-        let input = gst::Pad::new(gst::PadDirection::Src);
-        let sink = decoder.static_pad("sink").ok_or(Problem::MissingElement)?;
-        input.link(&sink).map_err(|_| Problem::Decoder)?;
-        input.set_active(true).map_err(|_| Problem::Decoder)?;
-        let decoder = Decoder { codec, pipeline, input, output, bus, stream: None, pending: VecDeque::new() };
-        decoder.pipeline.set_state(gst::State::Playing).map_err(|_| Problem::Decoder)?;
-        decoder.begin()?;
+    }
+
+    /// This one and no other.
+    pub(super) fn on(codec: Codec, rung: Rung) -> Result<Decoder, Problem> {
+        Decoder::build(codec, rung, None)
+    }
+
+    fn build(codec: Codec, rung: Rung, lineup: Option<Lineup>) -> Result<Decoder, Problem> {
+        let chain = Chain::new(codec, &rung.candidate.description(rung.low_delay))?;
+        let (pending, silence) = (VecDeque::new(), Silence::default());
+        let decoder = Decoder { codec, rung, lineup, chain, stream: None, pending, silence };
+        decoder.chain.start().map_err(|stop| decoder.stopped(stop))?;
         Ok(decoder)
     }
 
@@ -112,13 +119,37 @@ impl Decoder {
         self.codec
     }
 
+    /// The GStreamer element that decodes.
+    pub(super) fn element(&self) -> &str {
+        &self.rung.candidate.element
+    }
+
+    /// From now on it decodes for the camera of this lineup.
+    pub(super) fn serve(&mut self, lineup: Lineup) {
+        self.lineup = Some(lineup);
+        self.silence.spoke = false;
+    }
+
     /// Feeds one packet and takes out what is ready; `wanted` is asked, by arrival, which pictures become frames.
     ///
     /// Packets before the first keyframe of a connection, and between a loss and the next keyframe, are passed over.
     pub fn decode(&mut self, packet: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        if self.turns_out_to_reorder(packet) {
+            self.replace()?;
+        }
+        match self.advance(packet, &wanted) {
+            Err(problem) => {
+                self.fall_back(problem)?;
+                self.decode(packet, wanted)
+            }
+            decoded => decoded,
+        }
+    }
+
+    fn advance(&mut self, packet: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         let mut decoded = Decoded::default();
         if !self.continues(packet) {
-            decoded = self.drain(&wanted)?;
+            decoded = self.flush(wanted)?;
             if packet.class == Class::Delta {
                 self.stream.iter_mut().for_each(|stream| stream.broken = true);
                 return Ok(decoded);
@@ -126,22 +157,33 @@ impl Decoder {
             self.restart(packet)?;
         }
         self.feed(packet)?;
-        self.collect(&wanted, &mut decoded)?;
+        self.collect(wanted, &mut decoded, Duration::ZERO)?;
+        self.heard(1)?;
         Ok(decoded)
     }
 
     /// Decodes one keyframe by itself, of any camera and connection: nothing of what was fed before shows in it. Its `pts` is
     /// zero, for the connection's first picture isn't known here.
     pub fn lone(&mut self, keyframe: &Packet, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        match self.alone(keyframe, &wanted) {
+            Err(problem) => {
+                self.fall_back(problem)?;
+                self.lone(keyframe, wanted)
+            }
+            decoded => decoded,
+        }
+    }
+
+    fn alone(&mut self, keyframe: &Packet, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
         if !self.pending.is_empty() {
-            self.drain(|_| false)?;
+            self.flush(&|_| false)?;
         }
         self.restart(keyframe)?;
         if let Some(stream) = &mut self.stream {
             stream.origin = keyframe.pts;
         }
         self.feed(keyframe)?;
-        self.drain(wanted)
+        self.flush(wanted)
     }
 
     fn feed(&mut self, packet: &Packet) -> Result<(), Problem> {
@@ -153,18 +195,80 @@ impl Decoder {
         }
         let keyframe = packet.class == Class::Idr;
         self.pending.push_back(Pending { pts: packet.pts, arrived: packet.arrived, keyframe });
-        self.input.push(buffer(packet)).map(|_| ()).map_err(|_| Problem::Decoder)
+        self.chain.push(packet).map_err(|stop| self.stopped(stop))
     }
 
     /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
     pub fn drain(&mut self, wanted: impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
-        let mut decoded = Decoded::default();
-        if self.stream.as_ref().is_some_and(|stream| !stream.broken) {
-            // The one way that was measured to work, and the cheapest: a decoder shows what it has before a still picture.
-            self.input.push_event(gst_video::StillFrameEvent::builder(true).build());
-            self.collect(&wanted, &mut decoded)?;
+        match self.flush(&wanted) {
+            Err(problem) => self.fall_back(problem).map(|()| Decoded::default()),
+            decoded => decoded,
         }
+    }
+
+    fn flush(&mut self, wanted: &impl Fn(Now) -> bool) -> Result<Decoded, Problem> {
+        let mut decoded = Decoded::default();
+        if self.stream.as_ref().is_none_or(|stream| stream.broken) {
+            return Ok(decoded);
+        }
+        match self.rung.drain {
+            // The cheapest way that was measured to work: a decoder shows what it has before a still picture.
+            Drain::StillFrame => {
+                self.chain.show_what_you_have();
+                self.collect(wanted, &mut decoded, Duration::ZERO)?;
+            }
+            Drain::EndOfStream => self.end(wanted, &mut decoded)?,
+        }
+        self.heard(DRY_DRAIN)?;
         Ok(decoded)
+    }
+
+    /// Ends the stream, takes out what comes, and starts anew.
+    fn end(&mut self, wanted: &impl Fn(Now) -> bool, decoded: &mut Decoded) -> Result<(), Problem> {
+        self.chain.end();
+        let until = time::now().mono.plus(END_PATIENCE);
+        while !self.chain.is_at_its_end() && time::now().mono < until {
+            self.collect(wanted, decoded, SLICE)?;
+        }
+        self.chain.start_again().map_err(|stop| self.stopped(stop))
+    }
+
+    /// After something was fed that weighs `weight`: whether pictures still come. Only asked of hardware: software that
+    /// gives no pictures has a stream that holds none.
+    fn heard(&mut self, weight: u32) -> Result<(), Problem> {
+        self.silence.packets += weight;
+        if self.pending.is_empty() || !self.rung.candidate.hardware {
+            self.silence.packets = 0;
+        }
+        if self.silence.packets < MAX_SILENCE { Ok(()) } else { Err(self.failed(&Failure::Silent)) }
+    }
+
+    /// The next decoder takes over from one that failed with `problem`, or that is what is wrong.
+    fn fall_back(&mut self, problem: Problem) -> Result<(), Problem> {
+        match &self.lineup {
+            Some(lineup) if lineup.gives_up(self.codec, &self.rung, &failure(&problem)) => self.replace(),
+            _ => Err(problem),
+        }
+    }
+
+    fn replace(&mut self) -> Result<(), Problem> {
+        if let Some(lineup) = self.lineup.clone() {
+            *self = Decoder::new(self.codec, &lineup)?;
+        }
+        Ok(())
+    }
+
+    /// A picture that is shown before one that came earlier: settings that forgo reordering would show them as they come.
+    fn turns_out_to_reorder(&self, packet: &Packet) -> bool {
+        let back = |stream: &Stream| {
+            stream.connection == packet.connection && packet.class == Class::Delta && packet.pts < stream.newest
+        };
+        let forgoes = self.rung.low_delay && !self.rung.candidate.low_delay.is_empty();
+        let turns_out = forgoes && self.stream.as_ref().is_some_and(back);
+        if let Some(lineup) = self.lineup.as_ref().filter(|_| turns_out) {
+            lineup.reorders(self.codec);
+        }
+        turns_out
     }
 
     /// Whether `packet` goes on where the last one stopped. Only at a keyframe does a step back in time mean a new start:
@@ -181,35 +285,49 @@ impl Decoder {
         let origin = same.map_or(packet.pts, |stream| stream.origin);
         if self.stream.is_some() {
             // Without a new segment every picture after a step back would get one and the same time.
-            self.segment()?;
+            self.chain.segment().map_err(|stop| self.stopped(stop))?;
         }
         self.pending.clear();
-        self.stream = Some(Stream { connection: packet.connection, origin, newest: packet.pts, broken: false });
+        self.stream = Some(Stream {
+            connection: packet.connection,
+            origin,
+            newest: packet.pts,
+            broken: false,
+            turn: packet.turn,
+        });
         Ok(())
     }
 
-    fn begin(&self) -> Result<(), Problem> {
-        let caps: gst::Caps = self.codec.caps().parse().map_err(|_| Problem::Decoder)?;
-        let pushed = self.input.push_event(gst::event::StreamStart::new("camera"))
-            && self.input.push_event(gst::event::Caps::new(&caps));
-        if !pushed {
-            return Err(Problem::Decoder);
+    fn stopped(&self, stop: Stopped) -> Problem {
+        match stop {
+            Stopped::Refused => Problem::Decoder,
+            Stopped::Failed(said) => self.failed(&Failure::Failed(format!("fails: {said}"))),
         }
-        self.segment()
     }
 
-    fn segment(&self) -> Result<(), Problem> {
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        self.input.push_event(gst::event::Segment::new(&segment)).then_some(()).ok_or(Problem::Decoder)
+    fn failed(&self, failure: &Failure) -> Problem {
+        // Software of our own choice is all there is: what it can't decode is the stream's fault.
+        if self.rung.candidate.hardware || self.lineup.as_ref().is_none_or(Lineup::is_named) {
+            let (element, why) = (self.rung.candidate.element.clone(), failure.to_string());
+            return Problem::Hardware { element, why };
+        }
+        Problem::Decoder
     }
 
-    fn collect(&mut self, wanted: &impl Fn(Now) -> bool, decoded: &mut Decoded) -> Result<(), Problem> {
-        while let Some(message) = self.bus.pop() {
-            if message.type_() == gst::MessageType::Error {
-                return Err(Problem::Decoder);
+    /// Takes out what is ready; the first picture may take as long as `wait`.
+    fn collect(
+        &mut self,
+        wanted: &impl Fn(Now) -> bool,
+        decoded: &mut Decoded,
+        mut wait: Duration,
+    ) -> Result<(), Problem> {
+        self.chain.check().map_err(|stop| self.stopped(stop))?;
+        while let Some(sample) = self.chain.pull(wait) {
+            wait = Duration::ZERO;
+            self.silence.packets = 0;
+            if let Some(lineup) = self.lineup.as_ref().filter(|_| !std::mem::replace(&mut self.silence.spoke, true)) {
+                lineup.runs(self.chain.element(), self.rung.candidate.hardware);
             }
-        }
-        while let Some(sample) = self.output.try_pull_sample(gst::ClockTime::ZERO) {
             // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
             let picture = Picture::of(&sample)?;
             let Some(stream) = &self.stream else { continue };
@@ -220,7 +338,8 @@ impl Decoder {
             }
             decoded.pictures += 1;
             if wanted(arrived) {
-                decoded.frames.push(picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?);
+                let frame = picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?;
+                decoded.frames.push(stream.turn.upright(frame));
             } else if keyframe {
                 decoded.glances.push((arrived, picture.glance()?));
             }
@@ -229,22 +348,14 @@ impl Decoder {
     }
 }
 
-impl Drop for Decoder {
-    fn drop(&mut self) {
-        let _ = self.input.set_active(false);
-        let _ = self.pipeline.set_state(gst::State::Null);
+/// What a problem says about the decoder.
+pub(super) fn failure(problem: &Problem) -> Failure {
+    match problem {
+        Problem::Hardware { why, .. } => Failure::Failed(why.clone()),
+        Problem::FormatUnsupported(format) => Failure::Format(format.clone()),
+        Problem::MissingElement => Failure::Unfit,
+        _ => Failure::Silent,
     }
-}
-
-fn buffer(packet: &Packet) -> gst::Buffer {
-    let mut buffer = gst::Buffer::from_slice(packet.data.clone());
-    if let Some(fresh) = buffer.get_mut() {
-        fresh.set_pts(gst::ClockTime::try_from(packet.pts).ok());
-        if packet.class == Class::Delta {
-            fresh.set_flags(gst::BufferFlags::DELTA_UNIT);
-        }
-    }
-    buffer
 }
 
 #[cfg(test)]
@@ -253,6 +364,7 @@ mod tests {
     use super::super::ingest::{Ingest, Stop};
     use super::super::source::Source;
     use super::*;
+    use crate::config::Hardware;
 
     /// What x264 makes of a moving ball; `raw` are caps, `encoder` properties of x264enc.
     fn packets(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
@@ -260,7 +372,7 @@ mod tests {
     }
 
     fn packets_of(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
-        gst::init().unwrap();
+        gstreamer::init().unwrap();
         let tail = Codec::H264.tail();
         let head = format!(
             "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} ! {encoder} ! {tail}"
@@ -298,7 +410,7 @@ mod tests {
     fn without_b_frames_each_picture_is_out_before_the_next_packet() {
         for encoder in ["x264enc bframes=0 key-int-max=10", "openh264enc gop-size=10"] {
             let packets = packets_of(1, 30, SMALL, encoder);
-            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
             for packet in &packets {
                 let decoded = decoder.decode(packet, |_| true).unwrap();
                 assert_eq!(decoded.frames.len(), 1, "{encoder}");
@@ -317,10 +429,10 @@ mod tests {
             eprintln!("skipped: `{}` is not there", path.display());
             return;
         }
-        gst::init().unwrap();
+        gstreamer::init().unwrap();
         let mut clip = file::Clip::new(path, file::Pace::Full);
         clip.open(1).unwrap();
-        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
         let mut pictures = Vec::new();
         while pictures.len() < 20 {
             if let Some(packet) = clip.next(Duration::from_secs(1)).unwrap() {
@@ -334,7 +446,7 @@ mod tests {
     fn a_lone_keyframe_comes_out_with_a_drain() {
         for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
             let packets = packets(1, 40, SMALL, encoder);
-            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
             for at in keyframes(&packets) {
                 let frames = all(&mut decoder, &packets[at..=at]);
                 assert_eq!(frames.len(), 1, "{encoder}");
@@ -347,11 +459,11 @@ mod tests {
     fn going_back_to_a_keyframe_gives_the_same_pictures_again() {
         for encoder in ["bframes=0 key-int-max=10", "bframes=3 b-adapt=false key-int-max=10"] {
             let packets = packets(1, 40, SMALL, encoder);
-            let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
+            let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Off).unwrap(), &packets);
             assert_eq!(straight.len(), 40);
             let keyframes = keyframes(&packets);
             assert!(keyframes.len() >= 4);
-            let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+            let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
             for at in &keyframes {
                 all(&mut decoder, &packets[*at..=*at]);
             }
@@ -372,7 +484,7 @@ mod tests {
     fn a_new_connection_begins_at_zero_and_may_change_the_size() {
         let first = packets(1, 20, SMALL, "bframes=3 key-int-max=10");
         let second = packets(2, 20, "format=I420,width=320,height=240", "bframes=3 key-int-max=10");
-        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
         let mut frames = feed(&mut decoder, &first);
         frames.extend(all(&mut decoder, &second));
         let of = |connection| frames.iter().filter(move |frame| frame.connection == connection);
@@ -387,7 +499,7 @@ mod tests {
     #[test]
     fn joined_in_the_middle_of_a_gop_it_waits_for_the_keyframe() {
         let packets = packets(1, 30, SMALL, "bframes=0 key-int-max=10");
-        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets[3..]);
+        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Off).unwrap(), &packets[3..]);
         assert_eq!(frames.len(), 20);
         assert_eq!(frames[0].arrived, packets[10].arrived);
     }
@@ -396,8 +508,8 @@ mod tests {
     #[test]
     fn joined_in_an_intra_refresh_only_whole_pictures_come_out() {
         let packets = packets(1, 90, SMALL, "bframes=0 key-int-max=15 intra-refresh=true");
-        let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
-        let joined = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets[7..]);
+        let straight = all(&mut Decoder::new(Codec::H264, &Hardware::Off).unwrap(), &packets);
+        let joined = all(&mut Decoder::new(Codec::H264, &Hardware::Off).unwrap(), &packets[7..]);
         assert!(joined.len() > 30, "{} pictures", joined.len());
         for frame in joined {
             let same = straight.iter().find(|whole| whole.arrived == frame.arrived).unwrap();
@@ -409,7 +521,7 @@ mod tests {
     fn only_wanted_pictures_become_frames() {
         let packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
         let from = packets[15].arrived.mono;
-        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
+        let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();
         let (mut pictures, mut frames) = (0, 0);
         for packet in &packets {
             let decoded = decoder.decode(packet, |arrived| arrived.mono >= from).unwrap();
@@ -419,19 +531,11 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_we_do_not_read_are_named() {
-        let packets = packets(1, 2, "format=Y444,width=160,height=120", "bframes=0");
-        let mut decoder = Decoder::new(Codec::H264, &Hardware::Auto).unwrap();
-        let problem = packets.iter().find_map(|packet| decoder.decode(packet, |_| false).err());
-        assert_eq!(problem, Some(Problem::FormatUnsupported("Y444".to_owned())));
-    }
-
-    #[test]
     fn rubbish_is_no_picture_and_no_end() {
         let mut packets = packets(1, 20, SMALL, "bframes=0 key-int-max=10");
         packets[4].data = vec![0xa5; 300].into();
         packets[5].data = packets[5].data[..packets[5].data.len() / 2].into();
-        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Auto).unwrap(), &packets);
+        let frames = all(&mut Decoder::new(Codec::H264, &Hardware::Off).unwrap(), &packets);
         assert!((14..20).contains(&frames.len()), "{} pictures", frames.len());
     }
 }

@@ -69,6 +69,7 @@ impl Feed {
         };
         let (cost, ring, past) = Default::default();
         let eye = Eye::new(&settings.mask);
+        board.decides(facts.decide(Mono(0)));
         Feed { settings, mailbox, board, facts, eye, cost, ring, past, live: None, origin: None }
     }
 
@@ -113,6 +114,7 @@ impl Feed {
         self.ring.clear();
         self.live = None;
         self.origin = None;
+        self.board.decides(self.decide(Mono(u64::MAX)));
     }
 
     fn fingerprint(&mut self, seen: &mut Seen) {

@@ -13,6 +13,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 
 use super::codec::Codec;
+use super::elements;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::problem::Problem;
@@ -49,7 +50,7 @@ impl Clip {
         ingest.next(wait).map_err(|stop| match stop {
             Stop::End => Problem::EndOfClip,
             Stop::NoVideo { instead } => no_video(&self.path, instead),
-            Stop::Error(_) => Problem::not_a_video(&self.path, "it is damaged or cut off"),
+            Stop::Error { .. } => Problem::not_a_video(&self.path, "it is damaged or cut off"),
         })
     }
 
@@ -104,7 +105,7 @@ impl Source for Clip {
 /// Explicit chains, one for each codec: what is no such video is never linked, so an audio track can not fail them.
 fn pipeline(demuxer: &str) -> String {
     let chain = |codec: Codec| format!("container. ! {} ! {}", codec.media_type(), codec.tail());
-    let chains = Codec::ALL.map(chain).join(" ");
+    let chains = elements::spoken().map(chain).collect::<Vec<_>>().join(" ");
     format!("filesrc name=file ! {demuxer} name=container {chains}")
 }
 

@@ -15,6 +15,7 @@
 
 mod backoff;
 mod cadence;
+mod chain;
 mod chatter;
 mod clip;
 mod codec;
@@ -28,6 +29,7 @@ mod file;
 mod fleet;
 mod flood;
 mod glance;
+mod hardware;
 mod ingest;
 mod live;
 mod mailbox;
@@ -44,10 +46,14 @@ mod ring;
 mod route;
 mod rtsp;
 mod run;
+mod samples;
 mod settings;
+mod sighting;
 mod source;
 mod status;
 mod stillness;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod turn;
 mod watchdog;
@@ -63,6 +69,7 @@ pub use decoder::{Decoded, Decoder};
 pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
 pub use glance::{Fingerprint, Glance};
+pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
 pub use mailbox::{Demand, MAX_BURST, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use policy::{Decision, Mode, Why};
@@ -71,6 +78,7 @@ pub use rehearsal::Rehearsal;
 pub use ring::Ring;
 pub use rtsp::Login;
 pub use settings::{Address, Settings};
+pub use sighting::{Sighting, look};
 pub use source::Source;
 pub use status::{Snapshot, State};
 pub use trust::{Distrust, tls_installed};
@@ -84,6 +92,7 @@ pub struct Camera {
     name: Name,
     mailbox: Arc<Mailbox>,
     board: Arc<status::Board>,
+    lineup: Lineup,
     member: Arc<fleet::Member>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -148,6 +157,7 @@ fn start(
     let (stop, stopped) = crossbeam_channel::bounded(0);
     let now = time::now();
     board.beat(now);
+    let lineup = settings.hardware.clone();
     let run = run::Run {
         name: name.clone(),
         source,
@@ -163,7 +173,7 @@ fn start(
         told: None,
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
-    Ok(Camera { name, mailbox, board, member, stop: Some(stop), thread: Some(thread) })
+    Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })
 }
 
 impl Camera {
@@ -179,13 +189,13 @@ impl Camera {
 
     /// How it is now.
     pub fn status(&self) -> Snapshot {
-        Snapshot { common: self.member.is_common(), ..self.board.snapshot() }
+        self.status_reader()()
     }
 
     /// Tells how it is, from anywhere and even after it has ended.
     pub fn status_reader(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
-        let (board, member) = (self.board.clone(), self.member.clone());
-        Box::new(move || Snapshot { common: member.is_common(), ..board.snapshot() })
+        let (board, member, lineup) = (self.board.clone(), self.member.clone(), self.lineup.clone());
+        Box::new(move || Snapshot { common: member.is_common(), decoder: lineup.report(), ..board.snapshot() })
     }
 
     /// Tells when its thread was last seen alive, from anywhere: never more than a second ago unless it hangs. The thread

@@ -1,7 +1,7 @@
 //! From the decoder's buffer to a [`Frame`].
 //!
-//! Owns the copying of planes by stride and the reading of colorimetry; refuses to convert anything. Runs on the caller's
-//! thread.
+//! Owns the copying of planes by stride and the reading of colorimetry; refuses to convert what is already 8-bit 4:2:0.
+//! Runs on the caller's thread.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use gstreamer_video::{VideoFrameRef, prelude::*};
 
 use super::glance::Glance;
 use super::problem::Problem;
+use super::samples;
 use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
 use crate::time::Now;
 
@@ -21,21 +22,18 @@ const HD_HEIGHT: u32 = 720;
 pub(super) struct Picture<'a> {
     buffer: &'a gst::BufferRef,
     info: gst_video::VideoInfo,
-    format: PixelFormat,
 }
 
 impl<'a> Picture<'a> {
     /// # Errors
-    /// [`Problem::FormatUnsupported`] for everything but 8-bit 4:2:0.
+    /// [`Problem::FormatUnsupported`] for what is not YUV, and for layouts of single makers.
     pub(super) fn of(sample: &'a gst::SampleRef) -> Result<Picture<'a>, Problem> {
         // Never cached: a camera may change its resolution at any keyframe.
         let info = sample.caps().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).ok_or(Problem::Decoder)?;
-        let format = match info.format() {
-            gst_video::VideoFormat::I420 => PixelFormat::I420,
-            gst_video::VideoFormat::Nv12 => PixelFormat::Nv12,
-            other => return Err(Problem::FormatUnsupported(other.to_str().to_string())),
-        };
-        Ok(Picture { buffer: sample.buffer().ok_or(Problem::Decoder)?, info, format })
+        if !samples::are_readable(info.format_info()) {
+            return Err(Problem::FormatUnsupported(info.format().to_str().to_string()));
+        }
+        Ok(Picture { buffer: sample.buffer().ok_or(Problem::Decoder)?, info })
     }
 
     /// Its time by the stream's clock.
@@ -48,36 +46,44 @@ impl<'a> Picture<'a> {
         self.buffer.flags().contains(gst::BufferFlags::CORRUPTED)
     }
 
-    /// Looks at it where it is, without copying anything.
+    /// Looks at it where it is; only luma of more than 8 bits, or packed with chroma, is copied for it.
     pub(super) fn glance(&self) -> Result<Glance, Problem> {
         let info = &self.info;
         let mapped = VideoFrameRef::from_buffer_ref_readable(self.buffer, info).map_err(|_| Problem::Decoder)?;
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        if !samples::luma_lies_plain(&mapped) {
+            let luma = samples::luma(&mapped).ok_or(Problem::Decoder)?;
+            return Ok(Glance::of(&luma.data, luma.stride, width, height));
+        }
         let luma = mapped.plane_data(0).map_err(|_| Problem::Decoder)?;
         let stride = mapped.plane_stride().first().and_then(|stride| usize::try_from(*stride).ok());
-        Ok(Glance::of(luma, stride.ok_or(Problem::Decoder)?, info.width() as usize, info.height() as usize))
+        Ok(Glance::of(luma, stride.ok_or(Problem::Decoder)?, width, height))
     }
 
-    /// Copies it out. Rows are packed: the stride is what a row's samples take.
+    /// Copies it out: what is neither I420 nor NV12 becomes I420. Rows are packed: the stride is what a row's samples take.
+    ///
+    /// An interlaced picture of H.264 is taken as it is, both fields in one; H.265 makes a picture of each field.
     pub(super) fn copy(&self, arrived: Now, pts: Duration, connection: u64) -> Result<Frame, Problem> {
         let info = &self.info;
-        // Of each plane: the component that gives its size, and the samples it interleaves.
-        let layout: &[(u8, usize)] = match self.format {
-            PixelFormat::Nv12 => &[(0, 1), (1, 2)],
-            _ => &[(0, 1), (1, 1), (2, 1)],
-        };
         let mapped = VideoFrameRef::from_buffer_ref_readable(self.buffer, info).map_err(|_| Problem::Decoder)?;
-        let planes = (0u32..)
-            .zip(layout)
-            .map(|(index, &(component, samples))| {
-                let row = info.comp_width(component) as usize * samples;
-                plane(&mapped, index, row, info.comp_height(component) as usize)
-            })
-            .collect::<Option<Vec<Plane>>>()
-            .ok_or(Problem::Decoder)?;
-        let (width, height, format, color) = (info.width(), info.height(), self.format, color(info));
-        let motion = Motion::default();
+        let (format, planes) = match info.format() {
+            gst_video::VideoFormat::I420 => (PixelFormat::I420, straight(&mapped, &[(0, 1), (1, 1), (2, 1)])),
+            gst_video::VideoFormat::Nv12 => (PixelFormat::Nv12, straight(&mapped, &[(0, 1), (1, 2)])),
+            _ => (PixelFormat::I420, samples::planes(&mapped)),
+        };
+        let planes = planes.ok_or(Problem::Decoder)?;
+        let (width, height, color, motion) = (info.width(), info.height(), color(info), Motion::default());
         Ok(Frame { width, height, format, color, planes, arrived, pts, connection, motion })
     }
+}
+
+/// Row by row. Of each plane: the component that gives its size, and the samples it interleaves.
+fn straight(picture: &VideoFrameRef<&gst::BufferRef>, layout: &[(u8, usize)]) -> Option<Vec<Plane>> {
+    let planes = (0u32..).zip(layout).map(|(index, &(component, samples))| {
+        let row = picture.info().comp_width(component) as usize * samples;
+        plane(picture, index, row, picture.info().comp_height(component) as usize)
+    });
+    planes.collect()
 }
 
 fn plane(picture: &VideoFrameRef<&gst::BufferRef>, index: u32, row: usize, rows: usize) -> Option<Plane> {

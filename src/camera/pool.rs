@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::codec::Codec;
 use super::decoder::{Decoded, Decoder};
+use super::hardware::Lineup;
 use super::packet::Packet;
 use super::problem::Problem;
-use crate::config::Hardware;
 use crate::time::Now;
 
 /// Nobody waits longer for a decoder: the next keyframe is worth more than this one then. It is what 32 keyframes of
@@ -32,7 +32,8 @@ pub(super) struct Pool {
 /// Decoders of one sort.
 struct Shelf {
     codec: Codec,
-    hardware: Hardware,
+    /// The GStreamer element in it.
+    element: String,
     idle: Vec<Decoder>,
     lent: usize,
 }
@@ -51,33 +52,35 @@ impl Pool {
     pub(super) fn lone(
         &self,
         keyframe: &Packet,
-        hardware: &Hardware,
+        lineup: impl Into<Lineup>,
         wanted: impl Fn(Now) -> bool,
     ) -> Result<Option<Decoded>, Problem> {
-        self.lone_within(PATIENCE, keyframe, hardware, wanted)
+        self.lone_within(PATIENCE, keyframe, lineup, wanted)
     }
 
     fn lone_within(
         &self,
         patience: Duration,
         keyframe: &Packet,
-        hardware: &Hardware,
+        lineup: impl Into<Lineup>,
         wanted: impl Fn(Now) -> bool,
     ) -> Result<Option<Decoded>, Problem> {
-        let codec = keyframe.codec;
-        let all_lent = |shelves: &mut Vec<Shelf>| shelf(shelves, codec, hardware).lent >= self.size;
+        let (codec, lineup) = (keyframe.codec, lineup.into());
+        let element = lineup.next(codec)?.candidate.element;
+        let all_lent = |shelves: &mut Vec<Shelf>| shelf(shelves, codec, &element).lent >= self.size;
         let waited = self.returned.wait_timeout_while(self.shelves(), patience, all_lent);
         let (mut shelves, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             return Ok(None);
         }
-        let shelf = shelf(&mut shelves, codec, hardware);
+        let shelf = shelf(&mut shelves, codec, &element);
         shelf.lent += 1;
         let idle = shelf.idle.pop();
         drop(shelves);
         // From here on it is on loan, and whatever happens the loan ends.
-        let mut loan = Loan { pool: self, codec, hardware, decoder: None };
-        let mut decoder = idle.map_or_else(|| Decoder::new(codec, hardware), Ok)?;
+        let mut loan = Loan { pool: self, codec, element: &element, decoder: None };
+        let mut decoder = idle.map_or_else(|| Decoder::new(codec, &lineup), Ok)?;
+        decoder.serve(lineup);
         let decoded = decoder.lone(keyframe, wanted)?;
         loan.decoder = Some(decoder);
         Ok(Some(decoded))
@@ -88,10 +91,10 @@ impl Pool {
     }
 }
 
-fn shelf<'s>(shelves: &'s mut Vec<Shelf>, codec: Codec, hardware: &Hardware) -> &'s mut Shelf {
-    let at = shelves.iter().position(|shelf| shelf.codec == codec && shelf.hardware == *hardware);
+fn shelf<'s>(shelves: &'s mut Vec<Shelf>, codec: Codec, element: &str) -> &'s mut Shelf {
+    let at = shelves.iter().position(|shelf| shelf.codec == codec && shelf.element == element);
     let at = at.unwrap_or_else(|| {
-        shelves.push(Shelf { codec, hardware: hardware.clone(), idle: Vec::new(), lent: 0 });
+        shelves.push(Shelf { codec, element: element.to_owned(), idle: Vec::new(), lent: 0 });
         shelves.len() - 1
     });
     &mut shelves[at]
@@ -100,7 +103,7 @@ fn shelf<'s>(shelves: &'s mut Vec<Shelf>, codec: Codec, hardware: &Hardware) -> 
 struct Loan<'l> {
     pool: &'l Pool,
     codec: Codec,
-    hardware: &'l Hardware,
+    element: &'l str,
     /// None: it failed, and is gone.
     decoder: Option<Decoder>,
 }
@@ -108,9 +111,12 @@ struct Loan<'l> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         let mut shelves = self.pool.shelves();
-        let shelf = shelf(&mut shelves, self.codec, self.hardware);
-        shelf.lent -= 1;
-        shelf.idle.extend(self.decoder.take());
+        shelf(&mut shelves, self.codec, self.element).lent -= 1;
+        if let Some(decoder) = self.decoder.take() {
+            // Another element may have taken over meanwhile.
+            let element = decoder.element().to_owned();
+            shelf(&mut shelves, self.codec, &element).idle.push(decoder);
+        }
         drop(shelves);
         self.pool.returned.notify_all();
     }
@@ -123,6 +129,7 @@ mod tests {
     use super::super::ingest::{Ingest, Stop};
     use super::super::packet::Class;
     use super::*;
+    use crate::config::Hardware;
     use crate::frame::Frame;
 
     /// Keyframes of a camera, each after one that was left out.

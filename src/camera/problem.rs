@@ -39,6 +39,9 @@ pub enum Problem {
     /// It decodes to samples that we do not read.
     #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
+    /// It streams to others, and has no room for one more.
+    #[error("the camera has no room for another viewer; close others, or raise its limit of connections")]
+    Busy,
     /// It doesn't stream the way that is configured: over TCP, or over UDP.
     #[error("the camera doesn't stream over {0}; set its `transport` to `auto`")]
     Transport(&'static str),
@@ -85,6 +88,14 @@ pub enum Problem {
     /// A GStreamer plugin is not installed.
     #[error("a GStreamer element is missing; run `stakeout check` to see what to install")]
     MissingElement,
+    /// The decoder that the camera is to be decoded with can't be used, or failed.
+    #[error("the decoder `{element}` {why}; set `hardware` to \"auto\", or to a decoder that works here")]
+    Hardware {
+        /// GStreamer's name for it.
+        element: String,
+        /// Goes on from its name.
+        why: String,
+    },
     /// The decoder itself failed.
     #[error("the video decoder failed; it is started again")]
     Decoder,
@@ -102,6 +113,7 @@ impl Problem {
             Problem::Protocol => "protocol",
             Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
+            Problem::Busy => "busy",
             Problem::Transport(_) => "transport",
             Problem::Timeout(_) | Problem::NothingOverUdp(_) => "timeout",
             Problem::Stalled(_) => "stalled",
@@ -113,6 +125,7 @@ impl Problem {
             Problem::Unreadable { .. } => "unreadable",
             Problem::NotAVideo { .. } => "not_a_video",
             Problem::MissingElement => "missing_element",
+            Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
     }

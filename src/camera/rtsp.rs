@@ -11,6 +11,7 @@ use url::Url;
 
 use super::codec::Codec;
 use super::dialogue::Dialogue;
+use super::elements;
 use super::ingest::{Ingest, Stop};
 use super::packet::Packet;
 use super::probe;
@@ -177,26 +178,37 @@ impl Place {
             return Err(Problem::Tls(Distrust::Downgrade));
         }
         let _ = url.set_username("").and_then(|()| url.set_password(None));
-        let login = self.login.clone().filter(|_| url.host() == self.url.host());
+        let login = self.login.clone().filter(|_| same_host(&url, &self.url));
         Ok(Place { url, login, redirects: self.redirects + 1 })
     }
+}
+
+fn same_host(one: &Url, other: &Url) -> bool {
+    one.host_str().zip(other.host_str()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 impl Session {
     /// What its end means.
     fn problem(&self, stop: Stop, way: Way) -> Problem {
         let no_video = || self.dialogue.other_video().map_or(Problem::CodecUnsupported, Problem::CodecOther);
-        let error = match stop {
+        let (error, status) = match stop {
             // A camera that dies ends its stream as if it were a clip.
             Stop::End => return Problem::Disconnected,
             Stop::NoVideo { .. } => return no_video(),
-            Stop::Error(error) => error,
+            Stop::Error { error, status } => (error, status),
         };
         if let Some(why) = self.dialogue.distrust() {
             return Problem::Tls(why);
         }
         let agreed = self.dialogue.track().is_some();
         let silent = agreed && !self.fed && way == Way::Udp && self.ingest.age() >= UDP_TIMEOUT;
+        match status {
+            // Cameras lock an account in these words, too.
+            Some(401 | 403) => return Problem::Auth,
+            Some(404 | 410) => return Problem::NotFound,
+            Some(453 | 503) => return Problem::Busy,
+            _ => {}
+        }
         match (error.kind::<gst::ResourceError>(), error.kind::<gst::StreamError>()) {
             (Some(gst::ResourceError::NotAuthorized), _) => Problem::Auth,
             (Some(gst::ResourceError::NotFound), _) => Problem::NotFound,
@@ -228,7 +240,7 @@ fn pipeline() -> String {
         let (name, depayloader, tail) = (codec.encoding_name(), codec.depayloader(), codec.tail());
         format!("camera. ! application/x-rtp,media=video,encoding-name={name} ! {depayloader} ! {tail}")
     };
-    [CAMERA.to_owned()].into_iter().chain(Codec::ALL.map(chain)).collect::<Vec<_>>().join(" ")
+    [CAMERA.to_owned()].into_iter().chain(elements::spoken().map(chain)).collect::<Vec<_>>().join(" ")
 }
 
 /// What depends on the way. One way at a time: `rtspsrc`'s own change from UDP to TCP would say neither what worked nor why
@@ -268,7 +280,7 @@ mod tests {
     fn a_login_is_not_taken_along_to_another_host() {
         let here = place("rtsps://cam.example:8322/a?b=c");
         let moved = here.moved("rtsps://CAM.example/other").unwrap();
-        assert_eq!((moved.url.as_str(), moved.login.is_some()), ("rtsps://cam.example/other", true));
+        assert_eq!((moved.url.as_str(), moved.login.is_some()), ("rtsps://CAM.example/other", true));
         let elsewhere = here.moved("rtsps://viewer:guess@other.example/a").unwrap();
         assert_eq!((elsewhere.url.as_str(), elsewhere.login.is_some()), ("rtsps://other.example/a", false));
     }

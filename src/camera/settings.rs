@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use url::{Position, Url};
 
+use super::hardware::Lineup;
 use super::rtsp::Login;
-use crate::config::{self, Decode, Hardware, SecretUrl, Transport};
+use crate::config::{self, Decode, SecretUrl, Transport};
 use crate::secret::Secret;
 
 /// Where a camera is. `Debug` shows what [`Address::shown`] does.
@@ -68,8 +69,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Which packets are decoded.
     pub decode: Decode,
-    /// Which decoder decodes them.
-    pub hardware: Hardware,
+    /// Which decoder decodes them, and what is known of those that failed.
+    pub hardware: Lineup,
     /// Normalised polygons in which nothing is looked at.
     pub mask: Vec<Vec<[f32; 2]>>,
     /// How late its strictest enabled monitor may notice something; None: nobody watches it.
@@ -84,7 +85,7 @@ impl Settings {
             transport: Transport::default(),
             ca_file: None,
             decode: Decode::All,
-            hardware: Hardware::default(),
+            hardware: Lineup::default(),
             mask: Vec::new(),
             notice_within: None,
         }
@@ -98,7 +99,7 @@ impl Settings {
             transport: camera.transport,
             ca_file: camera.ca_file.clone().map(|file| file.value),
             decode: camera.decode,
-            hardware: camera.hardware.clone(),
+            hardware: Lineup::from(&camera.hardware.value),
             mask: camera.mask.clone(),
             notice_within: watching.map(|monitor| monitor.notice_within).min(),
         }

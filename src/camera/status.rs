@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::cost::Saving;
+use super::hardware::Report;
 use super::policy::Decision;
 use super::problem::Problem;
 use crate::time::{Mono, Now};
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub reconnects: u64,
     /// Times that it was online and then no more.
     pub losses: u64,
+    /// What decodes, and what should have but failed.
+    pub decoder: Report,
 }
 
 impl Snapshot {
@@ -130,6 +133,11 @@ impl Board {
         snapshot.decoded += decoded;
         snapshot.skipped += decoded.saturating_sub(wanted);
         snapshot.last_frame = Some(arrived);
+    }
+
+    /// What is decoded from now on.
+    pub(super) fn decides(&self, decoding: Decision) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0.decoding = decoding;
     }
 
     /// Counts packets that a decoder was fed with.

@@ -6,13 +6,15 @@ use super::endpoint;
 use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
-use crate::preflight;
+use super::sightings;
+use crate::config::Config;
+use crate::preflight::{self, Ready};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Also send a signed check to every endpoint (asking cameras for a picture is not implemented yet)
+    /// Also look at every camera for some seconds, and send a signed check to every endpoint
     #[arg(long)]
     live: bool,
 }
@@ -32,7 +34,25 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         counted(config.endpoints.len(), "endpoint"),
     ];
     writeln!(io::stdout(), "{}: ok ({})", args.file.path().display(), counts.join(", "))?;
-    if args.live { endpoint::check_all(config, ready) } else { Ok(()) }
+    if args.live { live(config, ready) } else { Ok(()) }
+}
+
+/// What doesn't work has been told by then, each with what to do about it.
+fn live(config: &Config, ready: Ready) -> Result<(), Failure> {
+    let cameras = sightings::look_at_all(config, &ready)?;
+    let endpoints = endpoint::check_all(config, ready)?;
+    let counts = [(cameras, "camera"), (endpoints, "endpoint")];
+    let failed: Vec<String> =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, thing)| counted(count, thing)).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let verb = if cameras + endpoints == 1 { "does" } else { "do" };
+    let failure = Failure::plain(format_args!("{} {verb} not work", failed.join(" and ")));
+    Err(match endpoints {
+        0 => failure,
+        _ => failure.hint("`stakeout endpoint check NAME` shows how far a check came"),
+    })
 }
 
 fn counted(number: usize, thing: &str) -> String {

@@ -32,10 +32,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let records = Records::open(&args.file.load()?.config)?;
+    let config = args.file.load()?.config;
+    let records = Records::open(&config)?;
     if !print_all(args.which.query(args.state.as_ref(), args.reason.as_ref()), args.json, |query| {
         records.deliveries(query)
     })? {
+        args.which.means_something(&config)?;
         print::say("no such deliveries");
     }
     Ok(())

@@ -128,8 +128,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn list(args: &List) -> Result<(), Failure> {
-    let records = Records::open(&args.file.load()?.config)?;
+    let config = args.file.load()?.config;
+    let records = Records::open(&config)?;
     if !print_all(args.which.query(), args.json, |query| records.dead_letters(query))? {
+        args.which.which.means_something(&config)?;
         print::say("no dead letters");
     }
     Ok(())
@@ -191,6 +193,7 @@ fn attempts(log: &[AttemptLine]) -> Table<5> {
 /// Through the daemon or, when it is down, by the journal itself.
 fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
     let config = order.file.load()?.config;
+    let which = order.which.which.clone();
     let queries = order.queries();
     let client = Client::new(&config.api.socket)?;
     let done = match client.probe() {
@@ -202,6 +205,9 @@ fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
         }
     };
     let Done { changed: done, without_body } = done;
+    if done + without_body == 0 {
+        which.means_something(&config)?;
+    }
     if without_body > 0 {
         print::say(&format!("note: {without_body} can't be sent again: their bodies had to make room"));
     }

@@ -21,6 +21,7 @@ mod records;
 mod replay;
 mod run;
 mod settings;
+mod sightings;
 mod status;
 mod unobserved;
 mod verify;

@@ -105,8 +105,8 @@ fn print_table<const N: usize>(table: &Table<N>, out: &mut dyn Write, colour: bo
     table.print(out, colour)
 }
 
-fn cameras(cameras: &[Camera]) -> Table<7> {
-    let mut table = Table::new(["camera", "state", "fps", "decode", "last frame", "reconnects", "cause"]);
+fn cameras(cameras: &[Camera]) -> Table<8> {
+    let mut table = Table::new(["camera", "state", "fps", "decode", "decoder", "last frame", "reconnects", "notes"]);
     for camera in cameras {
         let tint = match camera.state {
             CameraState::Online => Tint::Good,
@@ -118,13 +118,27 @@ fn cameras(cameras: &[Camera]) -> Table<7> {
             camera.name.as_str().into(),
             Cell::tinted(camera.state, tint),
             format!("{:.1}", camera.fps).into(),
-            camera.decode.as_str().into(),
+            decode(camera).into(),
+            decoder(camera),
             age.into(),
             camera.reconnects.into(),
-            camera.cause.as_deref().unwrap_or_default().into(),
+            camera.cause.as_deref().unwrap_or(&camera.decode_why).into(),
         ]);
     }
     table
+}
+
+/// What is decoded, and the share of packets that were, since the start.
+fn decode(camera: &Camera) -> String {
+    match camera.packets {
+        0 => camera.decode.clone(),
+        packets => format!("{} ({:.0} %)", camera.decode, camera.packets_decoded as f64 * 100.0 / packets as f64),
+    }
+}
+
+fn decoder(camera: &Camera) -> Cell {
+    let tint = if camera.degraded.is_some() { Tint::Odd } else { Tint::Plain };
+    Cell::tinted(camera.decoder.as_deref().unwrap_or_default(), tint)
 }
 
 fn monitors(monitors: &[Monitor]) -> Table<8> {

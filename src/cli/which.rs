@@ -2,7 +2,10 @@
 //!
 //! Owns the options that listings and orders share; refuses to know what is done with what they mean.
 
+use super::endpoint;
+use super::exit::Failure;
 use crate::api::{DeliveryQuery, parse_moment};
+use crate::config::Config;
 use crate::name::Name;
 use crate::time::now;
 
@@ -24,6 +27,11 @@ impl Which {
     pub(super) fn query(&self, state: Option<&String>, reason: Option<&String>) -> DeliveryQuery {
         let Which { endpoint, since, until } = self.clone();
         DeliveryQuery { state: state.cloned(), reason: reason.cloned(), endpoint, since, until, ..Default::default() }
+    }
+
+    /// Nothing was found: that is an answer only if the endpoint is one. What is owed to one that left the file is found.
+    pub(super) fn means_something(&self, config: &Config) -> Result<(), Failure> {
+        self.endpoint.as_ref().map_or(Ok(()), |name| endpoint::find(config, name).map(|_| ()))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
     let repeat = section.take("loop", value::flag);
     let transport = section.or("transport", Transport::Tcp, value::choice(&TRANSPORTS, &[]));
     let decode = section.or("decode", Decode::Auto, value::choice(&DECODES, &[]));
-    let hardware = section.or("hardware", Hardware::Auto, hardware);
+    let hardware = section.take("hardware", hardware).unwrap_or(Located { value: Hardware::Auto, at: 0..0 });
     let ca_file = section.optional_text("ca_file");
     let mask = section.or("mask", Vec::new(), value::list_of(zone::read, "[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]"));
 

@@ -154,7 +154,7 @@ pub struct Camera {
     /// Which packets are decoded.
     pub decode: Decode,
     /// Which decoder decodes them.
-    pub hardware: Hardware,
+    pub hardware: Located<Hardware>,
     /// The authority of an `rtsps://` camera's certificate.
     pub ca_file: Option<Located<PathBuf>>,
     /// Normalised polygons in which nothing is looked at.

@@ -4,6 +4,7 @@
 //! for a signal.
 
 mod attendance;
+mod decoding;
 mod models;
 mod notices;
 mod pulse;

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::watch as flag;
 
-use super::models;
+use super::{decoding, models};
 use crate::api::{self, CameraState, Expectation, MonitorState, Warning};
 use crate::camera::{self, Camera};
 use crate::condition::Phase;
-use crate::config::{self, Config, Decode};
+use crate::config::{self, Config};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
 use crate::meter::Reading;
@@ -112,7 +112,13 @@ impl api::Site for Site {
         let down = self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow()));
         let models = self.models.iter().flat_map(|(name, model)| models::warnings(name, &model.health(), now));
         let monitors = api::Site::monitors(self, now);
-        down.chain(models).chain(monitors.iter().filter_map(ended)).chain(monitors.iter().filter_map(mute)).collect()
+        let running = self.cameras_now();
+        let wakeful = running.iter().filter_map(|camera| decoding::wakeful(camera.name(), &camera.status()));
+        down.chain(models)
+            .chain(wakeful)
+            .chain(monitors.iter().filter_map(ended))
+            .chain(monitors.iter().filter_map(mute))
+            .collect()
     }
 }
 
@@ -132,14 +138,17 @@ fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) ->
             camera::State::Ended => CameraState::Ended,
         },
         cause: status.cause.map(|problem| problem.to_string()),
-        decode: match settings.decode {
-            Decode::Auto => "all (auto)".to_owned(),
-            Decode::All => "all".to_owned(),
-            Decode::Keyframes => "keyframes".to_owned(),
-        },
+        decode: status.decoding.mode.as_str().to_owned(),
+        decode_why: status.decoding.why.to_string(),
+        packets: status.packets,
+        packets_decoded: status.packets_decoded,
+        keyframe_interval_s: status.keyframe_interval.map(|interval| interval.as_secs_f64()),
         fps: status.fps,
         last_frame_age_s: status.last_frame.map(|last| now.mono.since(last.mono).as_secs_f64()),
         frames_decoded: status.decoded,
+        decoder: status.decoder.running.as_ref().map(ToString::to_string),
+        degraded: status.decoder.degraded(),
+        decoder_failures: status.decoder.fallen.len() as u64,
         reconnects: status.reconnects,
     }
 }

@@ -116,7 +116,13 @@ pub fn run(order: &Order, egress: &Arc<Egress>, tell: &mut dyn FnMut(Step<'_>)) 
             return ended.map(|_| Pulled::AlreadyThere(folder));
         }
     };
-    let fetched = fetch(order, &recipe, &lock, &mut place, egress, tell)?;
+    let fetched = match fetch(order, &recipe, &lock, &mut place, egress, tell) {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            place.leave();
+            return Err(error);
+        }
+    };
     let source = recipe.source().at(fetched.revision.as_deref().unwrap_or(recipe.source().revision()));
     let hashes: Vec<String> = fetched.files.iter().map(|file| file.sha256.clone()).collect();
     let text = recipe.manifest(&source, &hashes);

@@ -130,9 +130,12 @@ impl Place {
         sync_parent(folder)
     }
 
-    /// Nothing is to be downloaded: the folder goes, unless an earlier attempt left something in it.
+    /// Nothing came, or nothing is to be downloaded: the folder goes, unless there is something in it for another attempt.
     pub(super) fn leave(self) {
-        let _ = fs::remove_dir(&self.folder);
+        if is_empty(&self.folder) {
+            let _ = fs::remove_dir_all(&self.folder);
+            self.forget();
+        }
     }
 
     /// The notes have served; what is left of them by accident is read by nobody.
@@ -165,6 +168,19 @@ impl Place {
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
     }
+}
+
+/// Whether there is not a single byte in the files of a folder. One that can't be read may have some.
+fn is_empty(folder: &Path) -> bool {
+    let Ok(mut entries) = fs::read_dir(folder) else { return false };
+    entries.all(|entry| {
+        let Ok(entry) = entry else { return false };
+        match entry.metadata() {
+            Ok(about) if about.is_dir() => is_empty(&entry.path()),
+            Ok(about) => about.len() == 0,
+            Err(_) => false,
+        }
+    })
 }
 
 /// How a file of a folder compares with what its manifest says.

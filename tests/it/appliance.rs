@@ -122,6 +122,12 @@ impl Appliance {
         daemon.wait().unwrap();
     }
 
+    /// Sends the daemon a signal, `-STOP` for instance.
+    pub fn signal(&self, signal: &str) {
+        let id = self.daemon.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     pub fn status(&self) -> Value {
         self.json(&["status", "--json"]).remove(0)
     }

@@ -34,7 +34,7 @@ pub fn launch(pipeline: &str) {
     assert!(output.status.success(), "{pipeline}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn frames(path: &Path) -> Vec<Frame> {
+pub fn frames(path: &Path) -> Vec<Frame> {
     camera::init().unwrap();
     Clip::open(path).unwrap().map(|frame| frame.unwrap()).collect()
 }
@@ -147,7 +147,8 @@ fn what_is_not_a_video_says_so() {
     assert_eq!(problem(&absent), expected);
 }
 
-fn watch(address: Address) -> Camera {
+/// Starts a camera of which every frame is wanted.
+pub fn watch(address: Address) -> Camera {
     camera::init().unwrap();
     let camera = camera::spawn(Name::new("cam").unwrap(), Settings::at(address)).unwrap();
     camera.mailbox().demand(Demand::newest_from(Mono(0)));

@@ -110,16 +110,23 @@ impl Site for Quiet {
         Duration::from_secs(90)
     }
     fn cameras(&self, _: Now) -> Vec<Camera> {
-        let (state, cause, decode) = (CameraState::Offline, Some("no route".into()), "all (auto)".into());
+        let (state, cause, decode) = (CameraState::Offline, Some("no route".into()), "keyframes".into());
         let (fps, last_frame_age_s) = (0.0, None);
         vec![Camera {
             name: name("dock"),
             state,
             cause,
             decode,
+            decode_why: "nothing moves".into(),
+            packets: 200,
+            packets_decoded: 8,
+            keyframe_interval_s: Some(2.004),
             fps,
             last_frame_age_s,
             frames_decoded: 0,
+            decoder: None,
+            degraded: None,
+            decoder_failures: 0,
             reconnects: 0,
         }]
     }

@@ -139,6 +139,19 @@ fn orders_reach_exactly_what_the_listing_shows() {
         assert_eq!(told("dlq drop --state expired --since 2h"), "dropped 1 dead letter\n");
         assert_eq!(told("dlq drop --endpoint a --state expired"), "dropped 0 dead letters\n");
         assert_eq!(dead(), [2, 3, 6]);
+        for command in ["dlq list", "dlq list --json", "dlq drop", "dlq retry", "deliveries"] {
+            let (code, out, said) = run(&appliance, &format!("{command} --endpoint office"));
+            let expected = "error: there is no endpoint `office`\nhint: endpoints of this file: `a`, `b`";
+            assert_eq!(
+                (
+                    code,
+                    out.as_str(),
+                    said.lines().skip_while(|line| line.starts_with("note: ")).collect::<Vec<_>>().join("\n").as_str()
+                ),
+                (1, "", expected),
+                "{command}"
+            );
+        }
         assert_eq!(told("dlq retry --all"), "sent 3 dead letters back into the queue\n");
         assert_eq!(dead(), [] as [usize; 0], "what was dropped stays dropped");
         assert_eq!(told(&format!("dlq retry {}", ids[3])), "sent 1 dead letter back into the queue\n", "but by its id");

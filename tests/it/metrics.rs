@@ -180,6 +180,8 @@ fn what_prometheus_is_told_is_the_format_and_true() {
     told.is("stakeout_clock_synced", &[], 1.0);
     for name in [
         "stakeout_camera_frames_decoded_total",
+        "stakeout_camera_packets_total",
+        "stakeout_camera_packets_decoded_total",
         "stakeout_monitor_checks_total",
         "stakeout_model_inference_duration_seconds_sum",
         "stakeout_journal_commit_duration_seconds_count",

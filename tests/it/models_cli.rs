@@ -233,6 +233,30 @@ fn what_cannot_be_asked_is_told() {
         usage("tiny-smolvlm", &["--labels", "red", "Is it red?"]),
         "error: model `tiny-smolvlm` knows no labels\nhint: ask in words, without `--labels`\n"
     );
+    assert_eq!(
+        usage("batch-free", &["red", "--zone", "0,0 1,0 1,1"]),
+        "error: `zone` needs a detector, which `batch-free` is not\n\
+         hint: a classifier sees the picture as a whole: leave it out, or cut the pictures\n"
+    );
+    let zero_shot = "`prompts` and `negatives` need a zero-shot model, which";
+    assert_eq!(
+        usage("batch-free", &["red", "--negatives", "blue"]),
+        format!("error: {zero_shot} `batch-free` is not\nhint: leave them out\n")
+    );
+    assert_eq!(
+        usage("tiny-smolvlm", &["Is it red?", "--negatives", "blue"]),
+        format!("error: {zero_shot} `tiny-smolvlm` is not\nhint: leave them out\n")
+    );
+    assert_eq!(
+        usage("tiny-smolvlm", &["Is it red?", "--zone", "0,0 1,0 1,1"]),
+        "error: `zone` needs a model that gives boxes, which `tiny-smolvlm` does not\n\
+         hint: say in the question where it must be\n"
+    );
+    let gap = usage("batch-free", &["--labels", "red, ,bright"]);
+    assert!(gap.contains("there is no label between two commas"), "{gap}");
+    let spaced = shop.json(&["ask", "--image", "a.png", "--model", "batch-free", "--json", "--labels", "red, bright"]);
+    let close = shop.json(&["ask", "--image", "a.png", "--model", "batch-free", "--json", "--labels", "red,bright"]);
+    assert_eq!(spaced[0]["z"], close[0]["z"]);
     let beyond = usage("batch-free", &["red", "--threshold", "1.5"]);
     assert!(beyond.contains("it is a number from 0 to 1"), "{beyond}");
     let unknown = ask("batch-fre", &["red"]);
@@ -363,6 +387,14 @@ fn an_overconfident_model_is_calibrated() {
     let (z, confidence) = (asked["z"].as_f64().unwrap(), asked["confidence"].as_f64().unwrap());
     let expected = 1.0 / (1.0 + (-(z / number("/temperature") + number("/bias"))).exp());
     assert!((confidence - expected).abs() < 1e-3, "{asked}");
+    let worse = shop.run(&["models", "calibrate", "batch-free", "--folder", "frames", "--write"]);
+    assert_eq!(worse.code, Some(1));
+    let worse = worse.stderr;
+    assert!(worse.starts_with("note: on pictures that it has not seen the fit has an ECE of "), "{worse}");
+    assert!(worse.contains("error: the fit is not written: it seems worse than what the manifest has\n"), "{worse}");
+    assert_eq!(fs::read_to_string(shop.path("model/manifest.toml")).unwrap(), after, "it was told to be worse");
+    let forced = shop.run(&["models", "calibrate", "batch-free", "--folder", "frames", "--write", "--force"]);
+    assert!(forced.stderr.ends_with("written into `HOME/model/manifest.toml`\n"), "{}", forced.stderr);
     let again = shop.json(&["models", "calibrate", "batch-free", "--folder", "frames", "--json"]).remove(0);
     assert_eq!(
         (&again["temperature"], &again["bias"]),

@@ -202,6 +202,10 @@ fn folders_without_their_files_say_how_to_get_them() {
         );
     }
     assert!(hub.asked().is_empty());
+    let listed = models.run(&["models", "list", "--json"]).stdout;
+    let line = listed.lines().find(|line| line.contains("\"vww-96\"")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["state"], &line["size"]), (&"missing_file".into(), &serde_json::Value::Null), "not 0 bytes");
 }
 
 /// A manifest whose files are elsewhere: on a hub that announces them.
@@ -460,11 +464,13 @@ fn what_a_server_may_answer() {
     let (hub, _) = hub_with_one(1000);
     let models = Models::new();
     let told = |manner: Manner| {
-        hub.behave(ONE, &[manner]);
+        hub.behave(ONE, std::slice::from_ref(&manner));
         let ended = models.pull(&hub, "yolox-nano");
         hub.behave(ONE, &[]);
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);
         assert!(!models.path("yolox-nano").exists());
+        let left = fs::read_dir(models.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.filter(|name| name.to_string_lossy().contains(".part")).count(), 0, "nothing came: {manner:?}");
         ended.stderr.lines().filter(|line| !line.starts_with("yolox_nano.onnx: ")).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(

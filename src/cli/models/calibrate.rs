@@ -31,7 +31,8 @@ the model's labels. For zero-shot models it is a description, and a fourth colum
 what is there otherwise, several separated by `|`.
 `held out` are the figures of five fits, each judged on the pictures that it has not seen.
 The result holds for these very files of the model, this prompt and this execution provider; put
-it into the manifest (--write), or into a monitor's `calibration`.";
+it into the manifest (--write, refused where it seems worse than what is there), or into a
+monitor's `calibration`.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -45,6 +46,9 @@ pub(in crate::cli) struct Args {
     /// Write the result into the model's manifest
     #[arg(long)]
     write: bool,
+    /// Write it even if it seems worse than what the manifest has
+    #[arg(long, requires = "write")]
+    force: bool,
     /// Yes from this confidence, for accuracy, precision and recall
     #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = tried::share)]
     threshold: f32,
@@ -127,8 +131,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         write!(out, "\n{}", catalogue::calibration_section(fitted, &notes(&folder, &trial, &after)))?;
     }
     out.flush()?;
-    if let Some(note) = held_out.as_ref().and_then(|held_out| doubt(&before, held_out)) {
-        print::say(&note);
+    let doubt = held_out.as_ref().and_then(|held_out| doubt(&before, held_out));
+    doubt.iter().for_each(|note| print::say(note));
+    if doubt.is_some() && args.write && !args.force {
+        let failure = Failure::plain("the fit is not written: it seems worse than what the manifest has");
+        return Err(failure.hint("label more pictures; `--force` writes it all the same"));
     }
     if args.write { write(&folder, fitted, &notes(&folder, &trial, &after)) } else { Ok(()) }
 }

@@ -28,7 +28,7 @@ struct Line {
     name: String,
     family: String,
     licence: String,
-    /// In bytes on this disk; null for what isn't here.
+    /// In bytes on this disk; null for what isn't here, or not whole.
     size: Option<u64>,
     state: State,
     /// What is wrong with it, or what else is known.
@@ -145,7 +145,7 @@ fn line(name: &str, path: &Path) -> Line {
         name: name.to_owned(),
         family: described.family,
         licence: described.licence,
-        size: Some(size.sum()),
+        size: (state_and_detail.0 != State::MissingFile).then(|| size.sum()),
         state: state_and_detail.0,
         detail: state_and_detail.1,
         path: Some(path.to_owned()),

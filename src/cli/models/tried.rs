@@ -9,7 +9,7 @@ use crate::catalogue;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Monitor};
 use crate::frame::{Color, Frame, Matrix, Motion, PixelFormat, Plane};
-use crate::model::{self, Folder, FolderError, LoadError, Loaded, Options, Problem, Runtime};
+use crate::model::{self, Family, Folder, FolderError, LoadError, Loaded, Model, Options, Problem, Runtime};
 use crate::name::Name;
 use crate::picture;
 use crate::time::Now;
@@ -19,7 +19,7 @@ use crate::trial::{Ready, Trial};
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(in crate::cli) struct Asking {
     /// Any of these labels of a classifier or detector, separated by commas
-    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', value_parser = label)]
     pub labels: Vec<String>,
     /// Only in this part of the picture: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
     #[arg(long, value_name = "POINTS", value_parser = Zone::new)]
@@ -33,6 +33,14 @@ pub(in crate::cli) struct Asking {
     /// Yes from this confidence
     #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = share)]
     pub threshold: f32,
+}
+
+/// A label between two commas.
+fn label(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("there is no label between two commas".to_owned()),
+        label => Ok(label.to_owned()),
+    }
 }
 
 /// A number from 0 to 1.
@@ -162,8 +170,34 @@ pub(in crate::cli) fn monitor(name: &Name, condition: &str, asking: &Asking) -> 
     monitor.ok_or_else(|| Failure::new(Exit::Usage, "there is no question").hint("ask something"))
 }
 
-/// The question that a monitor asks, made ready for the model that is tried.
+/// What a model of its family would pass over without a word; a configuration that says it is refused, too.
+fn senseless(model: &Model, monitor: &Monitor) -> Option<(String, &'static str)> {
+    let (name, family) = (&model.identity().name, model.family());
+    if !(monitor.prompts.is_empty() && monitor.negatives.is_empty()) && family != Family::ZeroShot {
+        let what = format!("`prompts` and `negatives` need a zero-shot model, which `{name}` is not");
+        return Some((what, "leave them out"));
+    }
+    if monitor.zone.is_empty() {
+        return None;
+    }
+    match family {
+        Family::Vlm => Some((
+            format!("`zone` needs a model that gives boxes, which `{name}` does not"),
+            "say in the question where it must be",
+        )),
+        Family::Classifier => Some((
+            format!("`zone` needs a detector, which `{name}` is not"),
+            "a classifier sees the picture as a whole: leave it out, or cut the pictures",
+        )),
+        Family::Detector | Family::ZeroShot => None,
+    }
+}
+
+/// The question that a monitor asks, made ready for the model that is tried. What would say nothing to it is refused.
 pub(in crate::cli) fn ready(trial: &Trial, monitor: &Monitor) -> Result<Ready, Failure> {
+    if let Some((what, hint)) = senseless(trial.model(), monitor) {
+        return Err(Failure::new(Exit::Usage, what).hint(hint));
+    }
     let told = |error: String| error.trim_start_matches("monitor `question`: ").to_owned();
     trial.question(monitor).map_err(|error| advised(told(error.to_string())))
 }
