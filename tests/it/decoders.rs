@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::appliance::Appliance;
+use crate::camera::make_clip;
 use crate::rtsp::Server;
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/yard.mp4");
@@ -173,6 +174,43 @@ fn hardware_that_fails_while_it_runs_is_replaced_and_the_camera_goes_on() {
         assert_eq!(camera["decoder_failures"], 1, "it was tried once");
         assert_eq!((&camera["state"], &camera["reconnects"]), (&"online".into(), &0.into()), "{camera}");
         assert!(!machine.appliance.log().contains("camera offline"), "{}", machine.appliance.log());
+        machine.appliance.stop();
+    }
+}
+
+/// Asleep, with a decoder that cameras share.
+#[test]
+fn hardware_that_fails_on_a_lone_keyframe_is_replaced() {
+    let mut machine = Machine::new("fails-after=8", &clip("auto"));
+    machine.appliance.edit("decode = \"all\"", "decode = \"keyframes\"");
+    machine.start();
+    machine.until("hardware decodes", |camera| camera["decoder"] == "nvh264dec (hardware)");
+    let camera = machine.until("software decodes", |camera| camera["decoder"] == "avdec_h264 (software)");
+    assert_eq!(camera["degraded"], "nvh264dec fails: The stand-in gives up, decoding in software");
+    let decoded = camera["frames_decoded"].as_u64().unwrap();
+    let camera = machine.until("it goes on", |camera| camera["frames_decoded"].as_u64().unwrap() > decoded + 2);
+    assert_eq!((&camera["state"], &camera["decoder_failures"]), (&"online".into(), &1.into()), "{camera}");
+    machine.appliance.stop();
+}
+
+/// What NVIDIA calls `disable-dpb` brings pictures out sooner, and in the wrong order where there are B-frames.
+#[test]
+fn a_jetson_reorders_once_a_stream_turns_out_to_need_it() {
+    let folder = TempDir::new().unwrap();
+    for encoder in ["bframes=0", "bframes=2 b-adapt=false"] {
+        let clip = make_clip(
+            &folder,
+            "clip.mp4",
+            150,
+            "width=320,height=240,framerate=15/1",
+            &format!("key-int-max=15 {encoder}"),
+        );
+        let camera = format!("url = \"file://{}\"\nloop = true\nhardware = \"auto\"", clip.display());
+        let mut machine = Machine::new("jetson", &camera);
+        machine.start();
+        let camera = machine.until("a good many pictures", |camera| camera["frames_decoded"].as_u64().unwrap() > 100);
+        assert_eq!(camera["decoder"], "nvv4l2decoder (hardware)", "{camera}");
+        assert_eq!(camera["decoder_failures"], 0, "{camera}");
         machine.appliance.stop();
     }
 }
