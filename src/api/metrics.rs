@@ -13,10 +13,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Shared;
+use super::camera::{Camera, CameraState};
 use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
 use super::model::{Model, ModelState};
 use super::refusal::Refusal;
-use super::status::{Camera, CameraState, Monitor};
+use super::status::Monitor;
 use crate::delivery;
 use crate::journal::{Ended, EndpointCounts, Totals};
 use crate::meter::Reading;

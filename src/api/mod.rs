@@ -6,6 +6,7 @@
 //! Start-up is two steps, so that the daemon can refuse to start before anything else runs: [`Socket::bind`], then
 //! [`serve`].
 
+mod camera;
 mod deliveries;
 mod dlq;
 mod events;
@@ -32,6 +33,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
+pub use camera::{Camera, CameraState};
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
@@ -42,7 +44,7 @@ pub use refusal::Refusal;
 pub use site::{Expectation, Site};
 pub use socket::{BindError, Socket};
 pub use statistics::Statistics;
-pub use status::{Camera, CameraState, Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
+pub use status::{Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
 pub use warnings::Warning;
 pub use which::{parse_moment, reasons};
 

@@ -8,10 +8,11 @@ use axum::extract::{ConnectInfo, Path, State};
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
+use super::camera::Camera;
 use super::lines::Page;
 use super::refusal::Refusal;
 use super::socket::Peer;
-use super::status::{self, Camera, Endpoint, Monitor};
+use super::status::{self, Endpoint, Monitor};
 use crate::config;
 use crate::name::Name;
 use crate::time::now;

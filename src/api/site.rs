@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use super::camera::Camera;
 use super::model::{Library, Model};
-use super::status::{Camera, Monitor};
+use super::status::Monitor;
 use super::warnings::Warning;
 use crate::meter::Reading;
 use crate::name::Name;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::camera::{Camera, CameraState};
 use super::site::Expectation;
-use super::status::{Camera, CameraState, Endpoint};
+use super::status::Endpoint;
 use crate::event::{EventData, JournalOverflow, JournalReset};
 use crate::journal::Totals;
 use crate::name::Name;

@@ -20,6 +20,7 @@ use super::route::{Route, Way};
 use super::settings::{Address, Settings};
 use super::source::Source;
 use super::trust::{self, Distrust};
+use crate::redact;
 use crate::secret::Secret;
 
 /// A lost packet that is asked for again comes too late for us.
@@ -112,6 +113,10 @@ impl Rtsp {
     fn after(&mut self, session: Session, stop: Stop) -> Result<(), Problem> {
         if let Some(to) = session.dialogue.moved_to() {
             let place = session.place.moved(&to)?;
+            // What it sends us to is as secret as what sent us there.
+            if let Address::Secret(..) = self.settings.address {
+                redact::conceal_url(&place.url);
+            }
             return self.connect(place, session.connection);
         }
         let problem = session.problem(stop, self.route.way());

@@ -200,6 +200,11 @@ fn a_loss_on_the_network_is_noticed() {
     for ((codec, encoder), pay, depay) in [
         (H264, "rtph264pay mtu=300", "rtph264depay"),
         (H265, "rtph265pay mtu=300", "rtph265depay"),
+        (
+            (Codec::H264, "x264enc speed-preset=ultrafast bframes=0 key-int-max=10 option-string=slices=4"),
+            "rtph264pay mtu=300",
+            "rtph264depay",
+        ),
         (MJPEG, "rtpjpegpay mtu=300", "rtpjpegdepay"),
     ] {
         let raw = source(80, "format=I420,width=320,height=240");
