@@ -400,7 +400,12 @@ impl Decoder {
                 let frame = picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?;
                 decoded.frames.push(stream.turn.upright(frame));
             } else if keyframe {
-                decoded.glances.push((arrived, picture.glance()?));
+                // As frames are: a camera's background is one and the same picture for both.
+                let glance = match stream.turn {
+                    Turn::None => picture.glance()?,
+                    turn => Glance::at(&turn.upright(picture.copy(arrived, pts, stream.connection)?)),
+                };
+                decoded.glances.push((arrived, glance));
             }
         }
         Ok(())
