@@ -4,7 +4,7 @@
 //! half of the bright ones has no say. Pure.
 
 /// Cells this far apart in brightness, in levels, tell a gain from an exposure; in a flatter picture they are the same.
-const SPREAD: f32 = 24.0;
+const SPREAD: f32 = 8.0;
 
 /// No lamp and no exposure changes the contrast by more than this; beyond it is another picture.
 const GAIN: std::ops::RangeInclusive<f32> = 0.25..=4.0;

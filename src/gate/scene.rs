@@ -103,11 +103,13 @@ impl Scene {
         let moved = self.clutter.moved(differences.groups, passed)
             || self.clutter.is_none() && passed <= SAME_THING && blobs::near(&differences.differing, &self.before);
         let relit = differences.light.shift.abs() >= ANOTHER_LIGHT;
-        match (relit, moved) {
-            (false, _) => background.learn(&picture, &differences, at, passed),
-            (true, false) => background.relight(&differences.light),
+        if !relit {
+            background.learn(&picture, &differences, at, passed);
+        } else if moved {
             // No lamp is so even that the fit explains all of it.
-            (true, true) => background.replace(&picture, at),
+            background.replace(&picture, at);
+        } else {
+            background.relight(&differences.light);
         }
         self.before = differences.differing;
         match (moved, self.settle(at, relit)) {

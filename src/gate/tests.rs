@@ -12,7 +12,8 @@ use crate::time::Mono;
 /// A picture with some structure: `brightness` in the middle, `contrast` around it, mixed by `seed`.
 fn picture(brightness: f32, contrast: f32, seed: u32) -> Vec<f32> {
     let structure = |index: usize| {
-        let mixed = (index as u32).wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503));
+        let mixed = (index as u32 ^ seed.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
+        let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xC2B2_AE35);
         ((mixed >> 16) % 1000) as f32 / 500.0 - 1.0
     };
     (0..COLUMNS * ROWS).map(|index| brightness + contrast * structure(index)).collect()
