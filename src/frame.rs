@@ -55,6 +55,9 @@ pub enum Motion {
     Still,
     /// Something else.
     Moved,
+    /// The camera slept when it arrived and was woken by something that moved thereabouts: it is decoded late, one of many,
+    /// and each of them is to be looked at in its turn.
+    SleptThrough,
 }
 
 /// A decoded picture with the time at which its packet reached the daemon.

@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::camera::{Clip, Problem};
 use crate::condition::{Effect, Shutdown};
-use crate::config::{Config, Monitor};
+use crate::config::{Camera, Config, Monitor};
 use crate::event::EventType;
+use crate::gate::{Luma, Scene};
 use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
@@ -60,12 +61,17 @@ pub fn run(
     let began = time::now();
     let mut timeline = Timeline { out, style, triggers: 0, checks: 0, unanswered: 0, broken: None };
     let mut watcher = Watcher::new(machines(config, monitors, models, &mut timeline)?);
+    let camera = monitors.first().and_then(|monitor| camera_of(config, monitor));
+    let mut scene = Scene::new(camera.map_or(&[], |camera| &camera.mask));
     let mut frames = 0_u64;
     for frame in Clip::open(clip)? {
-        let frame = frame?;
+        let mut frame = frame?;
         frames += 1;
         let now = frame.arrived;
         watcher.tick(&mut timeline, now);
+        if watcher.due().is_some_and(|due| now.mono >= due) {
+            frame.motion = scene.look(&Luma::of_frame(&frame), now.mono).motion();
+        }
         watcher.frame(&mut timeline, now, frame);
         while watcher.is_waiting() {
             let Ok(reply) = watcher.replies().recv() else { break };
@@ -90,7 +96,7 @@ fn machines(
     let restart = Restart { now: Now::in_clip(Default::default()), boot: Boot::current(), last: Shutdown::Clean };
     let mut machines = Vec::new();
     for monitor in monitors {
-        let camera = config.cameras.iter().find(|camera| monitor.cameras.contains(&camera.name));
+        let camera = camera_of(config, monitor);
         let (Some(camera), Some(model)) = (camera, models.get(&monitor.model.value)) else { continue };
         let subject = Subject { enabled: true, ..Subject::new(monitor, camera, model.model(), String::new())? };
         let state = resume(timeline, None, &subject, restart).map_err(ReplayError::Begin)?;
@@ -98,6 +104,11 @@ fn machines(
         machines.push(Asker { machine, model: model.clone(), candidate });
     }
     Ok(machines)
+}
+
+/// The first camera of a monitor.
+fn camera_of<'a>(config: &'a Config, monitor: &Monitor) -> Option<&'a Camera> {
+    config.cameras.iter().find(|camera| monitor.cameras.contains(&camera.name))
 }
 
 /// The ledger of a replay: prints what the journal would have kept.

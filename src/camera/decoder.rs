@@ -7,11 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
-
+use super::chain::{Chain, Stopped};
 use super::codec::Codec;
 use super::glance::Glance;
 use super::hardware::{Drain, Failure, Lineup, Rung};
@@ -21,9 +17,6 @@ use super::problem::Problem;
 use super::turn::Turn;
 use crate::frame::Frame;
 use crate::time::{self, Now};
-
-/// What follows the decoder. `async=false`: a sink that waits for preroll can block the end of a stream for ever.
-const SINK: &str = "appsink name=pictures sync=false async=false enable-last-sample=false";
 
 /// Packets without a picture are forgotten beyond this; H.264 and H.265 reorder at most 16.
 const MAX_PENDING: usize = 64;
@@ -46,11 +39,7 @@ pub struct Decoder {
     rung: Rung,
     /// Where the next one comes from when it fails; None: from nowhere.
     lineup: Option<Lineup>,
-    pipeline: gst::Pipeline,
-    element: gst::Element,
-    input: gst::Pad,
-    output: gst_app::AppSink,
-    bus: gst::Bus,
+    chain: Chain,
     /// What the next packet must continue; None before the first.
     stream: Option<Stream>,
     /// Packets whose pictures are not out yet.
@@ -118,30 +107,11 @@ impl Decoder {
     }
 
     fn build(codec: Codec, rung: Rung, lineup: Option<Lineup>) -> Result<Decoder, Problem> {
-        let text = format!("{} ! {SINK}", rung.candidate.description(rung.low_delay));
-        let pipeline = gst::parse::launch(&text)
-            .ok()
-            .and_then(|element| element.downcast::<gst::Pipeline>().ok())
-            .ok_or(Problem::MissingElement)?;
-        let element = pipeline.by_name("decoder").ok_or(Problem::MissingElement)?;
-        let output =
-            pipeline.by_name("pictures").and_then(|sink| sink.downcast().ok()).ok_or(Problem::MissingElement)?;
-        let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
-        // Our own pad instead of an appsrc: decoding happens inside `push`, without a thread or a queue between.
-        let input = gst::Pad::new(gst::PadDirection::Src);
-        let sink = pipeline.find_unlinked_pad(gst::PadDirection::Sink).ok_or(Problem::MissingElement)?;
-        input.link(&sink).map_err(|_| Problem::MissingElement)?;
+        let chain = Chain::new(codec, &rung.candidate.description(rung.low_delay))?;
         let (pending, silence) = (VecDeque::new(), Silence::default());
-        let decoder =
-            Decoder { codec, rung, lineup, pipeline, element, input, output, bus, stream: None, pending, silence };
-        decoder.start()?;
+        let decoder = Decoder { codec, rung, lineup, chain, stream: None, pending, silence };
+        decoder.chain.start().map_err(|stop| decoder.stopped(stop))?;
         Ok(decoder)
-    }
-
-    fn start(&self) -> Result<(), Problem> {
-        self.input.set_active(true).map_err(|_| Problem::Decoder)?;
-        self.pipeline.set_state(gst::State::Playing).map_err(|_| self.broken())?;
-        self.begin()
     }
 
     /// What it decodes.
@@ -225,7 +195,7 @@ impl Decoder {
         }
         let keyframe = packet.class == Class::Idr;
         self.pending.push_back(Pending { pts: packet.pts, arrived: packet.arrived, keyframe });
-        self.input.push(buffer(packet)).map(|_| ()).map_err(|_| self.broken())
+        self.chain.push(packet).map_err(|stop| self.stopped(stop))
     }
 
     /// Takes out the pictures that the decoder holds back for reordering. The next packet must be a keyframe.
@@ -244,7 +214,7 @@ impl Decoder {
         match self.rung.drain {
             // The cheapest way that was measured to work: a decoder shows what it has before a still picture.
             Drain::StillFrame => {
-                self.input.push_event(gst_video::StillFrameEvent::builder(true).build());
+                self.chain.show_what_you_have();
                 self.collect(wanted, &mut decoded, Duration::ZERO)?;
             }
             Drain::EndOfStream => self.end(wanted, &mut decoded)?,
@@ -255,15 +225,12 @@ impl Decoder {
 
     /// Ends the stream, takes out what comes, and starts anew.
     fn end(&mut self, wanted: &impl Fn(Now) -> bool, decoded: &mut Decoded) -> Result<(), Problem> {
-        self.input.push_event(gst::event::Eos::new());
+        self.chain.end();
         let until = time::now().mono.plus(END_PATIENCE);
-        while !self.output.is_eos() && time::now().mono < until {
+        while !self.chain.is_at_its_end() && time::now().mono < until {
             self.collect(wanted, decoded, SLICE)?;
         }
-        // A pad that has sent the end sends nothing more before it was off.
-        self.input.set_active(false).map_err(|_| Problem::Decoder)?;
-        self.pipeline.set_state(gst::State::Ready).map_err(|_| self.broken())?;
-        self.start()
+        self.chain.start_again().map_err(|stop| self.stopped(stop))
     }
 
     /// After something was fed that weighs `weight`: whether pictures still come. Only asked of hardware: software that
@@ -318,7 +285,7 @@ impl Decoder {
         let origin = same.map_or(packet.pts, |stream| stream.origin);
         if self.stream.is_some() {
             // Without a new segment every picture after a step back would get one and the same time.
-            self.segment()?;
+            self.chain.segment().map_err(|stop| self.stopped(stop))?;
         }
         self.pending.clear();
         self.stream = Some(Stream {
@@ -331,31 +298,11 @@ impl Decoder {
         Ok(())
     }
 
-    fn begin(&self) -> Result<(), Problem> {
-        let caps: gst::Caps = self.codec.caps().parse().map_err(|_| Problem::Decoder)?;
-        let pushed = self.input.push_event(gst::event::StreamStart::new("camera"))
-            && self.input.push_event(gst::event::Caps::new(&caps));
-        if !pushed {
-            return Err(Problem::Decoder);
+    fn stopped(&self, stop: Stopped) -> Problem {
+        match stop {
+            Stopped::Refused => Problem::Decoder,
+            Stopped::Failed(said) => self.failed(&Failure::Failed(format!("fails: {said}"))),
         }
-        self.segment()
-    }
-
-    fn segment(&self) -> Result<(), Problem> {
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        self.input.push_event(gst::event::Segment::new(&segment)).then_some(()).ok_or(Problem::Decoder)
-    }
-
-    /// What the decoder says about its end.
-    fn broken(&self) -> Problem {
-        let mut said = None;
-        while let Some(message) = self.bus.pop() {
-            if let gst::MessageView::Error(message) = message.view() {
-                said = said.or_else(|| Some(message.error().message().trim_end_matches('.').to_owned()));
-            }
-        }
-        let said = said.unwrap_or_else(|| "it takes no data".to_owned());
-        self.failed(&Failure::Failed(format!("fails: {said}")))
     }
 
     fn failed(&self, failure: &Failure) -> Problem {
@@ -374,18 +321,12 @@ impl Decoder {
         decoded: &mut Decoded,
         mut wait: Duration,
     ) -> Result<(), Problem> {
-        while let Some(message) = self.bus.peek() {
-            if message.type_() == gst::MessageType::Error {
-                return Err(self.broken());
-            }
-            self.bus.pop();
-        }
-        while let Some(sample) = self.output.try_pull_sample(gst::ClockTime::try_from(wait).ok()) {
+        self.chain.check().map_err(|stop| self.stopped(stop))?;
+        while let Some(sample) = self.chain.pull(wait) {
             wait = Duration::ZERO;
             self.silence.packets = 0;
             if let Some(lineup) = self.lineup.as_ref().filter(|_| !std::mem::replace(&mut self.silence.spoke, true)) {
-                let element = self.element.factory().map(|factory| factory.name().to_string());
-                lineup.runs(element.unwrap_or_default(), self.rung.candidate.hardware);
+                lineup.runs(self.chain.element(), self.rung.candidate.hardware);
             }
             // Also of pictures that nobody wants: a camera that can't be used must not look like a good one until asked.
             let picture = Picture::of(&sample)?;
@@ -396,26 +337,17 @@ impl Decoder {
                 continue;
             }
             decoded.pictures += 1;
+            let (turn, since) = (stream.turn, pts.saturating_sub(stream.origin));
+            let upright = || Ok(turn.upright(picture.copy(arrived, since, stream.connection)?));
             if wanted(arrived) {
-                let frame = picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?;
-                decoded.frames.push(stream.turn.upright(frame));
+                decoded.frames.push(upright()?);
+            } else if keyframe && turn == Turn::None {
+                decoded.glances.push((arrived, picture.glance()?));
             } else if keyframe {
-                // As frames are: a camera's background is one and the same picture for both.
-                let glance = match stream.turn {
-                    Turn::None => picture.glance()?,
-                    turn => Glance::at(&turn.upright(picture.copy(arrived, pts, stream.connection)?)),
-                };
-                decoded.glances.push((arrived, glance));
+                decoded.glances.push((arrived, Glance::at(&upright()?)));
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Decoder {
-    fn drop(&mut self) {
-        let _ = self.input.set_active(false);
-        let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 
@@ -427,17 +359,6 @@ pub(super) fn failure(problem: &Problem) -> Failure {
         Problem::MissingElement => Failure::Unfit,
         _ => Failure::Silent,
     }
-}
-
-fn buffer(packet: &Packet) -> gst::Buffer {
-    let mut buffer = gst::Buffer::from_slice(packet.data.clone());
-    if let Some(fresh) = buffer.get_mut() {
-        fresh.set_pts(gst::ClockTime::try_from(packet.pts).ok());
-        if packet.class == Class::Delta {
-            fresh.set_flags(gst::BufferFlags::DELTA_UNIT);
-        }
-    }
-    buffer
 }
 
 #[cfg(test)]
@@ -454,7 +375,7 @@ mod tests {
     }
 
     fn packets_of(connection: u64, frames: u32, raw: &str, encoder: &str) -> Vec<Packet> {
-        gst::init().unwrap();
+        gstreamer::init().unwrap();
         let tail = Codec::H264.tail();
         let head = format!(
             "videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,framerate=15/1,{raw} ! {encoder} ! {tail}"
@@ -511,7 +432,7 @@ mod tests {
             eprintln!("skipped: `{}` is not there", path.display());
             return;
         }
-        gst::init().unwrap();
+        gstreamer::init().unwrap();
         let mut clip = file::Clip::new(path, file::Pace::Full);
         clip.open(1).unwrap();
         let mut decoder = Decoder::new(Codec::H264, &Hardware::Off).unwrap();

@@ -23,7 +23,7 @@ const UNTIL_DESCRIBED: u32 = 4;
 const AFTERWARDS: u32 = 8;
 
 /// What was noted of one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Notes {
     described: bool,
     requests: u32,
@@ -35,7 +35,6 @@ struct Notes {
 }
 
 /// One connection's dialogue.
-#[derive(Debug)]
 pub(super) struct Dialogue {
     /// Where it was begun: requests to anywhere else don't go out.
     location: String,

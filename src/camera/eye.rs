@@ -12,13 +12,15 @@ pub(super) struct Eye {
     scene: Scene,
     looked: Option<Mono>,
     moved: Option<Mono>,
+    /// Something was seen that no frame has told yet.
+    untold: bool,
     latest: Option<Fingerprint>,
 }
 
 impl Eye {
     /// Nothing is looked at within `mask`.
     pub(super) fn new(mask: &[Vec<[f32; 2]>]) -> Eye {
-        Eye { scene: Scene::new(mask), looked: None, moved: None, latest: None }
+        Eye { scene: Scene::new(mask), looked: None, moved: None, untold: false, latest: None }
     }
 
     /// When the newest picture that was looked at arrived.
@@ -47,15 +49,19 @@ impl Eye {
         if look == Look::Moved {
             self.moved = Some(at);
         }
+        self.untold |= look.motion() == Motion::Moved;
         look.motion()
     }
 
-    /// Looks at a frame and writes on it what is seen. `woken`: it is from the time in which something moved, and older than
+    /// Looks at a frame and writes on it what was seen since the one before. `woken`: it is from the time in which something moved, and older than
     /// what the scene has learned since.
     pub(super) fn look_at(&mut self, frame: &mut Frame, woken: bool) {
         frame.motion = match woken {
-            true => Motion::Moved,
+            true => Motion::SleptThrough,
             false => self.look(frame.arrived.mono, &Glance::at(frame)),
         };
+        if std::mem::take(&mut self.untold) && frame.motion == Motion::Still {
+            frame.motion = Motion::Moved;
+        }
     }
 }

@@ -50,7 +50,7 @@ impl Clip {
         ingest.next(wait).map_err(|stop| match stop {
             Stop::End => Problem::EndOfClip,
             Stop::NoVideo { instead } => no_video(&self.path, instead),
-            Stop::Error(_) => Problem::not_a_video(&self.path, "it is damaged or cut off"),
+            Stop::Error { .. } => Problem::not_a_video(&self.path, "it is damaged or cut off"),
         })
     }
 

@@ -21,7 +21,11 @@ pub(super) enum Stop {
     /// There is no more to come.
     End,
     /// As on the bus.
-    Error(gst::glib::Error),
+    Error {
+        error: gst::glib::Error,
+        /// RTSP's, where the other side answered with one.
+        status: Option<u32>,
+    },
     /// There is nothing in the stream that the pipeline asks for.
     NoVideo {
         /// The video that is there instead, as GStreamer or RTP calls it.
@@ -100,7 +104,7 @@ impl Ingest {
                 return Err(if not_linked {
                     Stop::NoVideo { instead: instead() }
                 } else {
-                    Stop::Error(message.error())
+                    Stop::Error { error: message.error(), status: status(message) }
                 });
             }
             self.told(&message);
@@ -191,6 +195,10 @@ impl Ingest {
 
 fn clock_time(wait: Duration) -> gst::ClockTime {
     gst::ClockTime::from_nseconds(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn status(message: &gst::message::Error) -> Option<u32> {
+    message.details()?.get("rtsp-status-code").ok()
 }
 
 impl Drop for Ingest {

@@ -15,6 +15,7 @@
 
 mod backoff;
 mod cadence;
+mod chain;
 mod chatter;
 mod clip;
 mod codec;
@@ -69,7 +70,7 @@ pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
 pub use glance::{Fingerprint, Glance};
 pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
-pub use mailbox::{Demand, Mail, Mailbox, Notice};
+pub use mailbox::{Demand, MAX_BURST, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;

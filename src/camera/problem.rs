@@ -19,7 +19,7 @@ pub enum Problem {
     #[error("the camera refuses connections; check the port in its URL and that RTSP is switched on")]
     Refused,
     /// The camera wants other credentials, or any.
-    #[error("the camera refuses the login; check `username` and `password_file`")]
+    #[error("the camera refuses the login; check `username` and `password_file`, or the login in `url_file`")]
     Auth,
     /// The camera knows no stream of that path.
     #[error("the camera has no such stream; check the path in its URL")]
@@ -39,6 +39,9 @@ pub enum Problem {
     /// It decodes to samples that we do not read.
     #[error("the pictures are `{0}`, only YUV can be used; set the camera to H.264 High or H.265 Main profile")]
     FormatUnsupported(String),
+    /// It streams to others, and has no room for one more.
+    #[error("the camera has no room for another viewer; close others, or raise its limit of connections")]
+    Busy,
     /// It doesn't stream the way that is configured: over TCP, or over UDP.
     #[error("the camera doesn't stream over {0}; set its `transport` to `auto`")]
     Transport(&'static str),
@@ -110,6 +113,7 @@ impl Problem {
             Problem::Protocol => "protocol",
             Problem::CodecUnsupported | Problem::CodecOther(_) => "codec_unsupported",
             Problem::FormatUnsupported(_) => "format_unsupported",
+            Problem::Busy => "busy",
             Problem::Transport(_) => "transport",
             Problem::Timeout(_) | Problem::NothingOverUdp(_) => "timeout",
             Problem::Stalled(_) => "stalled",

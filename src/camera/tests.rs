@@ -44,7 +44,7 @@ fn run(text: &str) -> Vec<Packet> {
         match ingest.next(Duration::from_secs(30)) {
             Ok(packet) => packets.extend(packet),
             Err(Stop::End) => return packets,
-            Err(Stop::Error(error)) => panic!("{text}: {error}"),
+            Err(Stop::Error { error, .. }) => panic!("{text}: {error}"),
             Err(Stop::NoVideo { instead }) => panic!("{text}: {instead:?}"),
         }
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Effect;
 use super::job::{Job, Life};
 use super::window::Window;
+use super::{Effect, Spec};
 use crate::event::{ClearReason, JobReason};
 use crate::time::{Deadline, Now, Wall};
 
@@ -99,6 +99,22 @@ impl State {
     /// Whether a job is pending or running.
     pub fn is_active(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.ended().is_none())
+    }
+
+    /// Whether an event is open, and the checks so far may not be the last word on anything: the next check may change
+    /// something even if it says what the last one said, or may have to take back what that one said.
+    pub fn is_undecided(&self, spec: &Spec, now: Now) -> bool {
+        let positive = self.window.is_positive(now, spec.memory());
+        match &self.phase {
+            Phase::Idle => positive,
+            Phase::Waiting { .. } => true,
+            // Nobody is told that it is over because of one no.
+            Phase::Open(_) if !self.positive_side => true,
+            Phase::Open(_) => {
+                let repeats = spec.repeat && self.cooldown_left(now).is_zero();
+                repeats && positive && self.window.holds_since(spec.hold).is_none()
+            }
+        }
     }
 
     /// Time goes on: run time is counted, and nothing may lie further ahead than its whole delay.

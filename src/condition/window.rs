@@ -44,6 +44,11 @@ impl Window {
         }
     }
 
+    /// Whether a positive check not older than `memory` is in it.
+    pub(super) fn is_positive(&self, now: Now, memory: Duration) -> bool {
+        self.0.iter().any(|entry| entry.positive && now.mono.since(entry.at) <= memory)
+    }
+
     /// When the first positive check of a window that holds was seen; None when it doesn't hold.
     pub(super) fn holds_since(&self, hold: Hold) -> Option<Wall> {
         let mut positives = self.0.iter().filter(|entry| entry.positive);

@@ -1,6 +1,27 @@
 //! Whether something moved: a small picture of light, compared with what a camera always shows.
 //!
 //! Owns the comparison; refuses to know decoders and what follows from it. Pure.
+//!
+//! A picture becomes 64 by 36 means of luma ([`Luma`]). Its light (exposure, gain) is fitted to the background's and taken
+//! out (`light`), an uneven rest of it as well (`background`); a cell differs by 5 levels or by 4.5 times its own noise,
+//! whichever is more. Movement is two cells that touch, or one in two looks running ([`Scene`]); where small changes are all
+//! over the picture it is more than those usually are (`clutter`). Comparing with the background alone finds what creeps,
+//! and what stays is background after 30 s.
+//!
+//! Measured on the room and the car park of the shared clips (768 by 432, grey), with sensor noise of the given standard
+//! deviation added to every sample; `cargo nextest run --run-ignored all -E 'test(figures_of_the_gate)' --no-capture`
+//! prints the first two again.
+//!
+//! | what | looks | result |
+//! |---|---|---|
+//! | visits, noise 0, 4 and 10, ten phases, after a minute of quiet | every 1 s, 2 s | 0 of 360 missed (room), 0 of 120 (cars; noise 0 and 10); delay 0.8 s median, 1.9 s at most (one of 3.7 s) |
+//! | room, quiet, 4 h, noise 0, 4, 10; 20 | every 2 s | 0 movements an hour; 1.5 |
+//! | car park, quiet, leaves in the wind, 4 h, noise 10; 20 | every 2 s | 3 an hour; 2.75, all while they are learned |
+//! | a box crossing 1080p, noise 0 and 6 | every 2 s | 10 by 20 pixels seen at 60 levels of contrast, 12 by 24 at 30, at 10 and 40 pixels/s |
+//! | a step of light (gain 1.3, part of it clipped), once a minute | every 2 s | one look of movement or `Lit` each |
+//! | dusk to 40 % in 5 min; clouds, 30 % in 5 s; a lamp in a corner; infrared | every 0.2 s, 2 s | 0 movements; 0, about 8, 1, 1 `Lit` each |
+//! | rain, 5 to 400 streaks a picture, after 2 min | every 2 s | movement in 0.4 to 2 % of the looks |
+//! | a clock with seconds, unmasked, after 5 min | every 2 s, 0.2 s | 0 %, 0.3 to 1.9 % of the looks |
 
 mod background;
 mod blobs;
@@ -12,3 +33,6 @@ mod scene;
 
 pub use luma::Luma;
 pub use scene::{Look, Scene};
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::attention::Attention;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::subject::{About, Subject};
 use crate::condition::{self, Effect, Ids, Input, State};
+use crate::event::SkipReason;
 use crate::frame::Frame;
 use crate::judge::Question;
 use crate::model::{Asked, Explain};
@@ -25,6 +27,7 @@ pub struct Machine {
     state: State,
     /// When the next check is due.
     next: Mono,
+    attention: Attention,
     /// What the ledger refused although it comes only once: it is tried again before anything else.
     missed: Vec<Input>,
     /// The ledger refused the last step that it was given; said once.
@@ -53,6 +56,7 @@ impl Machine {
         let subject = Arc::new(subject);
         let shown = Shown { subject: subject.clone(), state: state.clone(), last: None, spared: 0 };
         Machine {
+            attention: Attention::new(subject.recheck),
             subject,
             state,
             next: Mono(0),
@@ -84,9 +88,36 @@ impl Machine {
         self.state.is_active().then(|| self.next.minus(slack))
     }
 
-    /// A frame that arrived at `arrived` is being checked: the next one is due an interval later. Keeps the rhythm where
-    /// frames come a little late or early, and starts it anew after a gap.
+    /// A frame came, due or not.
+    pub fn witness(&mut self, frame: &Frame) {
+        self.attention.witness(frame);
+    }
+
+    /// A frame is due that would say what the last one said: nothing has moved. It is counted, and the next one is due an
+    /// interval later. False: it is to be checked.
+    pub fn passes_over(&mut self, ledger: &mut dyn Ledger, now: Now, arrived: Mono) -> bool {
+        let over = self.attention.passes_over(arrived) && !self.state.is_undecided(&self.subject.spec, now);
+        if over {
+            self.keep_time(arrived);
+            self.tell(ledger, now, Input::Skipped(SkipReason::NothingMoved));
+        }
+        over
+    }
+
+    /// Whether every frame matters: an event is open, or the next check may decide something.
+    pub fn is_awake(&self, now: Now) -> bool {
+        let open = self.state.open_id().is_some() || self.state.is_undecided(&self.subject.spec, now);
+        self.state.is_active() && (open || self.attention.is_unsure())
+    }
+
+    /// A frame that arrived at `arrived` is being checked: the next one is due an interval later.
     pub fn scheduled(&mut self, arrived: Mono) {
+        self.attention.checks(arrived);
+        self.keep_time(arrived);
+    }
+
+    /// Keeps the rhythm where frames come a little late or early, and starts it anew after a gap.
+    fn keep_time(&mut self, arrived: Mono) {
         let interval = self.subject.spec.check_interval;
         let on_time = arrived < self.next.plus(interval);
         self.next = if on_time { self.next.plus(interval) } else { arrived.plus(interval) };
@@ -124,6 +155,8 @@ impl Machine {
             Answer::Abstain => Input::Abstain,
             Answer::Yes | Answer::No => Input::Score { confidence: verdict.confidence, seen: frame.arrived },
         };
+        let between = subject.spec.clear_threshold..subject.spec.confidence_threshold;
+        self.attention.answered(verdict.answer != Answer::Abstain && !between.contains(&verdict.confidence));
         ledger.verdict(&subject.about, &verdict, frame.arrived);
         self.step(ledger, now, input, Some(Evidence { subject: &subject, frame, verdict: &verdict }));
         self.show(Some((verdict, frame.arrived)));
@@ -137,6 +170,9 @@ impl Machine {
 
     /// Anything else happened.
     pub fn tell(&mut self, ledger: &mut dyn Ledger, now: Now, input: Input) {
+        if matches!(input, Input::Abstain | Input::Skipped(SkipReason::Load)) {
+            self.attention.learned_nothing();
+        }
         self.step(ledger, now, input, None);
         self.show(None);
     }

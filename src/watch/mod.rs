@@ -7,6 +7,8 @@
 //! clip and another ledger.
 
 mod accept;
+mod attention;
+mod backlog;
 mod candidate;
 mod kept;
 mod lane;

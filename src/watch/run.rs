@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use super::accept::JournalLedger;
 use super::machine::Shown;
 use super::watcher::Watcher;
-use crate::camera::{Demand, Mailbox, Notice};
+use crate::camera::{Mailbox, Notice};
 use crate::event::JobReason;
 use crate::model::Reply;
 use crate::name::Name;
@@ -97,7 +97,7 @@ impl Run {
         let mut ticked = Mono(0);
         let mut checkpointed = slot(time::now());
         loop {
-            self.mailbox.demand(self.watcher.due().map_or(Demand::NOTHING, Demand::newest_from));
+            self.mailbox.demand(self.watcher.demand(time::now()));
             let reply: Option<Reply> = select! {
                 recv(self.mailbox.bell()) -> _ => None,
                 recv(self.watcher.replies()) -> reply => reply.ok(),

@@ -2,10 +2,12 @@
 //!
 //! Owns the fixed facts of a (monitor, camera) pair; refuses to know its state. Plain data.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{self, Spec};
-use crate::config::{Camera, Monitor};
+use crate::config::{Camera, Gate, Monitor};
 use crate::event::{Metadata, ModelIdentity, Priority};
 use crate::judge::Question;
 use crate::model::{Asked, Model, QuestionError};
@@ -48,6 +50,8 @@ pub struct Subject {
     pub model: ModelIdentity,
     /// The camera's URL as receivers may see it.
     pub source_url: String,
+    /// How long a picture in which nothing moves may go unchecked; None: every frame that is due is checked.
+    pub recheck: Option<Duration>,
     /// Whether it runs at all.
     pub enabled: bool,
 }
@@ -80,6 +84,7 @@ impl Subject {
             asked,
             model: model.identity().clone(),
             source_url,
+            recheck: (monitor.gate == Gate::Motion).then_some(monitor.recheck),
             enabled: monitor.enabled,
         })
     }

@@ -4,18 +4,22 @@
 //! does, and how anybody waits. It never blocks in a model: frames go out by [`Watcher::frame`], answers come back by
 //! [`Watcher::reply`]. Both the daemon's watch threads and `replay` drive it.
 //!
-//! The newest frame wins twice: while the model looks at one, only the newest that came meanwhile is kept; and while one
-//! stands in the model's line, a newer one takes its place. What a machine doesn't get to see is counted (`load`).
+//! Of live frames the newest wins twice: while the model looks at one, only the newest that came meanwhile is kept; and while one
+//! stands in the model's line, a newer one takes its place. What a machine doesn't get to see is counted (`load`), and so is
+//! what it need not see (`nothing_moved`, [`Attention`](super::attention)). Frames that a camera slept through have their turn one by one
+//! ([`Backlog`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::backlog::Backlog;
 use super::candidate::Candidate;
 use super::lane::{Answered, Asking, Lane, NoSight, Sent, Standing};
 use super::ledger::Ledger;
 use super::machine::Machine;
+use crate::camera::{Demand, MAX_BURST};
 use crate::condition::Input;
 use crate::event::{JobReason, SkipReason};
 use crate::frame::Frame;
@@ -44,6 +48,8 @@ pub struct Watcher {
     lanes: Vec<Lane>,
     /// The newest frame, for lanes that were busy when it came.
     newest: Option<Arc<Frame>>,
+    /// Frames whose turn is still to come.
+    backlog: Backlog,
     replies: Receiver<Reply>,
 }
 
@@ -71,6 +77,8 @@ impl Watcher {
     pub fn new(askers: Vec<Asker>) -> Watcher {
         // One request may be outstanding per lane, and a machine has two lanes at most: replies always find room.
         let (sender, replies): (Sender<Reply>, _) = bounded(askers.len().max(1) * 2);
+        // Where there is no lane nobody sends: a channel at its end would be ready all the time.
+        let replies = if askers.is_empty() { crossbeam_channel::never() } else { replies };
         let mut lanes: Vec<Lane> = Vec::new();
         let mut lane_of = |model: &Handle| {
             let name = &model.model().identity().name;
@@ -85,7 +93,7 @@ impl Watcher {
             ways.push(Way { own: lane_of(&model), candidate, missed: false, referred: None });
             machines.push(machine);
         }
-        Watcher { machines, ways, lanes, newest: None, replies }
+        Watcher { machines, ways, lanes, newest: None, backlog: Backlog::default(), replies }
     }
 
     /// The machines.
@@ -98,14 +106,22 @@ impl Watcher {
         &self.replies
     }
 
-    /// Whether an answer is outstanding.
+    /// Whether an answer is outstanding, or a frame waits for its turn.
     pub fn is_waiting(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.standing() != Standing::Free)
+        !self.backlog.is_empty() || self.lanes.iter().any(|lane| lane.standing() != Standing::Free)
     }
 
     /// From when on a frame is wanted; None: nobody looks at this camera.
     pub fn due(&self) -> Option<Mono> {
         self.machines.iter().filter_map(Machine::due).min()
+    }
+
+    /// Which frames are wanted, and how urgently.
+    pub fn demand(&self, now: Now) -> Demand {
+        let active = self.machines.iter().filter(|machine| machine.due().is_some());
+        let every = active.map(|machine| machine.subject().spec.check_interval).min();
+        let awake = self.machines.iter().any(|machine| machine.is_awake(now));
+        every.map_or(Demand::NOTHING, |every| Demand { from: self.due(), every, burst: MAX_BURST, awake })
     }
 
     /// `count` frames passed that nobody had asked for.
@@ -117,14 +133,53 @@ impl Watcher {
 
     /// A frame came.
     pub fn frame(&mut self, ledger: &mut dyn Ledger, now: Now, frame: Frame) {
-        let frame = Arc::new(frame);
+        if let Some(given_up) = self.backlog.put(frame) {
+            self.give_up(ledger, now, &given_up);
+        }
+        self.catch_up(ledger, now);
+    }
+
+    /// Shows the frames of the backlog whose turn it is.
+    fn catch_up(&mut self, ledger: &mut dyn Ledger, now: Now) {
+        while let Some((frame, patient)) = self.backlog.next() {
+            if patient && !self.has_time_for(frame) {
+                return;
+            }
+            let Some(frame) = self.backlog.take() else { return };
+            self.turn_of(ledger, now, Arc::new(frame));
+        }
+    }
+
+    /// Whether nobody who is due at a frame still looks at an older one.
+    fn has_time_for(&self, frame: &Frame) -> bool {
+        (0..self.machines.len()).filter(|index| self.is_due(*index, frame)).all(|index| {
+            let way = &self.ways[index];
+            let free = self.lanes[way.first().0].standing() == Standing::Free;
+            free && !way.missed && !self.is_under_way(index)
+        })
+    }
+
+    /// A frame that nobody will look at.
+    fn give_up(&mut self, ledger: &mut dyn Ledger, now: Now, frame: &Frame) {
         for index in 0..self.machines.len() {
+            self.machines[index].witness(frame);
+            let due = self.is_due(index, frame);
+            self.tell(ledger, now, index, if due { Input::Skipped(SkipReason::Load) } else { Input::Passed(1) });
+        }
+    }
+
+    /// It is a frame's turn.
+    fn turn_of(&mut self, ledger: &mut dyn Ledger, now: Now, frame: Arc<Frame>) {
+        let mut passed = vec![false; self.machines.len()];
+        for (index, passed) in passed.iter_mut().enumerate() {
             if std::mem::take(&mut self.ways[index].missed) {
                 self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
             }
-            self.ways[index].missed = self.is_due(index, &frame);
+            self.machines[index].witness(&frame);
+            let due = self.is_due(index, &frame);
+            self.ways[index].missed = due && !self.machines[index].passes_over(ledger, now, frame.arrived.mono);
+            *passed = !due;
         }
-        let passed: Vec<bool> = self.ways.iter().map(|way| !way.missed).collect();
         let mut taken_along = Vec::new();
         for lane in 0..self.lanes.len() {
             taken_along.extend(self.look(ledger, now, lane, &frame));
@@ -132,7 +187,12 @@ impl Watcher {
         for index in (0..self.machines.len()).filter(|index| passed[*index] && !taken_along.contains(index)) {
             self.tell(ledger, now, index, Input::Passed(1));
         }
-        self.newest = Some(frame);
+        self.keep_newest(frame);
+    }
+
+    /// Keeps a frame for those who could not look at it at once, if there are any.
+    fn keep_newest(&mut self, frame: Arc<Frame>) {
+        self.newest = self.ways.iter().any(|way| way.missed).then_some(frame);
     }
 
     /// A model answered.
@@ -150,6 +210,10 @@ impl Watcher {
         if let Some(newest) = newest.as_ref().filter(|_| !forwarded) {
             self.look(ledger, now, lane, newest);
         }
+        if let Some(newest) = newest {
+            self.keep_newest(newest);
+        }
+        self.catch_up(ledger, now);
     }
 
     /// Nothing came.
@@ -342,6 +406,9 @@ impl Watcher {
     /// No frame that waits for a lane will be looked at.
     fn forget_frames(&mut self, ledger: &mut dyn Ledger, now: Now) {
         self.newest = None;
+        while let Some(frame) = self.backlog.take() {
+            self.give_up(ledger, now, &frame);
+        }
         for index in 0..self.ways.len() {
             let way = &mut self.ways[index];
             let (missed, referred) = (std::mem::take(&mut way.missed), way.referred.take().is_some());

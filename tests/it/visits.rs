@@ -24,10 +24,15 @@ fn monitor(camera_url: &str, more: &str) -> String {
 
 /// `[start, end]` of each visit, in seconds of the clip.
 fn visits() -> Option<Vec<(f64, f64)>> {
+    spans(CLIP, "person_any_part_visible")
+}
+
+/// What the timeline says of a clip: from when to when, in its seconds.
+pub fn spans(clip: &str, what: &str) -> Option<Vec<(f64, f64)>> {
     let timeline = fs::read_to_string(shared("videos/timeline.json")?).unwrap();
     let timeline: Value = serde_json::from_str(&timeline).unwrap();
-    let visits = timeline[CLIP]["person_any_part_visible"].as_array().unwrap();
-    Some(visits.iter().map(|visit| (visit[0].as_f64().unwrap(), visit[1].as_f64().unwrap())).collect())
+    let spans = timeline[clip][what].as_array().unwrap();
+    Some(spans.iter().map(|span| (span[0].as_f64().unwrap(), span[1].as_f64().unwrap())).collect())
 }
 
 /// What is wrong with these events (type, seconds of the clip): one alert per visit, at its start, one clear after it.
@@ -63,6 +68,26 @@ fn a_replay_gives_one_alert_for_each_visit_and_nothing_else() {
         lines.iter().map(|line| (line["type"].as_str().unwrap().to_owned(), line["t"].as_f64().unwrap())).collect();
     assert_eq!(complaints(&events, &visits, 1.0), [] as [String; 0]);
     assert!(!appliance.folder.path().join("state").exists(), "a replay writes no journal");
+}
+
+#[test]
+fn with_the_gate_the_same_visits_are_told_by_fewer_checks() {
+    let Some(clip) = shared(&format!("videos/{CLIP}")) else { return };
+    let url = format!("file://{}", clip.canonicalize().unwrap().display());
+    let told = |gate: &str| {
+        let appliance =
+            Appliance::new(&monitor(&url, &format!("cooldown = \"1s\"\nrepeat = false\ngate = \"{gate}\"\n")));
+        let mut lines = appliance.json(&["replay", clip.to_str().unwrap(), "--json"]);
+        let checks = lines.pop().unwrap()["checks"].as_u64().unwrap();
+        let event = |line: &Value| (line["type"].as_str().unwrap().to_owned(), line["t"].as_f64().unwrap());
+        (lines.iter().map(event).collect::<Vec<_>>(), checks)
+    };
+    let ((gated, fewer), (all, checks)) = (told("motion"), told("off"));
+    assert_eq!(gated.len(), all.len(), "{gated:?} {all:?}");
+    for ((kind, at), (same, then)) in gated.iter().zip(&all) {
+        assert!(kind == same && (at - then).abs() < 0.5, "{kind} at {at}, without the gate {same} at {then}");
+    }
+    assert!(fewer < checks, "{fewer} of {checks}");
 }
 
 #[test]

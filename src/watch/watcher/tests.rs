@@ -4,10 +4,10 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::condition::{Spec, State};
+use crate::condition::{Phase, Spec, State};
 use crate::config::{Calibration, Hold, Located, OnlyWhen};
 use crate::event::{Metadata, ModelIdentity, Priority};
-use crate::frame::{Color, Matrix, PixelFormat, Plane};
+use crate::frame::{Color, Matrix, Motion, PixelFormat, Plane};
 use crate::judge::{Labelled, Question};
 use crate::model::{Again, Engine, Findings, Limits, Loaded, RunError, Running, Stop, Tensor, Work, start};
 use crate::name::Name;
@@ -51,16 +51,17 @@ fn model(name: &str) -> Scene {
     Scene { handle: start(loaded, Limits::default()).unwrap(), script, seen }
 }
 
-/// Counts what machines say of their checks.
+/// What machines say of their checks, and in which second the frame of each arrived.
 #[derive(Default)]
-struct Notes(Vec<String>);
+struct Notes(Vec<String>, Vec<f64>);
 
 impl Ledger for Notes {
     fn record(&mut self, _: Happening<'_>) -> Result<(), Refused> {
         Ok(())
     }
 
-    fn verdict(&mut self, about: &About, verdict: &Verdict, _: Now) {
+    fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
+        self.1.push(seen.wall.since(at(0.0).wall).as_secs_f64());
         self.0.push(format!("{} {:.1} {}", about.monitor, verdict.confidence, verdict.explanation));
     }
 }
@@ -73,8 +74,20 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// A machine that checks once a second from 0 on.
+/// A machine that checks once a second from 0 on, whatever moves.
 fn machine(monitor: &str, model: &Scene) -> Machine {
+    machine_of(monitor, model, |_| ())
+}
+
+/// The same with the gate, and whatever `change` does to it.
+fn gated(model: &Scene, change: impl FnOnce(&mut Spec)) -> Machine {
+    machine_of("m", model, |subject| {
+        subject.recheck = Some(Duration::from_secs(30));
+        change(&mut subject.spec);
+    })
+}
+
+fn machine_of(monitor: &str, model: &Scene, change: impl FnOnce(&mut Subject)) -> Machine {
     let spec = Spec {
         confidence_threshold: 0.8,
         clear_threshold: 0.6,
@@ -108,7 +121,9 @@ fn machine(monitor: &str, model: &Scene) -> Machine {
     });
     let identity = ModelIdentity { name: model.handle.model().identity().name.clone(), sha256: String::new() };
     let source_url = String::new();
-    let subject = Subject { about, spec, question, asked: None, model: identity, source_url, enabled: true };
+    let mut subject =
+        Subject { about, spec, question, asked: None, model: identity, source_url, recheck: None, enabled: true };
+    change(&mut subject);
     let mut machine = Machine::new(subject, State::new());
     machine.tell(&mut Notes::default(), at(0.0), Input::Start);
     machine
@@ -156,6 +171,11 @@ impl Play {
 
     fn frame(&mut self, seconds: f64) {
         self.watcher.frame(&mut self.notes, at(seconds), frame(seconds));
+    }
+
+    /// A frame of `seconds` is handed over at `now`.
+    fn shown(&mut self, now: f64, seconds: f64, motion: Motion) {
+        self.watcher.frame(&mut self.notes, at(now), Frame { motion, ..frame(seconds) });
     }
 
     /// Waits for the next answer.
@@ -330,6 +350,11 @@ fn nobody_looks_at_a_frame_twice() {
 }
 
 #[test]
+fn a_watcher_without_monitors_waits_for_no_answer() {
+    assert_eq!(Watcher::new(Vec::new()).replies().try_recv().err(), Some(crossbeam_channel::TryRecvError::Empty));
+}
+
+#[test]
 fn frames_that_wait_when_the_camera_goes_are_counted() {
     let (cheap, dear) = (model("cheap"), model("dear"));
     let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };
@@ -343,4 +368,164 @@ fn frames_that_wait_when_the_camera_goes_are_counted() {
     let skipped: Vec<u64> = play.watcher.machines().iter().map(|machine| counts(machine)[2]).collect();
     assert_eq!(skipped, [1, 1], "n's frame of 1 s, and m's of 0 s, which its candidate sent on");
     [&cheap, &dear].iter().for_each(|model| model.script.send(None).unwrap());
+}
+
+/// Frames that were skipped because nothing moved.
+fn passed_over(play: &Play) -> u64 {
+    let counters = play.watcher.machines()[0].state().job().unwrap().counters().clone();
+    counters.frames_skipped.get(&SkipReason::NothingMoved).copied().unwrap_or_default()
+}
+
+#[test]
+fn what_a_camera_slept_through_is_looked_at_in_its_turn() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    // Woken at 5 s: the last four seconds at once, every half a second, and live frames while they are looked at.
+    for half in 2..=10 {
+        play.shown(5.0, f64::from(half) / 2.0, Motion::SleptThrough);
+    }
+    play.shown(5.2, 5.2, Motion::Moved);
+    play.shown(6.0, 6.0, Motion::Moved);
+    play.shown(7.0, 7.0, Motion::Moved);
+    for (nth, score) in [0.1, 0.1, 0.9, 0.9, 0.9, 0.2].iter().enumerate() {
+        assert!(play.watcher.is_waiting(), "after {nth}");
+        begun(&play, 0);
+        scene.script.send(Some(*score)).unwrap();
+        play.reply(7.0 + nth as f64 / 10.0);
+    }
+    assert!(!play.watcher.is_waiting());
+    assert_eq!(play.notes.1, [1.0, 2.0, 3.0, 4.0, 5.0, 7.0], "one a second, in order; of the live ones the newest");
+    let Phase::Open(open) = play.watcher.machines()[0].state().phase().clone() else { panic!("it is open") };
+    assert_eq!((open.started, open.alerted), (at(3.0).wall, at(3.0).wall), "it began when it was to be seen");
+    assert_eq!(counts(&play.watcher.machines()[0]), [6, 0, 2, 4], "of the live frames two gave way");
+}
+
+#[test]
+fn what_was_slept_through_too_long_ago_is_skipped_and_counted() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    play.shown(20.0, 5.0, Motion::SleptThrough);
+    play.shown(20.0, 19.0, Motion::SleptThrough);
+    scene.script.send(Some(0.1)).unwrap();
+    play.reply(20.1);
+    assert!(!play.watcher.is_waiting());
+    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 1, 0]);
+    play.shown(21.0, 20.0, Motion::SleptThrough);
+    play.shown(21.0, 21.0, Motion::SleptThrough);
+    play.watcher.lost(&mut play.notes, at(21.5));
+    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 2, 0], "the camera went before its turn");
+    scene.script.send(None).unwrap();
+}
+
+/// Shows still frames once a second over `seconds`; every check gives `score`. When there was a check.
+fn still(play: &mut Play, scene: &Scene, seconds: std::ops::Range<u32>, score: f32) -> Vec<u32> {
+    seconds
+        .filter(|second| {
+            let second = f64::from(*second);
+            play.shown(second, second, Motion::Still);
+            let checked = play.watcher.is_waiting();
+            if checked {
+                scene.script.send(Some(score)).unwrap();
+                play.reply(second);
+            }
+            checked
+        })
+        .collect()
+}
+
+#[test]
+fn of_a_still_picture_there_is_a_check_at_first_and_then_by_recheck() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(gated(&scene, |_| ()), &scene)]);
+    assert_eq!(still(&mut play, &scene, 0..70, 0.1), [0, 30, 60]);
+    assert_eq!((passed_over(&play), counts(&play.watcher.machines()[0])), (67, [3, 0, 0, 0]));
+    assert!(!play.watcher.demand(at(70.0)).awake);
+    play.shown(70.0, 70.0, Motion::Moved);
+    assert!(play.watcher.is_waiting(), "what moves is checked");
+    scene.script.send(None).unwrap();
+}
+
+#[test]
+fn who_stands_still_stays_and_who_left_is_cleared() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(gated(&scene, |_| ()), &scene)]);
+    assert_eq!(still(&mut play, &scene, 0..40, 0.9), [0, 30], "open, and still there");
+    assert!(play.watcher.machines()[0].state().open_id().is_some());
+    assert!(play.watcher.demand(at(40.0)).awake, "an event is open");
+    play.shown(40.0, 40.0, Motion::Moved);
+    scene.script.send(Some(0.1)).unwrap();
+    play.reply(40.0);
+    assert_eq!(
+        still(&mut play, &scene, 41..60, 0.1),
+        [] as [u32; 0],
+        "the no of 40 s ended it: the last yes is 10 s old"
+    );
+    assert!(play.watcher.machines()[0].state().open_id().is_none());
+    assert!(!play.watcher.demand(at(60.0)).awake);
+}
+
+#[test]
+fn that_it_is_over_is_seen_more_than_once() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(gated(&scene, |_| ()), &scene)]);
+    assert_eq!(still(&mut play, &scene, 0..1, 0.9), [0]);
+    play.shown(1.0, 1.0, Motion::Moved);
+    scene.script.send(Some(0.1)).unwrap();
+    play.reply(1.0);
+    assert_eq!(still(&mut play, &scene, 2..20, 0.1), [2, 3, 4, 5], "until `clear_after`, although nothing moves");
+    assert!(play.watcher.machines()[0].state().open_id().is_none());
+}
+
+#[test]
+fn a_hold_is_filled_although_nothing_moves() {
+    let scene = model("a");
+    let hold = |spec: &mut Spec| spec.hold = Hold { needed: 2, of: 3 };
+    let mut play = Play::new(vec![plain(gated(&scene, hold), &scene)]);
+    play.shown(0.0, 0.0, Motion::Unknown);
+    scene.script.send(Some(0.9)).unwrap();
+    play.reply(0.0);
+    assert!(play.watcher.demand(at(0.5)).awake, "one of two");
+    assert_eq!(still(&mut play, &scene, 1..5, 0.9), [1]);
+    assert!(play.watcher.machines()[0].state().open_id().is_some());
+}
+
+#[test]
+fn a_repeat_comes_although_nothing_moves() {
+    let scene = model("a");
+    let change = |spec: &mut Spec| {
+        (spec.hold, spec.repeat, spec.cooldown) = (Hold { needed: 2, of: 2 }, true, Duration::from_secs(20));
+    };
+    let mut play = Play::new(vec![plain(gated(&scene, change), &scene)]);
+    assert_eq!(still(&mut play, &scene, 0..40, 0.9), [0, 1, 31, 32], "the hold has to be filled anew");
+    assert_eq!(play.watcher.machines()[0].state().job().unwrap().counters().triggers_fired, 2);
+}
+
+#[test]
+fn a_cooldown_is_waited_out_awake() {
+    let scene = model("a");
+    let cooldown = |spec: &mut Spec| spec.cooldown = Duration::from_secs(20);
+    let mut play = Play::new(vec![plain(gated(&scene, cooldown), &scene)]);
+    assert_eq!(still(&mut play, &scene, 0..1, 0.9), [0]);
+    play.shown(1.0, 1.0, Motion::Moved);
+    scene.script.send(Some(0.1)).unwrap();
+    play.reply(1.0);
+    still(&mut play, &scene, 2..7, 0.1);
+    // Back again before the cooldown is over, and stays.
+    play.shown(7.0, 7.0, Motion::Moved);
+    scene.script.send(Some(0.9)).unwrap();
+    play.reply(7.0);
+    assert!(matches!(play.watcher.machines()[0].state().phase(), Phase::Waiting { .. }));
+    assert_eq!(still(&mut play, &scene, 8..30, 0.9), (8..=20).collect::<Vec<_>>());
+    assert_eq!(play.watcher.machines()[0].state().job().unwrap().counters().triggers_fired, 2);
+}
+
+#[test]
+fn the_demand_is_that_of_the_strictest() {
+    let scene = model("a");
+    let quick = |spec: &mut Spec| spec.check_interval = Duration::from_millis(200);
+    let mut play = Play::new(vec![plain(machine("n", &scene), &scene), plain(gated(&scene, quick), &scene)]);
+    let demand = play.watcher.demand(at(0.0));
+    assert_eq!((demand.every, demand.burst, demand.awake), (Duration::from_millis(200), 16, false));
+    play.watcher.stop(&mut play.notes, at(1.0), JobReason::UserRequested);
+    assert_eq!(play.watcher.demand(at(1.0)), Demand::NOTHING);
 }

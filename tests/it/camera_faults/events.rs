@@ -16,7 +16,7 @@ fn appliance(cameras: &[(&str, &Server)], receiver: &Receiver) -> Appliance {
     let mut config: String = cameras.iter().map(|(name, server)| camera(name, server)).collect();
     let names: Vec<String> = cameras.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     config += &format!(
-        "[[monitor]]\nname = \"watch\"\ncamera = [{}]\ncondition = \"Is somebody there?\"\n\
+        "[[monitor]]\nname = \"watch\"\ncameras = [{}]\ncondition = \"Is somebody there?\"\n\
          model = \"yard-classifier\"\nlabels = [\"person\"]\n\
          [[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\nevents = [\"camera.*\"]\n",
         names.join(", "),

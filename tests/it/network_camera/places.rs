@@ -75,6 +75,33 @@ fn a_camera_hears_that_we_leave() {
 }
 
 #[test]
+fn what_a_camera_answers_has_a_meaning() {
+    let answers = [
+        ("401 Unauthorized", Problem::Auth),
+        ("403 Forbidden", Problem::Auth),
+        ("404 Not Found", Problem::NotFound),
+        ("453 Not Enough Bandwidth", Problem::Busy),
+        ("503 Service Unavailable", Problem::Busy),
+        ("500 Internal Server Error", Problem::Disconnected),
+    ];
+    for (answer, expected) in answers {
+        let camera = talker(move |request| match request.split(' ').next() {
+            Some("DESCRIBE") => format!("RTSP/1.0 {answer}\r\n\r\n"),
+            _ => "RTSP/1.0 200 OK\r\n\r\n".to_owned(),
+        });
+        assert_eq!(loss(at(&camera, Transport::Tcp)), expected, "{answer}");
+    }
+}
+
+#[test]
+fn a_camera_that_accepts_and_says_nothing_times_out() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("rtsp://{}/cam", listener.local_addr().unwrap()).parse().unwrap();
+    let problem = loss(at(&url, Transport::Auto));
+    assert_eq!(problem.code(), "timeout", "{problem}");
+}
+
+#[test]
 fn web_servers_are_no_cameras() {
     let web = talker(|_| "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_owned());
     assert_eq!(loss(at(&web, Transport::Tcp)), Problem::Protocol);
