@@ -5,6 +5,7 @@ measured: recovery times by fault, and whether memory and descriptors stay where
 when a camera stays away.
 """
 import collections
+import itertools
 import random
 import statistics
 import tempfile
@@ -35,9 +36,9 @@ def soak(binary, library, minutes, seed):
         try:
             if daemon.until_flowing(names, 120) is None:
                 raise SystemExit(f"bench: the cameras never came up\n{daemon.log.read_text()[-4000:]}")
-            # Each fault once: what a first time costs (plugins, buffers, the allocator's arenas) is no leak.
-            for fault in FAULTS:
-                strike(daemon, dice.choice(sites), fault, dice, recovery, stayed_away)
+            # Each fault once on each camera: what a first time costs (plugins, buffers, the allocator's arenas) is no leak.
+            for fault, site in itertools.product(FAULTS, sites):
+                strike(daemon, site, fault, dice, recovery, stayed_away)
             readings.append(reading(daemon))
             say(f"soak: after the warm-up {readings[0]}")
             recovery.clear()
