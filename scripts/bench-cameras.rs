@@ -60,7 +60,7 @@ fn rehearse(asked: &Asked) -> Result<Told, Box<dyn Error>> {
         // As in the watch loop: a frame may be a little early, and the rhythm is kept where it can be.
         let due = |next: Mono| next.minus(every / EARLY);
         camera.mailbox().demand(Demand { every, burst: BURST, ..Demand::newest_from(due(next)) });
-        let Some(now) = camera.next()? else { return Ok(told) };
+        let Some(now) = camera.advance()? else { return Ok(told) };
         told.packet(now, &camera);
         for frame in camera.mailbox().take().frames {
             let at = frame.arrived.mono;

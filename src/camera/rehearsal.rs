@@ -60,7 +60,7 @@ impl Rehearsal {
     ///
     /// # Errors
     /// The file is damaged, or its pictures can't be decoded.
-    pub fn next(&mut self) -> Result<Option<Now>, Problem> {
+    pub fn advance(&mut self) -> Result<Option<Now>, Problem> {
         let packet = loop {
             match self.source.next(PATIENCE) {
                 Ok(Some(packet)) => break packet,

@@ -74,8 +74,11 @@ fn tell(pairs: &mut [(f32, f32)]) -> &mut [(f32, f32)] {
     &mut pairs[..telling]
 }
 
+/// Of cells, before and after.
+type Pairs = [(f32, f32)];
+
 /// The darker and the brighter half.
-fn halves(pairs: &mut [(f32, f32)]) -> (&mut [(f32, f32)], &mut [(f32, f32)]) {
+fn halves(pairs: &mut Pairs) -> (&mut Pairs, &mut Pairs) {
     let middle = pairs.len() / 2;
     if middle > 0 {
         pairs.select_nth_unstable_by(middle, |a, b| a.0.total_cmp(&b.0));

@@ -4,6 +4,7 @@
 //! camera's watch thread; [`Shown`] is the copy that others may look at.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -20,6 +21,10 @@ use crate::verdict::{Answer, Verdict};
 
 /// A frame that is early by this part of the interval still counts as on time: cameras are not metronomes.
 const EARLY: u32 = 4;
+
+/// A check of a frame that is older than this, or than two intervals, says nothing about now: a fresher one is due by then,
+/// and the hold window has forgotten frames of that age soon after (contracts/condition.md).
+const USELESS: Duration = Duration::from_secs(10);
 
 /// A condition machine with its rhythm.
 pub struct Machine {
@@ -108,6 +113,12 @@ impl Machine {
     pub fn is_awake(&self, now: Now) -> bool {
         let open = self.state.open_id().is_some() || self.state.is_undecided(&self.subject.spec, now);
         self.state.is_active() && (open || self.attention.is_unsure())
+    }
+
+    /// How much longer a check of `frame` is of use; None: no longer.
+    pub fn patience(&self, now: Now, frame: &Frame) -> Option<Duration> {
+        let all = self.subject.spec.check_interval.saturating_mul(2).max(USELESS);
+        all.checked_sub(now.mono.since(frame.arrived.mono))
     }
 
     /// A frame that arrived at `arrived` is being checked: the next one is due an interval later.

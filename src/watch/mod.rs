@@ -17,6 +17,7 @@ mod machine;
 mod run;
 mod subject;
 mod watcher;
+mod way;
 
 pub use accept::{JournalLedger, owed_by_the_box};
 pub use candidate::Candidate;
@@ -25,4 +26,5 @@ pub use ledger::{Evidence, Happening, Ledger, Refused};
 pub use machine::{Machine, Shown};
 pub use run::{Watch, start};
 pub use subject::{About, Subject};
-pub use watcher::{Asker, Watcher};
+pub use watcher::Watcher;
+pub use way::Asker;

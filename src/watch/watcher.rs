@@ -10,35 +10,20 @@
 //! ([`Backlog`]).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backlog::Backlog;
-use super::candidate::Candidate;
 use super::lane::{Answered, Asking, Lane, NoSight, Sent, Standing};
 use super::ledger::Ledger;
 use super::machine::Machine;
+use super::way::{Asker, Way};
 use crate::camera::{Demand, MAX_BURST};
 use crate::condition::Input;
 use crate::event::{JobReason, SkipReason};
 use crate::frame::Frame;
 use crate::model::{Handle, Reply};
 use crate::time::{Mono, Now};
-
-/// A check of a frame that is older than this, or than two intervals, says nothing about now: a fresher one is due by then,
-/// and the hold window has forgotten frames of that age soon after (contracts/condition.md).
-const USELESS: Duration = Duration::from_secs(10);
-
-/// A machine, the model that judges for it, and what decides whether that one is asked.
-pub struct Asker {
-    /// The machine.
-    pub machine: Machine,
-    /// Its own model.
-    pub model: Handle,
-    /// `only_when`
-    pub candidate: Option<Candidate>,
-}
 
 /// All machines of one camera.
 pub struct Watcher {
@@ -51,25 +36,6 @@ pub struct Watcher {
     /// Frames whose turn is still to come.
     backlog: Backlog,
     replies: Receiver<Reply>,
-}
-
-/// A machine's way through the lanes.
-struct Way {
-    /// The lane of its own model.
-    own: usize,
-    /// The lane of its candidate.
-    candidate: Option<(usize, Candidate)>,
-    /// The newest frame is due, and no lane has taken it yet.
-    missed: bool,
-    /// The frame that its candidate sent on, while its own lane is busy.
-    referred: Option<Arc<Frame>>,
-}
-
-impl Way {
-    /// Where a frame goes first, and as what.
-    fn first(&self) -> (usize, bool) {
-        self.candidate.as_ref().map_or((self.own, false), |(lane, _)| (*lane, true))
-    }
 }
 
 impl Watcher {
@@ -320,7 +286,7 @@ impl Watcher {
             if first != lane || !self.ways[machine].missed || !self.is_due(machine, frame) {
                 continue;
             }
-            if self.patience(now, machine, frame).is_some() {
+            if self.machines[machine].patience(now, frame).is_some() {
                 asking.push(Asking { machine, as_candidate });
             } else {
                 self.ways[machine].missed = false;
@@ -347,7 +313,7 @@ impl Watcher {
             return;
         }
         let (fresh, old): (Vec<Asking>, Vec<Asking>) =
-            asking.into_iter().partition(|asking| self.patience(now, asking.machine, &frame).is_some());
+            asking.into_iter().partition(|asking| self.machines[asking.machine].patience(now, &frame).is_some());
         for Asking { machine, .. } in old {
             self.ways[machine].referred = None;
             self.tell(ledger, now, machine, Input::Skipped(SkipReason::Load));
@@ -368,7 +334,7 @@ impl Watcher {
         frame: &Arc<Frame>,
         asking: Vec<Asking>,
     ) -> bool {
-        let patience = asking.iter().filter_map(|asking| self.patience(now, asking.machine, frame)).max();
+        let patience = asking.iter().filter_map(|asking| self.machines[asking.machine].patience(now, frame)).max();
         let question = |asking: &Asking| {
             let machine = &self.machines[asking.machine];
             (*asking, machine.asks(now, frame.arrived).filter(|_| !asking.as_candidate))
@@ -395,12 +361,6 @@ impl Watcher {
 
     fn is_due(&self, index: usize, frame: &Frame) -> bool {
         self.machines[index].due().is_some_and(|due| frame.arrived.mono >= due)
-    }
-
-    /// How much longer a check of `frame` is of use; None: no longer.
-    fn patience(&self, now: Now, index: usize, frame: &Frame) -> Option<Duration> {
-        let all = self.machines[index].subject().spec.check_interval.saturating_mul(2).max(USELESS);
-        all.checked_sub(now.mono.since(frame.arrived.mono))
     }
 
     /// No frame that waits for a lane will be looked at.

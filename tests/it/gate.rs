@@ -85,6 +85,7 @@ fn no_visit_is_missed_in_any_phase_and_an_empty_room_wakes_nobody() {
 
 #[test]
 #[ignore = "prints the figures of src/gate/mod.rs; minutes"]
+#[expect(clippy::print_stdout, reason = "that is what it is for")]
 fn figures_of_the_gate() {
     for (clip, key) in [(ROOM, "person_any_part_visible"), (CARS, "car_visible")] {
         for noise in [0.0, 4.0, 10.0, 20.0] {

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
+use super::super::candidate::Candidate;
 use super::*;
 use crate::condition::{Phase, Spec, State};
 use crate::config::{Calibration, Hold, Located, OnlyWhen};
