@@ -22,6 +22,9 @@ use stakeout::time::{Mono, Now};
 /// As many as the watch loop asks for at most.
 const BURST: usize = 16;
 
+/// A frame may be early by this part of the time between two checks, as in the watch loop.
+const EARLY: u32 = 4;
+
 #[derive(Deserialize)]
 struct Asked {
     clip: PathBuf,
@@ -51,18 +54,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn rehearse(asked: &Asked) -> Result<Told, Box<dyn Error>> {
     let mut camera = Rehearsal::open(&asked.clip, settings(asked)?)?;
     let every = Duration::from_millis(asked.every_ms);
-    let mut due = Mono(0);
+    let mut next = Mono(0);
     let mut told = Told::default();
     loop {
-        camera.mailbox().demand(Demand { every, burst: BURST, ..Demand::newest_from(due) });
+        // As in the watch loop: a frame may be a little early, and the rhythm is kept where it can be.
+        let due = |next: Mono| next.minus(every / EARLY);
+        camera.mailbox().demand(Demand { every, burst: BURST, ..Demand::newest_from(due(next)) });
         let Some(now) = camera.next()? else { return Ok(told) };
         told.packet(now, &camera);
         for frame in camera.mailbox().take().frames {
-            // As in the watch loop: a frame that is older than the next check is one too many, a still one is no check.
-            if frame.arrived.mono < due {
+            let at = frame.arrived.mono;
+            if at < due(next) {
                 continue;
             }
-            due = frame.arrived.mono.plus(every);
+            next = if at < next.plus(every) { next.plus(every) } else { at.plus(every) };
             let list = if frame.motion == Motion::Still { &mut told.still } else { &mut told.checks };
             list.push(seconds(frame.arrived));
         }
@@ -85,7 +90,7 @@ impl Told {
         let status = camera.status();
         self.seconds = seconds(now);
         self.packets += 1;
-        self.decoded = status.decoded;
+        self.decoded = status.packets_decoded;
         if status.decoding.mode.as_str() == "keyframes" {
             return;
         }

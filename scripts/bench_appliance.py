@@ -164,7 +164,8 @@ def recovery(binary, library, rounds):
                 idle.append((daemon.cpu_s() - before) / (time.time() - began))
                 camera = Camera(clip, camera.port)
                 back.append(daemon.wait_for("camera online", camera.ready) - camera.ready)
-                time.sleep(3)
+                # A camera that is lost again before it has stayed is still in the same outage, of which little more is said.
+                time.sleep(12)
             changes = len(daemon.lines("camera online")) + len(daemon.lines("camera offline"))
             frozen = time.time()
             camera.signal(signal.SIGSTOP)

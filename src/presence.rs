@@ -147,7 +147,8 @@ impl Presence {
         {
             away.down += sight.since.mono.since(before.since.mono);
         }
-        self.came |= sight.up;
+        // It may have come and gone between two looks.
+        self.came |= sight.up || sight.losses > 0;
         if !sight.up {
             self.away.get_or_insert(Away { since: sight.since, down: Duration::ZERO });
         }
@@ -272,6 +273,9 @@ mod tests {
         assert_eq!(camera.is(false, 3000), [(60, offline(0, 0))]);
         assert_eq!(camera.is(true, 11), [(3010, online(0, 3000, 0))]);
         assert_eq!(Camera::new().is(false, 60), []);
+        let mut unseen = Camera::new();
+        unseen.sight.losses = 1;
+        assert_eq!(unseen.is(false, 60), [(10, offline(0, 0))], "it came and went between two looks");
     }
 
     #[test]

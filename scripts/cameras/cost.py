@@ -15,12 +15,16 @@ from bench_pinned import say
 from . import clips, sides
 from .machine import machine, named
 
+# Four persons stand in the street; who walks through is the fifth, and opens an event.
+MODEL = "yolox-nano"
 MONITOR = """
 [[monitor]]
-name = "somebody"
-camera = "cam"
-model = "yard-classifier"
+name = "crowd"
+cameras = {cameras}
+model = "yolox-nano"
 labels = ["person"]
+min_count = 5
+confidence_threshold = 0.5
 """
 
 # Connecting, the first model run, learning what the scene looks like, falling asleep; motion takes as long.
@@ -48,11 +52,11 @@ GOALS = [
 ]
 
 
-def side(name, binary, url, folder):
-    """That side as a running process."""
+def side(name, binary, url, folder, watched_for):
+    """That side as a running process; `watched_for` are the sections of a model and a monitor."""
     ours = lambda decode, more: sides.Stakeout(binary, folder, {"cam": (url, decode)}, more, name)
     return {
-        "all": lambda: ours("all", MONITOR), "auto": lambda: ours("auto", MONITOR), "unwatched": lambda: ours("auto", ""),
+        "all": lambda: ours("all", watched_for), "auto": lambda: ours("auto", watched_for), "unwatched": lambda: ours("auto", ""),
         "fixed": lambda: sides.Stakeout(binary, folder, {}, "", name),
         "ffmpeg-1": lambda: sides.ffmpeg(url, folder, 1), "ffmpeg": lambda: sides.ffmpeg(url, folder, None),
         "motion": lambda: sides.motion(url, folder), "receiving": lambda: sides.receiving(url, folder),
@@ -78,12 +82,13 @@ def one_round(binary, clip, seconds, alone):
     """What each side took, in CPU seconds a minute: {side: {total, model, threads}}."""
     figures = {}
     with tempfile.TemporaryDirectory() as folder, sides.Camera(clip, folder) as camera:
+        more = sides.model(MODEL, folder) + MONITOR.format(cameras='["cam"]')
         if not alone:
             with contextlib.ExitStack() as running:
-                processes = {name: running.enter_context(side(name, binary, camera.url, folder)) for name in NAMES}
+                processes = {name: running.enter_context(side(name, binary, camera.url, folder, more)) for name in NAMES}
                 return watched(processes, seconds)
         for name in NAMES:
-            with side(name, binary, camera.url, folder) as process:
+            with side(name, binary, camera.url, folder, more) as process:
                 figures |= watched({name: process}, seconds)
     return figures
 
@@ -93,13 +98,18 @@ def watched(processes, seconds):
         if isinstance(process, sides.Stakeout):
             process.wait_online()
     time.sleep(SETTLE_S)
-    began = {name: (time.monotonic(), process.cpu_s(), by_name(process)) for name, process in processes.items()}
+    began = {name: since(process) for name, process in processes.items()}
     time.sleep(seconds)
     return {name: took(process, *began[name]) for name, process in processes.items()}
 
 
-def took(process, since, total, threads):
-    total, now, passed = process.cpu_s() - total, by_name(process), time.monotonic() - since
+def since(process):
+    """What `took` is to begin with."""
+    return time.monotonic(), process.cpu_s(), by_name(process)
+
+
+def took(process, began, total, threads):
+    total, now, passed = process.cpu_s() - total, by_name(process), time.monotonic() - began
     each = {thread: (spent - threads.get(thread, 0)) * 60 / passed for thread, spent in now.items()}
     model = sum(spent for thread, spent in each.items() if thread.startswith("model-"))
     return {"total": total * 60 / passed - model, "model": model, "threads": each, "rss_mb": process.memory_mb()["VmRSS"]}

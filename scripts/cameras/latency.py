@@ -101,7 +101,7 @@ def one_side(binary, name, films):
     decode, settings, goal = SIDES[name]
     with tempfile.TemporaryDirectory() as folder, Receiver() as receiver, contextlib.ExitStack() as running:
         served = {f"cam{number}": running.enter_context(sides.Camera(film, folder, f"cam{number}")) for number, film in enumerate(films)}
-        more = monitor(folder, served, settings, receiver)
+        more = sides.model("yard-classifier", folder) + monitor(folder, served, settings, receiver)
         watched = {camera: (it.url, decode) for camera, it in served.items()}
         daemon = running.enter_context(sides.Stakeout(binary, folder, watched, more))
         daemon.wait_online()

@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 
-from bench_pinned import LIBRARY, ROOT, die
+from bench_pinned import LIBRARY, SHARED, die
+from model_folder import model_folder
 
 from . import clips
 
@@ -26,9 +27,12 @@ onnxruntime = "{library}"
 threads = 1
 [api]
 socket = "{folder}/stakeout.sock"
+"""
+
+MODEL = """
 [[model]]
-name = "yard-classifier"
-path = "{root}/models/yard-classifier"
+name = "{name}"
+path = "{path}"
 """
 
 CAMERA = """
@@ -53,6 +57,14 @@ movie_output off
 webcontrol_port 0
 stream_port 0
 """
+
+
+def model(name, parent):
+    """The section of a model of ours; in `parent` its folder is put together where it isn't complete."""
+    try:
+        return MODEL.format(name=name, path=model_folder(name, SHARED / "models", parent))
+    except FileNotFoundError as missing:
+        die(f"`{missing}` is missing; models/README.md says where it comes from")
 
 
 class Process:
@@ -131,15 +143,14 @@ class Camera(Process):
 
 
 class Stakeout(Process):
-    """`stakeout run`. `cameras`: {name: (url, decode)}; `more`: monitors and endpoints, as the file has them."""
+    """`stakeout run`. `cameras`: {name: (url, decode)}; `more`: models, monitors and endpoints."""
 
     def __init__(self, binary, folder, cameras, more="", name="stakeout"):
         folder = pathlib.Path(folder) / name
         folder.mkdir()
         self.binary, self.config = binary, folder / "stakeout.toml"
         sections = [CAMERA.format(name=camera, url=url, decode=decode) for camera, (url, decode) in cameras.items()]
-        appliance = APPLIANCE.format(folder=folder, library=LIBRARY, root=ROOT)
-        self.config.write_text(appliance + "".join(sections) + more.format(folder=folder))
+        self.config.write_text(APPLIANCE.format(folder=folder, library=LIBRARY) + "".join(sections) + more)
         super().__init__(name, [binary, "run", "--config", self.config], folder)
 
     def status(self):

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::packet::{Class, Packet};
 
-/// The longest of so many intervals counts: encoders put extra keyframes where a scene changes, never fewer.
+/// The longest of so many intervals counts: encoders put extra keyframes where a scene changes, never fewer. But for one of
+/// them: a keyframe that the network delays makes one interval longer and the next one shorter.
 const REMEMBERED: usize = 4;
 
 /// The keyframes of one connection.
@@ -41,9 +42,14 @@ impl Cadence {
         self.age = Duration::ZERO;
     }
 
-    /// The longest of the latest intervals between keyframes; None before the second one.
+    /// The longest of the latest intervals between keyframes, but for one of four; None before the second keyframe.
     pub fn interval(&self) -> Option<Duration> {
-        self.intervals.iter().max().copied()
+        let mut intervals: Vec<Duration> = self.intervals.iter().copied().collect();
+        intervals.sort_unstable();
+        if intervals.len() == REMEMBERED {
+            intervals.pop();
+        }
+        intervals.pop()
     }
 
     /// How long it has been since the latest keyframe, or since the first packet.
@@ -88,8 +94,12 @@ mod tests {
     fn the_longest_of_the_latest_counts() {
         assert_eq!(cadence([(0, Class::Idr)]).interval(), None);
         let times = [0, 9000, 10_000, 11_000, 11_200, 13_000];
-        assert_eq!(cadence(times.map(|at| (at, Class::Idr))).interval(), Some(SECOND * 18 / 10), "9 s are forgotten");
-        assert_eq!(cadence(times[..5].iter().map(|at| (*at, Class::Idr))).interval(), Some(SECOND * 9));
+        assert_eq!(cadence(times.map(|at| (at, Class::Idr))).interval(), Some(SECOND));
+        assert_eq!(cadence(times[..4].iter().map(|at| (*at, Class::Idr))).interval(), Some(SECOND * 9));
+        let late = [0, 2000, 4000, 6240, 8000, 10_000].map(|at| (at, Class::Idr));
+        assert_eq!(cadence(late).interval(), Some(SECOND * 2), "one keyframe was late");
+        let later = [0, 4000, 8000, 9000, 12_000].map(|at| (at, Class::Idr));
+        assert_eq!(cadence(later).interval(), Some(SECOND * 4), "one came where a scene changed");
         assert_eq!(cadence([(500, Class::Idr), (500, Class::Idr), (100, Class::Idr)]).interval(), None);
     }
 

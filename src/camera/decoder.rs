@@ -337,11 +337,14 @@ impl Decoder {
                 continue;
             }
             decoded.pictures += 1;
+            let (turn, since) = (stream.turn, pts.saturating_sub(stream.origin));
+            let upright = || Ok(turn.upright(picture.copy(arrived, since, stream.connection)?));
             if wanted(arrived) {
-                let frame = picture.copy(arrived, pts.saturating_sub(stream.origin), stream.connection)?;
-                decoded.frames.push(stream.turn.upright(frame));
-            } else if keyframe {
+                decoded.frames.push(upright()?);
+            } else if keyframe && turn == Turn::None {
                 decoded.glances.push((arrived, picture.glance()?));
+            } else if keyframe {
+                decoded.glances.push((arrived, Glance::at(&upright()?)));
             }
         }
         Ok(())

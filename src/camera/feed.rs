@@ -169,7 +169,7 @@ impl Feed {
         let passed = Cell::new(0);
         let mut decoded = live.decoder.drain(wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived)))?;
         self.past.decoded_until(live.newest);
-        self.look(&mut decoded, None);
+        self.look(&mut decoded, live.looked);
         let pictures = self.hand_over(decoded, live.offset(), passed.get(), now);
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
@@ -181,16 +181,16 @@ impl Feed {
         let passed = Cell::new(0);
         let wanted = wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived));
         let mut decoded = live.decode(packet, self.origin, &mut self.cost, wanted)?;
-        let offset = live.offset();
+        let (offset, looked) = (live.offset(), live.looked);
         self.board.fed(1);
-        self.look(&mut decoded, None);
+        self.look(&mut decoded, looked);
         let pictures = self.hand_over(decoded, offset, passed.get(), now);
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     /// Begins to decode everything: first what the ring holds of what somebody wants, `packet` included.
     fn wake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
-        let mut live = Live::new(Decoder::new(packet.codec, &self.settings.hardware)?);
+        let mut live = Live::new(Decoder::new(packet.codec, &self.settings.hardware)?, self.eye.looked());
         let late: Vec<Mono> = self.ring.packets().map(|it| it.arrived.mono).filter(|it| self.past.lacks(*it)).collect();
         let chosen =
             self.mailbox.choose(if late.is_empty() { std::slice::from_ref(&packet.arrived.mono) } else { &late });
@@ -202,14 +202,13 @@ impl Feed {
         if packet.codec == Codec::Mjpeg {
             packets.retain(|it| chosen.contains(&it.arrived.mono));
         }
-        let looked = self.eye.looked();
         let mut pictures = 0;
         for packet in &packets {
             let passed = Cell::new(0);
             let wanted = wanted(&self.past, &passed, |arrived| chosen.contains(&arrived));
             let mut decoded = live.decode(packet, self.origin, &mut Cost::default(), wanted)?;
             let offset = live.offset();
-            self.look(&mut decoded, looked);
+            self.look(&mut decoded, live.looked);
             pictures += self.hand_over(decoded, offset, passed.get(), now);
         }
         self.board.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);

@@ -74,7 +74,7 @@ impl Source for Clip {
                 file.set_property("location", &self.path);
             }
         };
-        self.ingest = Some(Ingest::start(&text, configure, connection)?);
+        self.ingest = Some(Ingest::start(&text, configure, connection)?.of_disk());
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
 use super::codec::Codec;
-use super::packet::{Packet, ParameterSets};
+use super::packet::{Class, Packet, ParameterSets};
 use super::problem::Problem;
 use super::turn::Turn;
 use crate::time::{self, Now};
@@ -49,6 +49,10 @@ pub(super) struct Ingest {
     sets: ParameterSets,
     /// As the container says.
     turn: Turn,
+    /// Gaps are losses.
+    lossy: bool,
+    /// A packet has come.
+    begun: bool,
     connection: u64,
     opened: Now,
 }
@@ -70,12 +74,18 @@ impl Ingest {
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         configure(&pipeline);
         let (sets, turn, opened) = (ParameterSets::default(), Turn::None, time::now());
-        let ingest = Ingest { pipeline, bus, sinks, sets, turn, connection, opened };
+        let ingest = Ingest { pipeline, bus, sinks, sets, turn, lossy: true, begun: false, connection, opened };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
         // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
         ingest.sinks.iter().for_each(|(_, sink)| sink.set_max_buffers(WAITING));
         Ok(ingest)
+    }
+
+    /// The same of a disk, which loses nothing: a gap is where a recording was put together.
+    pub(super) fn of_disk(mut self) -> Ingest {
+        self.lossy = false;
+        self
     }
 
     /// The next packet; None when none came within `wait`, or one that is none.
@@ -168,10 +178,16 @@ impl Ingest {
         let buffer = sample.buffer()?;
         let start = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let unit = buffer.map_readable().ok()?;
-        let (class, data) = self.sets.complete(codec, &unit, start)?;
+        let (mut class, data) = self.sets.complete(codec, &unit, start)?;
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
-        let after_loss = buffer.flags().contains(gst::BufferFlags::DISCONT);
+        // Every stream begins so, and a JPEG needs nothing of what was before.
+        let expected = !std::mem::replace(&mut self.begun, true) || codec == Codec::Mjpeg;
+        let after_loss = self.lossy && !expected && buffer.flags().contains(gst::BufferFlags::DISCONT);
+        if after_loss {
+            // The parser marks what it was putting together: parts of that itself may be what is missing.
+            class = Class::Delta;
+        }
         let (turn, connection) = (self.turn, self.connection);
         Some(Packet { codec, data, pts, dts, class, after_loss, turn, arrived, connection })
     }

@@ -23,14 +23,16 @@ pub(super) struct Live {
     pub(super) decoder: Decoder,
     /// When the newest packet that it was fed with arrived.
     pub(super) newest: Mono,
+    /// When the newest picture arrived that had been looked at before it began.
+    pub(super) looked: Option<Mono>,
     dts: Duration,
     /// From the connection's first picture to the decoder's.
     offset: Option<Duration>,
 }
 
 impl Live {
-    pub(super) fn new(decoder: Decoder) -> Live {
-        Live { decoder, newest: Mono(0), dts: Duration::MAX, offset: None }
+    pub(super) fn new(decoder: Decoder, looked: Option<Mono>) -> Live {
+        Live { decoder, newest: Mono(0), looked, dts: Duration::MAX, offset: None }
     }
 
     /// What is to be added to the times of its frames.

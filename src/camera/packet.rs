@@ -36,7 +36,8 @@ pub struct Packet {
     pub dts: Duration,
     /// Whether decoding can start here.
     pub class: Class,
-    /// Something in front of it was lost on the way: until decoding starts anew, what comes refers to what is not there.
+    /// Something in front of it or a part of it was lost on the way: until decoding starts anew, what comes refers to what
+    /// is not there. Always [`Class::Delta`].
     pub after_loss: bool,
     /// Which way up it is.
     pub turn: Turn,

@@ -143,8 +143,8 @@ impl Facts {
 
     fn cheapest(&self, within: Duration, now: Mono) -> (Mode, Why) {
         if self.codec != Codec::Mjpeg {
-            let interval = self.longest_wait();
-            if interval > longest_for(within) {
+            if self.waits_longer_than(within) {
+                let interval = self.cadence.interval().unwrap_or_default().max(self.cadence.age());
                 return (Mode::All, Why::TooRare { interval, within });
             }
             if self.cadence.interval().is_none() {
@@ -166,12 +166,14 @@ impl Facts {
     /// There are none, or next to none, but there are places in between where decoding may start.
     fn keyframes_are_no_use(&self) -> bool {
         let unheard_of = self.cadence.interval().is_none();
-        let too_rare = self.longest_wait() > longest_for(self.notice_within.unwrap_or(LONGEST));
+        let too_rare = self.waits_longer_than(self.notice_within.unwrap_or(LONGEST));
         self.cadence.joins() && (unheard_of || too_rare)
     }
 
-    fn longest_wait(&self) -> Duration {
-        self.cadence.interval().unwrap_or_default().max(self.cadence.age())
+    /// Whether keyframes come too rarely, or the one that is due is overdue: a quarter late is what networks do.
+    fn waits_longer_than(&self, within: Duration) -> bool {
+        let overdue = self.cadence.age() > (within + within / 4).min(LONGEST);
+        overdue || self.cadence.interval().is_some_and(|interval| interval > longest_for(within))
     }
 
     /// Asleep: how long after a keyframe was decoded the next one is worth it. A little early is in time.

@@ -20,6 +20,7 @@ use super::route::{Route, Way};
 use super::settings::{Address, Settings};
 use super::source::Source;
 use super::trust::{self, Distrust};
+use crate::redact;
 use crate::secret::Secret;
 
 /// A lost packet that is asked for again comes too late for us.
@@ -112,14 +113,17 @@ impl Rtsp {
     fn after(&mut self, session: Session, stop: Stop) -> Result<(), Problem> {
         if let Some(to) = session.dialogue.moved_to() {
             let place = session.place.moved(&to)?;
+            // What it sends us to is as secret as what sent us there.
+            if let Address::Secret(..) = self.settings.address {
+                redact::conceal_url(&place.url);
+            }
             return self.connect(place, session.connection);
         }
         let problem = session.problem(stop, self.route.way());
-        let agreed = session.dialogue.track().is_some();
-        let (place, connection, fed) = (session.place.clone(), session.connection, session.fed);
+        let (place, connection, in_vain) = (session.place.clone(), session.connection, session.agreed_in_vain());
         // Many cameras have room for one viewer only.
         drop(session);
-        if agreed && !fed && self.route.turn() {
+        if in_vain && self.route.turn() {
             return self.connect(place, connection);
         }
         Err(problem)
@@ -150,7 +154,10 @@ impl Source for Rtsp {
     }
 
     fn close(&mut self) {
-        self.session = None;
+        // Given up from outside, because it took too long: the other way is next.
+        if self.session.take().is_some_and(|session| session.agreed_in_vain()) {
+            self.route.turn();
+        }
     }
 }
 
@@ -183,11 +190,17 @@ impl Place {
     }
 }
 
+/// Names of these schemes are not brought to lower case by themselves.
 fn same_host(one: &Url, other: &Url) -> bool {
     one.host_str().zip(other.host_str()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 impl Session {
+    /// The camera is there and has what we want, but it doesn't arrive.
+    fn agreed_in_vain(&self) -> bool {
+        self.dialogue.track().is_some() && !self.fed
+    }
+
     /// What its end means.
     fn problem(&self, stop: Stop, way: Way) -> Problem {
         let no_video = || self.dialogue.other_video().map_or(Problem::CodecUnsupported, Problem::CodecOther);
@@ -200,8 +213,8 @@ impl Session {
         if let Some(why) = self.dialogue.distrust() {
             return Problem::Tls(why);
         }
-        let agreed = self.dialogue.track().is_some();
-        let silent = agreed && !self.fed && way == Way::Udp && self.ingest.age() >= UDP_TIMEOUT;
+        let in_vain = self.agreed_in_vain();
+        let silent = in_vain && way == Way::Udp && self.ingest.age() >= UDP_TIMEOUT;
         match status {
             // Cameras lock an account in these words, too.
             Some(401 | 403) => return Problem::Auth,
@@ -216,7 +229,7 @@ impl Session {
             (Some(gst::ResourceError::Read), _) if silent => Problem::NothingOverUdp(UDP_TIMEOUT),
             (Some(_), _) => self.cut_off(),
             // In these words `rtspsrc` says that it has set up no track.
-            (_, Some(gst::StreamError::CodecNotFound)) if agreed => Problem::Transport(way.as_str()),
+            (_, Some(gst::StreamError::CodecNotFound)) if in_vain => Problem::Transport(way.as_str()),
             (_, Some(gst::StreamError::CodecNotFound | gst::StreamError::WrongType | gst::StreamError::Format)) => {
                 no_video()
             }

@@ -10,6 +10,7 @@ use gstreamer_app as gst_app;
 
 use super::codec::Codec;
 use super::decoder::Decoder;
+use super::glance::Glance;
 use super::ingest::{Ingest, Stop};
 use super::nal::Front;
 use super::packet::{Class, Packet};
@@ -200,6 +201,11 @@ fn a_loss_on_the_network_is_noticed() {
     for ((codec, encoder), pay, depay) in [
         (H264, "rtph264pay mtu=300", "rtph264depay"),
         (H265, "rtph265pay mtu=300", "rtph265depay"),
+        (
+            (Codec::H264, "x264enc speed-preset=ultrafast bframes=0 key-int-max=10 option-string=slices=4"),
+            "rtph264pay mtu=300",
+            "rtph264depay",
+        ),
         (MJPEG, "rtpjpegpay mtu=300", "rtpjpegdepay"),
     ] {
         let raw = source(80, "format=I420,width=320,height=240");
@@ -337,6 +343,9 @@ fn a_picture_that_lies_is_turned_upright() {
         assert!(packets.iter().all(|packet| packet.turn == turn), "{tag}");
         let upright = originals(4, raw, &format!("videoflip video-direction={method} ! "));
         assert_shown(method, &all(&mut decoder(Codec::H264), &packets), &upright);
+        let glance = decoder(Codec::H264).lone(&packets[0], |_| false).unwrap().glances.remove(0).1;
+        let frame = decoder(Codec::H264).lone(&packets[0], |_| true).unwrap().frames.remove(0);
+        assert_eq!(glance.fingerprint, Glance::at(&frame).fingerprint, "{method}: a glance is turned, too");
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{advice, keys};
 use crate::camera::{Address, Login};
-use crate::config::{Camera, CameraUrl, Diagnostic, Diagnostics, SecretRef, SecretUrl};
+use crate::config::{Camera, CameraUrl, Diagnostic, Diagnostics, SecretRef, SecretUrl, Transport};
 use crate::name::Name;
 use crate::redact;
 use crate::secret::Secret;
@@ -31,7 +31,9 @@ fn address(camera: &Camera, diagnostics: &mut Diagnostics) -> Option<Address> {
         CameraUrl::Open(url) => Address::of(&url.value, username, password, camera.repeat),
         CameraUrl::Secret(reference) => {
             let login = username.map(|username| Login { username, password: password.unwrap_or_default() });
-            secret(&whose, reference, login, diagnostics)?
+            let address = secret(&whose, reference, login, diagnostics)?;
+            unencrypted(&whose, camera, &address, diagnostics);
+            address
         }
     };
     if let Address::Rtsp(_, Some(login)) | Address::Secret(_, Some(login)) = &address {
@@ -78,6 +80,16 @@ fn secret(
         (None, configured) => configured,
     };
     Some(Address::Secret(url, login))
+}
+
+/// As the configuration says of a URL that stands in it.
+fn unencrypted(whose: &str, camera: &Camera, address: &Address, diagnostics: &mut Diagnostics) {
+    let Address::Secret(url, _) = address else { return };
+    if url.scheme() == "rtsps" && camera.transport == Transport::Udp {
+        let title = format!("{whose}: over UDP the video of an `rtsps://` camera would not be encrypted");
+        let label = "leave `transport` out: the video stays within the TLS connection";
+        diagnostics.push(Diagnostic::error(title).at(camera.url.at(), label));
+    }
 }
 
 /// As the file names it.

@@ -12,6 +12,7 @@ mod classifiers;
 mod cli;
 mod clips;
 mod clock;
+mod decoders;
 mod detectors;
 mod dlq;
 mod endpoint;

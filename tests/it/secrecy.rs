@@ -389,6 +389,14 @@ fn a_secret_that_is_refused_is_not_quoted() {
     }
     assert!(found(&surfaces, FAR).is_empty(), "{:?}", found(&surfaces, FAR));
 
+    let open = Appliance::new(&(config.to_owned() + "transport = \"udp\"\n"));
+    fs::write(open.folder.path().join("cam.url"), "rtsps://10.0.0.21/x").unwrap();
+    let said = String::from_utf8(open.run(&["check"]).stderr).unwrap();
+    assert!(
+        said.contains("camera `dock`: over UDP the video of an `rtsps://` camera would not be encrypted"),
+        "{said}"
+    );
+
     let twice = config.to_owned() + "username = \"viewer\"\n";
     let appliance = Appliance::new(&twice);
     let path = appliance.folder.path().join("cam.url");

@@ -56,12 +56,8 @@ fn of(factory: &gst::ElementFactory) -> Element {
 fn decodes(factory: &gst::ElementFactory) -> Vec<Codec> {
     let sinks: Vec<gst::StaticPadTemplate> =
         factory.static_pad_templates().into_iter().filter(|pad| pad.direction() == gst::PadDirection::Sink).collect();
-    let takes = |codec: &Codec| {
-        let caps = gst::Caps::new_empty_simple(codec.media_type());
-        sinks.iter().any(|sink| {
-            sink.caps().iter().any(|taken| taken.name() == codec.media_type()) || sink.caps().is_subset(&caps)
-        })
-    };
+    let takes =
+        |codec: &Codec| sinks.iter().any(|sink| sink.caps().iter().any(|taken| taken.name() == codec.media_type()));
     Codec::ALL.into_iter().filter(takes).collect()
 }
 

@@ -57,8 +57,10 @@ pub enum Failure {
     Hangs,
 }
 
-/// What is known of decoders so far.
-static FOUND: Mutex<BTreeMap<(&'static str, String), Result<Drain, Failure>>> = Mutex::new(BTreeMap::new());
+/// What is known of decoders so far, by codec and element.
+static FOUND: Mutex<BTreeMap<(&'static str, String), Found>> = Mutex::new(BTreeMap::new());
+
+type Found = Result<Drain, Failure>;
 
 /// Whether `candidate` decodes `codec` here, and how it is drained. Takes milliseconds, [`PATIENCE`] at most; nothing from
 /// the second time on.

@@ -350,6 +350,11 @@ fn nobody_looks_at_a_frame_twice() {
 }
 
 #[test]
+fn a_watcher_without_monitors_waits_for_no_answer() {
+    assert_eq!(Watcher::new(Vec::new()).replies().try_recv().err(), Some(crossbeam_channel::TryRecvError::Empty));
+}
+
+#[test]
 fn frames_that_wait_when_the_camera_goes_are_counted() {
     let (cheap, dear) = (model("cheap"), model("dear"));
     let asker = Asker { machine: machine("m", &dear), model: dear.handle.clone(), candidate: Some(candidate(&cheap)) };

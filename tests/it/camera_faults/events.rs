@@ -16,7 +16,7 @@ fn appliance(cameras: &[(&str, &Server)], receiver: &Receiver) -> Appliance {
     let mut config: String = cameras.iter().map(|(name, server)| camera(name, server)).collect();
     let names: Vec<String> = cameras.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     config += &format!(
-        "[[monitor]]\nname = \"watch\"\ncamera = [{}]\ncondition = \"Is somebody there?\"\n\
+        "[[monitor]]\nname = \"watch\"\ncameras = [{}]\ncondition = \"Is somebody there?\"\n\
          model = \"yard-classifier\"\nlabels = [\"person\"]\n\
          [[endpoint]]\nname = \"ops\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\nevents = [\"camera.*\"]\n",
         names.join(", "),
@@ -25,9 +25,28 @@ fn appliance(cameras: &[(&str, &Server)], receiver: &Receiver) -> Appliance {
     Appliance::new(&config)
 }
 
+/// What has arrived, each event once: who is killed sends again.
 fn bodies(receiver: &Receiver) -> Vec<Value> {
-    let arrived = receiver.arrived();
-    arrived.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
+    let mut bodies: Vec<Value> = Vec::new();
+    for request in receiver.arrived() {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        if bodies.iter().all(|known| known["data"]["event_id"] != body["data"]["event_id"]) {
+            bodies.push(body);
+        }
+    }
+    bodies
+}
+
+/// Waits until that many events have arrived.
+fn told(receiver: &Receiver, count: usize) -> Vec<Value> {
+    let mut requests = count;
+    loop {
+        requests = receiver.wait_for(requests).len() + 1;
+        let bodies = bodies(receiver);
+        if bodies.len() >= count {
+            return bodies;
+        }
+    }
 }
 
 fn shown<'a>(status: &'a Value, name: &str) -> &'a Value {
@@ -53,19 +72,17 @@ fn an_outage_is_told_once_and_its_end_too_although_the_daemon_was_killed_in_betw
     appliance.start();
     until_online(&appliance, "cam");
     drop(server);
-    receiver.wait_for(1);
+    told(&receiver, 1);
     appliance.kill();
     appliance.start();
     appliance.until("it is looked for again", |it| it.log().matches("camera offline").nth(1).map(drop));
     let _server = Server::start(&clip, port, &[]);
-    receiver.wait_for(2);
+    let told = told(&receiver, 2);
     appliance.stop();
-
-    let told = bodies(&receiver);
     assert_eq!(told.iter().map(|body| &body["type"]).collect::<Vec<_>>(), ["camera.offline", "camera.online"]);
     let (offline, online) = (&told[0]["data"], &told[1]["data"]);
     assert_eq!((&offline["camera"], &offline["cause"]), (&"cam".into(), &"refused".into()));
-    assert_eq!((&offline["common"], &offline["flaps"]), (&false.into(), &0.into()));
+    assert_eq!((&offline["common"], &offline["flaps"]), (&false.into(), &0.into()), "{}", appliance.log());
     assert_eq!((&online["since"], &online["cause"]), (&offline["since"], &"refused".into()));
     let at = |stamp: &Value| stamp.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond() as f64 / 1e3;
     let (since, seen) = (at(&offline["since"]), at(&online["observed_at"]));
@@ -73,8 +90,6 @@ fn an_outage_is_told_once_and_its_end_too_although_the_daemon_was_killed_in_betw
     assert!(at(&offline["observed_at"]) - since >= 10.0, "{offline}");
     // It was told some seconds after the pictures had come back for good.
     assert!(down > 10.0 && down <= seen - since - 9.0, "{down} s of {} s", seen - since);
-    let priority: Vec<Value> = appliance.events().iter().map(|event| event["priority"].clone()).collect();
-    assert!(priority.iter().all(|it| *it == "high"), "{priority:?}");
 }
 
 /// A process that is stopped for longer than any limit finds its cameras silent when it goes on. They are not to blame.
@@ -121,21 +136,19 @@ fn all_at_once_is_one_warning_and_all_come_back_while_the_loss_of_one_touches_no
     names.iter().for_each(|name| until_online(&appliance, name));
 
     servers[0].signal("-STOP");
-    receiver.wait_for(1);
-    let first = &bodies(&receiver)[0];
+    let first = &told(&receiver, 1)[0];
     assert_eq!((&first["data"]["camera"], &first["data"]["common"]), (&"a".into(), &false.into()));
     servers[0].signal("-CONT");
     until_online(&appliance, "a");
     let status = appliance.status();
     assert_eq!(names.map(|name| shown(&status, name)["reconnects"].as_u64().unwrap()), [1, 0, 0]);
     assert!(!appliance.log().contains("all cameras fell silent together"));
-    receiver.wait_for(2);
+    told(&receiver, 2);
 
     servers.iter().for_each(|server| server.signal("-STOP"));
-    receiver.wait_for(5);
+    told(&receiver, 5);
     servers.iter().for_each(|server| server.signal("-CONT"));
-    receiver.wait_for(8);
-    let told = bodies(&receiver);
+    let told = told(&receiver, 8);
     assert!(
         told[2..5].iter().all(|body| body["type"] == "camera.offline" && body["data"]["common"] == true),
         "{told:?}"

@@ -94,6 +94,14 @@ fn what_a_camera_answers_has_a_meaning() {
 }
 
 #[test]
+fn a_camera_that_accepts_and_says_nothing_times_out() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("rtsp://{}/cam", listener.local_addr().unwrap()).parse().unwrap();
+    let problem = loss(at(&url, Transport::Auto));
+    assert_eq!(problem.code(), "timeout", "{problem}");
+}
+
+#[test]
 fn web_servers_are_no_cameras() {
     let web = talker(|_| "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_owned());
     assert_eq!(loss(at(&web, Transport::Tcp)), Problem::Protocol);

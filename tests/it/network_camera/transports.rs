@@ -69,6 +69,21 @@ fn a_firewall_is_named_where_udp_is_a_must() {
     assert_eq!((problem.code(), asked_for(&wire)), ("timeout", vec!["UDP"]));
 }
 
+/// Over UDP a camera hears nothing of its viewer but this; the server hangs up on who is silent for 4 s.
+#[test]
+fn a_session_is_kept_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&small_clip(&folder), 0, &["--session-timeout", "4"]);
+    let wire = Wire::to(&server.url, Udp::Whole);
+    let camera = watch(at(&wire.url, Transport::Udp));
+    until(&camera, "four signs of life", |mail| {
+        assert!(mail.frames.iter().all(|frame| frame.connection == 1), "the server hung up");
+        let said = wire.requests();
+        (said.iter().skip_while(|request| !request.starts_with("PLAY")).count() > 4).then_some(())
+    });
+    assert_eq!(wire.count("TEARDOWN"), 0);
+}
+
 /// What arrives is the clip's picture to the last sample, or nothing.
 #[test]
 fn lost_packets_cost_pictures_but_never_spoil_one() {
