@@ -20,6 +20,9 @@ pub(super) fn within_range(level: f32) -> f32 {
     level.clamp(*TELLING.start(), *TELLING.end())
 }
 
+/// What cells were, and what they are.
+type Pairs = [(f32, f32)];
+
 /// What became of brightness, the same way in every cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Light {
@@ -75,7 +78,7 @@ fn tell(pairs: &mut [(f32, f32)]) -> &mut [(f32, f32)] {
 }
 
 /// The darker and the brighter half.
-fn halves(pairs: &mut [(f32, f32)]) -> (&mut [(f32, f32)], &mut [(f32, f32)]) {
+fn halves(pairs: &mut Pairs) -> (&mut Pairs, &mut Pairs) {
     let middle = pairs.len() / 2;
     if middle > 0 {
         pairs.select_nth_unstable_by(middle, |a, b| a.0.total_cmp(&b.0));
