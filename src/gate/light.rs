@@ -20,6 +20,9 @@ pub(super) fn within_range(level: f32) -> f32 {
     level.clamp(*TELLING.start(), *TELLING.end())
 }
 
+/// What cells were, and what they are.
+type Pairs = [(f32, f32)];
+
 /// What became of brightness, the same way in every cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Light {
@@ -73,9 +76,6 @@ fn tell(pairs: &mut [(f32, f32)]) -> &mut [(f32, f32)] {
     }
     &mut pairs[..telling]
 }
-
-/// Of cells, before and after.
-type Pairs = [(f32, f32)];
 
 /// The darker and the brighter half.
 fn halves(pairs: &mut Pairs) -> (&mut Pairs, &mut Pairs) {

@@ -76,7 +76,7 @@ proptest! {
     fn one_cell_that_stays_different_is_seen_in_two_looks_and_two_at_once(
         mut picture in scenery(),
         cell in 0..COLUMNS * ROWS - COLUMNS,
-        by in prop_oneof![8.0_f32..60.0, -60.0_f32..-8.0],
+        by in prop_oneof![9.0_f32..60.0, -60.0_f32..-9.0],
         interval in interval(),
     ) {
         let mut watched = Watched::new(&[]);

@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
+use std::time::Duration;
+
 use super::super::candidate::Candidate;
 use super::*;
 use crate::condition::{Phase, Spec, State};
