@@ -90,7 +90,7 @@ const REORDERED: &str = " bframes=3 b-adapt=false key-int-max=10";
 
 /// Every picture of a stream, decoded from end to end.
 fn straight(packets: &[Packet]) -> Vec<Frame> {
-    let mut decoder = Decoder::new(Codec::H264, &Lineup::default()).unwrap();
+    let mut decoder = Decoder::new(Codec::H264, Lineup::default()).unwrap();
     let mut frames: Vec<Frame> =
         packets.iter().flat_map(|packet| decoder.decode(packet, |_| true).unwrap().frames).collect();
     frames.extend(decoder.drain(|_| true).unwrap().frames);
