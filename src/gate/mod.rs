@@ -10,15 +10,17 @@
 //!
 //! Measured on the room and the car park of the shared clips (768 by 432, grey), with sensor noise of the given standard
 //! deviation added to every sample; `cargo nextest run --run-ignored all -E 'test(figures_of_the_gate)' --no-capture`
-//! prints figures like the first two again.
+//! prints figures like the first two again. Those and the step of light are of the code as it is, the others of the code
+//! before its last tuning. The limits were tuned on the clips that they are scored on, and quiet is 4 s of each, played
+//! over and over. Looks every 0.2 s move more often: 1.7 % of them in the car park at noise 10 and 20.
 //!
 //! | what | looks | result |
 //! |---|---|---|
 //! | visits, noise 0 and 10, ten phases, after a minute of quiet | every 1 s | 0 of 120 missed (room), 0 of 60 (cars); delay 0.3 s median, 1.5 s at most |
 //! | the same | every 2 s | 0 of 120, 0 of 60; delay 0.8 s median, 1.9 s at most |
 //! | room, quiet, 4 h, noise 0, 4, 10; 20 | every 2 s | 0 movements an hour; 1.5 |
-//! | car park, quiet, leaves in the wind, 4 h, noise 10; 20 | every 2 s | 3 an hour; 2.75, all while they are learned |
-//! | a box crossing 1080p, noise 0 and 6 | every 2 s | 10 by 20 pixels seen at 60 levels of contrast, 12 by 24 at 30, at 10 and 40 pixels/s |
+//! | car park, quiet, leaves in the wind, 4 h, noise 10; 20 | every 2 s | 3 an hour; 2.75 |
+//! | a box crossing 1080p, noise 0 and 6 | every 2 s | 10 by 20 pixels seen where 60 levels darker, 12 by 24 at 30, at 10 and 40 pixels/s |
 //! | a step of light (gain 1.3, part of it clipped), once a minute | every 2 s | one look of movement each |
 //! | dusk to 40 % in 5 min; clouds, 30 % in 5 s; a lamp in a corner; infrared | every 0.2 s, 2 s | no movement; 0, 2 a ramp, 1, 1 `Lit` each |
 //! | rain, 5 to 400 streaks a picture, after 2 min | every 2 s | movement in 0.4 to 2 % of the looks |

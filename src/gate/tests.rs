@@ -72,11 +72,12 @@ proptest! {
         }
     }
 
+    // Half as much is enough where looks are less than 3 s apart; later it may pass for noise.
     #[test]
     fn one_cell_that_stays_different_is_seen_in_two_looks_and_two_at_once(
         mut picture in scenery(),
         cell in 0..COLUMNS * ROWS - COLUMNS,
-        by in prop_oneof![9.0_f32..60.0, -60.0_f32..-9.0],
+        by in prop_oneof![16.0_f32..60.0, -60.0_f32..-16.0],
         interval in interval(),
     ) {
         let mut watched = Watched::new(&[]);
