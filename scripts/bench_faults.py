@@ -169,7 +169,8 @@ def recovery_by_fault(binary, library, rounds):
                         time.sleep(8 + 1.3 * len(times))
                         end(site)
                     times.append(daemon.until_flowing([site.name], COMES_BACK_S))
-                    time.sleep(3)
+                    # So long until delays begin anew: each fault by itself.
+                    time.sleep(12)
                 came = [back for back in times if back is not None]
                 table[fault] = {
                     "back_s_median": round(statistics.median(came), 1) if came else None,
