@@ -18,14 +18,12 @@ use super::exposition::{Labels, MEDIA_TYPE, Sheet, text};
 use super::model::{Model, ModelState};
 use super::refusal::Refusal;
 use super::status::Monitor;
+use crate::camera::Mode;
 use crate::delivery;
 use crate::journal::{Ended, EndpointCounts, Totals};
 use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::{Now, now};
-
-/// What a camera's `decode` can be.
-const DECODE_MODES: [&str; 3] = ["all", "keyframes", "awake"];
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Refusal> {
     let now = now();
@@ -175,7 +173,7 @@ impl Scrape {
         sheet.gauges("camera_state", "1: the camera is in that state.", states)?;
         sheet.gauges("camera_fps", "Pictures a second, a mean over some seconds.", of(|camera| Some(camera.fps)))?;
         let modes = self.cameras.iter().flat_map(|camera| {
-            DECODE_MODES.map(|mode| {
+            Mode::ALL.map(Mode::as_str).map(|mode| {
                 let labels = vec![("camera", camera.name.to_string()), ("mode", mode.to_owned())];
                 (labels, truth(camera.decode == mode))
             })

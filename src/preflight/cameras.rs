@@ -45,12 +45,15 @@ fn speaks_tls(camera: &Camera) -> bool {
     matches!(&camera.url, CameraUrl::Open(url) if url.value.scheme() == "rtsps")
 }
 
-/// Only with H.264: what a camera speaks is not known before it has answered.
+/// Everything is tried now, where nobody waits for pictures. Only H.264 must work: what a camera speaks is not known before
+/// it has answered.
 fn hardware_that_fails(diagnostics: &mut Diagnostics) {
     let lineup = Lineup::from(&Hardware::Auto);
     if let Err(problem) = lineup.works(Codec::H264) {
         diagnostics.push(told(Diagnostic::error, &problem.to_string()));
     }
+    // What is missing for them was told as a warning.
+    let _ = lineup.works(Codec::H265).and(lineup.works(Codec::Mjpeg));
     for fallen in lineup.report().fallen {
         let what = format!("the decoder `{}` {}: the next one decodes in its place", fallen.element, fallen.why);
         let advice = "mend its driver, or write `hardware = \"off\"` for every camera";

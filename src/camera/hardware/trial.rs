@@ -5,7 +5,7 @@
 //! of its own, which is given up when it takes too long.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::super::codec::Codec;
@@ -58,7 +58,7 @@ pub enum Failure {
 }
 
 /// What is known of decoders so far, by codec and element.
-static FOUND: Mutex<BTreeMap<(&'static str, String), Found>> = Mutex::new(BTreeMap::new());
+static FOUND: Mutex<BTreeMap<(&'static str, String), Arc<OnceLock<Found>>>> = Mutex::new(BTreeMap::new());
 
 type Found = Result<Drain, Failure>;
 
@@ -68,10 +68,10 @@ type Found = Result<Drain, Failure>;
 /// # Errors
 /// Why it can't be used.
 pub fn trial(codec: Codec, candidate: &Candidate) -> Result<Drain, Failure> {
-    // Held during the trial: who wants the same one meanwhile would only try it a second time.
-    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (codec.as_str(), candidate.element.clone());
-    found.entry(key).or_insert_with(|| on_a_thread(codec, candidate.clone())).clone()
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+    // Who wants the same one meanwhile waits: it would only be tried a second time. Others go on.
+    found.get_or_init(|| on_a_thread(codec, candidate.clone())).clone()
 }
 
 fn on_a_thread(codec: Codec, candidate: Candidate) -> Result<Drain, Failure> {
