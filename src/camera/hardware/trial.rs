@@ -58,8 +58,9 @@ pub enum Failure {
 }
 
 /// What is known of decoders so far, by codec and element.
-static FOUND: Mutex<BTreeMap<(&'static str, String), Arc<OnceLock<Found>>>> = Mutex::new(BTreeMap::new());
+static FOUND: Mutex<BTreeMap<Key, Arc<OnceLock<Found>>>> = Mutex::new(BTreeMap::new());
 
+type Key = (&'static str, String);
 type Found = Result<Drain, Failure>;
 
 /// Whether `candidate` decodes `codec` here, and how it is drained. Takes milliseconds, [`PATIENCE`] at most; nothing from
