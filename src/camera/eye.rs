@@ -45,7 +45,7 @@ impl Eye {
         self.looked = Some(at);
         self.latest = Some(glance.fingerprint);
         let look = self.scene.look(&glance.luma, at);
-        // The light is worth a check, but no reason to be awake.
+        // Daylight that changes is worth a check, but no reason to be awake.
         if look == Look::Moved {
             self.moved = Some(at);
         }

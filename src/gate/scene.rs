@@ -20,7 +20,7 @@ pub enum Look {
     First,
     /// What is always there.
     Still,
-    /// Something else.
+    /// Something else, be it another picture altogether: a lamp with its shadows looks like a lorry at the loading dock.
     Moved,
     /// The light changed: look once, something may have come with it. It is said once, and it need not wake anybody.
     Lit,
@@ -38,7 +38,7 @@ impl Look {
 }
 
 /// Where this share of the cells differs after the light has been accounted for, it is another picture: a lamp with its
-/// shadows, a switch to infrared, a camera that turned.
+/// shadows, a switch to infrared, a camera that turned, or something right before it. None tells itself from the last.
 const ANOTHER_PICTURE: f32 = 0.4;
 
 /// A picture brighter or darker by so many levels than what has been learned is in another light.
@@ -98,7 +98,8 @@ impl Scene {
         if differences.share >= ANOTHER_PICTURE {
             background.replace(&picture, at);
             self.before.fill(false);
-            return self.another_picture(at);
+            self.settling = Some(Settling { until: at.plus(SETTLING), again: false });
+            return Look::Moved;
         }
         let moved = self.clutter.moved(differences.groups, passed)
             || self.clutter.is_none() && passed <= SAME_THING && blobs::near(&differences.differing, &self.before);
@@ -116,15 +117,6 @@ impl Scene {
             (true, _) => Look::Moved,
             (false, true) => Look::Lit,
             (false, false) => Look::Still,
-        }
-    }
-
-    /// A lamp changes the picture once. What does so again at once is something before the camera.
-    fn another_picture(&mut self, at: Mono) -> Look {
-        let settling = Settling { until: at.plus(SETTLING), again: false };
-        match self.settling.replace(settling) {
-            Some(before) if at < before.until => Look::Moved,
-            _ => Look::Lit,
         }
     }
 

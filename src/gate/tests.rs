@@ -167,14 +167,16 @@ fn what_creeps_is_seen_against_the_background() {
 }
 
 #[test]
-fn a_lamp_or_infrared_is_told_and_something_that_keeps_changing_everything_is_movement() {
-    let (day, night) = (picture(110.0, 40.0, 1), picture(90.0, 40.0, 2));
-    let mut watched = Watched::new(&[]);
-    watched.looks(&day, millis(2000), 20);
-    assert_eq!(watched.look(&night, millis(2000)), Look::Lit);
-    assert_eq!(watched.looks(&night, millis(2000), 20), [Look::Still; 20]);
-    assert_eq!(watched.look(&day, millis(2000)), Look::Lit);
-    assert_eq!(watched.look(&night, millis(2000)), Look::Moved, "a lorry right before the camera");
+fn another_picture_is_movement_once_a_lorry_as_well_as_a_lamp_or_infrared() {
+    let (yard, lorry) = (picture(110.0, 40.0, 1), picture(90.0, 40.0, 2));
+    for every in [millis(200), millis(2000), millis(8000)] {
+        let mut watched = Watched::new(&[]);
+        watched.looks(&yard, every, 20);
+        assert_eq!(watched.look(&lorry, every), Look::Moved);
+        assert_eq!(watched.looks(&lorry, every, 20), [Look::Still; 20], "it is learned at once");
+        assert_eq!(watched.look(&yard, every), Look::Moved, "it leaves");
+        assert_eq!(watched.look(&lorry, every), Look::Moved, "another one");
+    }
 }
 
 #[test]

@@ -19,16 +19,17 @@ const HEIGHT: u32 = 120;
 /// Pictures a tenth of a second apart.
 const STEP: Duration = Duration::from_millis(100);
 
-/// A grey wall; on some of the pictures a bright square walks by.
+/// A grey wall; on some of the pictures a bright square walks by, or a lorry stands right before the camera.
 struct Film {
     scale: u32,
     frames: u32,
     walking: Range<u32>,
+    lorry: bool,
 }
 
 impl Film {
     fn of(frames: u32, walking: Range<u32>) -> Film {
-        Film { scale: 1, frames, walking }
+        Film { scale: 1, frames, walking, lorry: false }
     }
 
     fn quiet(frames: u32) -> Film {
@@ -43,7 +44,13 @@ impl Film {
             inside && self.walking.contains(&nth)
         };
         let luma = (0..width * height).map(|at| (at % width, at / width));
-        let luma = luma.map(|(x, y)| if lit(x, y) { 220 } else { 60 + (x / (4 * self.scale)) as u8 });
+        let wall = |x: u32| 60 + (x / (4 * self.scale)) as u8;
+        let planks = |x: u32, y: u32| if (x / 20 + y / 20) % 2 == 0 { 200 } else { 30 };
+        let luma = luma.map(|(x, y)| match self.lorry {
+            true if self.walking.contains(&nth) && x > width / 8 => planks(x, y),
+            false if lit(x, y) => 220,
+            _ => wall(x),
+        });
         luma.chain(std::iter::repeat_n(128, (width * height / 2) as usize)).collect()
     }
 
@@ -203,6 +210,27 @@ fn a_wake_brings_the_beginning_of_what_moves_whatever_its_place_in_the_gop() {
             assert_eq!(rig.passed, 0);
         }
     }
+}
+
+/// It fills the picture from one keyframe to the next and stands still: all that is ever seen to change is between the two.
+#[test]
+fn a_lorry_right_before_the_camera_wakes_it_when_it_comes_and_when_it_leaves() {
+    let lorry = Film { lorry: true, ..Film::of(250, 124..200) };
+    let packets = lorry.packets(SIMPLE);
+    let mut rig = Rig::new(Decode::Auto);
+    rig.play(&packets);
+    let woke: Vec<usize> = (11..250).filter(|nth| rig.modes[nth - 1] != rig.modes[*nth]).collect();
+    assert_eq!(woke[0], 130, "{woke:?}");
+    assert!(woke[1] >= 180 && rig.modes[woke[1]] == Mode::Keyframes && woke[2] == 200, "{woke:?}");
+    let slept_through: Vec<u32> = rig
+        .frames
+        .iter()
+        .zip(rig.shown())
+        .filter(|(frame, _)| frame.motion == Motion::SleptThrough)
+        .map(|(_, nth)| nth)
+        .collect();
+    assert!((121..=130).all(|nth| slept_through.contains(&nth)), "{slept_through:?}");
+    rig.assert_true_to(&packets);
 }
 
 /// With a second between the checks, and room for few.
