@@ -28,6 +28,8 @@ pub struct Attention {
     checked: Mono,
     /// Of the last frame.
     connection: Option<u64>,
+    /// The last frame showed what is always there.
+    still: bool,
     /// The last answer was neither yes nor no.
     unsure: bool,
 }
@@ -35,13 +37,23 @@ pub struct Attention {
 impl Attention {
     /// Nothing has been seen yet.
     pub fn new(recheck: Option<Duration>) -> Attention {
-        Attention { recheck, stirred: true, moved: Mono(0), checked: Mono(0), connection: None, unsure: false }
+        Attention {
+            recheck,
+            stirred: true,
+            moved: Mono(0),
+            checked: Mono(0),
+            connection: None,
+            still: true,
+            unsure: false,
+        }
     }
 
     /// A frame came, whether it is due or not.
     pub fn witness(&mut self, frame: &Frame) {
         let another = self.connection.replace(frame.connection) != Some(frame.connection);
-        if another || frame.motion != Motion::Still {
+        let was_still = std::mem::replace(&mut self.still, frame.motion == Motion::Still);
+        // What was there and is gone has moved, too: the first picture without it says something else.
+        if another || !was_still || !self.still {
             self.stirred = true;
             self.moved = self.moved.max(frame.arrived.mono);
         }
@@ -114,8 +126,19 @@ mod tests {
         assert!(sees(&mut attention, &frame(71, Motion::Moved)));
         assert!(sees(&mut attention, &frame(72, Motion::Unknown)));
         assert!(sees(&mut attention, &frame(73, Motion::SleptThrough)));
-        assert!(!sees(&mut attention, &frame(74, Motion::Still)));
-        assert!(sees(&mut attention, &Frame { connection: 2, ..frame(75, Motion::Still) }), "another connection");
+        assert!(sees(&mut attention, &frame(74, Motion::Still)));
+        assert!(!sees(&mut attention, &frame(75, Motion::Still)));
+        assert!(sees(&mut attention, &Frame { connection: 2, ..frame(76, Motion::Still) }), "another connection");
+    }
+
+    /// Who leaves between two checks leaves what is always there behind: nothing moves in it, but the last answer is wrong.
+    #[test]
+    fn what_is_gone_is_noticed() {
+        let mut attention = Attention::new(Some(Duration::from_secs(30)));
+        let somebody = [Motion::Still, Motion::Moved, Motion::Moved, Motion::Still, Motion::Still];
+        let looks =
+            (0..).zip(somebody).map(|(at, motion)| sees(&mut attention, &frame(at, motion))).collect::<Vec<_>>();
+        assert_eq!(looks, [true, true, true, true, false]);
     }
 
     #[test]
