@@ -156,11 +156,14 @@ fn not_watched(camera: &Camera) -> Option<Warning> {
         CameraState::Online | CameraState::Ended => false,
     };
     let cause = camera.cause.as_deref().unwrap_or("no pictures come");
+    // A cause ends in what to do about it.
+    let (what, advice) = cause.split_once("; ").unwrap_or((cause, "check its power, cable, address and password"));
     away.then(|| {
-        Warning::new(
-            format!("camera `{}` is not watched: {cause}", camera.name),
-            "check its power, cable, address and password; it is tried again for ever",
-        )
+        let what = format!("camera `{}` is not watched: {what}", camera.name);
+        match advice.contains("tried again") {
+            true => Warning::new(what, advice.to_owned()),
+            false => Warning::new(what, format!("{advice}; it is tried again for ever")),
+        }
     })
 }
 

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use toml::de::DeValue;
+
 use super::address;
 use super::read::Section;
 use super::settings::{Camera, CameraUrl, Decode, Hardware, Located, SecretRef, Transport};
@@ -22,7 +24,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
     let decode = section.or("decode", Decode::Auto, value::choice(&DECODES, &[]));
     let hardware = section.take("hardware", hardware).unwrap_or(Located { value: Hardware::Auto, at: 0..0 });
     let ca_file = section.optional_text("ca_file");
-    let mask = section.or("mask", Vec::new(), value::list_of(zone::read, "[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]"));
+    let mask = section.or("mask", Vec::new(), mask);
 
     if let Some(url) = &url {
         if let CameraUrl::Open(open) = url
@@ -60,6 +62,21 @@ fn url(section: &mut Section<'_, '_>) -> Option<CameraUrl> {
         section.problem(open.at, what, "leave one of them out");
     }
     Some(CameraUrl::Secret(reference))
+}
+
+const MASK: &str = "[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]";
+
+/// A list of polygons. One polygon alone looks much like it, and is told once instead of at every number.
+fn mask(value: &Value<'_>) -> Read<Vec<Vec<[f32; 2]>>> {
+    let is_list = |value: &Value<'_>| matches!(value.get_ref(), DeValue::Array(_));
+    if let DeValue::Array(polygons) = value.get_ref()
+        && let Some(DeValue::Array(points)) = polygons.first().map(|polygon| polygon.get_ref())
+        && points.first().is_some_and(|point| !is_list(point))
+    {
+        let label = format!("one more pair of brackets: `{MASK}`");
+        return Err(Problem::new(value.span(), " is one polygon, not a list of them", label).into());
+    }
+    value::list_of(zone::read, MASK)(value)
 }
 
 const TRANSPORTS: [(&str, Transport); 3] =

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -51,7 +52,8 @@ impl Frames {
     /// The frames of the journal in `dir`; makes the folder, durably, because rows will rest on it.
     pub(super) fn open(dir: &Path) -> io::Result<Frames> {
         let folder = dir.join(FOLDER);
-        fs::create_dir_all(&folder)?;
+        // Pictures of people: nobody else's, whatever the umask.
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(&folder)?;
         File::open(dir)?.sync_all()?;
         Ok(Frames {
             folder,

@@ -3,6 +3,7 @@
 //! Owns the lock, the order of start-up and the clean end; refuses to know rows. Runs on the thread that starts the daemon.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -247,7 +248,8 @@ fn make_directory(dir: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     parent.map_or(Ok(()), make_directory)?;
-    fs::create_dir(dir)?;
+    // Nobody else's, whatever the umask: frames show people.
+    fs::DirBuilder::new().mode(0o750).create(dir)?;
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 

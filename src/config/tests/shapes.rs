@@ -199,3 +199,16 @@ error: camera `dock`: `url` is missing
   | ^^^^^^^^^^ add `url = "rtsp://10.0.0.21/stream1"`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }
+
+#[test]
+fn a_mask_that_is_one_polygon() {
+    let mask = "mask = [[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]\n";
+    let told = r#"
+error: camera `dock`: `mask` is one polygon, not a list of them
+ --> stakeout.toml:4:8
+  |
+4 | mask = [[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ one more pair of brackets: `[[[0.7, 0.0], [1.0, 0.0], [1.0, 0.1]]]`"#;
+    let source = changed(&[("name = \"dock\"\n", &format!("name = \"dock\"\n{mask}"))]);
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
