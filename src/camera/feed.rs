@@ -25,7 +25,7 @@ use super::ring::Ring;
 use super::settings::Settings;
 use super::status::Board;
 use crate::config::Decode;
-use crate::time::{Mono, Now};
+use crate::time::{self, Mono, Now};
 
 /// What was seen of one packet, or of none.
 #[derive(Debug, Default)]
@@ -102,9 +102,18 @@ impl Feed {
 
     /// There is no more to come.
     pub(super) fn finish(&mut self, now: Now) -> Result<Seen, Problem> {
-        let mut seen = self.doze_off(now)?;
+        let mut seen = self.last_look(now)?;
+        let rest = self.doze_off(now)?;
+        (seen.pictures, seen.tried) = (seen.pictures + rest.pictures, seen.tried || rest.tried);
         self.fingerprint(&mut seen);
         Ok(seen)
+    }
+
+    /// The connection is lost: what was slept through right before is all that will ever be seen of it.
+    pub(super) fn lost(&mut self, now: Now) {
+        if self.live.is_none() && self.finish(now).is_err() {
+            tracing::debug!("what was slept through before the loss could not be decoded");
+        }
     }
 
     /// What comes next is another connection's.
@@ -125,6 +134,15 @@ impl Feed {
 
     fn decide(&self, at: Mono) -> Decision {
         self.facts.decide(at)
+    }
+
+    /// Asleep: catches up with what came since the last look, because no keyframe will give cause to.
+    fn last_look(&mut self, now: Now) -> Result<Seen, Problem> {
+        let unseen = |packet: &&Packet| Some(packet.arrived.mono) > self.eye.looked();
+        match self.ring.packets().last().filter(unseen).cloned() {
+            Some(newest) if self.live.is_none() && self.mailbox.wants(newest.arrived.mono) => self.wake(&newest, now),
+            _ => Ok(Seen::default()),
+        }
     }
 
     /// Whether there will ever be something to catch up with.
@@ -149,7 +167,7 @@ impl Feed {
             }
             Err(problem) => return Err(problem),
         };
-        self.look(&mut decoded, None);
+        self.look(&mut decoded, None, Mono(0));
         if self.decide(at).mode != Mode::Keyframes {
             // This picture comes once more, in its turn.
             let woken = self.awake(packet, now)?;
@@ -169,9 +187,10 @@ impl Feed {
         let passed = Cell::new(0);
         let mut decoded = live.decoder.drain(wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived)))?;
         self.past.decoded_until(live.newest);
-        self.look(&mut decoded, live.looked);
+        self.look(&mut decoded, live.looked, live.woken);
         let pictures = self.hand_over(decoded, live.offset(), passed.get(), now);
-        Ok(Seen { pictures, tried: true, ..Seen::default() })
+        // A decoder that holds nothing back any more has not failed.
+        Ok(Seen { pictures, tried: pictures > 0, ..Seen::default() })
     }
 
     fn awake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
@@ -181,16 +200,17 @@ impl Feed {
         let passed = Cell::new(0);
         let wanted = wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived));
         let mut decoded = live.decode(packet, self.origin, &mut self.cost, wanted)?;
-        let (offset, looked) = (live.offset(), live.looked);
+        let (offset, looked, woken) = (live.offset(), live.looked, live.woken);
         self.board.fed(1);
-        self.look(&mut decoded, looked);
+        self.look(&mut decoded, looked, woken);
         let pictures = self.hand_over(decoded, offset, passed.get(), now);
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     /// Begins to decode everything: first what the ring holds of what somebody wants, `packet` included.
     fn wake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
-        let mut live = Live::new(Decoder::new(packet.codec, &self.settings.hardware)?, self.eye.looked());
+        let decoder = Decoder::new(packet.codec, &self.settings.hardware)?;
+        let mut live = Live::new(decoder, self.eye.looked(), packet.arrived.mono);
         let late: Vec<Mono> = self.ring.packets().map(|it| it.arrived.mono).filter(|it| self.past.lacks(*it)).collect();
         let chosen =
             self.mailbox.choose(if late.is_empty() { std::slice::from_ref(&packet.arrived.mono) } else { &late });
@@ -204,11 +224,13 @@ impl Feed {
         }
         let mut pictures = 0;
         for packet in &packets {
+            // Two GOPs take a while.
+            self.board.beat(time::now());
             let passed = Cell::new(0);
             let wanted = wanted(&self.past, &passed, |arrived| chosen.contains(&arrived));
             let mut decoded = live.decode(packet, self.origin, &mut Cost::default(), wanted)?;
             let offset = live.offset();
-            self.look(&mut decoded, live.looked);
+            self.look(&mut decoded, live.looked, live.woken);
             pictures += self.hand_over(decoded, offset, passed.get(), now);
         }
         self.board.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);
@@ -216,13 +238,14 @@ impl Feed {
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
-    /// Looks at keyframes and frames; those that arrived no later than `looked` are from before the wake.
-    fn look(&mut self, decoded: &mut Decoded, looked: Option<Mono>) {
+    /// Looks at keyframes and frames, but for those that arrived no later than `looked`; those before `woken` come late.
+    fn look(&mut self, decoded: &mut Decoded, looked: Option<Mono>, woken: Mono) {
         for (arrived, glance) in decoded.glances.iter().filter(|(arrived, _)| Some(arrived.mono) > looked) {
             self.eye.look(arrived.mono, glance);
         }
         for frame in &mut decoded.frames {
-            self.eye.look_at(frame, Some(frame.arrived.mono) <= looked);
+            let arrived = frame.arrived.mono;
+            self.eye.look_at(frame, Some(arrived) <= looked, arrived < woken);
         }
         self.facts.moved = self.eye.moved();
     }
