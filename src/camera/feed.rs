@@ -16,6 +16,7 @@ use super::cost::Cost;
 use super::decoder::{Decoded, Decoder};
 use super::eye::Eye;
 use super::live::{Live, Past};
+use super::lone::Lone;
 use super::mailbox::Mailbox;
 use super::packet::{Class, Packet};
 use super::policy::{Decision, Facts, Mode};
@@ -51,6 +52,7 @@ pub(super) struct Feed {
     cost: Cost,
     ring: Ring,
     past: Past,
+    lone: Lone<'static>,
     /// While the camera is awake.
     live: Option<Live>,
     /// When the connection's first picture is shown, which frames call zero.
@@ -70,7 +72,8 @@ impl Feed {
         let (cost, ring, past) = Default::default();
         let eye = Eye::new(&settings.mask);
         board.decides(facts.decide(Mono(0)));
-        Feed { settings, mailbox, board, facts, eye, cost, ring, past, live: None, origin: None }
+        let lone = Lone::new(Pool::shared());
+        Feed { settings, mailbox, board, facts, eye, cost, ring, past, lone, live: None, origin: None }
     }
 
     /// A packet came.
@@ -158,7 +161,7 @@ impl Feed {
             return Ok(seen);
         }
         let wanted = |arrived: Now| self.mailbox.wants(arrived.mono);
-        let mut decoded = match Pool::shared().lone(packet, &self.settings.hardware, wanted) {
+        let mut decoded = match self.lone.decode(packet, &self.settings.hardware, wanted) {
             Ok(Some(decoded)) => decoded,
             Ok(None) => return Ok(seen),
             Err(Problem::Decoder) => {
