@@ -19,7 +19,7 @@ use super::live::{Live, Past};
 use super::lone::Lone;
 use super::mailbox::Mailbox;
 use super::packet::{Class, Packet};
-use super::policy::{Decision, Facts, Mode};
+use super::policy::{Decision, Facts, Mode, Why};
 use super::pool::Pool;
 use super::problem::Problem;
 use super::ring::Ring;
@@ -68,6 +68,8 @@ impl Feed {
             cadence: Default::default(),
             moved: None,
             demanded: None,
+            overflowed: None,
+            rare: false,
         };
         let (cost, ring, past) = Default::default();
         let eye = Eye::new(&settings.mask);
@@ -84,9 +86,10 @@ impl Feed {
         if packet.class != Class::Delta {
             self.origin.get_or_insert(packet.pts);
         }
-        if self.may_wake() {
-            self.ring.push(packet.clone());
+        if self.may_wake() && !self.ring.push(packet.clone()) {
+            self.facts.overflowed = Some(at);
         }
+        self.facts.rare = matches!(self.decide(at).why, Why::TooRare { .. });
         if self.mailbox.wants_all() {
             self.facts.demanded = Some(at);
         }
@@ -121,7 +124,7 @@ impl Feed {
 
     /// What comes next is another connection's.
     pub(super) fn disconnected(&mut self) {
-        self.facts.cadence = Default::default();
+        (self.facts.cadence, self.facts.overflowed, self.facts.rare) = Default::default();
         self.past.forget();
         self.ring.clear();
         self.live = None;
