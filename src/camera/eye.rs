@@ -53,13 +53,16 @@ impl Eye {
         look.motion()
     }
 
-    /// Looks at a frame and writes on it what was seen since the one before. `woken`: it is from the time in which something moved, and older than
-    /// what the scene has learned since.
-    pub(super) fn look_at(&mut self, frame: &mut Frame, woken: bool) {
-        frame.motion = match woken {
+    /// Looks at a frame and writes on it what was seen since the one before. `known`: it is older than what the scene has
+    /// learned since, and not looked at. `late`: the camera slept when it arrived.
+    pub(super) fn look_at(&mut self, frame: &mut Frame, known: bool, late: bool) {
+        frame.motion = match known {
             true => Motion::SleptThrough,
             false => self.look(frame.arrived.mono, &Glance::at(frame)),
         };
+        if late {
+            frame.motion = Motion::SleptThrough;
+        }
         if std::mem::take(&mut self.untold) && frame.motion == Motion::Still {
             frame.motion = Motion::Moved;
         }

@@ -16,16 +16,17 @@ use super::cost::Cost;
 use super::decoder::{Decoded, Decoder};
 use super::eye::Eye;
 use super::live::{Live, Past};
+use super::lone::Lone;
 use super::mailbox::Mailbox;
 use super::packet::{Class, Packet};
-use super::policy::{Decision, Facts, Mode};
+use super::policy::{Decision, Facts, Mode, Why};
 use super::pool::Pool;
 use super::problem::Problem;
 use super::ring::Ring;
 use super::settings::Settings;
 use super::status::Board;
 use crate::config::Decode;
-use crate::time::{Mono, Now};
+use crate::time::{self, Mono, Now};
 
 /// What was seen of one packet, or of none.
 #[derive(Debug, Default)]
@@ -51,6 +52,7 @@ pub(super) struct Feed {
     cost: Cost,
     ring: Ring,
     past: Past,
+    lone: Lone<'static>,
     /// While the camera is awake.
     live: Option<Live>,
     /// When the connection's first picture is shown, which frames call zero.
@@ -66,11 +68,14 @@ impl Feed {
             cadence: Default::default(),
             moved: None,
             demanded: None,
+            overflowed: None,
+            rare: false,
         };
         let (cost, ring, past) = Default::default();
         let eye = Eye::new(&settings.mask);
         board.decides(facts.decide(Mono(0)));
-        Feed { settings, mailbox, board, facts, eye, cost, ring, past, live: None, origin: None }
+        let lone = Lone::new(Pool::shared());
+        Feed { settings, mailbox, board, facts, eye, cost, ring, past, lone, live: None, origin: None }
     }
 
     /// A packet came.
@@ -81,9 +86,10 @@ impl Feed {
         if packet.class != Class::Delta {
             self.origin.get_or_insert(packet.pts);
         }
-        if self.may_wake() {
-            self.ring.push(packet.clone());
+        if self.may_wake() && !self.ring.push(packet.clone()) {
+            self.facts.overflowed = Some(at);
         }
+        self.facts.rare = matches!(self.decide(at).why, Why::TooRare { .. });
         if self.mailbox.wants_all() {
             self.facts.demanded = Some(at);
         }
@@ -102,14 +108,23 @@ impl Feed {
 
     /// There is no more to come.
     pub(super) fn finish(&mut self, now: Now) -> Result<Seen, Problem> {
-        let mut seen = self.doze_off(now)?;
+        let mut seen = self.last_look(now)?;
+        let rest = self.doze_off(now)?;
+        (seen.pictures, seen.tried) = (seen.pictures + rest.pictures, seen.tried || rest.tried);
         self.fingerprint(&mut seen);
         Ok(seen)
     }
 
+    /// The connection is lost: what was slept through right before is all that will ever be seen of it.
+    pub(super) fn lost(&mut self, now: Now) {
+        if self.live.is_none() && self.finish(now).is_err() {
+            tracing::debug!("what was slept through before the loss could not be decoded");
+        }
+    }
+
     /// What comes next is another connection's.
     pub(super) fn disconnected(&mut self) {
-        self.facts.cadence = Default::default();
+        (self.facts.cadence, self.facts.overflowed, self.facts.rare) = Default::default();
         self.past.forget();
         self.ring.clear();
         self.live = None;
@@ -127,6 +142,15 @@ impl Feed {
         self.facts.decide(at)
     }
 
+    /// Asleep: catches up with what came since the last look, because no keyframe will give cause to.
+    fn last_look(&mut self, now: Now) -> Result<Seen, Problem> {
+        let unseen = |packet: &&Packet| Some(packet.arrived.mono) > self.eye.looked();
+        match self.ring.packets().last().filter(unseen).cloned() {
+            Some(newest) if self.live.is_none() && self.mailbox.wants(newest.arrived.mono) => self.wake(&newest, now),
+            _ => Ok(Seen::default()),
+        }
+    }
+
     /// Whether there will ever be something to catch up with.
     fn may_wake(&self) -> bool {
         self.facts.decode == Decode::Auto && self.facts.notice_within.is_some()
@@ -140,7 +164,7 @@ impl Feed {
             return Ok(seen);
         }
         let wanted = |arrived: Now| self.mailbox.wants(arrived.mono);
-        let mut decoded = match Pool::shared().lone(packet, &self.settings.hardware, wanted) {
+        let mut decoded = match self.lone.decode(packet, &self.settings.hardware, wanted) {
             Ok(Some(decoded)) => decoded,
             Ok(None) => return Ok(seen),
             Err(Problem::Decoder) => {
@@ -149,7 +173,7 @@ impl Feed {
             }
             Err(problem) => return Err(problem),
         };
-        self.look(&mut decoded, None);
+        self.look(&mut decoded, None, Mono(0));
         if self.decide(at).mode != Mode::Keyframes {
             // This picture comes once more, in its turn.
             let woken = self.awake(packet, now)?;
@@ -169,9 +193,10 @@ impl Feed {
         let passed = Cell::new(0);
         let mut decoded = live.decoder.drain(wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived)))?;
         self.past.decoded_until(live.newest);
-        self.look(&mut decoded, live.looked);
+        self.look(&mut decoded, live.looked, live.woken);
         let pictures = self.hand_over(decoded, live.offset(), passed.get(), now);
-        Ok(Seen { pictures, tried: true, ..Seen::default() })
+        // A decoder that holds nothing back any more has not failed.
+        Ok(Seen { pictures, tried: pictures > 0, ..Seen::default() })
     }
 
     fn awake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
@@ -181,16 +206,17 @@ impl Feed {
         let passed = Cell::new(0);
         let wanted = wanted(&self.past, &passed, |arrived| self.mailbox.wants(arrived));
         let mut decoded = live.decode(packet, self.origin, &mut self.cost, wanted)?;
-        let (offset, looked) = (live.offset(), live.looked);
+        let (offset, looked, woken) = (live.offset(), live.looked, live.woken);
         self.board.fed(1);
-        self.look(&mut decoded, looked);
+        self.look(&mut decoded, looked, woken);
         let pictures = self.hand_over(decoded, offset, passed.get(), now);
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
     /// Begins to decode everything: first what the ring holds of what somebody wants, `packet` included.
     fn wake(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
-        let mut live = Live::new(Decoder::new(packet.codec, &self.settings.hardware)?, self.eye.looked());
+        let decoder = Decoder::new(packet.codec, &self.settings.hardware)?;
+        let mut live = Live::new(decoder, self.eye.looked(), packet.arrived.mono);
         let late: Vec<Mono> = self.ring.packets().map(|it| it.arrived.mono).filter(|it| self.past.lacks(*it)).collect();
         let chosen =
             self.mailbox.choose(if late.is_empty() { std::slice::from_ref(&packet.arrived.mono) } else { &late });
@@ -204,11 +230,13 @@ impl Feed {
         }
         let mut pictures = 0;
         for packet in &packets {
+            // Two GOPs take a while.
+            self.board.beat(time::now());
             let passed = Cell::new(0);
             let wanted = wanted(&self.past, &passed, |arrived| chosen.contains(&arrived));
             let mut decoded = live.decode(packet, self.origin, &mut Cost::default(), wanted)?;
             let offset = live.offset();
-            self.look(&mut decoded, live.looked);
+            self.look(&mut decoded, live.looked, live.woken);
             pictures += self.hand_over(decoded, offset, passed.get(), now);
         }
         self.board.fed(packets.iter().filter(|it| !self.past.knows(it.arrived.mono)).count() as u64);
@@ -216,13 +244,14 @@ impl Feed {
         Ok(Seen { pictures, tried: true, ..Seen::default() })
     }
 
-    /// Looks at keyframes and frames; those that arrived no later than `looked` are from before the wake.
-    fn look(&mut self, decoded: &mut Decoded, looked: Option<Mono>) {
+    /// Looks at keyframes and frames, but for those that arrived no later than `looked`; those before `woken` come late.
+    fn look(&mut self, decoded: &mut Decoded, looked: Option<Mono>, woken: Mono) {
         for (arrived, glance) in decoded.glances.iter().filter(|(arrived, _)| Some(arrived.mono) > looked) {
             self.eye.look(arrived.mono, glance);
         }
         for frame in &mut decoded.frames {
-            self.eye.look_at(frame, Some(frame.arrived.mono) <= looked);
+            let arrived = frame.arrived.mono;
+            self.eye.look_at(frame, Some(arrived) <= looked, arrived < woken);
         }
         self.facts.moved = self.eye.moved();
     }

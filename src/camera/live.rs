@@ -25,14 +25,16 @@ pub(super) struct Live {
     pub(super) newest: Mono,
     /// When the newest picture arrived that had been looked at before it began.
     pub(super) looked: Option<Mono>,
+    /// When the packet arrived that it began for: pictures that arrived before come late.
+    pub(super) woken: Mono,
     dts: Duration,
     /// From the connection's first picture to the decoder's.
     offset: Option<Duration>,
 }
 
 impl Live {
-    pub(super) fn new(decoder: Decoder, looked: Option<Mono>) -> Live {
-        Live { decoder, newest: Mono(0), looked, dts: Duration::MAX, offset: None }
+    pub(super) fn new(decoder: Decoder, looked: Option<Mono>, woken: Mono) -> Live {
+        Live { decoder, newest: Mono(0), looked, woken, dts: Duration::MAX, offset: None }
     }
 
     /// What is to be added to the times of its frames.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::problem::Problem;
-use crate::frame::Frame;
+use crate::frame::{Frame, Motion};
 use crate::time::Mono;
 
 /// No demand may keep more frames than these: 16 of 1080p are 50 MB.
@@ -27,7 +27,8 @@ pub struct Demand {
     pub from: Option<Mono>,
     /// Of frames that are decoded later than they arrived (a camera woke up), one in so long is wanted.
     pub every: Duration,
-    /// So many frames are kept until they are taken, the newest ones, 1 to [`MAX_BURST`].
+    /// So many frames that were slept through are kept until they are taken, the newest ones, 1 to [`MAX_BURST`]. Of live
+    /// frames the newest is kept.
     pub burst: usize,
     /// Something is going on (an event is open, a check said neither yes nor no): every frame matters, don't sleep.
     pub awake: bool,
@@ -46,7 +47,7 @@ impl Demand {
         self.from.is_some_and(|from| arrived >= from)
     }
 
-    /// At most so many frames are kept.
+    /// At most so many frames that were slept through are kept.
     fn room(&self) -> usize {
         self.burst.clamp(1, MAX_BURST)
     }
@@ -87,7 +88,7 @@ pub enum Notice {
 pub struct Mail {
     /// In the order in which they happened.
     pub notices: Vec<Notice>,
-    /// In the order in which they were decoded; at most the demand's burst.
+    /// In the order in which they were decoded; at most the demand's burst, and a live one.
     pub frames: Vec<Frame>,
     /// Pictures since the last call that nobody wanted, or that a newer one replaced: seen, but never to be checked.
     pub passed: u64,
@@ -155,12 +156,16 @@ impl Mailbox {
         self.held().passed += pictures;
     }
 
-    /// Leaves a frame; the oldest ones beyond the demand's burst give way.
+    /// Leaves a frame. A live one takes the place of the live one before; of those that were slept through the oldest beyond
+    /// the demand's burst give way.
     pub fn put(&self, frame: Frame) {
         let mut held = self.held();
-        let room = held.demand.room();
-        while held.frames.len() >= room {
-            held.frames.pop_front();
+        let is_late = |frame: &Frame| frame.motion == Motion::SleptThrough;
+        let late = is_late(&frame);
+        let room = if late { held.demand.room() } else { 1 };
+        while held.frames.iter().filter(|other| is_late(other) == late).count() >= room {
+            let oldest = held.frames.iter().position(|other| is_late(other) == late);
+            oldest.map(|at| held.frames.remove(at));
             held.passed += 1;
         }
         held.frames.push_back(frame);
@@ -206,8 +211,12 @@ mod tests {
             arrived: Now::in_clip(pts),
             pts,
             connection: 1,
-            motion: Default::default(),
+            motion: Motion::Moved,
         }
+    }
+
+    fn late(at: u64) -> Frame {
+        Frame { motion: Motion::SleptThrough, ..frame(at) }
     }
 
     fn times(mail: &Mail) -> Vec<u64> {
@@ -232,11 +241,23 @@ mod tests {
     fn a_burst_keeps_the_newest_in_order_and_is_bounded() {
         let mailbox = Mailbox::default();
         mailbox.demand(Demand { burst: 3, ..Demand::newest_from(Mono(0)) });
-        (1..=5).for_each(|at| mailbox.put(frame(at)));
+        (1..=5).for_each(|at| mailbox.put(late(at)));
         assert_eq!(times(&mailbox.take()), [3, 4, 5]);
         mailbox.demand(Demand { burst: usize::MAX, ..Demand::newest_from(Mono(0)) });
-        (0..100).for_each(|at| mailbox.put(frame(at)));
+        (0..100).for_each(|at| mailbox.put(late(at)));
         assert_eq!(mailbox.take().frames.len(), MAX_BURST);
+    }
+
+    #[test]
+    fn of_live_frames_the_newest_waits_whatever_was_slept_through() {
+        let mailbox = Mailbox::default();
+        mailbox.demand(Demand { burst: 2, ..Demand::newest_from(Mono(0)) });
+        for at in 1..=3 {
+            mailbox.put(late(at));
+            mailbox.put(frame(10 * at));
+        }
+        let mail = mailbox.take();
+        assert_eq!((times(&mail), mail.passed), (vec![2, 3, 30], 3));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod glance;
 mod hardware;
 mod ingest;
 mod live;
+mod lone;
 mod mailbox;
 mod nal;
 mod outage;

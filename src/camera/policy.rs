@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::cadence::Cadence;
 use super::codec::Codec;
+use super::ring::MAX_BYTES;
 use crate::config::Decode;
 use crate::time::Mono;
 
@@ -18,9 +19,12 @@ use crate::time::Mono;
 /// way through a picture, and costs less than a wake (two GOPs are decoded again) that follows at once.
 pub const QUIET: Duration = Duration::from_secs(5);
 
-/// No camera sleeps on keyframes further apart, however late an event may be noticed: what lies between two of them must
-/// fit into the ring.
+/// No camera sleeps on keyframes much further apart, however late an event may be noticed: what lies between two of them
+/// must fit into the ring.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// After so long in which the ring held everything, it is believed to suffice again.
+const ROOMY: Duration = Duration::from_secs(60);
 
 /// Asleep, keyframes that come more often than this are not all decoded.
 const DENSE: Duration = Duration::from_secs(1);
@@ -63,9 +67,11 @@ pub enum Why {
     TooRare {
         /// Between two of them, or since the latest one if that is longer.
         interval: Duration,
-        /// The strictest `notice_within`.
+        /// The strictest `notice_within`, but no more than any camera sleeps.
         within: Duration,
     },
+    /// What comes between two keyframes doesn't fit into the ring.
+    TooMuch,
     /// Its pictures can't be decoded alone: there is an open GOP or an intra refresh where a keyframe should be.
     NotAlone,
     /// How often keyframes come isn't known yet.
@@ -86,6 +92,11 @@ impl fmt::Display for Why {
         match self {
             Why::Configured => f.write_str("as configured"),
             Why::Unwatched => f.write_str("nobody watches"),
+            Why::TooRare { interval, within } if *within >= LONGEST => {
+                let (interval, longest) = (interval.as_secs_f64(), LONGEST.as_secs());
+                write!(f, "a keyframe only every {interval:.1} s, no camera sleeps for longer than {longest} s")
+            }
+            Why::TooMuch => write!(f, "more comes between two keyframes than is kept: {} MiB", MAX_BYTES / 1024 / 1024),
             Why::TooRare { interval, within } => {
                 let (interval, within) = (interval.as_secs_f64(), within.as_secs_f64());
                 write!(f, "a keyframe only every {interval:.1} s, `notice_within` is {within:.1} s")
@@ -124,6 +135,10 @@ pub struct Facts {
     pub moved: Option<Mono>,
     /// When the watch loop last had an open event or an undecided monitor.
     pub demanded: Option<Mono>,
+    /// When the ring last could not hold what came between two keyframes.
+    pub overflowed: Option<Mono>,
+    /// Keyframes came too rarely a moment ago: they must come a little more often than otherwise.
+    pub rare: bool,
 }
 
 impl Facts {
@@ -145,7 +160,10 @@ impl Facts {
         if self.codec != Codec::Mjpeg {
             if self.waits_longer_than(within) {
                 let interval = self.cadence.interval().unwrap_or_default().max(self.cadence.age());
-                return (Mode::All, Why::TooRare { interval, within });
+                return (Mode::All, Why::TooRare { interval, within: within.min(LONGEST) });
+            }
+            if self.overflowed.is_some_and(|at| now.since(at) < ROOMY) {
+                return (Mode::All, Why::TooMuch);
             }
             if self.cadence.interval().is_none() {
                 return (Mode::Awake, Why::Measuring);
@@ -166,14 +184,18 @@ impl Facts {
     /// There are none, or next to none, but there are places in between where decoding may start.
     fn keyframes_are_no_use(&self) -> bool {
         let unheard_of = self.cadence.interval().is_none();
-        let too_rare = self.waits_longer_than(self.notice_within.unwrap_or(LONGEST));
+        let too_rare = self.waits_longer_than(LONGEST);
         self.cadence.joins() && (unheard_of || too_rare)
     }
 
     /// Whether keyframes come too rarely, or the one that is due is overdue: a quarter late is what networks do.
     fn waits_longer_than(&self, within: Duration) -> bool {
-        let overdue = self.cadence.age() > (within + within / 4).min(LONGEST);
-        overdue || self.cadence.interval().is_some_and(|interval| interval > longest_for(within))
+        let within = within.min(LONGEST);
+        // 30 pictures at 14.9 a second are not 2 s, and nobody means that. Nor do encoders count well: what was too rare a
+        // moment ago must be clearly better.
+        let tolerance = within / if self.rare { 20 } else { 10 };
+        let overdue = self.cadence.age() > within + within / 4;
+        overdue || self.cadence.interval().is_some_and(|interval| interval > within + tolerance)
     }
 
     /// Asleep: how long after a keyframe was decoded the next one is worth it. A little early is in time.
@@ -183,12 +205,6 @@ impl Facts {
         }
         self.notice_within.map_or(DENSE, |within| within.min(DENSE)) * 3 / 4
     }
-}
-
-/// The longest keyframe interval that does for `within`. A tenth more than it says: 30 pictures at 14.9 a second are not
-/// 2 s, and nobody means that.
-fn longest_for(within: Duration) -> Duration {
-    (within + within / 10).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Pool {
         &SHARED
     }
 
-    fn new(size: usize) -> Pool {
+    pub(super) fn new(size: usize) -> Pool {
         Pool { size, shelves: Mutex::new(Vec::new()), returned: Condvar::new() }
     }
 

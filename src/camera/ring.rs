@@ -38,20 +38,25 @@ impl Ring {
         Ring { max_bytes, bytes: 0, packets: VecDeque::new() }
     }
 
-    /// Takes the next packet. A packet of another connection or codec ends what was there.
-    pub fn push(&mut self, packet: Packet) {
+    /// Takes the next packet. A packet of another connection or codec ends what was there. False: its bytes cost what came
+    /// since the latest keyframe, or since the one before if it is itself one.
+    pub fn push(&mut self, packet: Packet) -> bool {
         let continues = |last: &Packet| last.connection == packet.connection && last.codec == packet.codec;
         if !self.packets.back().is_some_and(continues) {
             self.clear();
             if packet.class == Class::Delta {
-                return;
+                return true;
             }
         }
         self.bytes += packet.data.len();
         self.packets.push_back(packet);
+        let mut fits = true;
         while self.bytes > self.max_bytes || self.is_oldest_of_no_use() {
+            let is_full = self.bytes > self.max_bytes;
             self.drop_oldest();
+            fits &= !is_full || self.packets.len() > 1;
         }
+        fits
     }
 
     /// Where each GOP begins. A place where decoding may start with a delay is none after a keyframe.
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn short_gops_are_held_for_a_while() {
         let mut ring = Ring::new(1000);
-        (0..40).for_each(|nth| ring.push(packet(1, nth * 100, Class::Idr, 10)));
+        (0..40).for_each(|nth| assert!(ring.push(packet(1, nth * 100, Class::Idr, 10))));
         assert_eq!(held(&ring).first(), Some(&2400), "1.5 s, and the GOP that it began in");
     }
 
@@ -197,6 +202,18 @@ mod tests {
         assert_eq!(held(&ring), [] as [u128; 0]);
         ring.push(packet(1, 4, Class::Idr, 10));
         assert_eq!(held(&ring), [4]);
+    }
+
+    #[test]
+    fn a_gop_that_is_lost_to_want_of_room_is_told() {
+        let mut ring = Ring::new(100);
+        let mut fits = |at, class, bytes| ring.push(packet(1, at, class, bytes));
+        assert!(fits(0, Class::Idr, 50) && fits(1, Class::Delta, 40));
+        assert!(!fits(2, Class::Idr, 50), "nothing of what came before it is left");
+        assert!(fits(3, Class::Delta, 10) && fits(4, Class::Idr, 30));
+        assert!(fits(5, Class::Delta, 30), "the current GOP is whole");
+        assert!(!fits(6, Class::Delta, 50), "it is no more");
+        assert!(fits(7, Class::Delta, 50), "told once");
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use super::outage::{Line, Outage};
 use super::problem::Problem;
 use super::source::Source;
 use super::status::{Board, State};
-use super::watchdog::Watchdog;
+use super::watchdog::{ABSENCE, Watchdog};
 use crate::name::Name;
 use crate::time::{self, Now};
 
@@ -59,6 +59,9 @@ impl Run {
             let mut first_picture = None;
             let end = self.connection(number, &mut first_picture);
             self.source.close();
+            if matches!(end, End::Lost(_)) {
+                self.feed.lost(time::now());
+            }
             self.feed.disconnected();
             self.board.no_pictures();
             let problem = match end {
@@ -119,8 +122,10 @@ impl Run {
 
     /// Signs of life go out, and if it was us that stood still nobody is blamed for it.
     fn come_by(&mut self, now: Now) {
+        // Catching up takes a while, with beats in between.
+        let stood_still = now.mono.since(self.board.last_beat()) >= ABSENCE;
         self.board.beat(now);
-        if let Some(away) = self.watchdog.come_by(now).filter(|_| self.live) {
+        if let Some(away) = self.watchdog.come_by(now).filter(|_| self.live && stood_still) {
             let away_s = away.as_secs_f64();
             tracing::warn!(camera = %self.name, away_s, "this process stood still; the camera is not blamed for it");
         }

@@ -106,6 +106,8 @@ impl View {
             cadence: Default::default(),
             moved: None,
             demanded: None,
+            overflowed: None,
+            rare: false,
         };
         View { settings, facts, decoder: None, cost: Cost::default(), shown: None, packets: 0, first_picture: None }
     }

@@ -16,7 +16,8 @@ use crate::time::Now;
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Between two video packets. With the teardown it keeps an unplugged camera's notice well under 10 s.
 pub const STALL_LIMIT: Duration = Duration::from_secs(5);
-/// From one picture to the next while packets come. Longer than any sensible GOP.
+/// From one picture to the next while packets come, and from the first attempt at one to the latest. Longer than any
+/// sensible GOP.
 pub const PICTURE_LIMIT: Duration = Duration::from_secs(20);
 /// The loop comes by five times a second. If it didn't for so long, it was us that stood still (a stopped process, a machine
 /// with far too much to do), and what waits for us meanwhile is no sign of silence.
@@ -28,8 +29,9 @@ pub struct Watchdog {
     opened: Now,
     packet: Option<Now>,
     picture: Now,
-    /// Something was decoded since, and gave none. A camera that sleeps isn't blamed for what it sleeps through.
-    in_vain: bool,
+    /// When something was first decoded since and gave none, and when last. A camera that sleeps isn't blamed for what it
+    /// sleeps through.
+    in_vain: Option<(Now, Now)>,
     /// When the loop last came by.
     came: Now,
     flood: Flood,
@@ -45,7 +47,7 @@ impl Watchdog {
             opened: now,
             packet: None,
             picture: now,
-            in_vain: false,
+            in_vain: None,
             came: now,
             flood: Flood::default(),
             flooded: false,
@@ -57,7 +59,7 @@ impl Watchdog {
     /// A connection is begun.
     pub fn open(&mut self, now: Now) {
         (self.opened, self.packet, self.picture, self.came) = (now, None, now, now);
-        self.in_vain = false;
+        self.in_vain = None;
         self.flood.interrupted();
         self.flooded = false;
         self.stillness.interrupted();
@@ -73,6 +75,7 @@ impl Watchdog {
         push(&mut self.opened);
         push(&mut self.picture);
         self.packet.as_mut().map(push);
+        self.in_vain.as_mut().map(|(first, _)| push(first));
         self.flood.interrupted();
         self.stillness.interrupted();
         Some(away)
@@ -91,10 +94,10 @@ impl Watchdog {
     pub(super) fn seen(&mut self, seen: &Seen, now: Now) {
         if seen.pictures > 0 {
             self.picture = now;
-            self.in_vain = false;
+            self.in_vain = None;
             self.look = self.stillness.picture(seen.fingerprint, seen.uniform, now);
         } else if seen.tried {
-            self.in_vain = true;
+            self.in_vain = Some((self.in_vain.map_or(now, |(first, _)| first), now));
         }
     }
 
@@ -106,10 +109,11 @@ impl Watchdog {
     /// Why the connection must be begun anew, if it must.
     pub fn check(&self, now: Now) -> Result<(), Problem> {
         let over = |since: Now, limit| now.mono.since(since.mono) >= limit;
+        let in_vain = self.in_vain.is_some_and(|(first, last)| last.mono.since(first.mono) >= PICTURE_LIMIT);
         match self.packet {
             None if over(self.opened, CONNECT_LIMIT) => Err(Problem::Timeout(CONNECT_LIMIT)),
             Some(packet) if over(packet, STALL_LIMIT) => Err(Problem::Stalled(STALL_LIMIT)),
-            Some(_) if self.in_vain && over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
+            Some(_) if in_vain && over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
             Some(_) if self.flooded => Err(Problem::Flood),
             Some(_) if self.look == Look::Suspect => Err(Problem::Frozen),
             _ => Ok(()),
@@ -142,10 +146,18 @@ mod tests {
         assert_eq!(watchdog.check(at(12)), Err(Problem::Stalled(STALL_LIMIT)));
         (0..=20).for_each(|second| watchdog.packet(Class::Delta, at(second)));
         assert_eq!(watchdog.check(at(20)), Ok(()), "nothing was decoded");
-        watchdog.seen(&Seen { tried: true, ..Seen::default() }, at(20));
-        assert_eq!(watchdog.check(at(20)), Err(Problem::NoPictures(PICTURE_LIMIT)));
-        watchdog.seen(&picture(1), at(20));
-        assert_eq!(watchdog.check(at(20)), Ok(()));
+        let vain = Seen { tried: true, ..Seen::default() };
+        watchdog.seen(&vain, at(20));
+        (21..=40).for_each(|second| watchdog.packet(Class::Delta, at(second)));
+        assert_eq!(watchdog.check(at(40)), Ok(()), "one keyframe was bad, and nothing was tried since");
+        watchdog.seen(&vain, at(39));
+        assert_eq!(watchdog.check(at(40)), Ok(()));
+        watchdog.seen(&vain, at(40));
+        assert_eq!(watchdog.check(at(40)), Err(Problem::NoPictures(PICTURE_LIMIT)));
+        watchdog.seen(&picture(1), at(40));
+        assert_eq!(watchdog.check(at(40)), Ok(()));
+        watchdog.seen(&vain, at(41));
+        assert_eq!(watchdog.check(at(41)), Ok(()), "it begins anew");
     }
 
     #[test]

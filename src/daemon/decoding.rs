@@ -28,6 +28,7 @@ pub(super) fn wakeful(camera: &Name, status: &Snapshot) -> Option<Warning> {
         Why::NotAlone => "switch off open GOPs, intra refresh and \"smart\" codecs in the camera and set its I-frame \
                           interval to 1 s; or set `decode = \"all\"` if it shall be so"
             .to_owned(),
+        Why::TooMuch => "set the camera's I-frame interval to 1 s, or its bitrate lower".to_owned(),
         _ => return None,
     };
     Some(Warning::new(format!("camera `{camera}` can't sleep and is decoded in full: {}", status.decoding.why), remedy))
@@ -58,6 +59,11 @@ mod tests {
         assert_eq!(told(rare(2000), None), None, "not measured yet");
         assert_eq!(told(rare(500), saving), None, "that is how everything is decoded on purpose");
         assert_eq!(told(Why::Moved, saving), None);
+        assert!(
+            told(Why::TooMuch, None)
+                .unwrap()
+                .ends_with("than is kept: 8 MiB: set the camera's I-frame interval to 1 s, or its bitrate lower")
+        );
         assert!(told(Why::NotAlone, None).unwrap().contains("switch off open GOPs"));
     }
 }

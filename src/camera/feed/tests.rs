@@ -176,8 +176,9 @@ fn asleep_only_keyframes_are_decoded() {
         let packets = Film::quiet(200).packets(encoder);
         let mut rig = Rig::new(Decode::Auto);
         rig.play(&packets);
-        rig.finish();
-        let expected: Vec<u32> = (0..10).chain((10..200).step_by(10)).collect();
+        // What the decoder holds back when it goes comes out at once: the newest wins.
+        let drained = if encoder == SIMPLE { 0 } else { 2 };
+        let expected: Vec<u32> = (0..10 - drained).chain((10..200).step_by(10)).collect();
         assert_eq!(rig.modes[..10], [Mode::Awake; 10], "until it is known how often keyframes come");
         assert_eq!(rig.modes[10..], [Mode::Keyframes; 190]);
         let mut shown = rig.shown();
@@ -203,11 +204,12 @@ fn a_wake_brings_the_beginning_of_what_moves_whatever_its_place_in_the_gop() {
             assert_eq!(packets[woke].class, Class::Idr);
             assert_eq!(rig.why(), Why::Moved);
             let shown: BTreeSet<u32> = rig.shown().into_iter().collect();
-            assert!(!shown.contains(&119) && (121..170).all(|nth| shown.contains(&nth)), "{begins}: {shown:?}");
+            assert!(!shown.contains(&119) && (121..167).all(|nth| shown.contains(&nth)), "{begins}: {shown:?}");
             rig.assert_true_to(&packets);
             let late = rig.frames.iter().filter(|frame| frame.arrived.mono <= packets[woke].arrived.mono);
             assert!(late.filter(|frame| frame.pts >= STEP * begins).all(|frame| frame.motion != Motion::Still));
-            assert_eq!(rig.passed, 0);
+            // Where pictures are reordered the decoder's last ones come out at once, twice: the newest wins.
+            assert!(rig.passed <= if encoder == SIMPLE { 0 } else { 4 }, "{}", rig.passed);
         }
     }
 }
@@ -294,7 +296,7 @@ fn without_keyframes_to_sleep_on_everything_is_decoded() {
             rig.play(&packets);
             rig.finish();
             assert_eq!((rig.modes[119], rig.why()), (Mode::All, Why::NotAlone), "{encoder}");
-            let least = if decode == Decode::Auto { 120 } else { 90 };
+            let least = if decode == Decode::Auto { 118 } else { 90 };
             assert!(rig.frames.len() >= least, "{encoder}: {} pictures", rig.frames.len());
         }
     }
@@ -386,4 +388,59 @@ fn what_is_slept_through_is_told_apart_from_what_fails() {
     let seen = rig.feed.packet(again, Now::in_clip(STEP * 1050)).unwrap();
     assert_eq!(seen.pictures, 1, "the decoder is fine again");
     assert!(seen.fingerprint.is_some() && !seen.uniform);
+}
+
+#[test]
+fn what_is_slept_through_right_before_the_end_is_seen() {
+    for encoder in [SIMPLE, REORDERED] {
+        for is_loss in [true, false] {
+            let packets = Film::of(128, 122..128).packets(encoder);
+            let mut rig = Rig::new(Decode::Auto);
+            rig.play(&packets);
+            assert_eq!((rig.modes[127], rig.shown().last()), (Mode::Keyframes, Some(&120)));
+            let before = rig.frames.len();
+            if is_loss {
+                rig.feed.lost(packets[127].arrived);
+                rig.take();
+            } else {
+                rig.finish();
+            }
+            rig.feed.disconnected();
+            let mut shown = rig.shown()[before..].to_vec();
+            shown.sort_unstable();
+            assert_eq!(shown, (121..128).collect::<Vec<u32>>(), "{encoder}");
+            let newest = packets[127].arrived.mono;
+            let earlier = rig.frames[before..].iter().filter(|frame| frame.arrived.mono < newest);
+            assert!(earlier.filter(|frame| frame.motion == Motion::SleptThrough).count() == 6, "each in its turn");
+            rig.assert_true_to(&packets);
+        }
+    }
+}
+
+#[test]
+fn a_wake_between_keyframes_brings_what_came_before_in_its_turn() {
+    let packets = Film::quiet(60).packets(SIMPLE);
+    let mut rig = Rig::new(Decode::Auto);
+    rig.play(&packets[..55]);
+    let before = rig.frames.len();
+    rig.mailbox.demand(Demand { awake: true, burst: 16, ..Demand::newest_from(Mono(0)) });
+    rig.play(&packets[55..57]);
+    assert_eq!(rig.shown()[before..], [51, 52, 53, 54, 55, 56]);
+    let motions: Vec<Motion> = rig.frames[before..].iter().map(|frame| frame.motion).collect();
+    assert_eq!(motions, [[Motion::SleptThrough; 4].as_slice(), &[Motion::Still; 2]].concat());
+}
+
+#[test]
+fn a_wake_gives_signs_of_life_and_dozing_off_is_no_failure() {
+    let packets = Film::of(200, 121..131).packets(SIMPLE);
+    let mut rig = Rig::new(Decode::Auto);
+    rig.play(&packets[..130]);
+    let before = rig.board.last_beat();
+    rig.play(&packets[130..131]);
+    assert!(rig.board.last_beat() > before);
+    for packet in &packets[131..] {
+        let seen = rig.feed.packet(packet.clone(), packet.arrived).unwrap();
+        assert_eq!(seen.tried, seen.pictures > 0);
+    }
+    assert_eq!(rig.board.snapshot().decoding.mode, Mode::Keyframes);
 }

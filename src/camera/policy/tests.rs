@@ -38,11 +38,29 @@ fn quiet() -> Facts {
         cadence: every(2000),
         moved: None,
         demanded: None,
+        overflowed: None,
+        rare: false,
     }
 }
 
 fn at(seconds: u64) -> Mono {
     Mono(seconds * 1_000_000_000)
+}
+
+/// Keyframes so far apart, with places to join between them.
+fn mixed(interval_ms: u64) -> Cadence {
+    let half = interval_ms / 2;
+    cadence((0..9).map(|nth| (nth * half, if nth % 2 == 0 { Class::Idr } else { Class::Recovery })))
+}
+
+#[test]
+fn what_was_too_rare_must_become_clearly_better() {
+    let sleeps = |interval, rare| Facts { cadence: every(interval), rare, ..quiet() }.decide(at(100)).why == Why::Quiet;
+    assert_eq!([2000, 2090, 2110, 2190, 2210].map(|interval| sleeps(interval, false)), [true, true, true, true, false]);
+    assert_eq!(
+        [2000, 2090, 2110, 2190, 2210].map(|interval| sleeps(interval, true)),
+        [true, true, false, false, false]
+    );
 }
 
 #[test]
@@ -72,6 +90,13 @@ fn each_reason_has_its_mode() {
             Facts { cadence: open.clone(), decode: Decode::Keyframes, ..quiet() },
             "all: keyframes can't be decoded alone (open GOP or intra refresh)",
         ),
+        (
+            Facts { cadence: every(12_000), notice_within: Some(Duration::from_secs(60)), ..quiet() },
+            "all: a keyframe only every 12.0 s, no camera sleeps for longer than 10 s",
+        ),
+        (Facts { overflowed: Some(at(41)), ..quiet() }, "all: more comes between two keyframes than is kept: 8 MiB"),
+        (Facts { overflowed: Some(at(40)), ..quiet() }, "keyframes: nothing moves"),
+        (Facts { cadence: mixed(4000), decode: Decode::Keyframes, ..quiet() }, "keyframes: as configured"),
         (Facts { decode: Decode::All, ..quiet() }, "all: as configured"),
         (Facts { decode: Decode::Keyframes, moved: Some(at(100)), ..quiet() }, "keyframes: as configured"),
         (
@@ -87,8 +112,7 @@ fn each_reason_has_its_mode() {
 #[test]
 fn two_seconds_may_be_a_little_longer_and_non_idr_pictures_may_stand_between_keyframes() {
     assert_eq!(Facts { cadence: every(2150), ..quiet() }.decide(at(100)).why, Why::Quiet);
-    let mixed = cadence((0..9).map(|nth| (nth * 1000, if nth % 2 == 0 { Class::Idr } else { Class::Recovery })));
-    assert_eq!(Facts { cadence: mixed, ..quiet() }.decide(at(100)).why, Why::Quiet);
+    assert_eq!(Facts { cadence: mixed(2000), ..quiet() }.decide(at(100)).why, Why::Quiet);
 }
 
 #[test]
@@ -115,14 +139,16 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     let codec = prop_oneof![Just(Codec::H264), Just(Codec::H265), Just(Codec::Mjpeg)];
     let stirred = || prop::option::of((0u64..200).prop_map(at));
     let within = prop::option::of((10u64..20_000).prop_map(Duration::from_millis));
-    (decode, codec, within, any_cadence(), stirred(), stirred()).prop_map(
-        |(decode, codec, notice_within, cadence, moved, demanded)| Facts {
+    (decode, codec, within, any_cadence(), stirred(), stirred(), any::<bool>()).prop_map(
+        |(decode, codec, notice_within, cadence, moved, demanded, rare)| Facts {
             decode,
             notice_within,
             codec,
             cadence,
             moved,
             demanded,
+            overflowed: None,
+            rare,
         },
     )
 }
@@ -172,5 +198,21 @@ proptest! {
         }
         prop_assert!(falls <= 1200 / 50);
         prop_assert!(falls as usize <= stirs.len());
+    }
+
+    /// An encoder whose keyframes come now a little too rarely, now just in time.
+    #[test]
+    fn it_does_not_flutter_with_the_cadence(intervals in prop::collection::vec(2110u64..2400, 5..100)) {
+        let (mut facts, mut pts, mut changes) = (Facts { cadence: Cadence::default(), ..quiet() }, 0, 0u32);
+        let mut keyframes = Vec::new();
+        for interval in intervals {
+            keyframes.push((pts, Class::Idr));
+            pts += interval;
+            facts.cadence = cadence(keyframes.iter().copied());
+            let rare = matches!(facts.decide(at(500)).why, Why::TooRare { .. });
+            changes += u32::from(rare != facts.rare);
+            facts.rare = rare;
+        }
+        prop_assert!(changes <= 1, "{}", changes);
     }
 }
