@@ -71,8 +71,11 @@ pub fn run(
         watcher.tick(&mut timeline, now);
         if watcher.due().is_some_and(|due| now.mono >= due) {
             frame.motion = scene.look(&Luma::of_frame(&frame), now.mono).motion();
+            watcher.frame(&mut timeline, now, frame);
+        } else {
+            // Nobody looks at it, so it says nothing of what moved.
+            watcher.passed(&mut timeline, now, 1);
         }
-        watcher.frame(&mut timeline, now, frame);
         while watcher.is_waiting() {
             let Ok(reply) = watcher.replies().recv() else { break };
             watcher.reply(&mut timeline, now, reply);

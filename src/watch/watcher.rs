@@ -130,9 +130,9 @@ impl Watcher {
         self.tell_all(ledger, now, Input::CameraBack);
     }
 
-    /// The camera is away.
+    /// The camera is away. What it slept through until then has its turn all the same: something moved in it.
     pub fn lost(&mut self, ledger: &mut dyn Ledger, now: Now) {
-        self.forget_frames(ledger, now);
+        self.forget_live_frames(ledger, now);
         self.tell_all(ledger, now, Input::CameraLost);
     }
 

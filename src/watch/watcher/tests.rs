@@ -415,9 +415,28 @@ fn what_was_slept_through_too_long_ago_is_skipped_and_counted() {
     assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 1, 0]);
     play.shown(21.0, 20.0, Motion::SleptThrough);
     play.shown(21.0, 21.0, Motion::SleptThrough);
-    play.watcher.lost(&mut play.notes, at(21.5));
-    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 2, 0], "the camera went before its turn");
+    play.watcher.stop(&mut play.notes, at(21.5), JobReason::StreamEnded);
+    assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 2, 0], "the job ended before its turn");
     scene.script.send(None).unwrap();
+}
+
+#[test]
+fn what_a_camera_slept_through_is_looked_at_although_it_is_lost_meanwhile() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    (1..=5).for_each(|second| play.shown(5.0, f64::from(second), Motion::SleptThrough));
+    play.watcher.lost(&mut play.notes, at(5.1));
+    for (nth, score) in [0.1, 0.1, 0.9, 0.9, 0.9].iter().enumerate() {
+        scene.script.send(Some(*score)).unwrap();
+        play.reply(5.2 + nth as f64 / 10.0);
+    }
+    assert!(!play.watcher.is_waiting());
+    assert_eq!(play.notes.1, [1.0, 2.0, 3.0, 4.0, 5.0]);
+    let phase = |play: &Play| play.watcher.machines()[0].state().phase().clone();
+    let Phase::Open(open) = phase(&play) else { panic!("it is open") };
+    assert_eq!(open.started, at(3.0).wall);
+    play.watcher.tick(&mut play.notes, at(35.2));
+    assert!(!matches!(phase(&play), Phase::Open(_)), "`lost_after` runs from the loss");
 }
 
 /// Shows still frames once a second over `seconds`; every check gives `score`. When there was a check.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Standing, Watcher};
 use crate::condition::Input;
 use crate::event::SkipReason;
-use crate::frame::Frame;
+use crate::frame::{Frame, Motion};
 use crate::time::Now;
 use crate::watch::ledger::Ledger;
 
@@ -76,15 +76,25 @@ impl Watcher {
         self.newest = self.ways.iter().any(|way| way.missed).then_some(frame);
     }
 
-    /// No frame that waits for a lane will be looked at.
+    /// No frame will be looked at any more.
     pub(super) fn forget_frames(&mut self, ledger: &mut dyn Ledger, now: Now) {
-        self.newest = None;
         while let Some(frame) = self.backlog.take() {
             self.give_up(ledger, now, &frame);
         }
+        self.forget_waiting(ledger, now, |_| true);
+    }
+
+    /// No live frame that waits for a lane will be looked at.
+    pub(super) fn forget_live_frames(&mut self, ledger: &mut dyn Ledger, now: Now) {
+        self.forget_waiting(ledger, now, |frame| frame.motion != Motion::SleptThrough);
+    }
+
+    fn forget_waiting(&mut self, ledger: &mut dyn Ledger, now: Now, gives_up: impl Fn(&Frame) -> bool) {
+        self.newest = None;
         for index in 0..self.ways.len() {
             let way = &mut self.ways[index];
-            let (missed, referred) = (std::mem::take(&mut way.missed), way.referred.take().is_some());
+            let referred = way.referred.take_if(|frame| gives_up(frame)).is_some();
+            let missed = std::mem::take(&mut way.missed);
             for _ in [missed, referred].into_iter().filter(|waited| *waited) {
                 self.tell(ledger, now, index, Input::Skipped(SkipReason::Load));
             }
