@@ -45,7 +45,7 @@ impl Film {
         };
         let luma = (0..width * height).map(|at| (at % width, at / width));
         let wall = |x: u32| 60 + (x / (4 * self.scale)) as u8;
-        let planks = |x: u32, y: u32| if (x / 20 + y / 20) % 2 == 0 { 200 } else { 30 };
+        let planks = |x: u32, y: u32| if (x / 20 + y / 20).is_multiple_of(2) { 200 } else { 30 };
         let luma = luma.map(|(x, y)| match self.lorry {
             true if self.walking.contains(&nth) && x > width / 8 => planks(x, y),
             false if lit(x, y) => 220,
