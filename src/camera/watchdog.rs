@@ -75,7 +75,9 @@ impl Watchdog {
         push(&mut self.opened);
         push(&mut self.picture);
         self.packet.as_mut().map(push);
-        self.in_vain.as_mut().map(|(first, _)| push(first));
+        if let Some((first, _)) = &mut self.in_vain {
+            push(first);
+        }
         self.flood.interrupted();
         self.stillness.interrupted();
         Some(away)
