@@ -16,8 +16,12 @@ const OLD: Duration = Duration::from_secs(30);
 /// An outage is young for so long.
 const YOUTH: Duration = Duration::from_secs(5 * 60);
 /// Cameras lock an account after some refused logins in a row (often five to ten), and an attempt within the lock may
-/// prolong it: the first three come quickly, for a camera that is still starting; then one per 10 s, 20 s and 30 s.
-const REFUSED_S: [u64; 5] = [2, 5, 10, 20, 30];
+/// prolong it: the waits after the first ones.
+const REFUSED_S: [u64; 3] = [10, 20, 30];
+/// After so many of them it is no camera that is still starting.
+const REFUSED_OFTEN: usize = 10;
+/// The wait from then on: a lock of some minutes can end.
+const REFUSED: Duration = Duration::from_secs(5 * 60);
 /// Good pictures must have come for so long before the delays begin anew, or a camera that dies at once would be hammered.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 /// There is always a pause, however long an attempt took.
@@ -34,7 +38,8 @@ pub struct Attempt {
     pub refused: bool,
 }
 
-/// Delays of 0.5, 1, 2, 4, 4 … s for the first 5 minutes of an outage, then 8, 16, 30, 30 … s; each shortened by up to a
+/// Delays of 0.5, 1, 2, 4, 4 … s for the first 5 minutes of an outage, then 8, 16, 30, 30 … s; after a refused login 10, 20,
+/// 30 … s, and after ten of them 5 minutes. Each is shortened by up to a
 /// quarter so that many cameras don't come at once.
 #[derive(Debug, Default)]
 pub struct Backoff {
@@ -78,9 +83,12 @@ impl Backoff {
     }
 
     fn refused_delay(&mut self) -> Duration {
-        let seconds = REFUSED_S[self.refused.min(REFUSED_S.len() - 1)];
+        let before = self.refused;
         self.refused = self.refused.saturating_add(1);
-        Duration::from_secs(seconds)
+        if before >= REFUSED_OFTEN {
+            return REFUSED;
+        }
+        Duration::from_secs(REFUSED_S[before.min(REFUSED_S.len() - 1)])
     }
 }
 
@@ -153,12 +161,13 @@ mod tests {
 
     #[test]
     fn a_refused_login_is_tried_a_few_times_and_then_seldom() {
-        let delays = millis(&mut Backoff::default(), REFUSED_LOGIN, 0.0, 0, 7);
-        assert_eq!(delays, [2000, 5000, 10_000, 20_000, 30_000, 30_000, 30_000]);
+        let delays = millis(&mut Backoff::default(), REFUSED_LOGIN, 0.0, 0, 12);
+        assert_eq!(delays[..4], [10_000, 20_000, 30_000, 30_000]);
+        assert_eq!(delays[9..], [30_000, 300_000, 300_000], "ten of them");
         let slow = Attempt { took: Duration::from_secs(8), ..REFUSED_LOGIN };
         assert_eq!(
             Backoff::default().after(slow, NONE, 0.0, at(0)),
-            Duration::from_secs(2),
+            Duration::from_secs(10),
             "its own time doesn't count"
         );
         let mut other = Backoff::default();
@@ -188,7 +197,11 @@ mod tests {
                 }
                 let young = now - *since.get_or_insert(now) < YOUTH.as_millis() as u64;
                 let wait = backoff.after(attempt, NONE, chance, at(now));
-                let longest = if young && !attempt.refused { YOUNG } else { OLD };
+                let longest = match attempt.refused {
+                    true => REFUSED,
+                    false if young => YOUNG,
+                    false => OLD,
+                };
                 prop_assert!(PAUSE <= wait && wait <= longest, "{wait:?} at {now}, young: {young}");
                 // Without pictures, from the start of one attempt to the next it is never less than the first delay.
                 let between = wait + attempt.took.saturating_sub(attempt.flowed);

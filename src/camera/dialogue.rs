@@ -15,10 +15,14 @@ use gstreamer::prelude::*;
 
 use super::codec::Codec;
 use super::trust::Distrust;
+use crate::secret::Secret;
 
 /// Requests until the camera has described its streams: OPTIONS and DESCRIBE, each perhaps twice, because the first one is
-/// answered by the question for a login. `rtspsrc` would repeat a wrong login eight times, and that locks accounts.
+/// answered by the question for a login.
 const UNTIL_DESCRIBED: u32 = 4;
+/// Whoever asks for a login after this one of them has refused it once or twice. `rtspsrc` would say it eight times, and
+/// that locks accounts.
+const LAST_LOGIN: u32 = 3;
 /// And from then on: SETUP, PLAY, PAUSE and TEARDOWN. Keep-alives don't come through here.
 const AFTERWARDS: u32 = 8;
 
@@ -32,6 +36,8 @@ struct Notes {
     other_video: Option<String>,
     moved_to: Option<String>,
     distrust: Option<Distrust>,
+    /// While `rtspsrc` may not have it.
+    withheld: Option<Secret>,
 }
 
 /// One connection's dialogue.
@@ -52,8 +58,10 @@ impl Dialogue {
         });
         let heard = dialogue.clone();
         camera.connect("before-send", false, move |question| {
-            let location = told::<gst::Element>(question, 0).and_then(|camera| camera.property("location"));
-            Some(heard.may_send(location).to_value())
+            let camera = told::<gst::Element>(question, 0);
+            let may = heard.may_send(camera.as_ref().and_then(|camera| camera.property("location")));
+            camera.iter().for_each(|camera| heard.watch_password(camera));
+            Some(may.to_value())
         });
         let heard = dialogue.clone();
         camera.connect("accept-certificate", false, move |question| {
@@ -120,6 +128,21 @@ impl Dialogue {
         notes.requests += 1;
         notes.requests <= if notes.described { AFTERWARDS } else { UNTIL_DESCRIBED }
     }
+
+    /// Takes the password from `camera` for a while: it is asked for it anew only where the last one was refused. What it
+    /// has said already it may say again, to a camera that hangs up with its refusal.
+    fn watch_password(&self, camera: &gst::Element) {
+        let mut notes = self.notes();
+        if !notes.described && notes.requests == LAST_LOGIN {
+            notes.withheld = camera.property::<Option<String>>("user-pw").map(Secret::new);
+            camera.set_property("user-pw", None::<&str>);
+        } else if notes.described
+            && let Some(password) = notes.withheld.take()
+        {
+            // Some let a login run out.
+            camera.set_property("user-pw", password.expose());
+        }
+    }
 }
 
 /// An argument of a question.
@@ -180,6 +203,21 @@ mod tests {
         dialogue.wants(&offer("video", "H264"));
         assert!((0..8).all(|_| may_send()), "SETUP, PLAY, PAUSE, TEARDOWN");
         assert!(!may_send());
+    }
+
+    #[test]
+    fn a_login_that_was_refused_is_asked_for_in_vain() {
+        let dialogue = dialogue();
+        let camera = gst::ElementFactory::make("rtspsrc").property("user-pw", "right").build().unwrap();
+        let password = || {
+            dialogue.may_send(Some(dialogue.location.clone()));
+            dialogue.watch_password(&camera);
+            camera.property::<Option<String>>("user-pw")
+        };
+        let right = Some("right".to_owned());
+        assert_eq!([password(), password(), password(), password()], [right.clone(), right.clone(), None, None]);
+        dialogue.wants(&offer("video", "H264"));
+        assert_eq!([password(), password()], [right.clone(), right], "a login that ran out may be renewed");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! once more, after the fact, for the cause. Runs on the camera's thread and takes a second or two at most: each step is
 //! bounded, and a name that takes longer to look up is looked up to its end by a thread of its own.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use url::Url;
@@ -45,10 +47,35 @@ pub(super) fn why_not(url: &Url, spoken: bool) -> Problem {
 fn addresses(url: &Url) -> Option<Vec<SocketAddr>> {
     let (host, port) = (url.host_str()?.trim_matches(['[', ']']).to_owned(), port(url));
     let (tell, told) = crossbeam_channel::bounded(1);
+    let lookup = Lookup::begin(&host)?;
     // A lookup can't be interrupted.
-    let look_up = move || tell.send((host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
+    let look_up = move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+        drop(lookup);
+        tell.send(found)
+    };
     std::thread::Builder::new().name("camera-lookup".to_owned()).spawn(look_up).ok()?;
     told.recv_timeout(PATIENCE).ok()?.ok()
+}
+
+/// One lookup of a name, for as long as it is under way.
+struct Lookup(String);
+
+/// The names of all of them. A name server that hangs must not collect a thread for every attempt.
+static UNDER_WAY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+impl Lookup {
+    /// None: this name is being looked up already.
+    fn begin(host: &str) -> Option<Lookup> {
+        let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.insert(host.to_owned()).then(|| Lookup(host.to_owned()))
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 /// What the other side says to the most harmless request; nothing if it says nothing.
@@ -111,6 +138,15 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         assert_eq!(why("rtsp", "127.0.0.1", closed, false), Problem::Refused);
         assert_eq!(why("rtsp", "no-such-name.invalid", closed, false), Problem::Unreachable);
+    }
+
+    #[test]
+    fn a_name_is_looked_up_by_one_thread_at_a_time() {
+        let first = Lookup::begin("slow.invalid").unwrap();
+        assert!(Lookup::begin("slow.invalid").is_none());
+        assert!(Lookup::begin("other.invalid").is_some());
+        drop(first);
+        assert!(Lookup::begin("slow.invalid").is_some());
     }
 
     #[test]

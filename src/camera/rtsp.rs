@@ -115,13 +115,15 @@ impl Rtsp {
             let place = session.place.moved(&to)?;
             // What it sends us to is as secret as what sent us there.
             if let Address::Secret(..) = self.settings.address {
-                redact::conceal_url(&place.url);
+                redact::conceal_passing_url(&place.url);
             }
-            return self.connect(place, session.connection);
+            let connection = session.connection;
+            // Many cameras have room for one viewer only.
+            drop(session);
+            return self.connect(place, connection);
         }
         let problem = session.problem(stop, self.route.way());
         let (place, connection, in_vain) = (session.place.clone(), session.connection, session.agreed_in_vain());
-        // Many cameras have room for one viewer only.
         drop(session);
         if in_vain && self.route.turn() {
             return self.connect(place, connection);

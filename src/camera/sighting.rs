@@ -65,16 +65,18 @@ pub fn look(settings: Settings, patience: Duration) -> Result<Sighting, Problem>
     let mut view = View::new(settings);
     source.open(1)?;
     while !view.is_enough(time::now().mono) {
-        match source.next(STEP) {
-            Ok(Some(packet)) => view.packet(&packet, began)?,
-            Ok(None) => {}
-            Err(Problem::EndOfClip) => {
-                view.end(began)?;
-                break;
-            }
+        let more = match source.next(STEP) {
+            Ok(Some(packet)) => view.packet(&packet, began).map(|()| true),
+            Ok(None) => Ok(true),
+            Err(Problem::EndOfClip) => view.end(began).map(|()| false),
+            Err(problem) => Err(problem),
+        };
+        match more {
+            Ok(true) => {}
+            Ok(false) => break,
             // What was seen was seen.
-            Err(problem) if view.first_picture.is_none() => return Err(problem),
-            Err(_) => break,
+            Err(_) if view.first_picture.is_some() => break,
+            Err(problem) => return Err(problem),
         }
         if view.first_picture.is_none() && time::now().mono.since(began) >= patience {
             break;

@@ -69,7 +69,7 @@ pub fn is_telling(name: &str) -> bool {
 }
 
 /// Whether a parameter of that name in a URL belongs to a login: it is telling, or says who logs in.
-pub(super) fn is_login(name: &str) -> bool {
+pub fn is_login(name: &str) -> bool {
     is_telling(name) || words(&name.to_ascii_lowercase()).any(|word| LOGIN_WORDS.contains(&word))
 }
 

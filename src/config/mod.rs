@@ -29,7 +29,7 @@ mod zone;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use mask::is_telling;
+pub use mask::{is_login, is_telling};
 pub use only_when::OnlyWhen;
 pub use provider::{Provider, Providers};
 pub use secret_url::{NoSecretUrl, SecretUrl};

@@ -58,11 +58,16 @@ impl Reader {
         Ok(statement.query_map([], machine_row)?.collect::<Result<_, _>>()?)
     }
 
-    /// What was last told of each camera, as JSON.
+    /// What was last told of each camera, as JSON. A row that makes no sense is left out: that camera begins afresh.
     pub fn presences(&self) -> Result<Vec<(Name, String)>, Error> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM presence ORDER BY camera")?;
-        let row = |row: &Row<'_>| Ok((name(row, "camera")?, row.get("state")?));
-        Ok(statement.query_map([], row)?.collect::<Result<_, _>>()?)
+        let readable = |row: rusqlite::Result<_>| {
+            row.inspect_err(
+                |error| tracing::error!(%error, "what was told of a camera can't be read; it begins afresh"),
+            )
+            .ok()
+        };
+        Ok(statement.query_map([], presence_row)?.filter_map(readable).collect())
     }
 
     /// Jobs, newest first.
@@ -168,6 +173,10 @@ pub(super) fn machine_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
         cooldown: optional_json(row, "cooldown")?,
         counters: json(row, "counters")?,
     })
+}
+
+pub(super) fn presence_row(row: &Row<'_>) -> rusqlite::Result<(Name, String)> {
+    Ok((name(row, "camera")?, row.get("state")?))
 }
 
 /// Ranges of the primary key, of `job_monitor` or of `job_status`, or one id.

@@ -1,8 +1,8 @@
 //! What must never be shown, and text without it.
 //!
 //! Owns the process's list of secrets, their other forms (Basic authentication, pieces of a URL, every spelling that a log
-//! line may use) and their replacement by `***`; refuses to know who reads secrets and who writes text. The list only grows:
-//! secrets are in use as long as the process is. Asked on any thread; nobody waits but for a list that is growing.
+//! line may use) and their replacement by `***`; refuses to know who reads secrets and who writes text. The list only grows,
+//! because secrets are in use as long as the process is, but for the places that cameras send us on to. Asked on any thread; nobody waits but for a list that is growing.
 //!
 //! A secret of fewer than [`SHORTEST`] bytes can't be told from other text. It is replaced where it stands as a login
 //! (`:pw@`, `user:pw`, Basic) and in what follows the host of a secret URL, and nowhere else.
@@ -10,6 +10,7 @@
 mod spelling;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
@@ -20,6 +21,7 @@ use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 use zeroize::Zeroizing;
 
+use crate::config;
 use crate::secret::Secret;
 use spelling::Spelling;
 
@@ -29,8 +31,12 @@ pub const STARS: &str = "***";
 /// In bytes; what is shorter is not looked for by itself.
 pub const SHORTEST: usize = 4;
 
-/// Parts of a URL's path that are shorter may be any word (`live`, `stream`): alone they are left where they stand.
-const SHORTEST_SEGMENT: usize = 8;
+/// Parts of a URL that are shorter may be any word (`/live`, `main`, `h264`): alone they are left where they stand, but for
+/// the values of parameters that say that they belong to a login.
+const SHORTEST_WORD: usize = 8;
+
+/// Cameras that send us on may name a new token each time: so many of the latest places are remembered.
+const PASSING: usize = 32;
 
 /// Lines of keys that are shorter say nothing.
 const SHORTEST_LINE: usize = 16;
@@ -52,6 +58,11 @@ pub fn conceal_url(url: &Url) {
     LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_url(url);
 }
 
+/// The same for a URL that holds for one connection: later ones take its place.
+pub fn conceal_passing_url(url: &Url) {
+    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_passing_url(url);
+}
+
 /// `text` with stars in every secret's place.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     LIST.read().unwrap_or_else(PoisonError::into_inner).redacted(text)
@@ -64,11 +75,13 @@ struct List {
     finder: Option<AhoCorasick>,
     /// Whatever follows them in a URL is secret.
     hosts: Vec<String>,
+    /// Of URLs that hold for one connection, the oldest first; at most [`PASSING`], and lists of this kind hold none.
+    passing: VecDeque<List>,
 }
 
 impl List {
     const fn new() -> List {
-        List { needles: Vec::new(), finder: None, hosts: Vec::new() }
+        List { needles: Vec::new(), finder: None, hosts: Vec::new(), passing: VecDeque::new() }
     }
 
     fn conceal(&mut self, secret: &str) {
@@ -90,28 +103,31 @@ impl List {
     }
 
     fn conceal_url(&mut self, url: &Url) {
-        if let Some(host) = url.host_str() {
+        if let Some(host) = url.host_str().filter(|host| !self.hosts.iter().any(|known| known == host)) {
             self.hosts.push(host.to_owned());
         }
-        let query = url.query().unwrap_or_default();
-        let segments = url.path().split(['/', ';', '&', '=']).filter(|part| part.len() >= SHORTEST_SEGMENT);
-        let values = query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
-        let wholes = [&url[Position::BeforePath..], url.path(), query];
-        let pieces: Vec<Zeroizing<String>> = wholes
-            .into_iter()
-            .chain(segments)
-            .chain(values)
-            .flat_map(|piece| [piece.to_owned(), percent_decode_str(piece).decode_utf8_lossy().into_owned()])
-            .map(Zeroizing::new)
-            .collect();
-        self.look_for(pieces.iter().map(|piece| piece.as_str()));
+        self.look_for(pieces(url).iter().map(|piece| piece.as_str()));
+    }
+
+    fn conceal_passing_url(&mut self, url: &Url) {
+        let mut list = List::new();
+        list.conceal_url(url);
+        self.passing.retain(|known| known.needles != list.needles || known.hosts != list.hosts);
+        self.passing.push_back(list);
+        if self.passing.len() > PASSING {
+            self.passing.pop_front();
+        }
     }
 
     fn look_for<'s>(&mut self, more: impl Iterator<Item = &'s str>) {
+        let known = self.needles.len();
         for needle in more.filter(|needle| needle.len() >= SHORTEST) {
             if !self.needles.iter().any(|known| known.as_slice() == needle.as_bytes()) {
                 self.needles.push(Zeroizing::new(needle.as_bytes().to_vec()));
             }
+        }
+        if self.needles.len() == known {
+            return;
         }
         // It refuses only more than memory holds; then the old one goes on.
         if let Ok(finder) = AhoCorasick::new(self.needles.iter().map(|needle| needle.as_slice())) {
@@ -127,6 +143,7 @@ impl List {
         let mut hidden = Vec::new();
         for spelling in [Some(plain), unescaped, decoded, both].into_iter().flatten() {
             self.find(&spelling, &mut hidden);
+            self.passing.iter().for_each(|list| list.find(&spelling, &mut hidden));
         }
         if hidden.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(with_stars(text, hidden)) }
     }
@@ -139,6 +156,29 @@ impl List {
             hidden.extend(behind.map(|range| spelling.start(range.start)..spelling.start(range.end)));
         }
     }
+}
+
+/// What of a URL is secret where it stands alone, each as it is written and as it reads.
+fn pieces(url: &Url) -> Vec<Zeroizing<String>> {
+    let spelled = |piece: &str, shortest: usize| {
+        [piece.to_owned(), percent_decode_str(piece).decode_utf8_lossy().into_owned()]
+            .map(Zeroizing::new)
+            .into_iter()
+            .filter(move |piece| piece.len() >= shortest)
+    };
+    let query = url.query().unwrap_or_default();
+    let whole = &url[Position::BeforePath..];
+    let words = [url.path(), query].into_iter().chain(url.path().split(['/', ';', '&', '=']));
+    let values = query.split(['&', ';']).map(|pair| pair.split_once('=').unwrap_or(("", pair)));
+    words
+        .flat_map(|word| spelled(word, SHORTEST_WORD))
+        .chain(spelled(whole, if query.is_empty() { SHORTEST_WORD } else { SHORTEST }))
+        .chain(
+            values.flat_map(|(name, value)| {
+                spelled(value, if config::is_login(name) { SHORTEST } else { SHORTEST_WORD })
+            }),
+        )
+        .collect()
 }
 
 /// What follows one of `hosts` in the URLs of a text, and the login before it.

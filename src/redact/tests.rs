@@ -74,6 +74,36 @@ fn of_a_secret_url_only_the_host_is_left() {
 }
 
 #[test]
+fn ordinary_words_of_a_secret_url_stay_where_they_stand_alone() {
+    let mut list = List::new();
+    list.conceal_url(&Url::parse("rtsp://cam/live?stream=main&codec=h264&token=ab12&%6C%69%76%65").unwrap());
+    list.conceal_url(&Url::parse("rtsp://cam/main").unwrap());
+    let shown = |text: &str| list.redacted(text).into_owned();
+    assert_eq!(shown("GET /livez live main /main h264 ab12"), "GET /livez live main /main h264 ***");
+    assert_eq!(shown("/live?stream=main&codec=h264&token=ab12&%6C%69%76%65 rtsp://cam/live"), "*** rtsp://cam/***");
+    let mut short = List::new();
+    short.conceal_url(&Url::parse("rtsp://cam/a?b").unwrap());
+    assert_eq!(short.redacted("PLAY /a?b"), "PLAY ***", "a path with its query is no word");
+}
+
+#[test]
+fn a_camera_that_sends_us_on_again_and_again_fills_no_memory() {
+    let mut list = list(&["hunter2"]);
+    let place = |n: usize| Url::parse(&format!("rtsp://next/live/token-number-{n:05}")).unwrap();
+    for n in 0..100 {
+        list.conceal_passing_url(&place(n));
+        list.conceal_passing_url(&place(n));
+        list.conceal_url(&Url::parse("rtsp://cam/s3cr3t-t0ken").unwrap());
+    }
+    assert_eq!((list.passing.len(), list.hosts.len()), (PASSING, 1));
+    assert_eq!(list.redacted("token-number-00099 hunter2 s3cr3t-t0ken"), "*** *** ***");
+    assert_eq!(list.redacted("token-number-00068 token-number-00067"), "*** token-number-00067", "the latest 32");
+    let known = list.needles.len();
+    list.conceal("hunter2");
+    assert_eq!(list.needles.len(), known);
+}
+
+#[test]
 fn nothing_remains_of_secrets_that_overlap() {
     let list = list(&["hunter2", "ter2park", "hunter2"]);
     assert_eq!(list.redacted("hunter2park"), "***");

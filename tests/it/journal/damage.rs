@@ -376,6 +376,20 @@ fn damage_that_only_the_start_itself_reads_is_healed() {
 }
 
 #[test]
+fn what_cannot_be_read_of_one_camera_keeps_nobody_from_starting() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).close().unwrap();
+    let bare = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    bare.execute_batch(
+        "INSERT INTO presence VALUES ('Not a name', '{}'), ('dock', CAST(x'ff' AS TEXT)), ('yard', '{}')",
+    )
+    .unwrap();
+    drop(bare);
+    let journal = open(dir.path());
+    assert_eq!(journal.reader().unwrap().presences().unwrap(), [(name("yard"), "{}".to_owned())]);
+}
+
+#[test]
 fn what_cannot_be_swept_away_keeps_nobody_from_starting() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));

@@ -3,7 +3,7 @@
 use stakeout::camera::Problem;
 use stakeout::config::Transport;
 
-use super::wire::{Udp, Wire, header};
+use super::wire::{Udp, Wire, header, talker};
 use super::{at, frame, loss, with_login};
 use crate::camera::small_clip;
 use crate::rtsp::Server;
@@ -43,4 +43,16 @@ fn a_wrong_password_is_said_at_most_twice_and_none_never() {
         assert_eq!(loss(at(&wire.url, Transport::Tcp)), Problem::Auth);
         assert_eq!(wire.count("DESCRIBE"), 1, "{scheme}");
     }
+}
+
+/// Some ask for it at the first word, and there a refusal comes before anything is described.
+#[test]
+fn a_camera_that_asks_at_once_hears_a_wrong_password_twice_at_most() {
+    let camera = talker(|_| {
+        "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"1f\"\r\n\r\n".to_owned()
+    });
+    let wire = Wire::to(&camera, Udp::Whole);
+    assert_eq!(loss(with_login(&wire.url, "viewer", "wrong")), Problem::Auth);
+    let logins = wire.requests().iter().filter(|request| header(request, "Authorization").is_some()).count();
+    assert!((1..=2).contains(&logins), "{logins} wrong logins in one attempt");
 }
