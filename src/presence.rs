@@ -33,8 +33,10 @@ const MEMORY: Duration = Duration::from_secs(60 * 60);
 pub struct Sight {
     /// It gives pictures that are worth a look.
     pub up: bool,
-    /// Since when that is so.
+    /// Since when that is so; down: since the last picture.
     pub since: Now,
+    /// When the latest picture came.
+    pub picture: Option<Now>,
     /// Why not.
     pub cause: &'static str,
     /// It went away with all others.
@@ -113,7 +115,9 @@ impl Presence {
         let mut next = self.clone();
         next.look(sight);
         let lasting = if self.flaps(now) { LASTING_IF_FLAPPING } else { LASTING };
-        let lasted = now.mono.since(sight.since.mono);
+        // A camera that gave one picture and hangs is up until that is noticed, but hasn't stayed.
+        let until = if sight.up { sight.picture.unwrap_or(sight.since) } else { now };
+        let lasted = until.mono.since(sight.since.mono);
         let event = match (&self.told.offline, next.away) {
             (Some(absence), _) if sight.up && lasted >= lasting => Some(next.online(absence, sight, boot)),
             (None, Some(away)) if !sight.up => {
@@ -203,7 +207,7 @@ mod tests {
     impl Camera {
         /// Never came yet.
         fn new() -> Camera {
-            let sight = Sight { up: false, since: at(0), cause: "refused", common: false, losses: 0 };
+            let sight = Sight { up: false, since: at(0), picture: None, cause: "refused", common: false, losses: 0 };
             Camera { presence: Presence::fresh(), sight, second: 0, boot: BOOT }
         }
 
@@ -222,6 +226,9 @@ mod tests {
             }
             let mut told = Vec::new();
             for _ in 0..seconds {
+                if up {
+                    self.sight.picture = Some(at(self.second));
+                }
                 let (next, event) = self.presence.step(self.sight, at(self.second), self.boot);
                 self.presence = next;
                 told.extend(event.map(|event| (self.second, event)));
@@ -268,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_that_gives_one_picture_and_hangs_is_not_back() {
+        let mut camera = Camera::good();
+        assert_eq!(camera.is(false, 20), [(110, offline(100, 0))]);
+        camera.sight = Sight { up: true, since: at(120), picture: Some(at(120)), ..camera.sight };
+        let step = |camera: &Camera, second| camera.presence.step(camera.sight, at(second), BOOT);
+        assert!((120..200).all(|second| step(&camera, second).1.is_none()));
+        camera.sight.picture = Some(at(130));
+        assert_eq!(step(&camera, 200).1, Some(online(100, 20, 0)), "the control: a picture after 10 s");
+    }
+
+    #[test]
     fn a_camera_that_never_came_has_a_minute() {
         let mut camera = Camera::new();
         assert_eq!(camera.is(false, 3000), [(60, offline(0, 0))]);
@@ -292,6 +310,7 @@ mod tests {
         camera.restart(true);
         camera.boot = Boot(Uuid::from_u128(2));
         camera.sight.since.mono = at(7).mono;
+        camera.sight.picture = Some(at(17));
         let (_, told) = camera.presence.step(camera.sight, Now { mono: at(17).mono, ..at(160) }, camera.boot);
         assert_eq!(told, Some(online(100, 50, 0)), "after a reboot the wall clock counts");
     }

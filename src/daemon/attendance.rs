@@ -141,6 +141,7 @@ fn sight(status: &Snapshot, started: Now) -> Option<Sight> {
     Some(Sight {
         up: status.state == State::Online,
         since: status.since.unwrap_or(started),
+        picture: status.last_frame,
         cause: status.cause.as_ref().map_or("timeout", |problem| problem.code()),
         common: status.common,
         losses: status.losses,
