@@ -1,7 +1,7 @@
 //! When the world is told that a camera is away, and that it is back.
 //!
 //! Owns what is too short to be told and what comes too often; refuses to know how a camera is lost and found, and who is
-//! told. Pure: a step makes a new state, which counts once the event it brought is on stable storage.
+//! told. Pure: a look counts at once, an event makes a new state, which counts once it is on stable storage.
 //!
 //! - A camera is away from its first lost picture until pictures have come for 10 s without a break. It is told to be
 //!   offline when it gave none for 10 s of that altogether: a reconnect of some seconds is no event, a camera that comes
@@ -43,6 +43,13 @@ pub struct Sight {
     pub common: bool,
     /// Times that it was up and then no more, since the daemon was started.
     pub losses: u64,
+}
+
+impl Sight {
+    /// For how long its pictures have come. One that gave a picture and hangs is up until that is noticed, but hasn't stayed.
+    fn stayed(&self) -> Duration {
+        self.picture.map_or(Duration::ZERO, |picture| picture.mono.since(self.since.mono))
+    }
 }
 
 /// What one camera's events so far were, and what has been seen of it since.
@@ -110,41 +117,8 @@ impl Presence {
         serde_json::to_string(&self.told).expect("strings and numbers always serialise")
     }
 
-    /// What follows from how the camera is now, and what is to be told.
-    pub fn step(&self, sight: Sight, now: Now, boot: Boot) -> (Presence, Option<EventData>) {
-        let mut next = self.clone();
-        next.look(sight);
-        let lasting = if self.flaps(now) { LASTING_IF_FLAPPING } else { LASTING };
-        // A camera that gave one picture and hangs is up until that is noticed, but hasn't stayed.
-        let until = if sight.up { sight.picture.unwrap_or(sight.since) } else { now };
-        let lasted = until.mono.since(sight.since.mono);
-        let event = match (&self.told.offline, next.away) {
-            (Some(absence), _) if sight.up && lasted >= lasting => Some(next.online(absence, sight, boot)),
-            (None, Some(away)) if !sight.up => {
-                let limit = if next.came { lasting } else { lasting.max(FIRST_TIME) };
-                (away.down + lasted >= limit).then(|| next.offline(away, sight, boot))
-            }
-            _ => None,
-        };
-        if sight.up && lasted >= LASTING {
-            next.away = None;
-        }
-        if event.is_some() {
-            next.losses = sight.losses;
-            next.told.events.push(now.wall);
-            let surplus = next.told.events.len().saturating_sub(MANY);
-            next.told.events.drain(..surplus);
-        }
-        (next, event)
-    }
-
-    /// A clock that jumps must not make it flap for ever: what lies ahead doesn't count.
-    fn flaps(&self, now: Now) -> bool {
-        let lately = |at: &&Wall| **at <= now.wall && now.wall.since(**at) < MEMORY;
-        self.told.events.iter().filter(lately).count() >= MANY
-    }
-
-    fn look(&mut self, sight: Sight) {
+    /// Takes a look. It counts at once, whether or not what follows from it can be told.
+    pub fn look(&mut self, sight: Sight) {
         if let (Some(before), Some(away)) = (self.latest, &mut self.away)
             && !before.up
             && before.since != sight.since
@@ -155,8 +129,39 @@ impl Presence {
         self.came |= sight.up || sight.losses > 0;
         if !sight.up {
             self.away.get_or_insert(Away { since: sight.since, down: Duration::ZERO });
+        } else if sight.stayed() >= LASTING {
+            self.away = None;
         }
         self.latest = Some(sight);
+    }
+
+    /// What is to be told after the latest look, and the state in which it has been.
+    pub fn tell(&self, now: Now, boot: Boot) -> Option<(Presence, EventData)> {
+        let sight = self.latest?;
+        let mut next = self.clone();
+        let lasting = if self.flaps(now) { LASTING_IF_FLAPPING } else { LASTING };
+        let event = match (&self.told.offline, self.away) {
+            (Some(absence), _) if sight.up && sight.stayed() >= lasting => next.online(absence, sight, boot),
+            (None, Some(away)) if !sight.up => {
+                let limit = if self.came { lasting } else { lasting.max(FIRST_TIME) };
+                if away.down + now.mono.since(sight.since.mono) < limit {
+                    return None;
+                }
+                next.offline(away, sight, boot)
+            }
+            _ => return None,
+        };
+        next.losses = sight.losses;
+        next.told.events.push(now.wall);
+        let surplus = next.told.events.len().saturating_sub(MANY);
+        next.told.events.drain(..surplus);
+        Some((next, event))
+    }
+
+    /// A clock that jumps must not make it flap for ever: what lies ahead doesn't count.
+    fn flaps(&self, now: Now) -> bool {
+        let lately = |at: &&Wall| **at <= now.wall && now.wall.since(**at) < MEMORY;
+        self.told.events.iter().filter(lately).count() >= MANY
     }
 
     fn offline(&mut self, away: Away, sight: Sight, boot: Boot) -> EventData {
@@ -194,6 +199,15 @@ mod tests {
 
     fn at(seconds: u64) -> Now {
         Now::in_clip(Duration::from_secs(seconds))
+    }
+
+    impl Presence {
+        /// A look, and what is told is on stable storage at once.
+        fn step(&self, sight: Sight, now: Now, boot: Boot) -> (Presence, Option<EventData>) {
+            let mut next = self.clone();
+            next.look(sight);
+            next.tell(now, boot).map_or((next, None), |(told, event)| (told, Some(event)))
+        }
     }
 
     /// A camera that is looked at every second.
@@ -283,6 +297,22 @@ mod tests {
         assert!((120..200).all(|second| step(&camera, second).1.is_none()));
         camera.sight.picture = Some(at(130));
         assert_eq!(step(&camera, 200).1, Some(online(100, 20, 0)), "the control: a picture after 10 s");
+    }
+
+    #[test]
+    fn what_is_seen_while_nothing_can_be_told_counts() {
+        let mut camera = Camera::good();
+        for second in 100..200 {
+            let (up, since) = (second % 10 >= 8, second / 10 * 10);
+            let since = if up { since + 8 } else { since };
+            camera.sight = Sight { up, since: at(since), picture: Some(at(since)), ..camera.sight };
+            camera.presence.look(camera.sight);
+            assert_eq!(camera.presence.tell(at(second), BOOT).is_some(), second >= 112 && !up, "{second}");
+        }
+        camera.presence.look(Sight { up: false, since: at(200), ..camera.sight });
+        let (told, event) = camera.presence.tell(at(200), BOOT).unwrap();
+        assert_eq!(event, offline(100, 0), "since the first loss, though it is told late");
+        assert!(told.tell(at(200), BOOT).is_none(), "told once");
     }
 
     #[test]
