@@ -1,7 +1,7 @@
 //! When the world is told that a camera is away, and that it is back.
 //!
 //! Owns what is too short to be told and what comes too often; refuses to know how a camera is lost and found, and who is
-//! told. Pure: a step makes a new state, which counts once the event it brought is on stable storage.
+//! told. Pure: a look counts at once, an event makes a new state, which counts once it is on stable storage.
 //!
 //! - A camera is away from its first lost picture until pictures have come for 10 s without a break. It is told to be
 //!   offline when it gave none for 10 s of that altogether: a reconnect of some seconds is no event, a camera that comes
@@ -33,14 +33,23 @@ const MEMORY: Duration = Duration::from_secs(60 * 60);
 pub struct Sight {
     /// It gives pictures that are worth a look.
     pub up: bool,
-    /// Since when that is so.
+    /// Since when that is so; down: since the last picture.
     pub since: Now,
+    /// When the latest picture came.
+    pub picture: Option<Now>,
     /// Why not.
     pub cause: &'static str,
     /// It went away with all others.
     pub common: bool,
     /// Times that it was up and then no more, since the daemon was started.
     pub losses: u64,
+}
+
+impl Sight {
+    /// For how long its pictures have come. One that gave a picture and hangs is up until that is noticed, but hasn't stayed.
+    fn stayed(&self) -> Duration {
+        self.picture.map_or(Duration::ZERO, |picture| picture.mono.since(self.since.mono))
+    }
 }
 
 /// What one camera's events so far were, and what has been seen of it since.
@@ -108,39 +117,8 @@ impl Presence {
         serde_json::to_string(&self.told).expect("strings and numbers always serialise")
     }
 
-    /// What follows from how the camera is now, and what is to be told.
-    pub fn step(&self, sight: Sight, now: Now, boot: Boot) -> (Presence, Option<EventData>) {
-        let mut next = self.clone();
-        next.look(sight);
-        let lasting = if self.flaps(now) { LASTING_IF_FLAPPING } else { LASTING };
-        let lasted = now.mono.since(sight.since.mono);
-        let event = match (&self.told.offline, next.away) {
-            (Some(absence), _) if sight.up && lasted >= lasting => Some(next.online(absence, sight, boot)),
-            (None, Some(away)) if !sight.up => {
-                let limit = if next.came { lasting } else { lasting.max(FIRST_TIME) };
-                (away.down + lasted >= limit).then(|| next.offline(away, sight, boot))
-            }
-            _ => None,
-        };
-        if sight.up && lasted >= LASTING {
-            next.away = None;
-        }
-        if event.is_some() {
-            next.losses = sight.losses;
-            next.told.events.push(now.wall);
-            let surplus = next.told.events.len().saturating_sub(MANY);
-            next.told.events.drain(..surplus);
-        }
-        (next, event)
-    }
-
-    /// A clock that jumps must not make it flap for ever: what lies ahead doesn't count.
-    fn flaps(&self, now: Now) -> bool {
-        let lately = |at: &&Wall| **at <= now.wall && now.wall.since(**at) < MEMORY;
-        self.told.events.iter().filter(lately).count() >= MANY
-    }
-
-    fn look(&mut self, sight: Sight) {
+    /// Takes a look. It counts at once, whether or not what follows from it can be told.
+    pub fn look(&mut self, sight: Sight) {
         if let (Some(before), Some(away)) = (self.latest, &mut self.away)
             && !before.up
             && before.since != sight.since
@@ -151,8 +129,39 @@ impl Presence {
         self.came |= sight.up || sight.losses > 0;
         if !sight.up {
             self.away.get_or_insert(Away { since: sight.since, down: Duration::ZERO });
+        } else if sight.stayed() >= LASTING {
+            self.away = None;
         }
         self.latest = Some(sight);
+    }
+
+    /// What is to be told after the latest look, and the state in which it has been.
+    pub fn tell(&self, now: Now, boot: Boot) -> Option<(Presence, EventData)> {
+        let sight = self.latest?;
+        let mut next = self.clone();
+        let lasting = if self.flaps(now) { LASTING_IF_FLAPPING } else { LASTING };
+        let event = match (&self.told.offline, self.away) {
+            (Some(absence), _) if sight.up && sight.stayed() >= lasting => next.online(absence, sight, boot),
+            (None, Some(away)) if !sight.up => {
+                let limit = if self.came { lasting } else { lasting.max(FIRST_TIME) };
+                if away.down + now.mono.since(sight.since.mono) < limit {
+                    return None;
+                }
+                next.offline(away, sight, boot)
+            }
+            _ => return None,
+        };
+        next.losses = sight.losses;
+        next.told.events.push(now.wall);
+        let surplus = next.told.events.len().saturating_sub(MANY);
+        next.told.events.drain(..surplus);
+        Some((next, event))
+    }
+
+    /// A clock that jumps must not make it flap for ever: what lies ahead doesn't count.
+    fn flaps(&self, now: Now) -> bool {
+        let lately = |at: &&Wall| **at <= now.wall && now.wall.since(**at) < MEMORY;
+        self.told.events.iter().filter(lately).count() >= MANY
     }
 
     fn offline(&mut self, away: Away, sight: Sight, boot: Boot) -> EventData {
@@ -192,6 +201,15 @@ mod tests {
         Now::in_clip(Duration::from_secs(seconds))
     }
 
+    impl Presence {
+        /// A look, and what is told is on stable storage at once.
+        fn step(&self, sight: Sight, now: Now, boot: Boot) -> (Presence, Option<EventData>) {
+            let mut next = self.clone();
+            next.look(sight);
+            next.tell(now, boot).map_or((next, None), |(told, event)| (told, Some(event)))
+        }
+    }
+
     /// A camera that is looked at every second.
     struct Camera {
         presence: Presence,
@@ -203,7 +221,7 @@ mod tests {
     impl Camera {
         /// Never came yet.
         fn new() -> Camera {
-            let sight = Sight { up: false, since: at(0), cause: "refused", common: false, losses: 0 };
+            let sight = Sight { up: false, since: at(0), picture: None, cause: "refused", common: false, losses: 0 };
             Camera { presence: Presence::fresh(), sight, second: 0, boot: BOOT }
         }
 
@@ -222,6 +240,9 @@ mod tests {
             }
             let mut told = Vec::new();
             for _ in 0..seconds {
+                if up {
+                    self.sight.picture = Some(at(self.second));
+                }
                 let (next, event) = self.presence.step(self.sight, at(self.second), self.boot);
                 self.presence = next;
                 told.extend(event.map(|event| (self.second, event)));
@@ -268,6 +289,33 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_that_gives_one_picture_and_hangs_is_not_back() {
+        let mut camera = Camera::good();
+        assert_eq!(camera.is(false, 20), [(110, offline(100, 0))]);
+        camera.sight = Sight { up: true, since: at(120), picture: Some(at(120)), ..camera.sight };
+        let step = |camera: &Camera, second| camera.presence.step(camera.sight, at(second), BOOT);
+        assert!((120..200).all(|second| step(&camera, second).1.is_none()));
+        camera.sight.picture = Some(at(130));
+        assert_eq!(step(&camera, 200).1, Some(online(100, 20, 0)), "the control: a picture after 10 s");
+    }
+
+    #[test]
+    fn what_is_seen_while_nothing_can_be_told_counts() {
+        let mut camera = Camera::good();
+        for second in 100..200 {
+            let (up, since) = (second % 10 >= 8, second / 10 * 10);
+            let since = if up { since + 8 } else { since };
+            camera.sight = Sight { up, since: at(since), picture: Some(at(since)), ..camera.sight };
+            camera.presence.look(camera.sight);
+            assert_eq!(camera.presence.tell(at(second), BOOT).is_some(), second >= 112 && !up, "{second}");
+        }
+        camera.presence.look(Sight { up: false, since: at(200), ..camera.sight });
+        let (told, event) = camera.presence.tell(at(200), BOOT).unwrap();
+        assert_eq!(event, offline(100, 0), "since the first loss, though it is told late");
+        assert!(told.tell(at(200), BOOT).is_none(), "told once");
+    }
+
+    #[test]
     fn a_camera_that_never_came_has_a_minute() {
         let mut camera = Camera::new();
         assert_eq!(camera.is(false, 3000), [(60, offline(0, 0))]);
@@ -292,6 +340,7 @@ mod tests {
         camera.restart(true);
         camera.boot = Boot(Uuid::from_u128(2));
         camera.sight.since.mono = at(7).mono;
+        camera.sight.picture = Some(at(17));
         let (_, told) = camera.presence.step(camera.sight, Now { mono: at(17).mono, ..at(160) }, camera.boot);
         assert_eq!(told, Some(online(100, 50, 0)), "after a reboot the wall clock counts");
     }

@@ -172,6 +172,7 @@ fn start(
         watchdog: watchdog::Watchdog::new(now),
         outage: None,
         told: None,
+        absences: Default::default(),
     };
     let thread = std::thread::Builder::new().name(format!("camera-{name}")).spawn(move || run.run())?;
     Ok(Camera { name, mailbox, board, member, lineup, stop: Some(stop), thread: Some(thread) })

@@ -87,9 +87,9 @@ impl Outage {
         self.returns < RETURNS_TOLD
     }
 
-    /// Whether it is over.
-    pub fn is_over(&self, now: Now) -> bool {
-        self.back.is_some_and(|back| now.mono.since(back.mono) >= STAYED)
+    /// Whether it is over with a picture that came at `picture`.
+    pub fn is_over(&self, picture: Now) -> bool {
+        self.back.is_some_and(|back| picture.mono.since(back.mono) >= STAYED)
     }
 
     /// Whether its end is still to be said.

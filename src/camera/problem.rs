@@ -60,8 +60,11 @@ pub enum Problem {
     /// The camera ended the stream, or its connection closed.
     #[error("the camera ended the stream; it is tried again, look at the camera if this happens often")]
     Disconnected,
-    /// Pictures come, but it is the same one again and again, and a new connection didn't help.
-    #[error("the camera sends the same picture again and again; restart the camera")]
+    /// Pictures come, but it is the same one again and again: suspicious, no more.
+    #[error("the camera sends the same picture again and again; it is connected anew to see whether that helps")]
+    Still,
+    /// The same, and a new connection didn't help.
+    #[error("the camera sends the same picture again and again, on a new connection too; restart the camera")]
     Frozen,
     /// Far more packets come than any camera sends.
     #[error("the camera sends far more pictures than any camera should; check its frame rate and its firmware")]
@@ -119,7 +122,7 @@ impl Problem {
             Problem::Stalled(_) => "stalled",
             Problem::NoPictures(_) => "no_pictures",
             Problem::Disconnected => "eos",
-            Problem::Frozen => "frozen",
+            Problem::Still | Problem::Frozen => "frozen",
             Problem::Flood => "flood",
             Problem::EndOfClip => "end_of_clip",
             Problem::Unreadable { .. } => "unreadable",
@@ -128,6 +131,11 @@ impl Problem {
             Problem::Hardware { .. } => "hardware",
             Problem::Decoder => "decoder",
         }
+    }
+
+    /// What the log calls it: a suspicion and its proof are a line each.
+    pub(super) fn line(&self) -> &'static str {
+        if *self == Problem::Still { "still" } else { self.code() }
     }
 
     /// Whether it is how a network that fails looks from here, or what all cameras hang on.

@@ -13,6 +13,7 @@ use super::feed::{Feed, Seen};
 use super::fleet::Member;
 use super::mailbox::{Mailbox, Notice};
 use super::outage::{Line, Outage};
+use super::packet::Packet;
 use super::problem::Problem;
 use super::source::Source;
 use super::status::{Board, State};
@@ -22,6 +23,10 @@ use crate::time::{self, Now};
 
 /// The longest that the loop is deaf to a stop, and the longest between two beats.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// From one start of a repeated clip to the next at least: a clip of one picture must not spin.
+const SHORTEST_ROUND: Duration = Duration::from_secs(1);
+/// From one line about this process standing still to the next.
+const ABSENCE_TOLD: Duration = Duration::from_secs(60 * 60);
 
 /// What the thread works with.
 pub(super) struct Run {
@@ -42,6 +47,60 @@ pub(super) struct Run {
     pub(super) outage: Option<Outage>,
     /// Whether the watch loop believes that pictures come; None: it was told nothing yet.
     pub(super) told: Option<bool>,
+    pub(super) absences: Absences,
+}
+
+/// A connection so far.
+struct Course {
+    began: Now,
+    /// A packet came.
+    fed: bool,
+    /// When the first picture came, and the last one.
+    pictures: Option<(Now, Now)>,
+    /// For so long since the loop last came by we decoded, or connected.
+    busy: Duration,
+}
+
+impl Course {
+    fn begin(now: Now) -> Course {
+        Course { began: now, fed: false, pictures: None, busy: Duration::ZERO }
+    }
+
+    fn picture(&mut self, now: Now) {
+        self.pictures = Some((self.pictures.map_or(now, |(first, _)| first), now));
+    }
+
+    /// A packet wasn't decoded. After a picture it counts as one: asleep, the next look may be many seconds away.
+    fn slept_through(&mut self, now: Now) {
+        self.pictures = self.pictures.map(|(first, _)| (first, now));
+    }
+
+    /// For how long pictures came.
+    fn flowed(&self) -> Duration {
+        self.pictures.map_or(Duration::ZERO, |(first, last)| last.mono.since(first.mono))
+    }
+}
+
+/// What was said of time in which this process didn't run.
+#[derive(Debug, Default)]
+pub(super) struct Absences {
+    told: Option<Now>,
+}
+
+impl Absences {
+    /// A machine that is always too busy must not fill the log.
+    fn is_worth_a_line(&mut self, away: Duration, now: Now) -> bool {
+        let lately = self.told.is_some_and(|told| now.mono.since(told.mono) < ABSENCE_TOLD);
+        let is_worth = away >= ABSENCE && !lately;
+        if is_worth {
+            self.told = Some(now);
+        }
+        is_worth
+    }
+}
+
+fn since(then: Now) -> Duration {
+    time::now().mono.since(then.mono)
 }
 
 /// How a connection ended.
@@ -55,26 +114,25 @@ impl Run {
     pub(super) fn run(mut self) {
         let mut backoff = Backoff::default();
         for number in 1.. {
-            let began = time::now();
-            let mut first_picture = None;
-            let end = self.connection(number, &mut first_picture);
+            let mut course = Course::begin(time::now());
+            let end = self.connection(number, &mut course);
             self.source.close();
             if matches!(end, End::Lost(_)) {
                 self.feed.lost(time::now());
             }
             self.feed.disconnected();
             self.board.no_pictures();
+            let now = time::now();
+            let took = now.mono.since(course.began.mono);
             let problem = match end {
                 End::Stopped => break,
-                End::Played if self.repeat => continue,
-                End::Played => return self.ended(),
+                End::Played if !self.repeat => return self.ended(),
+                End::Played if self.pause(SHORTEST_ROUND.saturating_sub(took)) => continue,
+                End::Played => break,
                 End::Lost(problem) => problem,
             };
-            let now = time::now();
-            self.lost(&problem, now);
-            let flowed = first_picture.map_or(Duration::ZERO, |first: Now| now.mono.since(first.mono));
-            let took = now.mono.since(began.mono);
-            let attempt = Attempt { took, flowed, refused: problem == Problem::Auth };
+            self.lost(&problem, &course, now);
+            let attempt = Attempt { took, flowed: course.flowed(), refused: problem == Problem::Auth };
             if !self.pause(backoff.after(attempt, self.member.spread(), fastrand::f64(), now)) {
                 break;
             }
@@ -82,28 +140,30 @@ impl Run {
         self.member.leave();
     }
 
-    /// One connection from its start to its end, and when its first picture came.
-    fn connection(&mut self, number: u64, first_picture: &mut Option<Now>) -> End {
-        let began = time::now();
-        self.board.beat(began);
-        self.watchdog.open(began);
+    /// One connection from its start to its end.
+    fn connection(&mut self, number: u64, course: &mut Course) -> End {
+        self.board.beat(course.began);
+        self.watchdog.open(course.began);
         if let Err(problem) = self.source.open(number) {
             return End::Lost(problem);
         }
+        course.busy = since(course.began);
         while !self.stopped() {
+            let asked = time::now();
             let pulled = self.source.next(PATIENCE);
             let now = time::now();
-            self.come_by(now);
+            if !course.fed {
+                // Until packets come, the source may be asking the camera for another way.
+                course.busy += now.mono.since(asked.mono);
+            }
+            self.come_by(std::mem::take(&mut course.busy), now);
             let seen = match pulled {
-                Ok(Some(packet)) => {
-                    self.watchdog.packet(packet.class, now);
-                    self.feed.packet(packet, now)
-                }
+                Ok(Some(packet)) => self.packet(packet, course, now),
                 Ok(None) => Ok(Seen::default()),
-                Err(Problem::EndOfClip) => return self.finish(first_picture, now),
+                Err(Problem::EndOfClip) => return self.finish(course, now),
                 Err(problem) => Err(problem),
             };
-            match seen.and_then(|seen| self.seen(&seen, first_picture, now)) {
+            match seen.and_then(|seen| self.seen(&seen, course, now)) {
                 Ok(()) => {}
                 Err(problem) => return End::Lost(problem),
             }
@@ -111,51 +171,71 @@ impl Run {
         End::Stopped
     }
 
-    fn finish(&mut self, first_picture: &mut Option<Now>, now: Now) -> End {
-        match self.feed.finish(now).and_then(|seen| self.seen(&seen, first_picture, now)) {
+    fn packet(&mut self, packet: Packet, course: &mut Course, now: Now) -> Result<Seen, Problem> {
+        self.watchdog.packet(packet.class, now);
+        let seen = self.feed.packet(packet, now);
+        course.fed = true;
+        course.busy = since(now);
+        if seen.as_ref().is_ok_and(|seen| !seen.tried) {
+            course.slept_through(now);
+        }
+        seen
+    }
+
+    fn finish(&mut self, course: &mut Course, now: Now) -> End {
+        match self.feed.finish(now).and_then(|seen| self.seen(&seen, course, now)) {
             Err(problem) => End::Lost(problem),
             // A clip without a single picture must not be played again and again at full speed.
-            Ok(()) if first_picture.is_none() => End::Lost(Problem::NoPictures(Duration::ZERO)),
+            Ok(()) if course.pictures.is_none() => End::Lost(Problem::NoPictures(Duration::ZERO)),
             Ok(()) => End::Played,
         }
     }
 
-    /// Signs of life go out, and if it was us that stood still nobody is blamed for it.
-    fn come_by(&mut self, now: Now) {
-        // Catching up takes a while, with beats in between.
-        let stood_still = now.mono.since(self.board.last_beat()) >= ABSENCE;
+    /// Signs of life go out, and if it was us that stood still nobody is blamed for it. For `busy` of the time since the
+    /// last visit we were at work.
+    fn come_by(&mut self, busy: Duration, now: Now) {
         self.board.beat(now);
-        if let Some(away) = self.watchdog.come_by(now).filter(|_| self.live && stood_still) {
+        let away = self.watchdog.come_by(now).map(|away| away.saturating_sub(busy)).filter(|_| self.live);
+        if let Some(away) = away.filter(|away| self.absences.is_worth_a_line(*away, now)) {
             let away_s = away.as_secs_f64();
             tracing::warn!(camera = %self.name, away_s, "this process stood still; the camera is not blamed for it");
         }
-        if self.outage.as_ref().is_some_and(|outage| outage.is_over(now)) {
-            self.over(now);
-        }
     }
 
-    fn seen(&mut self, seen: &Seen, first_picture: &mut Option<Now>, now: Now) -> Result<(), Problem> {
+    fn seen(&mut self, seen: &Seen, course: &mut Course, now: Now) -> Result<(), Problem> {
         self.watchdog.seen(seen, now);
         if seen.pictures > 0 {
-            first_picture.get_or_insert(now);
+            course.picture(now);
             match self.watchdog.is_frozen() && self.live {
                 true => self.frozen(now),
                 false => self.online(now),
+            }
+            if self.outage.as_ref().is_some_and(|outage| outage.is_over(now)) {
+                self.over(now);
             }
         }
         if self.live { self.watchdog.check(now) } else { Ok(()) }
     }
 
     fn online(&mut self, now: Now) {
+        self.flowing();
         if !self.board.enter(State::Online, None, now) {
             return;
         }
-        self.member.online();
         if self.outage.as_mut().is_none_or(|outage| outage.returned(now)) {
             let away_s = self.outage.as_ref().map_or(0, |outage| outage.lasted(now).as_secs());
             tracing::info!(camera = %self.name, away_s, "camera online");
         }
-        self.tell(true, Notice::Online);
+    }
+
+    /// Pictures come, whatever they show. Whether that is news to the others.
+    fn flowing(&mut self) -> bool {
+        if self.told.replace(true) == Some(true) {
+            return false;
+        }
+        self.member.online();
+        self.mailbox.notify(Notice::Online);
+        true
     }
 
     /// Pictures have come for a while again.
@@ -168,33 +248,31 @@ impl Run {
 
     /// The connection stays: a new one has just brought the same picture. Its monitors go on with what they see.
     fn frozen(&mut self, now: Now) {
-        if self.board.enter(State::Offline, Some(Problem::Frozen), now) {
-            self.log(&Problem::Frozen, now);
+        if self.flowing() | self.board.enter(State::Offline, Some(Problem::Frozen), now) {
+            self.log(&Problem::Frozen, now, now);
         }
     }
 
-    fn lost(&mut self, problem: &Problem, now: Now) {
-        self.board.enter(State::Offline, Some(problem.clone()), now);
-        self.log(problem, now);
+    /// It is away since its last picture, not since we noticed.
+    fn lost(&mut self, problem: &Problem, course: &Course, now: Now) {
+        let since = course.pictures.map_or(now, |(_, last)| last);
+        self.board.enter(State::Offline, Some(problem.clone()), since);
+        self.log(problem, since, now);
         if let Some(together) = self.member.lost(problem.is_silence(), now) {
             tracing::warn!(
                 together,
                 "all cameras fell silent together; look at this box's network, or at what they all hang on, before the cameras"
             );
         }
-        self.tell(false, Notice::Lost(problem.clone()));
-    }
-
-    fn tell(&mut self, online: bool, notice: Notice) {
-        if self.told.replace(online) != Some(online) {
-            self.mailbox.notify(notice);
+        if self.told.replace(false) != Some(false) {
+            self.mailbox.notify(Notice::Lost(problem.clone()));
         }
     }
 
-    fn log(&mut self, problem: &Problem, now: Now) {
+    fn log(&mut self, problem: &Problem, since: Now, now: Now) {
         let (camera, cause) = (&self.name, problem.code());
-        let outage = self.outage.get_or_insert_with(|| Outage::new(now));
-        let line = outage.failed(cause, now);
+        let outage = self.outage.get_or_insert_with(|| Outage::new(since));
+        let line = outage.failed(problem.line(), now);
         let (away_s, attempts) = (outage.lasted(now).as_secs(), outage.attempts());
         match line {
             Some(Line::Offline) => tracing::warn!(%camera, cause, "camera offline: {problem}"),
@@ -232,3 +310,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

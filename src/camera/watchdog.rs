@@ -117,7 +117,7 @@ impl Watchdog {
             Some(packet) if over(packet, STALL_LIMIT) => Err(Problem::Stalled(STALL_LIMIT)),
             Some(_) if in_vain && over(self.picture, PICTURE_LIMIT) => Err(Problem::NoPictures(PICTURE_LIMIT)),
             Some(_) if self.flooded => Err(Problem::Flood),
-            Some(_) if self.look == Look::Suspect => Err(Problem::Frozen),
+            Some(_) if self.look == Look::Suspect => Err(Problem::Still),
             _ => Ok(()),
         }
     }
@@ -174,7 +174,7 @@ mod tests {
             watchdog.seen(&picture(2), at(second));
             assert_eq!(watchdog.check(at(second)).is_err(), second >= 70, "{second}");
             if second == 70 {
-                assert_eq!(watchdog.check(at(second)), Err(Problem::Frozen));
+                assert_eq!(watchdog.check(at(second)), Err(Problem::Still));
                 watchdog.open(at(second));
                 watchdog.packet(Class::Idr, at(second));
                 watchdog.seen(&picture(2), at(second));

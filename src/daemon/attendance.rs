@@ -89,16 +89,14 @@ impl Attendance {
     }
 
     async fn look(&mut self, index: usize, now: Now) {
-        let seat = &self.seats[index];
+        let seat = &mut self.seats[index];
         let Some(sight) = sight(&(seat.status)(), self.started) else { return };
-        let (next, event) = seat.presence.step(sight, now, Boot::current());
-        let Some(data) = event else {
-            self.seats[index].presence = next;
-            return;
-        };
+        seat.presence.look(sight);
         if seat.not_before.is_some_and(|at| now.mono < at.mono) {
             return;
         }
+        let seat = &self.seats[index];
+        let Some((next, data)) = seat.presence.tell(now, Boot::current()) else { return };
         let told = self.tell(&seat.camera, &next, data, now).await;
         let seat = &mut self.seats[index];
         match told {
@@ -141,6 +139,7 @@ fn sight(status: &Snapshot, started: Now) -> Option<Sight> {
     Some(Sight {
         up: status.state == State::Online,
         since: status.since.unwrap_or(started),
+        picture: status.last_frame,
         cause: status.cause.as_ref().map_or("timeout", |problem| problem.code()),
         common: status.common,
         losses: status.losses,

@@ -155,7 +155,7 @@ fn a_frozen_picture_costs_one_connection_and_is_reported_until_it_moves() {
     server.signal("-USR1");
     // A minute must pass before anybody says so.
     for_a_while(&camera, Duration::from_secs(55));
-    assert_eq!(loss(&camera), Problem::Frozen);
+    assert_eq!(loss(&camera), Problem::Still);
     let is_frozen = |status: &Snapshot| (status.state, &status.cause) == (State::Offline, &Some(Problem::Frozen));
     status_until(&camera, |status| is_frozen(status) && status.fps > 0.0);
     let connection = frame_of(&camera, "a frame of a frozen camera").connection;
