@@ -53,9 +53,21 @@ fn garbage_costs_pictures_and_connections_but_never_the_camera() {
     let mut relay = Relay::to(&server.url);
     let camera = watch(Address::Rtsp(relay.url.clone(), None));
     let first = frame_of(&camera, "a frame").connection;
+    // How many packets gave no picture, and how many connections ended.
+    let harm = |time| {
+        let before = camera.status();
+        for_a_while(&camera, time);
+        let after = camera.status();
+        let unseen = (after.packets - before.packets).saturating_sub(after.decoded - before.decoded);
+        (unseen, after.losses - before.losses)
+    };
+    let (unseen, losses) = harm(Duration::from_secs(3));
+    assert!(unseen <= 3 && losses == 0, "the control: {unseen}, {losses}");
     relay.tell("garbage 1");
     // What a decoder still makes of it is nobody's promise, but nothing ends, and the way back stays open.
-    for_a_while(&camera, Duration::from_secs(8));
+    let (unseen, losses) = harm(Duration::from_secs(8));
+    assert!(relay.struck("garbage") > 0);
+    assert!(unseen > 3 || losses > 0, "the garbage was felt: {unseen}, {losses}");
     relay.tell("pass");
     relay.tell("cut");
     assert!(back(&camera, first) > first);

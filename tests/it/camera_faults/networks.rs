@@ -41,6 +41,7 @@ fn five_percent_loss_over_udp_keeps_the_connection() {
     relay.tell("loss 0.05");
     let lossy = for_a_while(&camera, Duration::from_secs(10));
     let frames = lossy.iter().flat_map(|mail| &mail.frames);
+    assert!(relay.struck("loss") > 0, "packets were lost");
     assert!(frames.clone().count() > 10, "most pictures don't miss a packet");
     assert!(frames.clone().all(|frame| frame.connection == first), "{:?}", camera.status());
     // The control: without any packet it does begin anew.

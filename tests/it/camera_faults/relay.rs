@@ -12,7 +12,8 @@ use url::Url;
 pub struct Relay {
     process: Child,
     commands: ChildStdin,
-    requests: Arc<Mutex<Vec<String>>>,
+    /// What it says: requests that passed, packets that were struck.
+    heard: Arc<Mutex<Vec<serde_json::Value>>>,
     /// The camera's, by way of the relay.
     pub url: Url,
 }
@@ -32,15 +33,15 @@ impl Relay {
         };
         let mut url = camera.clone();
         url.set_port(Some(told().unwrap()["port"].as_u64().unwrap() as u16)).unwrap();
-        let requests = Arc::<Mutex<Vec<String>>>::default();
-        let heard = requests.clone();
+        let heard = Arc::<Mutex<Vec<serde_json::Value>>>::default();
+        let hears = heard.clone();
         thread::spawn(move || {
             while let Some(line) = told() {
-                heard.lock().unwrap().push(line["request"].as_str().unwrap().to_owned());
+                hears.lock().unwrap().push(line);
             }
         });
         let commands = process.stdin.take().unwrap();
-        Relay { process, commands, requests, url }
+        Relay { process, commands, heard, url }
     }
 
     /// Changes how it behaves.
@@ -50,7 +51,16 @@ impl Relay {
 
     /// How many requests of that name have passed.
     pub fn passed(&self, request: &str) -> usize {
-        self.requests.lock().unwrap().iter().filter(|it| *it == request).count()
+        self.heard("request", request)
+    }
+
+    /// How many packets of video were lost (`loss`) or spoilt (`garbage`).
+    pub fn struck(&self, fault: &str) -> usize {
+        self.heard("struck", fault)
+    }
+
+    fn heard(&self, what: &str, name: &str) -> usize {
+        self.heard.lock().unwrap().iter().filter(|line| line[what] == name).count()
     }
 }
 
