@@ -8,9 +8,10 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 
+use crate::secret::Secret;
+
 /// As redaction writes it, which knows this module.
 const STARS: &str = "***";
-use crate::secret::Secret;
 
 /// A URL that may have credentials in its path and query. Only its origin is ever shown.
 #[derive(Clone)]
