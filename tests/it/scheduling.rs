@@ -22,7 +22,9 @@ use crate::shared::runtime;
 /// A looping camera.
 fn camera(name: &str, clip: &str, repeat: bool) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
-    format!("[[camera]]\nname = \"{name}\"\nurl = \"file://{root}/tests/data/{clip}\"\nloop = {repeat}\n")
+    format!(
+        "[[camera]]\nname = \"{name}\"\ndecode = \"all\"\nurl = \"file://{root}/tests/data/{clip}\"\nloop = {repeat}\n"
+    )
 }
 
 /// A model of tests/data/models.
@@ -33,7 +35,7 @@ fn fixture(name: &str) -> String {
 
 fn monitor(name: &str, camera: &str, model: &str, more: &str) -> String {
     format!(
-        "[[monitor]]\nname = \"{name}\"\ncamera = \"{camera}\"\nmodel = \"{model}\"\ncheck_interval = \"200ms\"\n{more}\n"
+        "[[monitor]]\nname = \"{name}\"\ncamera = \"{camera}\"\nmodel = \"{model}\"\ncheck_interval = \"200ms\"\ngate = \"off\"\n{more}\n"
     )
 }
 
