@@ -2,7 +2,7 @@
 
     scripts/bench cameras cpu      CPU seconds a minute of a 1080p camera, decoded in full and asleep, beside ffmpeg and motion
     scripts/bench cameras latency  from the first packet of a picture with somebody in it to the webhook
-    scripts/bench cameras missed   events that `decode = "auto"` sleeps through and `all` finds; the smallest thing noticed
+    scripts/bench cameras missed   visits that `decode = "auto"` and the gate pass over, and a negative control; the smallest thing noticed
     scripts/bench cameras wakes    the share of quiet time that a camera is awake, also in changing light and rain
     scripts/bench cameras many     16 cameras on this machine
 

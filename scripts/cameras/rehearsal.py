@@ -56,7 +56,16 @@ def each(example, variants, decodes):
 
 def first_check(told, visit):
     """How long after a visit's beginning the first frame was taken that would be checked; None: none was."""
-    within = [at - visit[0] for at in told["checks"] if visit[0] - EDGE_S <= at <= visit[1] + EDGE_S]
+    return first_of(told["checks"], visit)
+
+
+def first_frame(told, visit):
+    """The same without the gate: frames that it kept from the model count, too."""
+    return first_of(sorted(told["checks"] + told["still"]), visit)
+
+
+def first_of(times, visit):
+    within = [at - visit[0] for at in times if visit[0] - EDGE_S <= at <= visit[1] + EDGE_S]
     return max(0.0, min(within)) if within else None
 
 
