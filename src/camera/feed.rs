@@ -61,16 +61,7 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn new(settings: Arc<Settings>, mailbox: Arc<Mailbox>, board: Arc<Board>) -> Feed {
-        let facts = Facts {
-            decode: settings.decode,
-            notice_within: settings.notice_within,
-            codec: Codec::H264,
-            cadence: Default::default(),
-            moved: None,
-            demanded: None,
-            overflowed: None,
-            rare: false,
-        };
+        let facts = Facts::of(&settings);
         let (cost, ring, past) = Default::default();
         let eye = Eye::new(&settings.mask);
         board.decides(facts.decide(Mono(0)));

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::cadence::Cadence;
 use super::codec::Codec;
 use super::ring::MAX_BYTES;
+use super::settings::Settings;
 use crate::config::Decode;
 use crate::time::Mono;
 
@@ -142,6 +143,20 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Of a camera that has sent nothing yet.
+    pub(super) fn of(settings: &Settings) -> Facts {
+        Facts {
+            decode: settings.decode,
+            notice_within: settings.notice_within,
+            codec: Codec::H264,
+            cadence: Default::default(),
+            moved: None,
+            demanded: None,
+            overflowed: None,
+            rare: false,
+        }
+    }
+
     /// What is to be decoded at `now`.
     pub fn decide(&self, now: Mono) -> Decision {
         let (mode, why) = match self.decode {

@@ -101,16 +101,7 @@ struct View {
 
 impl View {
     fn new(settings: Arc<Settings>) -> View {
-        let facts = Facts {
-            decode: settings.decode,
-            notice_within: settings.notice_within,
-            codec: Codec::H264,
-            cadence: Default::default(),
-            moved: None,
-            demanded: None,
-            overflowed: None,
-            rare: false,
-        };
+        let facts = Facts::of(&settings);
         View { settings, facts, decoder: None, cost: Cost::default(), shown: None, packets: 0, first_picture: None }
     }
 

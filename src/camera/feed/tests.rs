@@ -1,3 +1,7 @@
+//! The feed, with packets that x264 makes of drawn pictures, on a driven clock.
+//!
+//! Owns the rig; refuses to know connections.
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 

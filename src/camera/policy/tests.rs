@@ -1,3 +1,7 @@
+//! The decision, tried with times and facts that no camera would send in order.
+//!
+//! Owns the properties; refuses to know packets.
+
 use proptest::prelude::*;
 
 use super::*;

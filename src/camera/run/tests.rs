@@ -1,3 +1,7 @@
+//! A camera's life on sources that misbehave on purpose.
+//!
+//! Owns those sources; refuses to know what is decoded.
+
 use super::*;
 use crate::camera::codec::Codec;
 use crate::camera::ingest::{Ingest, Stop};
