@@ -12,6 +12,7 @@ mod deliveries;
 mod dlq;
 mod enable;
 mod endpoint;
+mod environment;
 mod events;
 mod exit;
 mod keygen;
@@ -23,7 +24,6 @@ mod run;
 mod settings;
 mod sightings;
 mod status;
-mod unobserved;
 mod verify;
 mod which;
 
@@ -88,7 +88,7 @@ pub fn main() -> ExitCode {
     };
     telemetry::watch_panics();
     if cli.command.loads_models() {
-        unobserved::insist();
+        environment::insist();
     }
     match cli.command.run() {
         Ok(()) => Exit::Ok.into(),

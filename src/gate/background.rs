@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::blobs::{self, Groups};
 use super::light::{self, Light};
 use super::luma::{COLUMNS, ROWS};
+use super::sway::Sway;
 use crate::time::Mono;
 
 /// The least by which a cell differs, in levels.
@@ -46,7 +47,7 @@ const SMOOTHS: Duration = Duration::from_secs(300);
 const APART: Duration = Duration::from_secs(1);
 
 /// What stays in a cell for so long is the background from then on.
-const ABSORBED: Duration = Duration::from_secs(30);
+const ABSORBED: Duration = Duration::from_secs(10);
 
 /// The light is uneven: from every cell's difference the mean of so many cells in each direction is taken away.
 const NEIGHBOURHOOD: usize = 4;
@@ -126,8 +127,9 @@ impl Background {
             seen().filter(|(_, open)| **open).map(|((cell, now), _)| (cell.usual, *now)).collect();
         let light = Light::between(&mut pairs);
         let difference = |cell: &Cell, now: f32| light::within_range(now) - light::within_range(light.on(cell.usual));
-        let plain: Vec<f32> =
+        let mut plain: Vec<f32> =
             seen().map(|((cell, now), open)| if *open { difference(cell, *now) } else { 0.0 }).collect();
+        self.hold_still(&mut plain);
         let count = plain.iter().zip(&self.cells).filter(|(plain, cell)| plain.abs() > cell.limit()).count();
         let share = count as f32 / pairs.len().max(1) as f32;
         let beyond = beyond_neighbourhood(&plain, open);
@@ -135,6 +137,16 @@ impl Background {
         let differing: Vec<bool> = beyond.iter().zip(&self.cells).map(differs).collect();
         let groups = blobs::groups(&differing);
         Differences { light, plain, beyond, differing, groups, share }
+    }
+
+    /// Takes out what is only the camera that sways.
+    fn hold_still(&self, plain: &mut [f32]) {
+        let usual: Vec<f32> = self.cells.iter().map(|cell| cell.usual).collect();
+        let sway = Sway::between(&usual, plain);
+        for (index, difference) in plain.iter_mut().enumerate() {
+            let rest = (difference.abs() - sway.explains(&usual, index)).max(0.0);
+            *difference = rest.copysign(*difference);
+        }
     }
 
     /// A picture was seen, `passed` after the one before.
