@@ -119,7 +119,7 @@ fn record(frame: Option<&Arc<[u8]>>) -> Record {
         frame: if frame.is_some() { OwedFrame::Original } else { OwedFrame::None },
         format_version: payload::version(Format::Stakeout),
         render: Box::new(move |stamp| {
-            let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+            let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
             Body::marked(payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline), payload::HOLE)
         }),
     };
@@ -134,8 +134,12 @@ fn bare(dir: &Path, seconds: f64) -> Result<serde_json::Value, Failed> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;
          CREATE TABLE event (n INTEGER PRIMARY KEY, body TEXT NOT NULL);",
     )?;
-    let body =
-        payload::render(Format::Stakeout, &event(), Envelope { epoch: Uuid::nil(), sequence: 1 }, FrameChoice::None);
+    let body = payload::render(
+        Format::Stakeout,
+        &event(),
+        Envelope { epoch: Uuid::nil(), sequence: 1, moment_us: 0 },
+        FrameChoice::None,
+    );
     let mut insert = connection.prepare("INSERT INTO event (body) VALUES (?1)")?;
     let began = Instant::now();
     let mut commits = 0_u64;

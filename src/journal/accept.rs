@@ -167,6 +167,14 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     })?)
 }
 
+/// The next sequence number, and a moment that no delivery of the endpoint had before: a microsecond later where two would be
+/// the same. It follows a clock that was set back; only what came within a second of it is stepped over.
+const UNIQUE: &str = "
+    INSERT INTO endpoint_state (name, next_sequence, stamp_us) VALUES (?1, 2, ?2)
+    ON CONFLICT (name) DO UPDATE SET next_sequence = next_sequence + 1,
+        stamp_us = CASE WHEN stamp_us - ?2 BETWEEN 0 AND 1000000 THEN stamp_us + 1 ELSE ?2 END
+    RETURNING next_sequence - 1, stamp_us, gone";
+
 /// Takes the endpoint's next sequence number, freezes the body with it, and makes the delivery due at once; an endpoint
 /// that is gone gets its row all the same, so that the number is accounted for and the body can be re-driven.
 fn insert_delivery(
@@ -177,15 +185,14 @@ fn insert_delivery(
     owed: Owed,
     frame: Option<String>,
 ) -> Result<Stamp, Error> {
-    let (sequence, gone): (i64, bool) = ledger
+    let (sequence, moment_us, gone): (i64, i64, bool) = ledger
         .connection
-        .prepare_cached(
-            "INSERT INTO endpoint_state (name, next_sequence) VALUES (?1, 2)
-             ON CONFLICT (name) DO UPDATE SET next_sequence = next_sequence + 1
-             RETURNING next_sequence - 1, gone",
-        )?
-        .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let stamp = Stamp { delivery: at.new_id(), sequence: sequence.unsigned_abs(), epoch: ledger.start.epoch };
+        .prepare_cached(UNIQUE)?
+        .query_row((owed.endpoint.as_str(), event.observed.wall.0.saturating_mul(1000)), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let (delivery, epoch) = (at.new_id(), ledger.start.epoch);
+    let stamp = Stamp { delivery, sequence: sequence.unsigned_abs(), moment_us, epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };
     let mut statement = ledger.connection.prepare_cached(

@@ -24,6 +24,9 @@ pub struct Envelope {
     pub epoch: Uuid,
     /// Gapless per endpoint, so that a receiver can prove that nothing is missing.
     pub sequence: u64,
+    /// When it was observed, in microseconds of the wall clock, moved on where the endpoint has had that moment already:
+    /// some services' receivers take it for the event's identity.
+    pub moment_us: i64,
 }
 
 /// The version of a format's rendering, kept with each delivery. A change of the bytes is a new version.
@@ -43,7 +46,8 @@ pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameCho
 /// How many bytes a JPEG may have so that the filled body stays within `max_body` bytes, whatever its sequence number;
 /// None when the body has no place for a frame.
 pub fn frame_budget(format: Format, event: &Event, max_body: u64) -> Option<usize> {
-    let widest = Envelope { epoch: Uuid::max(), sequence: u64::MAX };
+    let widest =
+        Envelope { epoch: Uuid::max(), sequence: u64::MAX, moment_us: event.observed.wall.0.saturating_mul(1000) };
     let text = render(format, event, widest, FrameChoice::Inline);
     let size_without_frame = text.find(HOLE).map(|_| text.len() - HOLE.len())?;
     let room = usize::try_from(max_body).unwrap_or(usize::MAX).saturating_sub(size_without_frame);

@@ -367,7 +367,7 @@ mod tests {
     use crate::time::{Boot, Mono, Now, Wall};
     use crate::verdict::Answer;
 
-    const ENVELOPE: Envelope = Envelope { epoch: Uuid::from_u128(0xe), sequence: 42 };
+    const ENVELOPE: Envelope = Envelope { epoch: Uuid::from_u128(0xe), sequence: 42, moment_us: 0 };
 
     fn event(data: EventData) -> Event {
         Event {
@@ -506,7 +506,7 @@ mod tests {
     #[test]
     fn a_frame_within_the_budget_fits_whatever_the_sequence() {
         let event = triggered();
-        let largest = Envelope { epoch: Uuid::max(), sequence: u64::MAX };
+        let largest = Envelope { epoch: Uuid::max(), sequence: u64::MAX, moment_us: i64::MAX };
         let text = render(&event, largest, FrameChoice::Inline).len() as u64 - 1;
         for max_body in [0, text, text + 3, text + 4, text + 101, 262_144] {
             let budget =

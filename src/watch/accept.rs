@@ -220,7 +220,7 @@ fn owed_to(
     };
     let event = event.clone();
     let render = move |stamp: &Stamp| {
-        let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+        let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
         Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
     };
     Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }

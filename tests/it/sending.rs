@@ -222,7 +222,7 @@ fn accepted(event: Event, endpoint: &str, frame: Option<&[u8]>) -> Accepted {
         frame: if frame.is_some() { OwedFrame::Original } else { OwedFrame::None },
         format_version: payload::version(Format::Stakeout),
         render: Box::new(move |stamp| {
-            let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence };
+            let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
             let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
             Body::marked(text, payload::HOLE)
         }),

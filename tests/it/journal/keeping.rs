@@ -221,3 +221,18 @@ fn files_that_no_row_names_are_swept_after_an_unclean_end() {
     left.sort();
     assert_eq!(left, [format!("{}-1.jpg", event.id).as_str(), format!("{}.jpg", event.id).as_str()]);
 }
+
+#[test]
+fn no_two_deliveries_of_an_endpoint_have_the_same_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let moments = |seconds, endpoint| {
+        let event = Event { observed: at(seconds), ..triggered(Priority::Normal) };
+        let event = Event { id: at(seconds).new_id(), ..event };
+        journal.writer().record(record(event, &[endpoint])).wait().unwrap().events[0].deliveries[0].moment_us
+    };
+    let begun = at(100).wall.0 * 1000;
+    assert_eq!([100, 100, 100].map(|seconds| moments(seconds, "a")), [begun, begun + 1, begun + 2]);
+    assert_eq!(moments(100, "b"), begun, "another endpoint's are its own");
+    assert_eq!(moments(50, "a"), begun - 50_000_000, "a clock that was set back is followed");
+}
