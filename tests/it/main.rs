@@ -35,6 +35,7 @@ mod published;
 mod pull;
 mod pull_hub;
 mod receiver;
+mod receivers;
 mod rtsp;
 mod scheduling;
 mod secrecy;
