@@ -10,6 +10,7 @@ mod camera_faults;
 mod certificates;
 mod classifiers;
 mod cli;
+mod client;
 mod clips;
 mod clock;
 mod decoders;
