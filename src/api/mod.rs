@@ -7,6 +7,7 @@
 //! [`serve`].
 
 mod camera;
+mod definitions;
 mod deliveries;
 mod dlq;
 mod events;
@@ -34,6 +35,7 @@ use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
 pub use camera::{Camera, CameraState};
+pub use definitions::{Denied, Made, Order, Registrar, Switched};
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
@@ -65,6 +67,8 @@ pub struct Parts {
     pub reader: Reader,
     /// For what people order: retry and drop.
     pub writer: Writer,
+    /// For orders about what runs.
+    pub registrar: Arc<dyn Registrar>,
 }
 
 /// What every route is given.
@@ -73,6 +77,7 @@ struct Shared {
     site: Arc<dyn Site>,
     store: Store,
     writer: Writer,
+    registrar: Arc<dyn Registrar>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -85,9 +90,9 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer } = parts;
+    let Parts { site, reader, writer, registrar } = parts;
     let (listener, _removed_at_the_end) = socket.listen()?;
-    let app = router(Shared { site, store: Store::new(reader, writer.clone()), writer });
+    let app = router(Shared { site, store: Store::new(reader, writer.clone()), writer, registrar });
     let app = app.into_make_service_with_connect_info::<socket::Peer>();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
@@ -122,6 +127,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/dlq", get(deliveries::dead_letters))
         .route("/v1/dlq/retry", post(dlq::retry))
         .route("/v1/dlq/drop", post(dlq::drop_them))
+        .merge(definitions::routes())
         .fallback(refusal::no_such_route)
         .method_not_allowed_fallback(refusal::wrong_method)
         .layer(middleware::from_fn(guard::watch))

@@ -108,13 +108,19 @@ struct Held {
     notices: VecDeque<Notice>,
     frames: VecDeque<Frame>,
     passed: u64,
+    /// See [`Mailbox::watch_within`], until the camera's thread has heard it.
+    within: Option<Option<Duration>>,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        Mailbox { held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, passed: 0 }), ring, bell }
+        Mailbox {
+            held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, passed: 0, within: None }),
+            ring,
+            bell,
+        }
     }
 }
 
@@ -134,6 +140,17 @@ impl Mailbox {
     /// Says which frames are wanted, until it is said anew. To begin with nobody wants any.
     pub fn demand(&self, demand: Demand) {
         self.held().demand = demand;
+    }
+
+    /// Says how late the strictest of those who watch now may notice something; None: nobody watches. It takes the place of
+    /// what the camera was set to.
+    pub fn watch_within(&self, within: Option<Duration>) {
+        self.held().within = Some(within);
+    }
+
+    /// What was said by [`Mailbox::watch_within`] since the last call.
+    pub(super) fn heard_within(&self) -> Option<Option<Duration>> {
+        self.held().within.take()
     }
 
     /// Whether somebody wants a picture that is decoded when it arrives.

@@ -17,6 +17,7 @@ mod events;
 mod exit;
 mod keygen;
 mod models;
+mod monitor;
 mod print;
 mod records;
 mod replay;
@@ -62,6 +63,8 @@ enum Command {
     Deliveries(deliveries::Args),
     /// List endpoints, check whether one works, take back that one is gone
     Endpoint(endpoint::Args),
+    /// Enable or disable a monitor while the daemon runs
+    Monitor(monitor::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
@@ -116,6 +119,7 @@ impl Command {
             Command::Deliveries(args) => deliveries::run(&args),
             Command::Dlq(args) => dlq::run(args),
             Command::Endpoint(args) => endpoint::run(&args),
+            Command::Monitor(args) => monitor::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),

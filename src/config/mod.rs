@@ -7,6 +7,7 @@ mod address;
 mod appliance;
 mod camera;
 mod cross;
+mod definition;
 mod diagnostic;
 mod document;
 mod endpoint;
@@ -28,6 +29,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use definition::{Defined, Part, Unfit, add, complete, define};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use mask::{is_login, is_telling};
 pub use only_when::OnlyWhen;

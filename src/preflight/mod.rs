@@ -4,6 +4,7 @@
 //! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
 //! through here, on the thread that starts the daemon.
 
+mod added;
 mod cameras;
 mod candidates;
 mod keys;
@@ -12,6 +13,8 @@ mod models;
 mod tls;
 
 use std::collections::BTreeMap;
+
+pub use added::{Opened, open};
 
 use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
@@ -40,7 +43,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let tls = tls::of(&config.endpoints, diagnostics);
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
-    let models = models::load(config, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls })
 }
 
@@ -54,7 +57,7 @@ pub fn endpoint(endpoint: &Endpoint, diagnostics: &mut Diagnostics) -> Option<(V
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].
 pub fn models(config: &Config, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Name, Loaded>> {
-    let models = models::load(config, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(models)
 }
 
