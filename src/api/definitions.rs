@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
@@ -169,10 +170,12 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The body says nothing, but a client that is not heard to its end takes the answer for a broken connection.
 async fn enable(
     shared: State<Shared>,
     peer: ConnectInfo<Peer>,
     Path(monitor): Path<String>,
+    _: Bytes,
 ) -> Result<Json<Switched>, Refusal> {
     switch(shared, peer, monitor, true).await
 }
@@ -181,6 +184,7 @@ async fn disable(
     shared: State<Shared>,
     peer: ConnectInfo<Peer>,
     Path(monitor): Path<String>,
+    _: Bytes,
 ) -> Result<Json<Switched>, Refusal> {
     switch(shared, peer, monitor, false).await
 }

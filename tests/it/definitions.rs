@@ -42,13 +42,12 @@ fn endpoint(name: &str, receiver: &Receiver) -> Value {
 fn ask(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = UnixStream::connect(appliance.folder.path().join("stakeout.sock")).unwrap();
-    write!(
-        stream,
+    let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .unwrap();
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
     assert!(read.is_ok(), "{method} {path}: {read:?}\n{}", appliance.log());
