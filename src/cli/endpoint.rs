@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::checked::{Seen, describe, failure, milliseconds, origin, warnings};
+use super::checked::{describe, failure, milliseconds, origin, warnings};
 use super::enable;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
@@ -126,7 +126,7 @@ fn check(args: &Check) -> Result<(), Failure> {
         return Err(Failure::configuration(&parsed.diagnostics));
     };
     let checked = send(&parsed.config, &endpoint, &keys, tls)?;
-    let seen = Seen::new(&endpoint, &checked);
+    let seen = daemon::check_line(&endpoint, &checked);
     let mut out = io::stdout().lock();
     if args.json {
         print::json_line(&mut out, &seen)?;

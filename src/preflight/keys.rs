@@ -12,6 +12,9 @@ use crate::secret::Secret;
 use crate::secrets::{self, SecretError};
 use crate::sign::{Key, PREFIX};
 
+/// Shorter tokens can be guessed over the network.
+const SHORTEST_TOKEN: usize = 16;
+
 /// The signing keys of every endpoint, newest first.
 pub(super) fn signing(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> BTreeMap<Name, Vec<Key>> {
     let mut all = BTreeMap::new();
@@ -39,6 +42,17 @@ pub(super) fn signing(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> 
         all.insert(endpoint.name.clone(), keys);
     }
     all
+}
+
+/// The API's token.
+pub(super) fn token(api: &config::Api, diagnostics: &mut Diagnostics) -> Option<Secret> {
+    let reference = api.token.as_ref()?;
+    let token = read("`[api]`", reference, diagnostics)?;
+    if token.expose().len() < SHORTEST_TOKEN {
+        let title = format!("`[api]`: its token has fewer than {SHORTEST_TOKEN} characters, so it can be guessed");
+        diagnostics.push(Diagnostic::warning(title).at(reference.at(), "`stakeout keygen` makes a long one"));
+    }
+    Some(token)
 }
 
 /// Reads one; whatever is wrong with it is told as `whose`.

@@ -17,6 +17,7 @@ use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
 use crate::model::Loaded;
 use crate::name::Name;
+use crate::secret::Secret;
 use crate::sign::Key;
 use crate::transport::Tls;
 
@@ -30,6 +31,8 @@ pub struct Ready {
     pub keys: BTreeMap<Name, Vec<Key>>,
     /// What the TLS of every endpoint rests on.
     pub tls: BTreeMap<Name, Tls>,
+    /// What has to be shown to the API over TCP.
+    pub token: Option<Secret>,
 }
 
 /// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
@@ -40,8 +43,9 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let tls = tls::of(&config.endpoints, diagnostics);
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
+    let token = keys::token(&config.api, diagnostics);
     let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls })
+    (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls, token })
 }
 
 /// Only what sending to `endpoint` needs: its keys, newest first, and what its TLS rests on. Otherwise as [`check`].

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
 mod announcements;
+mod api;
 mod appliance;
 mod asked;
 mod camera;
