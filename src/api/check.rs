@@ -48,6 +48,9 @@ pub struct Check {
     pub verifies: Option<bool>,
     /// What it answered to the wrong one.
     pub forged_status: Option<u16>,
+    /// Its format can be signed; not part of the answer.
+    #[serde(skip)]
+    pub signable: bool,
 }
 
 /// The certificate of a receiver.

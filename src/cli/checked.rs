@@ -10,9 +10,9 @@ use super::exit::{Exit, Failure};
 use super::print;
 use crate::api::Check;
 use crate::config::Endpoint;
+use crate::credentials::Credentials;
 use crate::delivery::Outcome;
 use crate::sender::{self, Checked};
-use crate::sign::Key;
 use crate::time::now;
 
 /// How old a `webhook-timestamp` may be: Standard Webhooks recommends five minutes, and its libraries have them.
@@ -53,7 +53,8 @@ pub(super) fn describe(seen: &Check, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "headers      {}", seen.headers.join(", "))?;
     if !seen.headers.iter().any(|name| name == "webhook-signature") {
-        return writeln!(out, "signature    none: the endpoint has no secret");
+        let why = if seen.signable { "the endpoint has no secret" } else { "its format knows none" };
+        return writeln!(out, "signature    none: {why}");
     }
     match (seen.verifies, seen.forged_status) {
         (Some(true), Some(status)) => writeln!(out, "signature    a wrong one was refused with {status}"),
@@ -68,19 +69,14 @@ fn in_days(moment: &str) -> String {
     moment.parse().map(left).unwrap_or_default()
 }
 
-/// Scheme, host and port.
-pub(super) fn origin(endpoint: &Endpoint) -> String {
-    endpoint.url.value.origin().ascii_serialization()
-}
-
 pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Why an endpoint does not work, with the exit code of that class.
-pub(super) fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure> {
+pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Option<Failure> {
     let outcome = &checked.attempt.outcome;
-    let is_name = endpoint.url.value.domain().is_some();
+    let is_name = credentials.url.domain().is_some();
     let exit = match outcome {
         Outcome::Status { status: 200..=299, .. } => return None,
         Outcome::NoSuchHost => Exit::NoAddress,
@@ -104,11 +100,11 @@ pub(super) fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure>
 }
 
 /// What is odd about an endpoint that works.
-pub(super) fn warnings(endpoint: &Endpoint, keys: &[Key], checked: &Checked) -> Vec<String> {
+pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Vec<String> {
     let mut warnings = Vec::new();
     let name = &endpoint.name;
     let mut warn = |what: &str, hint: &str| warnings.push(format!("warning: endpoint `{name}`: {what}\nhint: {hint}"));
-    if keys.is_empty() {
+    if endpoint.format.is_signed() && credentials.keys.is_empty() {
         warn(
             "it is unsigned: the receiver can't tell our events from anybody's",
             "set `secret_file`; `stakeout keygen` makes a secret",

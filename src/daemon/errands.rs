@@ -40,14 +40,15 @@ pub(super) async fn check(config: Arc<Config>, endpoint: Endpoint) -> Result<api
     let egress = Arc::new(config.egress.clone());
     let prepared = spawn_blocking(move || {
         let mut diagnostics = Diagnostics::new("", "the configuration");
-        let ready = preflight::endpoint(&endpoint, &mut diagnostics);
+        let ready = preflight::endpoint(&endpoint, &config.egress, &mut diagnostics);
         let why = || diagnostics.iter().map(|problem| problem.title.clone()).collect::<Vec<_>>().join("; ");
-        ready.map(|(keys, tls)| (endpoint, keys, tls)).ok_or_else(why)
+        ready.map(|(credentials, tls)| (endpoint, credentials, tls)).ok_or_else(why)
     });
-    let (endpoint, keys, tls) = prepared.await.map_err(|error| error.to_string())??;
+    let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
     let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
     let client = Client::new(&settings).map_err(|error| error.to_string())?;
-    Ok(check_line(&endpoint, &sender::check(&endpoint, &keys, &client, &device).await))
+    let checked = sender::check(&endpoint, &credentials, &client, &device).await;
+    checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
 }
 
 /// What a check found out, in the API's words.
@@ -57,7 +58,7 @@ pub fn check_line(endpoint: &Endpoint, checked: &Checked) -> api::Check {
     let lookup = way.looked_up.unwrap_or_default();
     api::Check {
         endpoint: endpoint.name.clone(),
-        url: endpoint.url.value.origin().ascii_serialization(),
+        url: endpoint.origin(),
         addresses: way.addresses.iter().map(ToString::to_string).collect(),
         lookup_ms: way.looked_up.map(milliseconds),
         peer: way.peer.map(|peer| peer.to_string()),
@@ -76,5 +77,6 @@ pub fn check_line(endpoint: &Endpoint, checked: &Checked) -> api::Check {
         headers: headers.clone(),
         verifies: checked.verifies(),
         forged_status: forged.as_ref().and_then(Outcome::status),
+        signable: endpoint.format.is_signed(),
     }
 }
