@@ -2,23 +2,21 @@
 //! switched.
 //!
 //! Owns the routes and the orders that come of them; refuses to know how an order is carried out: the daemon does, as a
-//! [`Registrar`], on one of tokio's threads for blocking calls. Every order is logged with the uid of who gave it.
+//! [`Registrar`], on one of tokio's threads for blocking calls. Who gave an order is logged with the request (`guard`).
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{post, put};
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Shared;
 use super::refusal::Refusal;
-use super::socket::Peer;
+use super::routes::Routes;
 use crate::config::{Part, Unfit};
 use crate::journal::{self, Origin};
 use crate::name::Name;
@@ -121,83 +119,53 @@ impl From<Denied> for Refusal {
 }
 
 /// The routes that change what runs.
-pub(super) fn routes() -> Router<Shared> {
-    let mut routes = Router::new()
-        .route("/v1/monitors/{name}/enable", post(enable))
-        .route("/v1/monitors/{name}/disable", post(disable));
-    for part in Part::ALL {
-        let all = format!("/v1/{}s", part.as_str());
-        let make = move |shared, peer, body| async move { self::make(shared, peer, part, None, body).await };
-        let change = move |shared, peer, Path(name): Path<String>, body| async move {
-            self::make(shared, peer, part, Some(name), body).await
-        };
-        let remove =
-            move |shared, peer, Path(name): Path<String>| async move { self::remove(shared, peer, part, name).await };
-        routes = routes.route(&all, post(make)).route(&format!("{all}/{{name}}"), put(change).delete(remove));
-    }
+pub(super) fn routes(routes: Routes) -> Routes {
+    let routes = routes.post("/v1/monitors/{name}/enable", enable).post("/v1/monitors/{name}/disable", disable);
+    let routes = of_part(routes, Part::Camera, ["/v1/cameras", "/v1/cameras/{name}"]);
+    let routes = of_part(routes, Part::Endpoint, ["/v1/endpoints", "/v1/endpoints/{name}"]);
+    of_part(routes, Part::Monitor, ["/v1/monitors", "/v1/monitors/{name}"])
+}
+
+fn of_part(routes: Routes, part: Part, [all, one]: [&'static str; 2]) -> Routes {
     routes
+        .post(all, move |shared, body| make(shared, part, None, body))
+        .put(one, move |shared, Path(name): Path<String>, body| make(shared, part, Some(name), body))
+        .delete(one, move |shared, Path(name): Path<String>| remove(shared, part, name))
 }
 
 /// The body of an order, as axum read it.
 type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
-async fn make(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    part: Part,
-    name: Option<String>,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn make(State(shared): State<Shared>, part: Part, name: Option<String>, body: Body) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| bad_body(part, &rejection))?;
     let name = name.map(|name| named(&name)).transpose()?;
     let order = Order { part, name, body, request: None };
     let made = carry_out(&shared, move |registrar| registrar.make(order)).await?;
-    tracing::info!(uid = peer.uid, kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
+    tracing::info!(kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
     let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)).into_response())
 }
 
-async fn remove(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    part: Part,
-    name: String,
-) -> Result<StatusCode, Refusal> {
+async fn remove(State(shared): State<Shared>, part: Part, name: String) -> Result<StatusCode, Refusal> {
     let name = named(&name)?;
     let gone = name.clone();
     carry_out(&shared, move |registrar| registrar.remove(part, &gone)).await?;
-    tracing::info!(uid = peer.uid, kind = part.as_str(), %name, "taken away over the API");
+    tracing::info!(kind = part.as_str(), %name, "taken away over the API");
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The body says nothing, but a client that is not heard to its end takes the answer for a broken connection.
-async fn enable(
-    shared: State<Shared>,
-    peer: ConnectInfo<Peer>,
-    Path(monitor): Path<String>,
-    _: Bytes,
-) -> Result<Json<Switched>, Refusal> {
-    switch(shared, peer, monitor, true).await
+async fn enable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, monitor, true).await
 }
 
-async fn disable(
-    shared: State<Shared>,
-    peer: ConnectInfo<Peer>,
-    Path(monitor): Path<String>,
-    _: Bytes,
-) -> Result<Json<Switched>, Refusal> {
-    switch(shared, peer, monitor, false).await
+async fn disable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, monitor, false).await
 }
 
-async fn switch(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    monitor: String,
-    enabled: bool,
-) -> Result<Json<Switched>, Refusal> {
+async fn switch(State(shared): State<Shared>, monitor: String, enabled: bool) -> Result<Json<Switched>, Refusal> {
     let monitor = named(&monitor)?;
     let switched = carry_out(&shared, move |registrar| registrar.switch(&monitor, enabled)).await?;
-    tracing::info!(uid = peer.uid, monitor = %switched.monitor, enabled, "monitor switched by hand");
+    tracing::info!(monitor = %switched.monitor, enabled, "monitor switched by hand");
     Ok(Json(switched))
 }
 

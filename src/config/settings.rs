@@ -4,14 +4,17 @@
 //! (but for [`Located`], which lets later checks point at the line).
 
 mod endpoint;
+mod format;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
-pub use endpoint::{ClientCertificate, Endpoint, Format, FrameChoice, Rate, Retry};
+pub use endpoint::{ClientCertificate, Endpoint, EndpointUrl, FrameChoice, Mail, Rate, Retry};
+pub use format::{Format, FrameRule};
 
 use super::only_when::OnlyWhen;
 use super::provider::Providers;
@@ -95,6 +98,10 @@ pub struct Runtime {
 pub struct Api {
     /// The unix socket of the local API.
     pub socket: PathBuf,
+    /// Where the API listens over TCP, too; other machines only with a token.
+    pub listen: Option<SocketAddr>,
+    /// What has to be shown there, but by this machine.
+    pub token: Option<SecretRef>,
 }
 
 /// `[log]`
@@ -296,6 +303,8 @@ pub struct Monitor {
     pub expect_event_within: Option<Duration>,
     /// Orders delivery and dropping.
     pub priority: Priority,
+    /// What [`Format::Videodb`] calls its events.
+    pub label: String,
     /// Evaluate and journal, deliver nothing.
     pub shadow: bool,
     /// Whether it runs at all.

@@ -8,27 +8,36 @@ use super::crew::Crew;
 use super::roster::Body;
 use crate::camera::Address;
 use crate::config::{Config, Defined, Unfit};
+use crate::credentials::Credentials;
 use crate::model::Limits;
 use crate::name::Name;
 use crate::preflight::{self, Opened};
-use crate::sign::Key;
 use crate::transport::Tls;
 
 /// Where what was opened is laid.
 pub(super) struct Admitted<'a> {
     /// Models are started at once, so that none is loaded twice.
-    pub(super) crew: &'a Crew,
+    crew: &'a Crew,
     /// How long one may take.
-    pub(super) limits: Limits,
+    limits: Limits,
     /// Of cameras.
-    pub(super) addresses: &'a mut BTreeMap<Name, Address>,
+    addresses: &'a mut BTreeMap<Name, Address>,
     /// Of endpoints.
-    pub(super) keys: &'a mut BTreeMap<Name, Vec<Key>>,
+    credentials: &'a mut BTreeMap<Name, Credentials>,
     /// Of endpoints.
-    pub(super) tls: &'a mut BTreeMap<Name, Tls>,
+    tls: &'a mut BTreeMap<Name, Tls>,
 }
 
-impl Admitted<'_> {
+/// What the file needs: where cameras are, what opens the way to endpoints, and what their TLS rests on.
+pub(super) type Laid<'a> =
+    (&'a mut BTreeMap<Name, Address>, &'a mut BTreeMap<Name, Credentials>, &'a mut BTreeMap<Name, Tls>);
+
+impl<'a> Admitted<'a> {
+    /// Nothing is admitted yet.
+    pub(super) fn new(crew: &'a Crew, limits: Limits, (addresses, credentials, tls): Laid<'a>) -> Admitted<'a> {
+        Admitted { crew, limits, addresses, credentials, tls }
+    }
+
     /// Checks `part`, which is to run beside `config`.
     ///
     /// # Errors
@@ -39,8 +48,8 @@ impl Admitted<'_> {
             (Opened::Camera(address), Defined::Camera(camera)) => {
                 self.addresses.insert(camera.name.clone(), address);
             }
-            (Opened::Endpoint(keys, tls), Defined::Endpoint(endpoint)) => {
-                self.keys.insert(endpoint.name.clone(), keys);
+            (Opened::Endpoint(credentials, tls), Defined::Endpoint(endpoint)) => {
+                self.credentials.insert(endpoint.name.clone(), credentials);
                 self.tls.insert(endpoint.name.clone(), tls);
             }
             (Opened::Monitor(models), _) => self

@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 
 use super::StartError;
 use crate::config::{Config, Endpoint};
+use crate::credentials::Credentials;
 use crate::egress::Egress;
 use crate::journal::{Reader, Writer};
 use crate::name::Name;
 use crate::retry::taxonomy::acts_on_endpoint;
 use crate::sender::{Doorbells, Office, Report, Sender};
-use crate::sign::Key;
 use crate::transport::{self, Client, Tls};
 
 /// What is in flight when a desk closes is waited for, so long at most.
@@ -63,7 +63,7 @@ impl Desks {
     ///
     /// # Errors
     /// No client, or no connection to the journal.
-    pub(super) fn open(&self, endpoint: &Endpoint, keys: Vec<Key>, tls: Tls) -> Result<(), StartError> {
+    pub(super) fn open(&self, endpoint: &Endpoint, credentials: Credentials, tls: Tls) -> Result<(), StartError> {
         let settings = transport::Settings {
             timeout: endpoint.timeout,
             // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
@@ -73,7 +73,8 @@ impl Desks {
         };
         let client = Client::new(&settings)?;
         let reader = Reader::open(&self.journal)?;
-        let (sender, report) = Sender::new(endpoint.clone(), keys, client, self.writer.clone(), reader, &self.office);
+        let (sender, report) =
+            Sender::new(endpoint.clone(), credentials, client, self.writer.clone(), reader, &self.office);
         let (stop, stopped) = flag::channel(false);
         let task = self.tokio.spawn(sender.run(stopped, DRAIN));
         self.held().insert(endpoint.name.clone(), Desk { stop, task, report });

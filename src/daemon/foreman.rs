@@ -105,11 +105,11 @@ impl Foreman {
         match opened {
             Some(Opened::Camera(address)) => return Ok(Some(address)),
             Some(Opened::Monitor(models)) => self.crew.start_models(models, self.limits)?,
-            Some(Opened::Endpoint(keys, tls)) => {
+            Some(Opened::Endpoint(credentials, tls)) => {
                 let mut endpoints = turn.next.config.endpoints.iter();
                 if let Some(endpoint) = endpoints.find(|it| turn.renews(Part::Endpoint, &it.name)) {
                     self.desks.close(&endpoint.name);
-                    self.desks.open(endpoint, keys, tls)?;
+                    self.desks.open(endpoint, credentials, tls)?;
                 }
             }
             None => {}

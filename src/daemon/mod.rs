@@ -9,6 +9,7 @@ mod crew;
 mod decoding;
 mod departed;
 mod desks;
+mod errands;
 mod foreman;
 mod models;
 mod notices;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::watch as flag;
 
-use crate::api::{self, Socket};
+use crate::api::{self, Socket, Tcp};
 use crate::camera::Camera;
 use crate::condition::Shutdown;
 use crate::config::Config;
@@ -52,6 +53,7 @@ use scribe::Scribe;
 use site::Site;
 use vigil::Vigil;
 
+pub use errands::check_line;
 pub use site::device_id;
 
 /// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, then [`desks::DRAIN`] for deliveries in
@@ -101,18 +103,20 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     // Before anything starts: a stop that comes early is an orderly one, too.
     let vigil = Vigil::new(&tokio)?;
     let socket = Socket::bind(&config.api.socket)?;
+    let tcp = config.api.listen.map(|address| Tcp::bind(address, ready.token.as_ref())).transpose()?;
 
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
     let reader = journal.reader()?;
-    let Ready { mut addresses, mut keys, mut tls, models } = ready;
+    let Ready { mut addresses, mut credentials, mut tls, models, .. } = ready;
 
     let crew = Arc::<Crew>::default();
     let limits = Limits { run: config.runtime.run_timeout, ..Limits::default() };
     crew.start_models(models, limits)?;
-    let mut admitted = Admitted { crew: &crew, limits, addresses: &mut addresses, keys: &mut keys, tls: &mut tls };
+    let laid = (&mut addresses, &mut credentials, &mut tls);
+    let mut admitted = Admitted::new(&crew, limits, laid);
     let roster = Roster::read(config.clone(), reader.definitions()?, &mut |config, part, body| {
         admitted.admit(config, part, body)
     });
@@ -137,7 +141,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     foreman.begin(addresses, &reader, last)?;
     for endpoint in &plan.config.endpoints {
         let name = &endpoint.name;
-        desks.open(endpoint, keys.remove(name).unwrap_or_default(), tls.remove(name).unwrap_or_default())?;
+        // Preflight read those of every endpoint, or it would not be in the plan.
+        let Some(credentials) = credentials.remove(name) else { continue };
+        desks.open(endpoint, credentials, tls.remove(name).unwrap_or_default())?;
     }
     for endpoint in departed::all(&reader, &plan.config)? {
         tokio.spawn(departed::skip(journal.writer(), endpoint));
@@ -149,7 +155,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let registrar = Arc::new(Orders::new(foreman, reader));
     let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar };
     let (stop, stopped) = flag::channel(false);
-    let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
+    let api = tokio.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");

@@ -10,8 +10,8 @@ use super::crew::Crew;
 use super::desks::Desks;
 use super::plan::Plans;
 use super::roster::Made;
-use super::{decoding, models};
-use crate::api::{self, CameraState, Expectation, MonitorState, Warning};
+use super::{decoding, errands, models};
+use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
 use crate::camera;
 use crate::condition::Phase;
 use crate::config::{self, Config, Part, Unfit};
@@ -23,7 +23,7 @@ use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
-use crate::watch::Shown;
+use crate::watch::{Shown, Subject};
 
 /// What is asked from outside while the daemon runs.
 pub(super) struct Site {
@@ -110,6 +110,35 @@ impl api::Site for Site {
             .chain(plan.roster.idle().map(idle))
             .collect()
     }
+
+    fn watched(&self) -> Vec<Watched> {
+        let watched = |shown: &Arc<Mutex<Shown>>| {
+            let Subject { about, source_url, .. } = &*shown.lock().unwrap_or_else(PoisonError::into_inner).subject;
+            Watched {
+                monitor: about.monitor.clone(),
+                camera: about.camera.clone(),
+                condition: about.condition.clone(),
+                stream_url: source_url.clone(),
+            }
+        };
+        self.crew.shown().iter().map(watched).collect()
+    }
+
+    fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
+        match self.crew.with(camera, |lookout| lookout.camera.mailbox()) {
+            Some(mailbox) => Box::pin(errands::picture(mailbox, self.plans.now().config.storage.clone())),
+            None => Box::pin(async { Err(NoPicture::None) }),
+        }
+    }
+
+    fn check(&self, endpoint: &Name) -> Errand<api::Check, String> {
+        let plan = self.plans.now();
+        let secret = plan.roster.made(Part::Endpoint, endpoint).and_then(|made| made.body.secret());
+        match plan.config.endpoints.iter().find(|known| known.name == *endpoint).cloned() {
+            Some(endpoint) => Box::pin(errands::check(plan, endpoint, secret)),
+            None => Box::pin(async { Err("it is no longer there".to_owned()) }),
+        }
+    }
 }
 
 /// `[device] id`, or the hostname.
@@ -191,11 +220,12 @@ fn idle((made, why): (&Made, &Unfit)) -> Warning {
 /// A job that ended by itself leaves nobody watching.
 fn ended(monitor: &api::Monitor) -> Option<Warning> {
     let job = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped)?;
-    let remedy = match job.reason? {
-        JobReason::ConditionTriggered => "remove `stop_on_trigger` and restart the daemon to watch again",
-        JobReason::MaxDurationReached => "set `restart = \"always\"` and restart the daemon to watch again",
+    let always = match job.reason? {
+        JobReason::ConditionTriggered => "without `stop_on_trigger`",
+        JobReason::MaxDurationReached => "with `restart = \"always\"`",
         _ => return None,
     };
+    let remedy = format!("`stakeout monitor enable {}` begins a new job; {always} it always goes on", monitor.name);
     Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
 }
 

@@ -20,6 +20,7 @@ mod deliveries;
 mod endpoint;
 mod entry;
 mod error;
+mod failures;
 mod frames;
 mod group;
 mod heal;

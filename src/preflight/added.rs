@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use super::{cameras, endpoint, logins, models, tls};
 use crate::camera::Address;
 use crate::config::{Camera, Config, Defined, Diagnostics, Endpoint, Monitor, Severity, Unfit};
+use crate::credentials::Credentials;
+use crate::egress::Egress;
 use crate::model::{Handle, Loaded};
 use crate::name::Name;
 use crate::redact;
@@ -19,8 +21,8 @@ use crate::transport::Tls;
 pub enum Opened {
     /// Where the camera is.
     Camera(Address),
-    /// With which keys events are signed, newest first, and what TLS rests on.
-    Endpoint(Vec<Key>, Tls),
+    /// What opens the way to the endpoint, and what its TLS rests on.
+    Endpoint(Credentials, Tls),
     /// The models that didn't run yet.
     Monitor(BTreeMap<Name, Loaded>),
 }
@@ -39,7 +41,7 @@ pub fn open(
     let mut diagnostics = Diagnostics::new("", "the request");
     let opened = match part {
         Defined::Camera(camera) => self::camera(camera, secret, &mut diagnostics)?.map(Opened::Camera),
-        Defined::Endpoint(endpoint) => signed(endpoint, secret, &mut diagnostics)?,
+        Defined::Endpoint(endpoint) => signed(endpoint, secret, &config.egress, &mut diagnostics)?,
         Defined::Monitor(monitor) => {
             let config = alone(monitor, config);
             Some(Opened::Monitor(models::load(&config, running, &mut diagnostics)))
@@ -80,10 +82,15 @@ fn camera(camera: &Camera, secret: Option<&Secret>, diagnostics: &mut Diagnostic
 fn signed(
     endpoint: &Endpoint,
     secret: Option<&Secret>,
+    egress: &Egress,
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<Opened>, Unfit> {
-    let opened = self::endpoint(endpoint, diagnostics);
+    let opened = self::endpoint(endpoint, egress, diagnostics);
     let Some(secret) = secret else { return Ok(opened.map(|(keys, tls)| Opened::Endpoint(keys, tls))) };
+    if !endpoint.format.is_signed() {
+        let what = format!("endpoint `{}`: nothing is signed in its format", endpoint.name);
+        return Err(Unfit::new(what, "leave `secret` out"));
+    }
     if !endpoint.secrets.is_empty() {
         let what = format!("endpoint `{}`: `secret` stands beside a file or credential", endpoint.name);
         return Err(Unfit::new(what, "leave one of them out"));
@@ -96,7 +103,7 @@ fn signed(
         let what = format!("endpoint `{}`: `secret` is empty, or what follows `whsec_` is not base64", endpoint.name);
         Unfit::new(what, "make one with `stakeout keygen`")
     })?;
-    Ok(opened.map(|(_, tls)| Opened::Endpoint(vec![key], tls)))
+    Ok(opened.map(|(credentials, tls)| Opened::Endpoint(Credentials { keys: vec![key], ..credentials }, tls)))
 }
 
 /// `config` as if `monitor` were its only one, so that only its models are looked at.

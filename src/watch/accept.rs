@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now};
+use crate::time::{Boot, Now, Wall};
 use crate::verdict::rounded;
 
 /// Writes what happens on one camera into the journal.
@@ -106,7 +107,7 @@ impl JournalLedger {
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
-        self.addressees.now().iter().filter(subscribed).map(owed).collect()
+        self.addressees.now().iter().filter(subscribed).filter_map(owed).collect()
     }
 }
 
@@ -137,6 +138,8 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
     match effect {
         Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
             let Evidence { subject, verdict, .. } = happening.evidence?;
+            let ran_ms = happening.state.job().filter(|it| it.id() == *job).map_or(0, |it| it.counters().elapsed_ms);
+            let (from_ms, to_ms) = within_job(ran_ms, happening.now, *started, *observed);
             let triggered = Triggered {
                 open_id: *open_id,
                 repeat: *repeat,
@@ -151,6 +154,9 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
                 model: subject.model.clone(),
                 source_url: subject.source_url.clone(),
                 started: *started,
+                label: subject.label.clone(),
+                from_ms,
+                to_ms,
             };
             Some((*job, *observed, EventData::Triggered(triggered)))
         }
@@ -171,6 +177,14 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
         }
         Effect::JobStarted { .. } | Effect::JobRunning { .. } => None,
     }
+}
+
+/// From when to when an event goes that is triggered by a check of what was `observed`, in milliseconds of its job's run
+/// time, of which `ran_ms` have passed by `now`.
+fn within_job(ran_ms: u64, now: Now, started: Wall, observed: Now) -> (u64, u64) {
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let to = ran_ms.saturating_sub(ms(now.mono.since(observed.mono)));
+    (to.saturating_sub(ms(observed.wall.since(started))), to)
 }
 
 /// The row of a job that began, changed or ended. Its start, once written, stays.
@@ -201,18 +215,21 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
     let shared = Arc::new(event.clone());
     let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
-    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
+    subscribed.filter_map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
-/// `fitted` are the frames of this event so far, by the bytes that they may take.
+/// `fitted` are the frames of this event so far, by the bytes that they may take. None: its format can't say it.
 fn owed_to(
     endpoint: &Endpoint,
     event: &Arc<Event>,
     frame: Option<&Arc<[u8]>>,
     fitted: &mut BTreeMap<usize, OwedFrame>,
-) -> Owed {
+) -> Option<Owed> {
     let (format, choice) = (endpoint.format, endpoint.frame);
+    if !format.expresses(event.data.kind()) {
+        return None;
+    }
     let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
         (Some(frame), FrameChoice::Inline, Some(budget)) => {
             fitted.entry(budget).or_insert_with(|| fitting(frame, budget)).clone()
@@ -222,9 +239,11 @@ fn owed_to(
     let event = event.clone();
     let render = move |stamp: &Stamp| {
         let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
-        Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
+        let text = payload::render(format, &event, envelope, choice);
+        Body::marked(text.expect("a format renders what it expresses"), payload::HOLE)
     };
-    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
+    let version = payload::version(format);
+    Some(Owed { endpoint: endpoint.name.clone(), frame, format_version: version, render: Box::new(render) })
 }
 
 fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {
@@ -257,5 +276,27 @@ fn announce(about: &About, effect: &Effect) {
         Effect::JobEnded { job, reason, .. } => {
             tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Mono;
+
+    fn at(ms: u64) -> Now {
+        let wall = Wall(1_769_423_700_000).plus(Duration::from_millis(ms));
+        Now { mono: Mono(ms * 1_000_000), wall, synced: true }
+    }
+
+    #[test]
+    fn an_event_goes_from_the_first_positive_check_to_the_one_that_triggers() {
+        // The job's first frame came at 10 s, the check of what was seen at 14.8 s is answered at 15 s.
+        let within = |started| within_job(5000, at(15_000), at(started).wall, at(14_800));
+        assert_eq!(within(13_800), (3800, 4800));
+        assert_eq!(within(14_800), (4800, 4800), "by one check");
+        assert_eq!(within(15_900), (4800, 4800), "a wall clock that was set back");
+        assert_eq!(within(0), (0, 4800), "the job was off since");
+        assert_eq!(within_job(100, at(15_000), at(14_800).wall, at(14_800)), (0, 0), "its first frame");
     }
 }

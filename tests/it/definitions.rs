@@ -171,7 +171,12 @@ fn a_monitor_that_is_disabled_stays_so_and_that_is_shown_as_a_difference() {
         String::from_utf8_lossy(&disabled.stderr),
         "the configuration says otherwise: this holds until it is switched back\n"
     );
-    assert!(appliance.log().lines().any(|line| line.contains("switched by hand") && line.contains("uid=")));
+    assert!(
+        appliance
+            .log()
+            .lines()
+            .any(|line| line.contains("by=uid ") && line.contains("obeyed `POST /v1/monitors/zone/disable`"))
+    );
     for restart in [false, true, true] {
         if restart {
             appliance.kill();

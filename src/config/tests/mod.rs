@@ -1,5 +1,7 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
+mod api;
+mod formats;
 mod later;
 mod links;
 mod meanings;
@@ -109,7 +111,7 @@ fn the_manual_names_every_key_of_the_contract() {
         ("device", "id heartbeat"),
         ("storage", "path max_size keep_delivered keep_dead snapshot_width snapshot_quality"),
         ("runtime", "onnxruntime execution_providers threads run_timeout"),
-        ("api", "socket listen token_file webhook_secret_file default_model"),
+        ("api", "socket listen token_file token_credential webhook_secret_file default_model"),
         ("log", "filter format"),
         ("egress", "allow"),
         (
@@ -125,8 +127,9 @@ fn the_manual_names_every_key_of_the_contract() {
         ),
         (
             "endpoint",
-            "name url allow_http url_file format secret_file secret_credential events retry timeout concurrency rate \
-             frame max_body headers ca_file client_cert client_key routing_key_file username password_file from to enabled",
+            "name url allow_http url_file url_credential format secret_file secret_credential events retry timeout concurrency rate \
+             frame max_body headers ca_file client_cert client_key routing_key_file \
+             routing_key_credential username password_file password_credential from to enabled",
         ),
     ];
     let manual: toml::Table = manual_switched_on().parse().unwrap();
