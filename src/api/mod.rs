@@ -11,6 +11,7 @@ mod body;
 mod camera;
 mod check;
 mod connections;
+mod definitions;
 mod deliveries;
 mod dlq;
 mod events;
@@ -45,6 +46,7 @@ use tokio::sync::watch;
 
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
+pub use definitions::{Denied, Made, Order, Registrar, Switched};
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
@@ -81,6 +83,8 @@ pub struct Parts {
     pub reader: Reader,
     /// For what people order: retry and drop.
     pub writer: Writer,
+    /// For orders about what runs.
+    pub registrar: Arc<dyn Registrar>,
 }
 
 /// What every route is given.
@@ -91,6 +95,7 @@ struct Shared {
     writer: Writer,
     album: snapshot::Album,
     checks: check::Turn,
+    registrar: Arc<dyn Registrar>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -104,9 +109,9 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer } = parts;
+    let Parts { site, reader, writer, registrar } = parts;
     let store = Store::new(reader, writer.clone());
-    let shared = Shared { site, store, writer, album: Default::default(), checks: Default::default() };
+    let shared = Shared { site, store, writer, registrar, album: Default::default(), checks: Default::default() };
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;
     let unix = attend(listener, router(shared.clone(), Access::new(None)), stopped.clone());

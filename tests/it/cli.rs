@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Errand, Expectation, Library, Model, Monitor, MonitorState, NoPicture, Parts, Site,
-    Socket, Warning, Watched,
+    self, Camera, CameraState, Denied, Errand, Expectation, Library, Made, Model, Monitor, MonitorState, NoPicture,
+    Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
+use stakeout::config::{Part, Unfit};
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
@@ -129,6 +130,7 @@ impl Site for Quiet {
             degraded: None,
             decoder_failures: 0,
             reconnects: 0,
+            origin: Default::default(),
         }]
     }
     fn monitors(&self, _: Now) -> Vec<Monitor> {
@@ -147,6 +149,8 @@ impl Site for Quiet {
             cooldown_left_s: 0.0,
             job: None,
             statistics: Default::default(),
+            origin: Default::default(),
+            differs_from_file: false,
         }]
     }
     fn library(&self) -> Option<Library> {
@@ -175,6 +179,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Registrar for Quiet {
+    fn make(&self, _: Order) -> Result<Made, Denied> {
+        Err(self.remove(Part::Camera, &name("x")).unwrap_err())
+    }
+    fn remove(&self, _: Part, _: &Name) -> Result<(), Denied> {
+        Err(Denied::Conflict(Unfit::new("nothing changes here", "ask another daemon")))
+    }
+    fn switch(&self, monitor: &Name, _: bool) -> Result<Switched, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
     }
 }
 
@@ -253,7 +269,8 @@ impl Serving {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
-        let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
+        let (reader, writer) = (journal.reader().unwrap(), journal.writer());
+        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet) };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }

@@ -14,6 +14,7 @@ mod cli;
 mod clips;
 mod clock;
 mod decoders;
+mod definitions;
 mod detectors;
 mod dlq;
 mod endpoint;
