@@ -148,18 +148,19 @@ pub(super) fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure>
     let outcome = &checked.attempt.outcome;
     let is_name = endpoint.url.value.domain().is_some();
     let exit = match outcome {
-        Outcome::Status { status: 200..=299, .. } => return None,
+        outcome if outcome.is_success() => return None,
         Outcome::NoSuchHost => Exit::NoAddress,
         Outcome::Unreachable if is_name && checked.way.addresses.is_empty() => Exit::NoAddress,
         Outcome::Offline | Outcome::Unreachable | Outcome::Forbidden => Exit::NoConnection,
         Outcome::CertificateDates | Outcome::Tls => Exit::NoTls,
-        Outcome::Status { .. } | Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
+        Outcome::Status { .. } | Outcome::Reply { .. } => Exit::NotTaken,
+        Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
         Outcome::OurFault => Exit::Failure,
     };
     let name = &endpoint.name;
-    let why = match (outcome.status(), &checked.attempt.error) {
-        (Some(status), _) => format!("it answers {status}"),
-        (None, Some(error)) => error.clone(),
+    let why = match (&checked.attempt.error, outcome.status()) {
+        (Some(error), _) => error.clone(),
+        (None, Some(status)) => format!("it answers {status}"),
         (None, None) => outcome.class().to_owned(),
     };
     let failure = Failure::new(exit, format_args!("endpoint `{name}` does not work: {why}"));

@@ -3,7 +3,7 @@
 //! Owns the wording and the manners (a repeated error is logged when it changes); refuses to know what follows from an
 //! attempt. Counts over the last day come from the journal, not from here.
 
-use crate::delivery::{Attempt, HoldReason, Outcome};
+use crate::delivery::{Attempt, HoldReason, Outcome, Step};
 use crate::name::Name;
 use crate::retry::Next;
 use crate::time::Mono;
@@ -114,6 +114,13 @@ pub fn advice(outcome: &Outcome) -> Option<&'static str> {
             Some("the receiver does not accept us: compare its secret with `secret_file`, and both clocks")
         }
         Outcome::Status { status: 404 | 405 | 410, .. } => Some("is the path in `url` right?"),
+        Outcome::Reply { code: 500..=599, to: Step::Login } => {
+            Some("the mail server does not accept the login: compare `username` and `password_file`")
+        }
+        Outcome::Reply { code: 500..=599, to: Step::Session } => {
+            Some("the mail server has nothing to do with this box: is it the right one, and does it want a login?")
+        }
+        Outcome::Reply { code: 500..=599, to: Step::Letter } => Some("are the addresses in `to` right?"),
         Outcome::Status { status: 413, .. } => Some("lower `max_body`, or set `frame = \"none\"`"),
         _ => None,
     }
