@@ -36,9 +36,12 @@ struct CheckData<'a> {
     message: &'static str,
 }
 
-/// The body of a check of `endpoint` with that id, sent by `device` at `now`.
-pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> String {
-    let Format::Stakeout = format;
+/// The body of a check of `endpoint` with that id, sent by `device` at `now`. None: the format has none, because its
+/// receivers act on whatever comes.
+pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> Option<String> {
+    if format != Format::Stakeout {
+        return None;
+    }
     let data = CheckData {
         event_id: id,
         device,
@@ -50,7 +53,7 @@ pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) 
         message: MESSAGE,
     };
     let envelope = Envelope { kind: CHECK, timestamp: now.wall.to_string(), data };
-    serde_json::to_string(&envelope).expect("strings and numbers always serialise")
+    Some(serde_json::to_string(&envelope).expect("strings and numbers always serialise"))
 }
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ mod tests {
         let now = Now { mono: Mono(5), wall: Wall(1_769_423_700_120), synced: true };
         let body = check(Format::Stakeout, Uuid::from_u128(1), "dock-box-01", &Name::new("ops").unwrap(), now);
         assert_eq!(
-            body,
+            body.unwrap(),
             concat!(
                 r#"{"type":"endpoint.check","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
                 r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,

@@ -33,13 +33,16 @@ pub struct Envelope {
 pub fn version(format: Format) -> u32 {
     match format {
         Format::Stakeout => stakeout::VERSION,
+        _ => 1,
     }
 }
 
-/// Renders `event` for an endpoint, with a [`HOLE`] for the frame if the format has one and `frame` asks for it.
-pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> String {
+/// Renders `event` for an endpoint, with a [`HOLE`] for the frame if the format has one and `frame` asks for it. None: the
+/// format has no body for events of that type ([`Format::expresses`]), whatever the envelope and the frame.
+pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> Option<String> {
     match format {
-        Format::Stakeout => stakeout::render(event, envelope, frame),
+        Format::Stakeout => Some(stakeout::render(event, envelope, frame)),
+        _ => None,
     }
 }
 
@@ -48,7 +51,7 @@ pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameCho
 pub fn frame_budget(format: Format, event: &Event, max_body: u64) -> Option<usize> {
     let widest =
         Envelope { epoch: Uuid::max(), sequence: u64::MAX, moment_us: event.observed.wall.0.saturating_mul(1000) };
-    let text = render(format, event, widest, FrameChoice::Inline);
+    let text = render(format, event, widest, FrameChoice::Inline)?;
     let size_without_frame = text.find(HOLE).map(|_| text.len() - HOLE.len())?;
     let room = usize::try_from(max_body).unwrap_or(usize::MAX).saturating_sub(size_without_frame);
     Some(room / 4 * 3)

@@ -105,7 +105,7 @@ impl JournalLedger {
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
-        self.endpoints.iter().filter(subscribed).map(owed).collect()
+        self.endpoints.iter().filter(subscribed).filter_map(owed).collect()
     }
 }
 
@@ -200,18 +200,21 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
     let shared = Arc::new(event.clone());
     let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
-    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
+    subscribed.filter_map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
-/// `fitted` are the frames of this event so far, by the bytes that they may take.
+/// `fitted` are the frames of this event so far, by the bytes that they may take. None: its format can't say it.
 fn owed_to(
     endpoint: &Endpoint,
     event: &Arc<Event>,
     frame: Option<&Arc<[u8]>>,
     fitted: &mut BTreeMap<usize, OwedFrame>,
-) -> Owed {
+) -> Option<Owed> {
     let (format, choice) = (endpoint.format, endpoint.frame);
+    if !format.expresses(event.data.kind()) {
+        return None;
+    }
     let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
         (Some(frame), FrameChoice::Inline, Some(budget)) => {
             fitted.entry(budget).or_insert_with(|| fitting(frame, budget)).clone()
@@ -221,9 +224,11 @@ fn owed_to(
     let event = event.clone();
     let render = move |stamp: &Stamp| {
         let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
-        Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
+        let text = payload::render(format, &event, envelope, choice);
+        Body::marked(text.expect("a format renders what it expresses"), payload::HOLE)
     };
-    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
+    let version = payload::version(format);
+    Some(Owed { endpoint: endpoint.name.clone(), frame, format_version: version, render: Box::new(render) })
 }
 
 fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {
