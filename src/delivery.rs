@@ -214,10 +214,7 @@ impl Outcome {
 
     /// Whether the receiver took it.
     pub fn is_success(&self) -> bool {
-        matches!(
-            self,
-            Outcome::Status { status: 200..=299, .. } | Outcome::Reply { code: 200..=299, to: Step::Letter }
-        )
+        matches!(self, Outcome::Status { status: 200..=299, .. } | Outcome::Reply { code: 200..=299, to: Step::Letter })
     }
 
     /// The HTTP status or the code of a mail server, if one arrived.

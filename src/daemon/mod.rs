@@ -30,8 +30,8 @@ use crate::model::{self, Handle, Limits};
 use crate::name::Name;
 use crate::preflight::Ready;
 use crate::retry::taxonomy::acts_on_endpoint;
-use crate::sender::{Clock, Doorbells, Office, Report, Sender};
-use crate::transport::{self, Client, ClientError, Tls};
+use crate::sender::{Clock, Doorbells, Office, Outlet, Report, Sender};
+use crate::transport::{self, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
 use attendance::Attendance;
@@ -170,9 +170,9 @@ fn start_senders(
             egress: Arc::clone(&egress),
             tls: tls.remove(&endpoint.name).unwrap_or_default(),
         };
-        let client = Client::new(&settings)?;
+        let outlet = Outlet::new(endpoint, &credentials, &settings)?;
         let (sender, report) =
-            Sender::new(endpoint.clone(), credentials, client, journal.writer(), journal.reader()?, &office);
+            Sender::new(endpoint.clone(), credentials, outlet, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

@@ -184,7 +184,9 @@ impl On {
             On::Success => outcome.is_success(),
             On::Status(list) => matches!(outcome, Outcome::Status { status, .. } if list.contains(status)),
             On::Statuses(range) => matches!(outcome, Outcome::Status { status, .. } if range.contains(status)),
-            On::Replies(step, range) => matches!(outcome, Outcome::Reply { code, to } if to == step && range.contains(code)),
+            On::Replies(step, range) => {
+                matches!(outcome, Outcome::Reply { code, to } if to == step && range.contains(code))
+            }
             On::Anything => true,
         }
     }

@@ -120,7 +120,8 @@ impl Client {
     /// A client. On a system without certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
     pub fn new(settings: &Settings) -> Result<Client, ClientError> {
         let tls = settings.tls.config().map_err(|error| ClientError::Setup(error.to_string()))?;
-        let build = |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError::Setup(failure::text(&error)));
+        let build =
+            |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError::Setup(failure::text(&error)));
         Ok(Client {
             keeping: build(settings.kept_connections)?,
             fresh: build(0)?,

@@ -50,8 +50,7 @@ impl Dialogue {
 
     /// Logs in, in a way that the server offers; if it offers none, it has the word.
     pub(super) async fn log_in(&mut self, offers: &ServerInfo, login: Credentials) -> Result<(), Problem> {
-        let mechanism =
-            offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]).unwrap_or(Mechanism::Plain);
+        let mechanism = offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]).unwrap_or(Mechanism::Plain);
         let unheard = |_| Problem::Malformed("it asks for something unknown while we log in".into());
         let first = Auth::new(mechanism, login.clone(), None).map_err(unheard)?;
         let mut answer = self.ask(&first, Step::Login, "AUTH").await?;
@@ -153,7 +152,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_answer() {
-        for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"250-a\r\n550 b\r\n", b"999 x\r\n", b"\r\n", b"\xff\xfe\n"] {
+        for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"250-a\r\n550 b\r\n", b"999 x\r\n", b"\r\n", b"\xff\xfe\n"]
+        {
             let told = answered(bytes).await;
             assert!(matches!(told, Err(Problem::Malformed(_))), "{bytes:?}: {told:?}");
         }

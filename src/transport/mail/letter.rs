@@ -104,14 +104,16 @@ impl Addresses {
 
 /// Without anything that could begin another header.
 fn one_line(text: &str) -> String {
-    let line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_SUBJECT).collect();
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_SUBJECT).collect();
     line.trim().to_owned()
 }
 
 /// Without control characters but line breaks and tabs.
 fn clean(text: &str) -> String {
-    text.replace("\r\n", "\n").chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c }).collect()
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -170,12 +170,7 @@ impl Mailer {
 
     /// A recipient who is refused for good keeps nobody else from the letter; one who is refused for now does, as nobody
     /// should get it twice.
-    async fn hand_in(
-        &self,
-        dialogue: &mut Dialogue,
-        message: &[u8],
-        handed_in: &mut bool,
-    ) -> Result<Taken, Problem> {
+    async fn hand_in(&self, dialogue: &mut Dialogue, message: &[u8], handed_in: &mut bool) -> Result<Taken, Problem> {
         let addresses = &self.inner.addresses;
         let mail = Mail::new(Some(addresses.sender().clone()), Vec::<MailParameter>::new());
         dialogue.ask(&mail, Step::Session, "MAIL").await?;
@@ -184,7 +179,9 @@ impl Mailer {
             let what = format!("RCPT TO:<{recipient}>");
             match dialogue.ask(&Rcpt::new(recipient.clone(), Vec::new()), Step::Letter, &what).await {
                 Ok(_) => accepted += 1,
-                Err(problem) if problem.outcome(false).status().is_some_and(|code| code >= 500) => refused.push(problem),
+                Err(problem) if problem.outcome(false).status().is_some_and(|code| code >= 500) => {
+                    refused.push(problem)
+                }
                 Err(problem) => return Err(problem),
             }
         }
