@@ -107,6 +107,9 @@ fn event() -> Event {
             model: ModelIdentity { name: name("yard"), sha256: "ab".repeat(32) },
             source_url: "rtsp://10.0.0.21/stream1".into(),
             started: now().wall,
+            label: "person".into(),
+            from_ms: 1000,
+            to_ms: 2500,
         }),
     }
 }

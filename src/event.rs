@@ -196,6 +196,16 @@ pub struct Triggered {
     pub source_url: String,
     /// The first positive check of the hold window.
     pub started: Wall,
+    /// What the monitor calls its events; empty in rows of releases that had none.
+    #[serde(default)]
+    pub label: String,
+    /// When the event starts (`started`), in milliseconds of the job's run time; 0 in such rows, and where the job has
+    /// been off since.
+    #[serde(default)]
+    pub from_ms: u64,
+    /// When the check was made that triggers, in the same milliseconds.
+    #[serde(default)]
+    pub to_ms: u64,
 }
 
 /// A model as receivers can tell it from others.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now};
+use crate::time::{Boot, Now, Wall};
 use crate::verdict::rounded;
 
 /// Writes what happens on one camera into the journal.
@@ -136,6 +137,7 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
     match effect {
         Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
             let Evidence { subject, verdict, .. } = happening.evidence?;
+            let (from_ms, to_ms) = within_job(happening, *job, *started, *observed);
             let triggered = Triggered {
                 open_id: *open_id,
                 repeat: *repeat,
@@ -150,6 +152,9 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
                 model: subject.model.clone(),
                 source_url: subject.source_url.clone(),
                 started: *started,
+                label: subject.label.clone(),
+                from_ms,
+                to_ms,
             };
             Some((*job, *observed, EventData::Triggered(triggered)))
         }
@@ -170,6 +175,14 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
         }
         Effect::JobStarted { .. } | Effect::JobRunning { .. } => None,
     }
+}
+
+/// From when to when an event goes that is triggered by a check of what was `observed`, in milliseconds of its job's run time.
+fn within_job(happening: &Happening<'_>, job: Uuid, started: Wall, observed: Now) -> (u64, u64) {
+    let ran = happening.state.job().filter(|it| it.id() == job).map_or(0, |it| it.counters().elapsed_ms);
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let to = ran.saturating_sub(ms(happening.now.mono.since(observed.mono)));
+    (to.saturating_sub(ms(observed.wall.since(started))), to)
 }
 
 /// The row of a job that began, changed or ended. Its start, once written, stays.

@@ -84,6 +84,9 @@ fn triggered() -> EventData {
         model: ModelIdentity { name: name("yard"), sha256: "ab".into() },
         source_url: "rtsp://10.0.0.21/stream1".into(),
         started: now().wall,
+        label: "person".into(),
+        from_ms: 1000,
+        to_ms: 2500,
     })
 }
 

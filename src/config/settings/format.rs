@@ -51,10 +51,11 @@ impl Format {
 
     /// Whether there is a body of this format for events of that type. An endpoint is owed no others.
     pub fn expresses(self, kind: EventType) -> bool {
-        match (self, kind) {
-            (Format::Stakeout, _) => true,
-            // Refused by `events` until they are written.
-            _ => false,
+        match self {
+            Format::Stakeout => true,
+            Format::TrioLiveMonitor => matches!(kind, EventType::Triggered | EventType::JobStatus),
+            Format::Pagerduty => matches!(kind, EventType::Triggered | EventType::Cleared),
+            Format::TrioStream | Format::Videodb | Format::Slack | Format::Email => kind == EventType::Triggered,
         }
     }
 
