@@ -387,3 +387,18 @@ impl SkipReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the journal of the release before wrote it.
+    #[test]
+    fn an_alert_of_an_older_journal_is_read() {
+        let row = r#"{"Triggered":{"open_id":"00000000-0000-0000-0000-000000000003","repeat":0,"condition":"a","answer":"yes",
+            "confidence":0.9,"threshold":0.8,"explanation":"b","regions":[],"z":null,"answer_mass":null,
+            "model":{"name":"m","sha256":"ab"},"source_url":"rtsp://h/s","started":5}}"#;
+        let EventData::Triggered(read) = serde_json::from_str(row).unwrap() else { panic!("{row}") };
+        assert_eq!((read.label.as_str(), read.from_ms, read.to_ms), ("", 0, 0));
+    }
+}

@@ -43,6 +43,8 @@ pub(super) struct Seen<'a> {
     /// Whether the receiver refuses a wrong signature; null when that was not found out.
     verifies: Option<bool>,
     forged_status: Option<u16>,
+    #[serde(skip)]
+    signable: bool,
 }
 
 #[derive(Serialize)]
@@ -75,6 +77,7 @@ impl<'a> Seen<'a> {
             headers,
             verifies: checked.verifies(),
             forged_status: forged.as_ref().and_then(Outcome::status),
+            signable: endpoint.format.is_signed(),
         }
     }
 }
@@ -126,7 +129,8 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "headers      {}", seen.headers.join(", "))?;
     if !seen.headers.iter().any(|name| name == "webhook-signature") {
-        return writeln!(out, "signature    none: the endpoint has no secret");
+        let why = if seen.signable { "the endpoint has no secret" } else { "its format knows none" };
+        return writeln!(out, "signature    none: {why}");
     }
     match (seen.verifies, seen.forged_status) {
         (Some(true), Some(status)) => writeln!(out, "signature    a wrong one was refused with {status}"),

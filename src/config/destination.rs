@@ -9,6 +9,7 @@ use url::Url;
 
 use super::address::{self, credentials, has_userinfo, no_host, no_telling_parameter};
 use super::diagnostic::Diagnostic;
+use super::mask;
 use super::settings::{Endpoint, Format};
 use super::value::{self, Problem, Read, Value};
 use crate::egress::Egress;
@@ -43,9 +44,9 @@ impl Rules<'_> {
             _ => "events are signed with `secret_file`; a receiver that wants a password is not supported yet",
         };
         self.check(&url, at.clone(), help)?;
-        if self.format == Format::Slack && url.host_str() == Some("hooks.slack.com") {
+        if url.host_str().is_some_and(|host| mask::SECRET_PATHS.contains(&host)) {
             let label = "put it into a file of its own, and name that as `url_file`";
-            return Err(Problem::new(at, " is a secret: whoever has it can write to the channel", label).into());
+            return Err(Problem::new(at, " is a secret: whoever has it can post there", label).into());
         }
         let help = "otherwise put the whole URL into a file of its own, and name that as `url_file`";
         no_telling_parameter(value, &url, "`secret_file`, which signs what is sent", help)?;

@@ -98,3 +98,79 @@ fn login(whose: &str, mail: &Mail, diagnostics: &mut Diagnostics) -> Option<Opti
         Login { username, password }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const SOURCE: &str = r#"
+[[endpoint]]
+name = "chat"
+format = "slack"
+url_file = "SITE/slack.url"
+[[endpoint]]
+name = "pager"
+format = "pagerduty"
+routing_key_file = "SITE/pager.key"
+[[endpoint]]
+name = "mail"
+format = "email"
+url = "smtp://mail.example:587"
+username = "box"
+password_file = "SITE/mail.pass"
+from = "box@site.example"
+to = ["ops@site.example"]
+"#;
+
+    /// What is read of three files, and what is said.
+    fn with(url: &str, key: &str, password: &str) -> (BTreeMap<Name, Credentials>, Vec<String>) {
+        let site = tempfile::tempdir().unwrap();
+        for (name, content) in [("slack.url", url), ("pager.key", key), ("mail.pass", password)] {
+            let path = site.path().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let source = SOURCE.replace("SITE", site.path().to_str().unwrap());
+        let mut diagnostics = Diagnostics::new(&source, "stakeout.toml");
+        let config = config::parse(&source, "stakeout.toml").unwrap().config;
+        let read = of(&config.endpoints, &config.egress, &mut diagnostics);
+        let said = diagnostics.iter().map(|one| format!("{} ({})", one.title, one.label));
+        let said = said.map(|text| text.replace(site.path().to_str().unwrap(), "SITE")).collect();
+        (read, said)
+    }
+
+    #[test]
+    fn what_is_read_is_handed_on_and_shown_nowhere() {
+        let (read, said) = with("https://chat.example/T0/hook-slug-1\n", "r0utingk3y\n", "m4il-pass\n");
+        assert_eq!(said, [] as [&str; 0]);
+        let of = |text| &read[&Name::new(text).unwrap()];
+        assert_eq!(of("chat").url.as_str(), "https://chat.example/T0/hook-slug-1");
+        assert_eq!(of("pager").routing_key.as_ref().unwrap().expose(), "r0utingk3y");
+        assert_eq!(of("pager").url.as_str(), "https://events.pagerduty.com/v2/enqueue");
+        let login = of("mail").login.as_ref().unwrap();
+        assert_eq!((login.username.as_str(), login.password.expose()), ("box", "m4il-pass"));
+        for secret in ["hook-slug-1", "r0utingk3y", "m4il-pass"] {
+            assert_eq!(redact::redacted(secret), "***");
+            assert!(!format!("{read:?}").contains(secret), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn all_that_cannot_be_used_is_told_at_once_and_not_quoted() {
+        let (read, said) = with("chat.example/hunter2", "hunter2 \"", "");
+        assert!(read.is_empty());
+        assert_eq!(
+            said,
+            [
+                "endpoint `chat`: the URL in its `url_file` is not a URL: relative URL without a base \
+                 (for example `\"https://your-app.example/events\"`)",
+                "endpoint `pager`: what its routing key's file holds is no routing key \
+                 (copy the integration key of an `Events API V2` integration, letters and digits only)",
+                "endpoint `mail`: `SITE/mail.pass` is empty (write the secret into it)",
+            ]
+        );
+    }
+}

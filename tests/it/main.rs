@@ -17,6 +17,7 @@ mod detectors;
 mod dlq;
 mod endpoint;
 mod faults;
+mod formats;
 mod gate;
 mod gone;
 mod journal;

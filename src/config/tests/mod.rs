@@ -1,5 +1,6 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
+mod formats;
 mod later;
 mod links;
 mod meanings;
