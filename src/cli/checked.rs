@@ -127,7 +127,9 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
         None => {}
     }
-    writeln!(out, "headers      {}", seen.headers.join(", "))?;
+    if !seen.headers.is_empty() {
+        writeln!(out, "headers      {}", seen.headers.join(", "))?;
+    }
     if !seen.headers.iter().any(|name| name == "webhook-signature") {
         let why = if seen.signable { "the endpoint has no secret" } else { "its format knows none" };
         return writeln!(out, "signature    none: {why}");
@@ -190,6 +192,9 @@ pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: 
             "it is unsigned: the receiver can't tell our events from anybody's",
             "set `secret_file`; `stakeout keygen` makes a secret",
         );
+    }
+    if let Some(flaw) = &checked.attempt.error {
+        warn(&format!("it takes letters, but {flaw}"), "correct `to`");
     }
     if checked.verifies() == Some(false) {
         warn(

@@ -16,6 +16,7 @@ mod decoders;
 mod detectors;
 mod dlq;
 mod endpoint;
+mod fanout;
 mod faults;
 mod formats;
 mod gate;

@@ -42,7 +42,7 @@ const PARTING: Duration = Duration::from_secs(1);
 pub struct Account {
     /// `smtps://host` (TLS from the start, port 465) or `smtp://host` (STARTTLS, port 587).
     pub url: Url,
-    /// Letters go out in the clear where the server of an `smtp://` offers no STARTTLS.
+    /// Letters, and the login, go out in the clear where the server of an `smtp://` offers no STARTTLS.
     pub allow_plain: bool,
     /// User name and password. None: nobody logs in.
     pub login: Option<(String, Secret)>,
