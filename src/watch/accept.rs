@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::addressees::Addressees;
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::machine::Machine;
@@ -16,7 +17,7 @@ use super::subject::About;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
-use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Now, Wall};
@@ -26,7 +27,7 @@ use crate::verdict::rounded;
 pub struct JournalLedger {
     writer: Writer,
     device: Arc<str>,
-    endpoints: Arc<[Endpoint]>,
+    addressees: Addressees,
     snapshot_width: u32,
     snapshot_quality: u8,
     boot: Boot,
@@ -34,12 +35,12 @@ pub struct JournalLedger {
 }
 
 impl JournalLedger {
-    /// Events of `device`, owed to `endpoints`.
-    pub fn new(writer: Writer, device: Arc<str>, endpoints: Arc<[Endpoint]>, storage: &Storage) -> JournalLedger {
+    /// Events of `device`, owed to `addressees`.
+    pub fn new(writer: Writer, device: Arc<str>, addressees: Addressees, storage: &Storage) -> JournalLedger {
         JournalLedger {
             writer,
             device,
-            endpoints,
+            addressees,
             snapshot_width: storage.snapshot_width,
             snapshot_quality: storage.snapshot_quality,
             boot: Boot::current(),
@@ -106,7 +107,7 @@ impl JournalLedger {
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
-        self.endpoints.iter().filter(subscribed).filter_map(owed).collect()
+        self.addressees.now().iter().filter(subscribed).filter_map(owed).collect()
     }
 }
 
@@ -200,13 +201,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
         id,
         monitor: happening.about.monitor.clone(),
         camera: happening.about.camera.clone(),
-        origin: Origin::File,
+        origin: happening.about.origin,
         status,
         reason,
         counters,
         started: wall,
         ended: reason.map(|_| wall),
-        request: None,
+        request: happening.about.request.as_ref().map(ToString::to_string),
     })
 }
 

@@ -56,7 +56,7 @@ const OWNED: &[(&str, &[&str])] = &[
     (" ort::", &["model"]),
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),
-    ("hyper::", &["transport"]),
+    ("hyper::", &["api", "transport"]),
     ("lettre", &["transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
 mod announcements;
+mod api;
 mod appliance;
 mod asked;
 mod camera;
@@ -13,6 +14,7 @@ mod cli;
 mod clips;
 mod clock;
 mod decoders;
+mod definitions;
 mod detectors;
 mod dlq;
 mod endpoint;
