@@ -2,7 +2,8 @@
 //! switched.
 //!
 //! Owns the routes and the orders that come of them; refuses to know how an order is carried out: the daemon does, as a
-//! [`Registrar`], on one of tokio's threads for blocking calls. Who gave an order is logged with the request (`guard`).
+//! [`Registrar`], on one of tokio's threads for blocking calls. Every order is logged; who gave it, the guard
+//! says.
 
 use std::sync::Arc;
 
@@ -118,19 +119,26 @@ impl From<Denied> for Refusal {
     }
 }
 
-/// The routes that change what runs.
-pub(super) fn routes(routes: Routes) -> Routes {
-    let routes = routes.post("/v1/monitors/{name}/enable", enable).post("/v1/monitors/{name}/disable", disable);
-    let routes = of_part(routes, Part::Camera, ["/v1/cameras", "/v1/cameras/{name}"]);
-    let routes = of_part(routes, Part::Endpoint, ["/v1/endpoints", "/v1/endpoints/{name}"]);
-    of_part(routes, Part::Monitor, ["/v1/monitors", "/v1/monitors/{name}"])
+/// Adds the routes that change what runs.
+pub(super) fn with(mut routes: Routes) -> Routes {
+    routes = routes.post("/v1/monitors/{name}/enable", enable).post("/v1/monitors/{name}/disable", disable);
+    for part in Part::ALL {
+        let (all, one) = paths(part);
+        let make = move |shared, body| self::make(shared, part, None, body);
+        let change = move |shared, Path(name): Path<String>, body| self::make(shared, part, Some(name), body);
+        let remove = move |shared, Path(name): Path<String>| self::remove(shared, part, name);
+        routes = routes.post(all, make).put(one, change).delete(one, remove);
+    }
+    routes
 }
 
-fn of_part(routes: Routes, part: Part, [all, one]: [&'static str; 2]) -> Routes {
-    routes
-        .post(all, move |shared, body| make(shared, part, None, body))
-        .put(one, move |shared, Path(name): Path<String>, body| make(shared, part, Some(name), body))
-        .delete(one, move |shared, Path(name): Path<String>| remove(shared, part, name))
+/// Where all of a kind are, and one of them.
+fn paths(part: Part) -> (&'static str, &'static str) {
+    match part {
+        Part::Camera => ("/v1/cameras", "/v1/cameras/{name}"),
+        Part::Endpoint => ("/v1/endpoints", "/v1/endpoints/{name}"),
+        Part::Monitor => ("/v1/monitors", "/v1/monitors/{name}"),
+    }
 }
 
 /// The body of an order, as axum read it.

@@ -93,9 +93,9 @@ struct Shared {
     site: Arc<dyn Site>,
     store: Store,
     writer: Writer,
-    registrar: Arc<dyn Registrar>,
     album: snapshot::Album,
     checks: check::Turn,
+    registrar: Arc<dyn Registrar>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -111,8 +111,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let Parts { site, reader, writer, registrar } = parts;
     let store = Store::new(reader, writer.clone());
-    let (album, checks) = Default::default();
-    let shared = Shared { site, store, writer, registrar, album, checks };
+    let shared = Shared { site, store, writer, registrar, album: Default::default(), checks: Default::default() };
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;
     let unix = attend(listener, router(shared.clone(), Access::new(None)), stopped.clone());

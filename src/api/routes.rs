@@ -11,7 +11,7 @@ use super::{Shared, check, definitions, deliveries, dlq, events, jobs, metrics, 
 
 /// All there are.
 pub(super) fn routes() -> Routes {
-    definitions::routes(Routes::default())
+    definitions::with(Routes::default())
         .get("/openapi.json", openapi::document)
         .get("/metrics", metrics::metrics)
         .get("/v1/status", status::status)

@@ -161,6 +161,16 @@ impl Mailbox {
         self.held().demand = demand;
     }
 
+    /// Asks for the next picture, whatever the watch loop wants. Who asked before gets none any more.
+    pub fn ask(&self, asker: Asker) {
+        self.held().asker = Some(asker);
+    }
+
+    /// Who asked, to be told.
+    pub(super) fn take_asker(&self) -> Option<Asker> {
+        self.held().asker.take()
+    }
+
     /// Says how late the strictest of those who watch now may notice something; None: nobody watches. It takes the place of
     /// what the camera was set to.
     pub fn watch_within(&self, within: Option<Duration>) {
@@ -170,16 +180,6 @@ impl Mailbox {
     /// What was said by [`Mailbox::watch_within`] since the last call.
     pub(super) fn heard_within(&self) -> Option<Option<Duration>> {
         self.held().within.take()
-    }
-
-    /// Asks for the next picture, whatever the watch loop wants. Who asked before gets none any more.
-    pub fn ask(&self, asker: Asker) {
-        self.held().asker = Some(asker);
-    }
-
-    /// Who asked, to be told.
-    pub(super) fn take_asker(&self) -> Option<Asker> {
-        self.held().asker.take()
     }
 
     /// Whether somebody wants a picture that is decoded when it arrives.

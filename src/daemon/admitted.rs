@@ -17,27 +17,18 @@ use crate::transport::Tls;
 /// Where what was opened is laid.
 pub(super) struct Admitted<'a> {
     /// Models are started at once, so that none is loaded twice.
-    crew: &'a Crew,
+    pub(super) crew: &'a Crew,
     /// How long one may take.
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Of cameras.
-    addresses: &'a mut BTreeMap<Name, Address>,
+    pub(super) addresses: &'a mut BTreeMap<Name, Address>,
     /// Of endpoints.
-    credentials: &'a mut BTreeMap<Name, Credentials>,
+    pub(super) credentials: &'a mut BTreeMap<Name, Credentials>,
     /// Of endpoints.
-    tls: &'a mut BTreeMap<Name, Tls>,
+    pub(super) tls: &'a mut BTreeMap<Name, Tls>,
 }
 
-/// What the file needs: where cameras are, what opens the way to endpoints, and what their TLS rests on.
-pub(super) type Laid<'a> =
-    (&'a mut BTreeMap<Name, Address>, &'a mut BTreeMap<Name, Credentials>, &'a mut BTreeMap<Name, Tls>);
-
-impl<'a> Admitted<'a> {
-    /// Nothing is admitted yet.
-    pub(super) fn new(crew: &'a Crew, limits: Limits, (addresses, credentials, tls): Laid<'a>) -> Admitted<'a> {
-        Admitted { crew, limits, addresses, credentials, tls }
-    }
-
+impl Admitted<'_> {
     /// Checks `part`, which is to run beside `config`.
     ///
     /// # Errors

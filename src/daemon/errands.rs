@@ -17,8 +17,8 @@ use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
 use crate::preflight::{self, Opened};
 use crate::secret::Secret;
-use crate::sender::{self, Checked};
-use crate::transport::{self, Client};
+use crate::sender::{self, Checked, Outlet};
+use crate::transport;
 
 /// So long a camera may take for a picture; clients of the API wait for 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -42,8 +42,8 @@ pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Se
     let device = super::device_id(&plan.config);
     let egress = Arc::new(plan.config.egress.clone());
     let prepared = spawn_blocking(move || {
-        let opened =
-            preflight::open(&Defined::Endpoint(endpoint.clone()), secret.as_ref(), &plan.config, &BTreeMap::new());
+        let part = Defined::Endpoint(endpoint.clone());
+        let opened = preflight::open(&part, secret.as_ref(), &plan.config, &BTreeMap::new());
         match opened.map_err(|unfit| unfit.error)? {
             Opened::Endpoint(credentials, tls) => Ok((endpoint, credentials, tls)),
             Opened::Camera(_) | Opened::Monitor(_) => Err("it is no endpoint".to_owned()),
@@ -51,8 +51,8 @@ pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Se
     });
     let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
     let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let client = Client::new(&settings).map_err(|error| error.to_string())?;
-    let checked = sender::check(&endpoint, &credentials, &client, &device).await;
+    let outlet = Outlet::new(&endpoint, &credentials, &settings).map_err(|error| error.to_string())?;
+    let checked = sender::check(&endpoint, &credentials, &outlet, &device).await;
     checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
 }
 

@@ -115,8 +115,8 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let crew = Arc::<Crew>::default();
     let limits = Limits { run: config.runtime.run_timeout, ..Limits::default() };
     crew.start_models(models, limits)?;
-    let laid = (&mut addresses, &mut credentials, &mut tls);
-    let mut admitted = Admitted::new(&crew, limits, laid);
+    let mut admitted =
+        Admitted { crew: &crew, limits, addresses: &mut addresses, credentials: &mut credentials, tls: &mut tls };
     let roster = Roster::read(config.clone(), reader.definitions()?, &mut |config, part, body| {
         admitted.admit(config, part, body)
     });
@@ -140,10 +140,9 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let last = if journal.start().clean { Shutdown::Clean } else { Shutdown::Unclean };
     foreman.begin(addresses, &reader, last)?;
     for endpoint in &plan.config.endpoints {
-        let name = &endpoint.name;
-        // Preflight read those of every endpoint, or it would not be in the plan.
-        let Some(credentials) = credentials.remove(name) else { continue };
-        desks.open(endpoint, credentials, tls.remove(name).unwrap_or_default())?;
+        // Preflight and the roster read those of every endpoint.
+        let Some(credentials) = credentials.remove(&endpoint.name) else { continue };
+        desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default())?;
     }
     for endpoint in departed::all(&reader, &plan.config)? {
         tokio.spawn(departed::skip(journal.writer(), endpoint));

@@ -21,7 +21,7 @@ use crate::transport::Tls;
 pub enum Opened {
     /// Where the camera is.
     Camera(Address),
-    /// What opens the way to the endpoint, and what its TLS rests on.
+    /// What opens the way to it, and what TLS rests on.
     Endpoint(Credentials, Tls),
     /// The models that didn't run yet.
     Monitor(BTreeMap<Name, Loaded>),
@@ -86,9 +86,9 @@ fn signed(
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<Opened>, Unfit> {
     let opened = self::endpoint(endpoint, egress, diagnostics);
-    let Some(secret) = secret else { return Ok(opened.map(|(keys, tls)| Opened::Endpoint(keys, tls))) };
+    let Some(secret) = secret else { return Ok(opened.map(|(open, tls)| Opened::Endpoint(open, tls))) };
     if !endpoint.format.is_signed() {
-        let what = format!("endpoint `{}`: nothing is signed in its format", endpoint.name);
+        let what = format!("endpoint `{}`: `{}` is never signed", endpoint.name, endpoint.format.as_str());
         return Err(Unfit::new(what, "leave `secret` out"));
     }
     if !endpoint.secrets.is_empty() {
@@ -103,7 +103,7 @@ fn signed(
         let what = format!("endpoint `{}`: `secret` is empty, or what follows `whsec_` is not base64", endpoint.name);
         Unfit::new(what, "make one with `stakeout keygen`")
     })?;
-    Ok(opened.map(|(credentials, tls)| Opened::Endpoint(Credentials { keys: vec![key], ..credentials }, tls)))
+    Ok(opened.map(|(open, tls)| Opened::Endpoint(Credentials { keys: vec![key], ..open }, tls)))
 }
 
 /// `config` as if `monitor` were its only one, so that only its models are looked at.
