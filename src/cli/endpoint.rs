@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::checked::{Seen, describe, failure, milliseconds, origin, warnings};
+use super::checked::{describe, failure, milliseconds, warnings};
 use super::enable;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
@@ -19,12 +19,14 @@ use crate::credentials::Credentials;
 use crate::daemon;
 use crate::name::Name;
 use crate::preflight::{self, Ready};
-use crate::sender::{self, Checked, Uncheckable};
-use crate::transport::{Client, Settings, Tls};
+use crate::sender::{self, Checked, Outlet, Uncheckable};
+use crate::transport::{Settings, Tls};
 
 const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
 the receiver should refuse. Neither is journaled or counted. Values of headers are not shown.
+Slack and mail get a message that says that nothing happened, PagerDuty the end of an incident that
+there never was; receivers of the Trio formats and of videodb would act on it, and get nothing.
 Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no
 connection, 6 no TLS, 7 the receiver did not take it, 78 the configuration can't be used.";
 
@@ -91,7 +93,7 @@ fn list(args: &List) -> Result<(), Failure> {
     let config = args.file.load()?.config;
     let lines = config.endpoints.iter().map(|endpoint| Line {
         name: &endpoint.name,
-        url: origin(endpoint),
+        url: endpoint.origin(),
         format: endpoint.format.as_str(),
         signable: endpoint.format.is_signed(),
         secrets: endpoint.secrets.len(),
@@ -130,7 +132,7 @@ fn check(args: &Check) -> Result<(), Failure> {
     };
     let checked = send(&parsed.config, &endpoint, &credentials, tls)?;
     let checked = checked.map_err(|why| Failure::plain(format_args!("endpoint `{}`: {why}", endpoint.name)))?;
-    let seen = Seen::new(&endpoint, &checked);
+    let seen = daemon::check_line(&endpoint, &checked);
     let mut out = io::stdout().lock();
     if args.json {
         print::json_line(&mut out, &seen)?;
@@ -192,10 +194,10 @@ fn send(
 ) -> Result<Result<Checked, Uncheckable>, Failure> {
     let egress = Arc::new(config.egress.clone());
     let settings = Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let client = Client::new(&settings).map_err(Failure::plain)?;
+    let outlet = Outlet::new(endpoint, credentials, &settings).map_err(Failure::plain)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::plain(format_args!("cannot make a client: {error}")))?;
-    let checked = runtime.block_on(sender::check(endpoint, credentials, &client, &daemon::device_id(config)));
+    let checked = runtime.block_on(sender::check(endpoint, credentials, &outlet, &daemon::device_id(config)));
     // Not the destructor: that one waits for name lookups that hang.
     runtime.shutdown_background();
     Ok(checked)

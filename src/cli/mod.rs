@@ -15,14 +15,17 @@ mod endpoint;
 mod environment;
 mod events;
 mod exit;
+mod jobs;
 mod keygen;
 mod models;
+mod monitor;
 mod print;
 mod records;
 mod replay;
 mod run;
 mod settings;
 mod sightings;
+mod snapshot;
 mod status;
 mod verify;
 mod which;
@@ -60,8 +63,14 @@ enum Command {
     Events(events::Args),
     /// List deliveries: what is owed to endpoints, and what became of it
     Deliveries(deliveries::Args),
+    /// List jobs, the runs of monitors, and show one
+    Jobs(jobs::Args),
+    /// Save what a camera sees now, as JPEG
+    Snapshot(snapshot::Args),
     /// List endpoints, check whether one works, take back that one is gone
     Endpoint(endpoint::Args),
+    /// Enable or disable a monitor while the daemon runs
+    Monitor(monitor::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
@@ -115,7 +124,10 @@ impl Command {
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),
             Command::Dlq(args) => dlq::run(args),
+            Command::Jobs(args) => jobs::run(&args),
+            Command::Snapshot(args) => snapshot::run(&args),
             Command::Endpoint(args) => endpoint::run(&args),
+            Command::Monitor(args) => monitor::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),

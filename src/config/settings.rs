@@ -6,6 +6,7 @@
 mod endpoint;
 mod format;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,6 +98,10 @@ pub struct Runtime {
 pub struct Api {
     /// The unix socket of the local API.
     pub socket: PathBuf,
+    /// Where the API listens over TCP, too; other machines only with a token.
+    pub listen: Option<SocketAddr>,
+    /// What has to be shown there, but by this machine.
+    pub token: Option<SecretRef>,
 }
 
 /// `[log]`
@@ -139,7 +144,7 @@ impl SecretRef {
 }
 
 /// `[[camera]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
     /// Unique among cameras.
     pub name: Name,
@@ -171,7 +176,7 @@ impl Camera {
 }
 
 /// Where a camera is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CameraUrl {
     /// `rtsp://`, `rtsps://` or `file://`, without credentials.
     Open(Located<Url>),
@@ -246,7 +251,7 @@ pub struct Model {
 }
 
 /// `[[monitor]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Monitor {
     /// Unique among monitors.
     pub name: Name,

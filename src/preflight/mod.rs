@@ -4,6 +4,7 @@
 //! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
 //! through here, on the thread that starts the daemon.
 
+mod added;
 mod cameras;
 mod candidates;
 mod credentials;
@@ -14,12 +15,15 @@ mod tls;
 
 use std::collections::BTreeMap;
 
+pub use added::{Opened, open};
+
 use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
 use crate::credentials::Credentials;
 use crate::egress::Egress;
 use crate::model::Loaded;
 use crate::name::Name;
+use crate::secret::Secret;
 use crate::transport::Tls;
 
 /// What the checks opened.
@@ -32,6 +36,8 @@ pub struct Ready {
     pub credentials: BTreeMap<Name, Credentials>,
     /// What the TLS of every endpoint rests on.
     pub tls: BTreeMap<Name, Tls>,
+    /// What has to be shown to the API over TCP.
+    pub token: Option<Secret>,
 }
 
 /// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
@@ -42,8 +48,9 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let tls = tls::of(&config.endpoints, diagnostics);
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
-    let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls })
+    let token = keys::token(&config.api, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
+    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls, token })
 }
 
 /// Only what sending to `endpoint` needs: its credentials, and what its TLS rests on. Otherwise as [`check`].
@@ -56,7 +63,7 @@ pub fn endpoint(endpoint: &Endpoint, egress: &Egress, diagnostics: &mut Diagnost
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].
 pub fn models(config: &Config, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Name, Loaded>> {
-    let models = models::load(config, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(models)
 }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Expectation, Library, Model, Monitor, MonitorState, Parts, Site, Socket, Warning,
+    self, Camera, CameraState, Denied, Errand, Expectation, Library, Made, Model, Monitor, MonitorState, NoPicture,
+    Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
+use stakeout::config::{Part, Unfit};
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
@@ -128,6 +130,7 @@ impl Site for Quiet {
             degraded: None,
             decoder_failures: 0,
             reconnects: 0,
+            origin: Default::default(),
         }]
     }
     fn monitors(&self, _: Now) -> Vec<Monitor> {
@@ -146,6 +149,8 @@ impl Site for Quiet {
             cooldown_left_s: 0.0,
             job: None,
             statistics: Default::default(),
+            origin: Default::default(),
+            differs_from_file: false,
         }]
     }
     fn library(&self) -> Option<Library> {
@@ -165,6 +170,27 @@ impl Site for Quiet {
     }
     fn warnings(&self, _: Now) -> Vec<Warning> {
         Vec::new()
+    }
+    fn watched(&self) -> Vec<Watched> {
+        Vec::new()
+    }
+    fn picture(&self, _: &Name) -> Errand<Vec<u8>, NoPicture> {
+        Box::pin(async { Err(NoPicture::None) })
+    }
+    fn check(&self, _: &Name) -> Errand<api::Check, String> {
+        Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Registrar for Quiet {
+    fn make(&self, _: Order) -> Result<Made, Denied> {
+        Err(self.remove(Part::Camera, &name("x")).unwrap_err())
+    }
+    fn remove(&self, _: Part, _: &Name) -> Result<(), Denied> {
+        Err(Denied::Conflict(Unfit::new("nothing changes here", "ask another daemon")))
+    }
+    fn switch(&self, monitor: &Name, _: bool) -> Result<Switched, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
     }
 }
 
@@ -243,9 +269,10 @@ impl Serving {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
-        let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
+        let (reader, writer) = (journal.reader().unwrap(), journal.writer());
+        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet) };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+        let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }
     }
 
@@ -338,7 +365,10 @@ fn the_parts_of_a_status_are_there_one_by_one() {
 fn without_ages(items: &serde_json::Value) -> serde_json::Value {
     let mut items = items.clone();
     for item in items.as_array_mut().unwrap() {
-        item.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_age_s") && !key.ends_with("_left_s"));
+        for part in ["", "/statistics"] {
+            let Some(serde_json::Value::Object(fields)) = item.pointer_mut(part) else { continue };
+            fields.retain(|key, _| !key.ends_with("_age_s") && !key.ends_with("_left_s"));
+        }
     }
     items
 }
@@ -497,7 +527,10 @@ fn the_help_says_what_there_is() {
       status      Show cameras, monitors, endpoints and warnings of the running daemon
       events      List events, or follow them
       deliveries  List deliveries: what is owed to endpoints, and what became of it
+      jobs        List jobs, the runs of monitors, and show one
+      snapshot    Save what a camera sees now, as JPEG
       endpoint    List endpoints, check whether one works, take back that one is gone
+      monitor     Enable or disable a monitor while the daemon runs
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
       ask         Ask a model about a picture

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
 mod announcements;
+mod api;
 mod appliance;
 mod asked;
 mod camera;
@@ -14,15 +15,19 @@ mod client;
 mod clips;
 mod clock;
 mod decoders;
+mod definitions;
 mod detectors;
 mod dlq;
 mod endpoint;
+mod fanout;
 mod faults;
+mod formats;
 mod gate;
 mod gone;
 mod journal;
 mod kills;
 mod layers;
+mod mail;
 mod metrics;
 mod model;
 mod models_cli;
@@ -35,6 +40,7 @@ mod providers;
 mod published;
 mod pull;
 mod pull_hub;
+mod python;
 mod receiver;
 mod receivers;
 mod rtsp;
