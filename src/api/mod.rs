@@ -7,6 +7,7 @@
 //! [`serve`].
 
 mod camera;
+mod channels;
 mod deliveries;
 mod dlq;
 mod events;
@@ -32,6 +33,7 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub use camera::{Camera, CameraState};
 pub use deliveries::DeliveryQuery;
@@ -48,7 +50,9 @@ pub use status::{Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
 pub use warnings::Warning;
 pub use which::{parse_moment, reasons};
 
+use crate::broadcast::Broadcast;
 use crate::journal::{Reader, Writer};
+use channels::Channels;
 use store::Store;
 
 /// The response header that tells who answers; clients warn when it is not their own version.
@@ -65,6 +69,8 @@ pub struct Parts {
     pub reader: Reader,
     /// For what people order: retry and drop.
     pub writer: Writer,
+    /// What is said aloud while it happens.
+    pub broadcast: Broadcast,
 }
 
 /// What every route is given.
@@ -73,6 +79,7 @@ struct Shared {
     site: Arc<dyn Site>,
     store: Store,
     writer: Writer,
+    channels: Arc<Channels>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -85,9 +92,13 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer } = parts;
+    let Parts { site, reader, writer, broadcast } = parts;
     let (listener, _removed_at_the_end) = socket.listen()?;
-    let app = router(Shared { site, store: Store::new(reader, writer.clone()), writer });
+    let store = Store::new(reader, writer.clone());
+    let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
+    let shared = Shared { site, store, writer, channels: channels.clone() };
+    let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
+    let app = router(shared);
     let app = app.into_make_service_with_connect_info::<socket::Peer>();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
@@ -100,7 +111,18 @@ pub async fn serve(
         ended = &mut server => return ended,
         () = shutdown => drop(stop),
     }
-    tokio::time::timeout(GRACE, server).await.unwrap_or(Ok(()))
+    channels.close();
+    let gone = async { tokio::join!(server, channels.emptied()).0 };
+    tokio::time::timeout(GRACE, gone).await.unwrap_or(Ok(()))
+}
+
+/// What is done for all clients of channels together; it ends with this.
+struct Relays(JoinHandle<()>);
+
+impl Drop for Relays {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn router(shared: Shared) -> Router {
@@ -113,6 +135,8 @@ fn router(shared: Shared) -> Router {
         .route("/v1/endpoints", get(parts::endpoints))
         .route("/v1/endpoints/{name}/enable", post(parts::enable))
         .route("/v1/events", get(events::list))
+        .route("/v1/events/stream", get(channels::stream))
+        .route("/v1/ws", get(channels::websocket))
         .route("/v1/events/{id}", get(events::one))
         .route("/v1/events/{id}/frame", get(events::frame))
         .route("/v1/deliveries", get(deliveries::list))

@@ -22,6 +22,7 @@ use tokio::sync::watch as flag;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Socket};
+use crate::broadcast::Broadcast;
 use crate::camera::{self, Camera};
 use crate::config::Config;
 use crate::journal::{self, Journal, Keep};
@@ -96,14 +97,14 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let Ready { mut addresses, keys, tls, models } = ready;
     let models = start_models(models, config.runtime.run_timeout)?;
 
-    let fleet = Arc::default();
+    let (fleet, broadcast) = (Arc::default(), Broadcast::default());
     let mut cameras = Vec::new();
     let mut watches = Vec::new();
     for (settings, machines) in resume::machines(&config, &addresses, &models, &journal, started)? {
         let Some(address) = addresses.remove(&settings.name) else { continue };
         let camera_settings = camera::Settings::of(settings, &config.monitors, address);
         let camera = camera::spawn_among(&fleet, settings.name.clone(), camera_settings)?;
-        let ledger = resume::ledger(&config, &journal.writer());
+        let ledger = resume::ledger(&config, &journal.writer()).heard_by(broadcast.clone());
         watches.push(watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), ledger)?);
         cameras.push(camera);
     }
@@ -114,7 +115,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let device = site::device_id(&config);
     let attendance = Attendance::new(&journal, config.clone(), device.clone(), started, &cameras)?;
     let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, &models, reports));
-    let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer() };
+    let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer(), broadcast };
     let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
 
     systemd::ready();

@@ -7,6 +7,7 @@
 //! clip and another ledger.
 
 mod accept;
+mod aloud;
 mod attention;
 mod backlog;
 mod candidate;

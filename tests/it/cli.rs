@@ -11,6 +11,7 @@ use std::time::Duration;
 use stakeout::api::{
     self, Camera, CameraState, Expectation, Library, Model, Monitor, MonitorState, Parts, Site, Socket, Warning,
 };
+use stakeout::broadcast::Broadcast;
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
@@ -100,7 +101,7 @@ fn name(text: &str) -> Name {
 }
 
 /// A daemon with one camera, which is away.
-struct Quiet;
+pub struct Quiet;
 
 impl Site for Quiet {
     fn device(&self) -> String {
@@ -243,7 +244,8 @@ impl Serving {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
-        let parts = Parts { site: Arc::new(Quiet), reader: journal.reader().unwrap(), writer: journal.writer() };
+        let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
+        let parts = Parts { site: Arc::new(Quiet), reader, writer, broadcast };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }
