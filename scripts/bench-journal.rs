@@ -22,7 +22,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use stakeout::config::{Endpoint, Format, FrameChoice, Located, Retry};
+use stakeout::config::{Endpoint, EndpointUrl, Format, FrameChoice, Located, Retry};
+use stakeout::credentials::Credentials;
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered};
 use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
@@ -106,6 +107,9 @@ fn event() -> Event {
             model: ModelIdentity { name: name("yard"), sha256: "ab".repeat(32) },
             source_url: "rtsp://10.0.0.21/stream1".into(),
             started: now().wall,
+            label: "person".into(),
+            from_ms: 1000,
+            to_ms: 2500,
         }),
     }
 }
@@ -120,7 +124,8 @@ fn record(frame: Option<&Arc<[u8]>>) -> Record {
         format_version: payload::version(Format::Stakeout),
         render: Box::new(move |stamp| {
             let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
-            Body::marked(payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline), payload::HOLE)
+            let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
+            Body::marked(text.expect("it renders everything"), payload::HOLE)
         }),
     };
     let accepted = Accepted { event, frame: frame.cloned(), owed: vec![owed] };
@@ -139,7 +144,8 @@ fn bare(dir: &Path, seconds: f64) -> Result<serde_json::Value, Failed> {
         &event(),
         Envelope { epoch: Uuid::nil(), sequence: 1, moment_us: 0 },
         FrameChoice::None,
-    );
+    )
+    .expect("it renders everything");
     let mut insert = connection.prepare("INSERT INTO event (body) VALUES (?1)")?;
     let began = Instant::now();
     let mut commits = 0_u64;
@@ -189,9 +195,12 @@ impl Sending {
     fn start(journal: &Journal, bells: &Doorbells, url: &str) -> Result<Sending, Failed> {
         let endpoint = Endpoint {
             name: name("ops"),
-            url: Located { value: url.parse()?, at: 0..0 },
+            url: EndpointUrl::Open(Located { value: url.parse()?, at: 0..0 }),
+            allow_http: false,
             format: Format::Stakeout,
             secrets: Vec::new(),
+            routing_key: None,
+            mail: None,
             events: EventType::ALL.to_vec(),
             retry: Retry::Edge,
             timeout: Duration::from_secs(5),
@@ -210,8 +219,8 @@ impl Sending {
         };
         let client = Client::new(&settings)?;
         let office = Office::new(bells, Clock::Real, false);
-        let keys = vec![Key::new(SECRET)?];
-        let (sender, _) = Sender::new(endpoint, keys, client, journal.writer(), journal.reader()?, &office);
+        let credentials = Credentials::signing(url.parse()?, vec![Key::new(SECRET)?]);
+        let (sender, _) = Sender::new(endpoint, credentials, client, journal.writer(), journal.reader()?, &office);
         let (stop, stopped) = watch::channel(false);
         Ok(Sending { stop, task: tokio::spawn(sender.run(stopped, Duration::from_secs(5))) })
     }

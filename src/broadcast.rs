@@ -16,7 +16,7 @@ use crate::time::Now;
 use crate::verdict::Verdict;
 
 /// The words in which an alert is passed on. Where it is delivered in them, too, both say the same.
-pub const WORDS: Format = Format::Stakeout;
+pub const WORDS: Format = Format::Videodb;
 
 /// Alerts that may wait for whoever passes them on.
 const ALERTS: usize = 256;

@@ -196,6 +196,16 @@ pub struct Triggered {
     pub source_url: String,
     /// The first positive check of the hold window.
     pub started: Wall,
+    /// What the monitor calls its events; empty in rows of releases that had none.
+    #[serde(default)]
+    pub label: String,
+    /// When the event starts (`started`), in milliseconds of the job's run time; 0 in such rows, and where the job has
+    /// been off since.
+    #[serde(default)]
+    pub from_ms: u64,
+    /// When the check was made that triggers, in the same milliseconds.
+    #[serde(default)]
+    pub to_ms: u64,
 }
 
 /// A model as receivers can tell it from others.
@@ -375,5 +385,20 @@ impl SkipReason {
             SkipReason::Rate => "rate",
             SkipReason::Load => "load",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the journal of the release before wrote it.
+    #[test]
+    fn an_alert_of_an_older_journal_is_read() {
+        let row = r#"{"Triggered":{"open_id":"00000000-0000-0000-0000-000000000003","repeat":0,"condition":"a","answer":"yes",
+            "confidence":0.9,"threshold":0.8,"explanation":"b","regions":[],"z":null,"answer_mass":null,
+            "model":{"name":"m","sha256":"ab"},"source_url":"rtsp://h/s","started":5}}"#;
+        let EventData::Triggered(read) = serde_json::from_str(row).unwrap() else { panic!("{row}") };
+        assert_eq!((read.label.as_str(), read.from_ms, read.to_ms), ("", 0, 0));
     }
 }

@@ -20,6 +20,7 @@ pub mod calibration;
 pub mod catalogue;
 pub mod condition;
 pub mod config;
+pub mod credentials;
 pub mod egress;
 pub mod judge;
 pub mod payload;

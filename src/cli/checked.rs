@@ -7,14 +7,15 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
+use url::Position;
 
 use super::exit::{Exit, Failure};
 use super::print;
-use crate::config::Endpoint;
+use crate::config::{Endpoint, EndpointUrl, Located};
+use crate::credentials::Credentials;
 use crate::delivery::Outcome;
 use crate::name::Name;
 use crate::sender::{self, Checked};
-use crate::sign::Key;
 use crate::time::now;
 use crate::transport::Certificate;
 
@@ -134,9 +135,14 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Scheme, host and port.
+/// Scheme, host and port, if they are no secret.
 pub(super) fn origin(endpoint: &Endpoint) -> String {
-    endpoint.url.value.origin().ascii_serialization()
+    match &endpoint.url {
+        EndpointUrl::Open(Located { value: url, .. }) => {
+            format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort])
+        }
+        EndpointUrl::Secret(_) => "(secret)".to_owned(),
+    }
 }
 
 pub(super) fn milliseconds(duration: Duration) -> u64 {
@@ -144,9 +150,9 @@ pub(super) fn milliseconds(duration: Duration) -> u64 {
 }
 
 /// Why an endpoint does not work, with the exit code of that class.
-pub(super) fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure> {
+pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Option<Failure> {
     let outcome = &checked.attempt.outcome;
-    let is_name = endpoint.url.value.domain().is_some();
+    let is_name = credentials.url.domain().is_some();
     let exit = match outcome {
         Outcome::Status { status: 200..=299, .. } => return None,
         Outcome::NoSuchHost => Exit::NoAddress,
@@ -170,11 +176,11 @@ pub(super) fn failure(endpoint: &Endpoint, checked: &Checked) -> Option<Failure>
 }
 
 /// What is odd about an endpoint that works.
-pub(super) fn warnings(endpoint: &Endpoint, keys: &[Key], checked: &Checked) -> Vec<String> {
+pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Vec<String> {
     let mut warnings = Vec::new();
     let name = &endpoint.name;
     let mut warn = |what: &str, hint: &str| warnings.push(format!("warning: endpoint `{name}`: {what}\nhint: {hint}"));
-    if keys.is_empty() {
+    if endpoint.format.is_signed() && credentials.keys.is_empty() {
         warn(
             "it is unsigned: the receiver can't tell our events from anybody's",
             "set `secret_file`; `stakeout keygen` makes a secret",

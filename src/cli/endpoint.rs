@@ -14,12 +14,12 @@ use super::enable;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
-use crate::config::{Config, Endpoint, Format, closest, quoted};
+use crate::config::{Config, Endpoint, closest, quoted};
+use crate::credentials::Credentials;
 use crate::daemon;
 use crate::name::Name;
 use crate::preflight::{self, Ready};
-use crate::sender::{self, Checked};
-use crate::sign::Key;
+use crate::sender::{self, Checked, Uncheckable};
 use crate::transport::{Client, Settings, Tls};
 
 const CHECK_HELP: &str = "\
@@ -80,6 +80,8 @@ struct Line<'a> {
     name: &'a Name,
     url: String,
     format: &'static str,
+    #[serde(skip)]
+    signable: bool,
     /// So many secrets sign what is sent.
     secrets: usize,
     enabled: bool,
@@ -90,9 +92,8 @@ fn list(args: &List) -> Result<(), Failure> {
     let lines = config.endpoints.iter().map(|endpoint| Line {
         name: &endpoint.name,
         url: origin(endpoint),
-        format: match endpoint.format {
-            Format::Stakeout => "stakeout",
-        },
+        format: endpoint.format.as_str(),
+        signable: endpoint.format.is_signed(),
         secrets: endpoint.secrets.len(),
         enabled: endpoint.enabled,
     });
@@ -104,6 +105,7 @@ fn list(args: &List) -> Result<(), Failure> {
     let mut table = Table::new(["endpoint", "url", "format", "signed", ""]);
     for line in lines {
         let signed = match line.secrets {
+            0 if !line.signable => "".into(),
             0 => Cell::tinted("no", Tint::Odd),
             1 => "yes".into(),
             _ => "with two secrets".into(),
@@ -122,10 +124,12 @@ fn list(args: &List) -> Result<(), Failure> {
 fn check(args: &Check) -> Result<(), Failure> {
     let mut parsed = args.file.load()?;
     let endpoint = find(&parsed.config, &args.name)?.clone();
-    let Some((keys, tls)) = preflight::endpoint(&endpoint, &mut parsed.diagnostics) else {
+    let ready = preflight::endpoint(&endpoint, &parsed.config.egress, &mut parsed.diagnostics);
+    let Some((credentials, tls)) = ready else {
         return Err(Failure::configuration(&parsed.diagnostics));
     };
-    let checked = send(&parsed.config, &endpoint, &keys, tls)?;
+    let checked = send(&parsed.config, &endpoint, &credentials, tls)?;
+    let checked = checked.map_err(|why| Failure::plain(format_args!("endpoint `{}`: {why}", endpoint.name)))?;
     let seen = Seen::new(&endpoint, &checked);
     let mut out = io::stdout().lock();
     if args.json {
@@ -134,10 +138,10 @@ fn check(args: &Check) -> Result<(), Failure> {
         describe(&seen, &mut out)?;
     }
     out.flush()?;
-    if let Some(failure) = failure(&endpoint, &checked) {
+    if let Some(failure) = failure(&endpoint, &credentials, &checked) {
         return Err(failure);
     }
-    warnings(&endpoint, &keys, &checked).iter().for_each(|warning| print::say(warning));
+    warnings(&endpoint, &credentials, &checked).iter().for_each(|warning| print::say(warning));
     Ok(())
 }
 
@@ -146,17 +150,23 @@ fn check(args: &Check) -> Result<(), Failure> {
 pub(super) fn check_all(config: &Config, mut ready: Ready) -> Result<usize, Failure> {
     let mut failures = 0;
     for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
-        let keys = ready.keys.remove(&endpoint.name).unwrap_or_default();
+        let Some(credentials) = ready.credentials.remove(&endpoint.name) else { continue };
         let tls = ready.tls.remove(&endpoint.name).unwrap_or_default();
-        let checked = send(config, endpoint, &keys, tls)?;
-        if let Some(failure) = failure(endpoint, &checked) {
+        let checked = match send(config, endpoint, &credentials, tls)? {
+            Ok(checked) => checked,
+            Err(why) => {
+                print::say(&format!("warning: endpoint `{}` was not tried: {why}", endpoint.name));
+                continue;
+            }
+        };
+        if let Some(failure) = failure(endpoint, &credentials, &checked) {
             failures += 1;
             failure.report();
             continue;
         }
         let took = milliseconds(checked.attempt.took);
         writeln!(io::stdout(), "endpoint `{}`: works (answered after {took} ms)", endpoint.name)?;
-        warnings(endpoint, &keys, &checked).iter().for_each(|warning| print::say(warning));
+        warnings(endpoint, &credentials, &checked).iter().for_each(|warning| print::say(warning));
     }
     Ok(failures)
 }
@@ -174,13 +184,18 @@ pub(super) fn find<'a>(config: &'a Config, name: &Name) -> Result<&'a Endpoint, 
     })
 }
 
-fn send(config: &Config, endpoint: &Endpoint, keys: &[Key], tls: Tls) -> Result<Checked, Failure> {
+fn send(
+    config: &Config,
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    tls: Tls,
+) -> Result<Result<Checked, Uncheckable>, Failure> {
     let egress = Arc::new(config.egress.clone());
     let settings = Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
     let client = Client::new(&settings).map_err(Failure::plain)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::plain(format_args!("cannot make a client: {error}")))?;
-    let checked = runtime.block_on(sender::check(endpoint, keys, &client, &daemon::device_id(config)));
+    let checked = runtime.block_on(sender::check(endpoint, credentials, &client, &daemon::device_id(config)));
     // Not the destructor: that one waits for name lookups that hang.
     runtime.shutdown_background();
     Ok(checked)

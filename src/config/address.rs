@@ -1,15 +1,16 @@
-//! URLs of cameras and endpoints.
+//! URLs of cameras, and what is looked at in any URL.
 //!
-//! Owns which ones are accepted and that none carries a secret; refuses to resolve or open them. No message here quotes a
+//! Owns which ones are accepted for cameras and that none carries a secret; refuses to resolve or open them. No message here quotes a
 //! URL: what is wrong with it may be the password in it.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use url::{Host, Url};
 
 use super::mask;
 use super::value::{self, Problem, Read, Value};
-use crate::egress::{self, Egress};
+use crate::egress;
 
 /// `rtsp://`, `rtsps://` or `file://`.
 pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
@@ -29,49 +30,14 @@ pub(super) fn camera(value: &Value<'_>) -> Read<Url> {
         }
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(no_host(value));
+        return Err(no_host(value.span()));
     }
     if has_userinfo(&url) {
         let help = "write `username = \"viewer\"` and `password_file = \"/etc/stakeout/cam.pass\"` beside it";
-        return Err(credentials(value, help));
+        return Err(credentials(value.span(), help));
     }
     let help = "otherwise put the whole URL into a file of its own, and name that as `url_file`";
     no_telling_parameter(value, &url, "`username` and `password_file`, if the camera takes them", help)?;
-    Ok(url)
-}
-
-/// `https://`, or `http://` where that is safe or explicitly allowed, to where the egress rules let it go.
-pub(super) fn endpoint(value: &Value<'_>, allow_http: bool, egress: &Egress) -> Read<Url> {
-    let url = parse(value, "\"https://your-app.example/events\"")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        let predicate = format!(" can't start with `{}://`", url.scheme());
-        return Err(Problem::new(value.span(), predicate, "use `https://`").into());
-    }
-    let Some(host) = url.host() else {
-        return Err(no_host(value));
-    };
-    if has_userinfo(&url) {
-        let help = "events are signed with `secret_file`; a receiver that wants a password is not supported yet";
-        return Err(credentials(value, help));
-    }
-    let help = "`url_file`, for a URL that is itself a secret, is not implemented yet";
-    no_telling_parameter(value, &url, "`secret_file`, which signs what is sent", help)?;
-    if let Some(Err(refused)) = address(&host).map(|address| egress.check(address)) {
-        let predicate = format!(" leads to a {} address", refused.as_str());
-        return Err(Problem::new(
-            value.span(),
-            predicate,
-            "no event is sent there: a receiver has an address of its own",
-        )
-        .help("if it really is meant, name it: `[egress] allow`")
-        .into());
-    }
-    if url.scheme() == "http" && !allow_http && !is_private(&host) {
-        let label = "anybody on the way can read it: use `https://`";
-        return Err(Problem::new(value.span(), " is not encrypted", label)
-            .help("`allow_http = true` beside it sends in the clear nevertheless")
-            .into());
-    }
     Ok(url)
 }
 
@@ -82,21 +48,21 @@ fn parse(value: &Value<'_>, example: &'static str) -> Read<Url> {
     })
 }
 
-fn no_host(value: &Value<'_>) -> Vec<Problem> {
-    Problem::new(value.span(), " names no host", "a host or an address follows `://`").into()
+pub(super) fn no_host(at: Range<usize>) -> Vec<Problem> {
+    Problem::new(at, " names no host", "a host or an address follows `://`").into()
 }
 
-fn credentials(value: &Value<'_>, help: &str) -> Vec<Problem> {
+pub(super) fn credentials(at: Range<usize>, help: &str) -> Vec<Problem> {
     let label = "leave out what stands before the `@`";
-    Problem::new(value.span(), " must not contain credentials", label).help(help).into()
+    Problem::new(at, " must not contain credentials", label).help(help).into()
 }
 
-fn has_userinfo(url: &Url) -> bool {
+pub(super) fn has_userinfo(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
 /// `?token=…` and `/user=a&password=b/` are credentials too.
-fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str, help: &str) -> Read<()> {
+pub(super) fn no_telling_parameter(value: &Value<'_>, url: &Url, instead: &str, help: &str) -> Read<()> {
     let mut parts = url[url::Position::BeforePath..].split(['/', '?', '&', ';', '#']);
     let Some(name) = parts.find_map(login_name) else { return Ok(()) };
     let predicate = format!(" must not contain credentials (`{name}=`)");
@@ -111,8 +77,18 @@ fn login_name(part: &str) -> Option<&str> {
     (!value.is_empty() && names.split('=').any(mask::is_login)).then_some(first)
 }
 
+/// The host, also of a URL whose scheme the URL standard gives no rules for: there an address is a name like any other.
+pub(super) fn host(url: &Url) -> Option<Host<String>> {
+    match url.host()? {
+        Host::Domain("") => None,
+        Host::Domain(name) => Host::parse(name).ok(),
+        Host::Ipv4(address) => Some(Host::Ipv4(address)),
+        Host::Ipv6(address) => Some(Host::Ipv6(address)),
+    }
+}
+
 /// The address, where the host is written as one.
-fn address(host: &Host<&str>) -> Option<IpAddr> {
+pub(super) fn literal(host: &Host<String>) -> Option<IpAddr> {
     match host {
         Host::Domain(_) => None,
         Host::Ipv4(address) => Some(IpAddr::V4(*address)),
@@ -121,8 +97,8 @@ fn address(host: &Host<&str>) -> Option<IpAddr> {
 }
 
 /// Whether traffic to it stays on the premises.
-fn is_private(host: &Host<&str>) -> bool {
-    let Host::Domain(name) = host else { return address(host).is_some_and(egress::is_private) };
+pub(super) fn is_private(host: &Host<String>) -> bool {
+    let Host::Domain(name) = host else { return literal(host).is_some_and(egress::is_private) };
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let reserved = ["localhost", "local", "internal", "home.arpa"];
     !name.contains('.') || reserved.iter().any(|zone| name.ends_with(&format!(".{zone}")))
@@ -132,13 +108,14 @@ fn is_private(host: &Host<&str>) -> bool {
 mod tests {
     use super::*;
 
-    fn host(url: &str) -> Url {
-        Url::parse(url).unwrap()
+    fn private(host_written: &str) -> bool {
+        let url = Url::parse(&format!("http://{host_written}/x")).unwrap();
+        is_private(&host(&url).unwrap())
     }
 
     #[test]
     fn private_hosts() {
-        for private in [
+        for there in [
             "127.0.0.1",
             "10.1.2.3",
             "192.168.1.4",
@@ -149,11 +126,11 @@ mod tests {
             "nas",
             "hub.local",
         ] {
-            assert!(is_private(&host(&format!("http://{private}/x")).host().unwrap()), "{private}");
+            assert!(private(there), "{there}");
         }
         for public in ["8.8.8.8", "172.32.0.1", "[2001:db8::1]", "example.com", "localhost.example.com", "mylocal.com"]
         {
-            assert!(!is_private(&host(&format!("http://{public}/x")).host().unwrap()), "{public}");
+            assert!(!private(public), "{public}");
         }
     }
 }

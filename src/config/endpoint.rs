@@ -1,68 +1,122 @@
 //! `[[endpoint]]`: where events go.
 //!
-//! Owns its keys and the preset names of `retry`; refuses to know what is sent there and when.
+//! Owns its keys and the preset names of `retry`; refuses to know what is sent there and when, and which keys go with which
+//! format (`fitness`).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
+use url::Url;
 
+use super::destination::{self, Rules};
 use super::read::Section;
-use super::settings::{ClientCertificate, Endpoint, Format, FrameChoice, Located, Rate, Retry, SecretRef};
+use super::settings::{ClientCertificate, Endpoint, EndpointUrl, Format, FrameChoice, Located, Rate, Retry, SecretRef};
 use super::value::{self, Problem, Read, Value};
-use super::{address, events, headers};
+use super::{camera, events, fitness, headers, mail};
 use crate::egress::Egress;
+use crate::event::EventType;
 use crate::name::Name;
 
-const LATER_FORMATS: [&str; 7] = ["trio-live-monitor", "trio-stream", "videodb", "aioz", "slack", "pagerduty", "email"];
+/// Formats of the contract that this version doesn't write.
+const LATER_FORMATS: [&str; 1] = ["aioz"];
+
+const FORMATS: [(&str, Format); 7] = [
+    ("stakeout", Format::Stakeout),
+    ("trio-live-monitor", Format::TrioLiveMonitor),
+    ("trio-stream", Format::TrioStream),
+    ("videodb", Format::Videodb),
+    ("slack", Format::Slack),
+    ("pagerduty", Format::Pagerduty),
+    ("email", Format::Email),
+];
 
 /// Reads one `[[endpoint]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
 pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Located<Name>>, Option<Endpoint>) {
     let name = section.name();
     let allow_http = section.or("allow_http", false, value::flag);
-    let url = section
-        .required("url", "\"https://your-app.example/events\"", |value| address::endpoint(value, allow_http, egress));
-    let format =
-        section.or("format", Format::Stakeout, value::choice(&[("stakeout", Format::Stakeout)], &LATER_FORMATS));
-    let secrets = secrets(section);
-    let events = section.or("events", crate::event::EventType::ALL.to_vec(), events::filter);
+    let format = section.or("format", Format::Stakeout, value::choice(&FORMATS, &LATER_FORMATS));
+    fitness::strangers(section, format);
+    let url = url(section, &Rules { format, allow_http, egress });
+    let secrets = if format.is_signed() { secrets(section) } else { Vec::new() };
+    let routing_key = (format == Format::Pagerduty).then(|| routing_key(section));
+    let mail = (format == Format::Email).then(|| mail::read(section));
+    let events = events(section, format);
     let retry = section.or("retry", Retry::Edge, retry);
     let timeout = value::duration(Duration::from_secs(1)..=Duration::from_secs(30));
     let timeout = section.or("timeout", Duration::from_secs(5), timeout);
     let concurrency = section.or("concurrency", 4, value::whole(1..=64));
     let rate = section.or("rate", Some(Rate { count: 10, per: Duration::from_secs(1) }), rate);
     let frame = value::choice(&[("inline", FrameChoice::Inline), ("none", FrameChoice::None)], &[]);
-    let frame = section.or("frame", FrameChoice::Inline, frame);
+    let frame = section.take("frame", frame);
+    let frame = fitness::frame(section, format, frame);
     let max_body = section.or("max_body", 256 << 10, value::size(4 << 10..=64 << 20));
-    let headers = section.or("headers", BTreeMap::new(), headers::read);
+    let headers =
+        if format == Format::Email { BTreeMap::new() } else { section.or("headers", BTreeMap::new(), headers::read) };
     let enabled = section.or("enabled", true, value::flag);
     let ca_file = section.optional_text("ca_file").map(path);
     let client = client(section);
-    for later in ["url_file", "routing_key_file", "username", "password_file"] {
-        section.not_yet(later, &[""]);
-    }
-    section.not_yet("from", &[""]);
-    section.not_yet_list("to");
 
-    let endpoint = name.as_ref().zip(url).map(|(name, url)| Endpoint {
-        name: name.value.clone(),
-        url,
-        format,
-        secrets,
-        events,
-        retry,
-        timeout,
-        concurrency,
-        rate,
-        frame,
-        max_body,
-        headers,
-        ca_file,
-        client,
-        enabled,
-    });
+    let complete = || {
+        Some(Endpoint {
+            name: name.as_ref()?.value.clone(),
+            url: url?,
+            allow_http,
+            format,
+            secrets,
+            routing_key: routing_key.map_or(Some(None), |needed| needed.map(Some))?,
+            mail: mail.map_or(Some(None), |needed| needed.map(Some))?,
+            events,
+            retry,
+            timeout,
+            concurrency,
+            rate,
+            frame,
+            max_body,
+            headers,
+            ca_file,
+            client,
+            enabled,
+        })
+    };
+    let endpoint = complete();
     (name, endpoint)
+}
+
+/// `url`, or a file or credential that holds it.
+fn url(section: &mut Section<'_, '_>, rules: &Rules<'_>) -> Option<EndpointUrl> {
+    // Of no use for mail, which has been told.
+    let secret =
+        (rules.format != Format::Email).then(|| camera::secret(section, "url_file", "url_credential")).flatten();
+    let Some(reference) = secret else {
+        if rules.format == Format::Pagerduty && !section.has("url") {
+            let url = Url::parse(destination::PAGERDUTY).ok()?;
+            return Some(EndpointUrl::Open(Located { value: url, at: 0..0 }));
+        }
+        return section.required("url", rules.example(), |value| rules.open(value)).map(EndpointUrl::Open);
+    };
+    if let Some(open) = section.take("url", |value| rules.open(value)) {
+        let what = "`url` stands beside `url_file` or `url_credential`, which says the same in secret";
+        section.problem(open.at, what, "leave one of them out");
+    }
+    Some(EndpointUrl::Secret(reference))
+}
+
+/// PagerDuty knows its customers by it.
+fn routing_key(section: &mut Section<'_, '_>) -> Option<SecretRef> {
+    let key = camera::secret(section, "routing_key_file", "routing_key_credential");
+    if key.is_none() {
+        section.missing("routing_key_file", "\"/etc/stakeout/pagerduty.key\"");
+    }
+    key
+}
+
+/// The types that it is owed: those that it asks for, as far as its format can say them.
+fn events(section: &mut Section<'_, '_>, format: Format) -> Vec<EventType> {
+    let can = |kind: &EventType| format.expresses(*kind);
+    let filter = section.take("events", |value| events::filter(value, format));
+    filter.map_or_else(|| EventType::ALL.into_iter().filter(can).collect(), |filter| filter.value)
 }
 
 /// `client_cert` and `client_key`, both or none.

@@ -1,7 +1,8 @@
 //! The `events` filter of an endpoint: names, `*`, or the beginning of names (`monitor.*`).
 //!
-//! Owns what a pattern means; refuses to know formats beyond the one there is.
+//! Owns what a pattern means, and that one which the format can't say is told; refuses to know what a format writes.
 
+use super::settings::Format;
 use super::suggest;
 use super::value::{self, Problem, Read, Value};
 use crate::event::EventType;
@@ -9,15 +10,27 @@ use crate::event::EventType;
 /// Types of the contract that this version doesn't make.
 const LATER: [&str; 3] = ["device.heartbeat", "clip.ready", "clip.failed"];
 
-/// The types that a list of patterns lets through, in our order.
-pub(super) fn filter(value: &Value<'_>) -> Read<Vec<EventType>> {
-    let patterns = value::list_of(pattern, "[\"*\"]")(value)?;
+/// The types that a list of patterns lets through and that `format` expresses, in our order. A pattern of which it
+/// expresses nothing is told: nothing would ever come of it.
+pub(super) fn filter(value: &Value<'_>, format: Format) -> Read<Vec<EventType>> {
+    let patterns = value::list_of(|value| expressible(value, format), "[\"*\"]")(value)?;
     let chosen: Vec<_> = patterns.into_iter().flatten().collect();
     if chosen.is_empty() {
         let label = "use `[\"*\"]`, or `enabled = false` to keep what is owed";
         return Err(Problem::new(value.span(), " lets nothing through", label).into());
     }
     Ok(EventType::ALL.into_iter().filter(|kind| chosen.contains(kind)).collect())
+}
+
+fn expressible(value: &Value<'_>, format: Format) -> Read<Vec<EventType>> {
+    let mut found = pattern(value)?;
+    found.retain(|kind| format.expresses(*kind));
+    if found.is_empty() {
+        let can = EventType::ALL.into_iter().filter(|kind| format.expresses(*kind)).map(EventType::as_str);
+        let predicate = format!(" names what the format `{}` can't say", format.as_str());
+        return Err(Problem::new(value.span(), predicate, format!("it says {}", suggest::quoted(can))).into());
+    }
+    Ok(found)
 }
 
 fn pattern(value: &Value<'_>) -> Read<Vec<EventType>> {

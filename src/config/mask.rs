@@ -36,6 +36,9 @@ const LOGIN_WORDS: [&str; 5] = ["login", "loginuse", "user", "username", "usr"];
 /// Names with these endings only point at a secret, which is what we want to show.
 const POINTERS: [&str; 2] = ["_file", "_credential"];
 
+/// Hosts whose URLs are secrets from the first slash on.
+pub(super) const SECRET_PATHS: [&str; 1] = ["hooks.slack.com"];
+
 /// The source with secrets replaced by stars, byte for byte.
 pub(super) fn masked(source: &str) -> String {
     let mut hidden = url_secrets(source);
@@ -78,7 +81,8 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|c: char| !c.is_alphabetic())
 }
 
-/// User information in URLs: from the scheme to the last `@` of the word, as passwords may hold `/`, `:` and `@` too.
+/// User information in URLs: from the scheme to the last `@` of the word, as passwords may hold `/`, `:` and `@` too. And
+/// paths that are secrets.
 fn url_secrets(source: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (scheme, _) in source.match_indices("://") {
@@ -88,6 +92,10 @@ fn url_secrets(source: &str) -> Vec<Range<usize>> {
         if let Some(at) = word.rfind('@') {
             let password = word[..at].find(':').map_or(0, |colon| colon + 1);
             found.push(start + password..start + at);
+        }
+        if let Some(host) = SECRET_PATHS.iter().find(|host| word.to_ascii_lowercase().starts_with(**host)) {
+            let path = word[host.len()..].find('/').map_or(word.len(), |slash| host.len() + slash + 1);
+            found.push(start + path..start + word.len());
         }
     }
     found
@@ -159,6 +167,17 @@ mod tests {
         assert_eq!(shown(r#"url = "rtsp://tokenonly@10.0.0.21/s1""#), r#"url = "rtsp://*********@10.0.0.21/s1""#);
         assert_eq!(shown(r#"url = "rtsp://v:ä@10.0.0.21/s1"#), r#"url = "rtsp://v:**@10.0.0.21/s1"#);
         assert_eq!(shown(r#"url = "rtsp://10.0.0.21:554/s1""#), r#"url = "rtsp://10.0.0.21:554/s1""#);
+    }
+
+    #[test]
+    fn paths_that_are_secrets_are_hidden() {
+        let shown = |source| masked(source);
+        assert_eq!(
+            shown(r#"url = "https://Hooks.slack.com/services/T0/B0/x" # y"#),
+            r#"url = "https://Hooks.slack.com/****************" # y"#
+        );
+        assert_eq!(shown(r#"url = "https://hooks.slack.com""#), r#"url = "https://hooks.slack.com""#);
+        assert_eq!(shown(r#"url = "https://slack.example/services/x""#), r#"url = "https://slack.example/services/x""#);
     }
 
     #[test]

@@ -7,11 +7,14 @@ mod address;
 mod appliance;
 mod camera;
 mod cross;
+mod destination;
 mod diagnostic;
 mod document;
 mod endpoint;
 mod events;
+mod fitness;
 mod headers;
+mod mail;
 mod mask;
 mod metadata;
 mod model;
@@ -28,6 +31,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use destination::secret_destination;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use mask::{is_login, is_telling};
 pub use only_when::OnlyWhen;

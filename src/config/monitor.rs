@@ -44,7 +44,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
     let check_interval = section.or("check_interval", Duration::from_secs(1), spans(10, 3_600_000));
     let hold = hold_within(section, check_interval);
     let endpoints = section.take("endpoints", value::list_of(located_name, "[\"ops\"]"));
-    not_yet(section);
+    let event_label = section.optional_text("label");
     let only_when = only_when(section, model.as_ref());
 
     let monitor = Monitor {
@@ -78,6 +78,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         only_when,
         calibration: calibration(section),
         // Last: what is missing must not keep the other keys from being read.
+        label: event_label.map_or_else(|| name.as_ref().map(|name| as_label(&name.value)), |it| Some(it.value))?,
         name: name.as_ref()?.value.clone(),
         model: model?,
     };
@@ -98,9 +99,9 @@ fn spans(least_ms: u64, most_ms: u64) -> impl Fn(&Value<'_>) -> Read<Duration> {
     value::duration(range)
 }
 
-/// Keys that only their neutral values are known of.
-fn not_yet(section: &mut Section<'_, '_>) {
-    section.not_yet("label", &[""]);
+/// A name reads as a word where receivers expect one: `person_in_zone`.
+fn as_label(name: &Name) -> String {
+    name.as_str().replace('-', "_")
 }
 
 fn located_name(value: &Value<'_>) -> Read<Located<Name>> {

@@ -100,12 +100,13 @@ impl<'a, 'f> Section<'a, 'f> {
         });
     }
 
-    /// A list of a later version, which takes the empty one only.
-    pub(super) fn not_yet_list(&mut self, key: &'static str) {
+    /// A key that is of no use here, unless it is empty.
+    pub(super) fn out_of_place(&mut self, key: &'static str, predicate: impl Into<String>, label: impl Into<String>) {
         self.take(key, |value| match value.get_ref() {
+            DeValue::String(text) if text.is_empty() => Ok(()),
             DeValue::Array(list) if list.is_empty() => Ok(()),
-            DeValue::Array(_) => Err(Problem::new(value.span(), " is not implemented yet", "use `[]`").into()),
-            _ => Err(Problem::wrong_type(value, "a list", "[]").into()),
+            DeValue::Table(table) if table.is_empty() => Ok(()),
+            _ => Err(Problem::new(value.span(), predicate, label).into()),
         });
     }
 

@@ -4,6 +4,7 @@
 //! (but for [`Located`], which lets later checks point at the line).
 
 mod endpoint;
+mod format;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use endpoint::{ClientCertificate, Endpoint, Format, FrameChoice, Rate, Retry};
+pub use endpoint::{ClientCertificate, Endpoint, EndpointUrl, FrameChoice, Mail, Rate, Retry};
+pub use format::{Format, FrameRule};
 
 use super::only_when::OnlyWhen;
 use super::provider::Providers;
@@ -296,6 +298,8 @@ pub struct Monitor {
     pub expect_event_within: Option<Duration>,
     /// Orders delivery and dropping.
     pub priority: Priority,
+    /// What [`Format::Videodb`] calls its events.
+    pub label: String,
     /// Evaluate and journal, deliver nothing.
     pub shadow: bool,
     /// Whether it runs at all.

@@ -25,13 +25,13 @@ use crate::api::{self, Socket};
 use crate::broadcast::Broadcast;
 use crate::camera::{self, Camera};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::journal::{self, Journal, Keep};
 use crate::model::{self, Handle, Limits};
 use crate::name::Name;
 use crate::preflight::Ready;
 use crate::retry::taxonomy::acts_on_endpoint;
 use crate::sender::{Clock, Doorbells, Office, Report, Sender};
-use crate::sign::Key;
 use crate::transport::{self, Client, ClientError, Tls};
 use crate::watch::{self, Watch, Watcher};
 use crate::{condition, systemd, time};
@@ -94,7 +94,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let Ready { mut addresses, keys, tls, models } = ready;
+    let Ready { mut addresses, credentials, tls, models } = ready;
     let models = start_models(models, config.runtime.run_timeout)?;
 
     let (fleet, broadcast) = (Arc::default(), Broadcast::default());
@@ -110,7 +110,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     }
 
     let (stop, stopped) = flag::channel(false);
-    let (senders, reports) = start_senders(&tokio, &config, (keys, tls), &journal, &bells, &stopped)?;
+    let (senders, reports) = start_senders(&tokio, &config, (credentials, tls), &journal, &bells, &stopped)?;
     let pulse = Pulse::of(&cameras, &watches, &models);
     let device = site::device_id(&config);
     let attendance = Attendance::new(&journal, config.clone(), device.clone(), started, &cameras)?;
@@ -152,7 +152,7 @@ type Senders = (Vec<JoinHandle<()>>, BTreeMap<Name, flag::Receiver<Report>>);
 fn start_senders(
     tokio: &Runtime,
     config: &Config,
-    (mut keys, mut tls): (BTreeMap<Name, Vec<Key>>, BTreeMap<Name, Tls>),
+    (mut credentials, mut tls): (BTreeMap<Name, Credentials>, BTreeMap<Name, Tls>),
     journal: &Journal,
     bells: &Doorbells,
     stopped: &flag::Receiver<bool>,
@@ -162,7 +162,8 @@ fn start_senders(
     let mut reports = BTreeMap::new();
     let egress = Arc::new(config.egress.clone());
     for endpoint in &config.endpoints {
-        let keys = keys.remove(&endpoint.name).unwrap_or_default();
+        // Preflight read those of every endpoint, or there would be no `Ready`.
+        let Some(credentials) = credentials.remove(&endpoint.name) else { continue };
         let settings = transport::Settings {
             timeout: endpoint.timeout,
             // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
@@ -172,7 +173,7 @@ fn start_senders(
         };
         let client = Client::new(&settings)?;
         let (sender, report) =
-            Sender::new(endpoint.clone(), keys, client, journal.writer(), journal.reader()?, &office);
+            Sender::new(endpoint.clone(), credentials, client, journal.writer(), journal.reader()?, &office);
         reports.insert(endpoint.name.clone(), report);
         tasks.push(tokio.spawn(sender.run(stopped.clone(), DRAIN)));
     }

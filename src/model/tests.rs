@@ -196,6 +196,7 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
         restart: false,
         expect_event_within: None,
         priority: Priority::Normal,
+        label: String::new(),
         shadow: false,
         enabled: true,
         metadata: crate::event::Metadata::new(),

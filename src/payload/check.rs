@@ -1,11 +1,14 @@
 //! The body of `endpoint.check`: a message that an operator sends to see whether an endpoint works.
 //!
-//! Owns its keys and their order (contracts/payloads.md). It is no event: nothing is journaled or owed, so its epoch is the
+//! Owns what it is in each format: in ours an event of its own type (keys and order as in contracts/payloads.md), for Slack
+//! and by mail a message to people, for PagerDuty the end of an incident that there never was. Receivers of the other formats
+//! would act on whatever comes, so there it is nothing. It is no event: nothing is journaled or owed, so its epoch is the
 //! nil UUID and its sequence 0, and receivers that count sequences are not misled. Pure.
 
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::{email, json, pagerduty, slack};
 use crate::config::Format;
 use crate::name::Name;
 use crate::time::Now;
@@ -36,9 +39,19 @@ struct CheckData<'a> {
     message: &'static str,
 }
 
-/// The body of a check of `endpoint` with that id, sent by `device` at `now`.
-pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> String {
-    let Format::Stakeout = format;
+/// The body of a check of `endpoint` with that id, sent by `device` at `now`. None: the format has none, because its
+/// receivers act on whatever comes.
+pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> Option<String> {
+    match format {
+        Format::Stakeout => Some(in_our_format(id, device, endpoint, now)),
+        Format::Slack => Some(slack::check(device, endpoint, MESSAGE)),
+        Format::Pagerduty => Some(pagerduty::check(id)),
+        Format::Email => Some(email::check(device, endpoint, MESSAGE)),
+        Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb => None,
+    }
+}
+
+fn in_our_format(id: Uuid, device: &str, endpoint: &Name, now: Now) -> String {
     let data = CheckData {
         event_id: id,
         device,
@@ -49,8 +62,7 @@ pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) 
         endpoint: endpoint.as_str(),
         message: MESSAGE,
     };
-    let envelope = Envelope { kind: CHECK, timestamp: now.wall.to_string(), data };
-    serde_json::to_string(&envelope).expect("strings and numbers always serialise")
+    json(&Envelope { kind: CHECK, timestamp: now.wall.to_string(), data })
 }
 
 #[cfg(test)]
@@ -63,7 +75,7 @@ mod tests {
         let now = Now { mono: Mono(5), wall: Wall(1_769_423_700_120), synced: true };
         let body = check(Format::Stakeout, Uuid::from_u128(1), "dock-box-01", &Name::new("ops").unwrap(), now);
         assert_eq!(
-            body,
+            body.unwrap(),
             concat!(
                 r#"{"type":"endpoint.check","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
                 r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,

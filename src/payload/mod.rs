@@ -4,8 +4,20 @@
 //! (`journal/`), signed (`sign`) or sent (`transport/`), and never looks inside a picture. Pure: runs wherever it is called.
 
 mod check;
+mod email;
+mod moment;
+mod pagerduty;
+mod people;
+mod slack;
 mod stakeout;
+mod trio_live_monitor;
+mod trio_stream;
+mod videodb;
 
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::config::{Format, FrameChoice};
@@ -33,13 +45,26 @@ pub struct Envelope {
 pub fn version(format: Format) -> u32 {
     match format {
         Format::Stakeout => stakeout::VERSION,
+        Format::TrioLiveMonitor => trio_live_monitor::VERSION,
+        Format::TrioStream => trio_stream::VERSION,
+        Format::Videodb => videodb::VERSION,
+        Format::Slack => slack::VERSION,
+        Format::Pagerduty => pagerduty::VERSION,
+        Format::Email => email::VERSION,
     }
 }
 
-/// Renders `event` for an endpoint, with a [`HOLE`] for the frame if the format has one and `frame` asks for it.
-pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> String {
+/// Renders `event` for an endpoint, with a [`HOLE`] for the frame if the format has one and `frame` asks for it. None: the
+/// format does not express events of that type ([`Format::expresses`]), whatever the envelope and the frame.
+pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> Option<String> {
     match format {
-        Format::Stakeout => stakeout::render(event, envelope, frame),
+        Format::Stakeout => Some(stakeout::render(event, envelope, frame)),
+        Format::TrioLiveMonitor => trio_live_monitor::render(event, envelope),
+        Format::TrioStream => trio_stream::render(event),
+        Format::Videodb => videodb::render(event, envelope),
+        Format::Slack => slack::render(event),
+        Format::Pagerduty => pagerduty::render(event),
+        Format::Email => email::render(event, frame),
     }
 }
 
@@ -48,8 +73,20 @@ pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameCho
 pub fn frame_budget(format: Format, event: &Event, max_body: u64) -> Option<usize> {
     let widest =
         Envelope { epoch: Uuid::max(), sequence: u64::MAX, moment_us: event.observed.wall.0.saturating_mul(1000) };
-    let text = render(format, event, widest, FrameChoice::Inline);
+    let text = render(format, event, widest, FrameChoice::Inline)?;
     let size_without_frame = text.find(HOLE).map(|_| text.len() - HOLE.len())?;
     let room = usize::try_from(max_body).unwrap_or(usize::MAX).saturating_sub(size_without_frame);
     Some(room / 4 * 3)
+}
+
+/// A body as text.
+fn json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("strings, numbers and maps with string keys always serialise")
+}
+
+/// Opens the empty string before `end`, the last bytes of `body`.
+fn with_hole_before(mut body: String, end: &str) -> String {
+    debug_assert!(body.ends_with(&format!("\"frame_b64\":\"{end}")));
+    body.insert_str(body.len() - end.len(), HOLE);
+    body
 }

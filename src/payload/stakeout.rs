@@ -16,7 +16,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Envelope, HOLE};
+use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
     CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset,
@@ -32,7 +32,7 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
     match &event.data {
         EventData::Triggered(triggered) => {
             let text = message(event, TriggeredData::new(event, envelope, triggered));
-            if frame == FrameChoice::Inline { with_hole(text) } else { text }
+            if frame == FrameChoice::Inline { with_hole_before(text, "\"}}") } else { text }
         }
         EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
         EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
@@ -45,15 +45,7 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
 
 fn message<T: Serialize>(event: &Event, data: T) -> String {
     let message = Message { kind: event.data.kind().as_str(), timestamp: event.observed.wall.to_string(), data };
-    serde_json::to_string(&message).expect("strings, numbers and maps with string keys always serialise")
-}
-
-/// Opens the empty `frame_b64`, the last key of the innermost object.
-fn with_hole(mut text: String) -> String {
-    const END: &str = "\"}}";
-    debug_assert!(text.ends_with("\"frame_b64\":\"\"}}"));
-    text.insert_str(text.len() - END.len(), HOLE);
-    text
+    json(&message)
 }
 
 #[derive(Serialize)]
@@ -364,6 +356,7 @@ mod tests {
 
     use super::*;
     use crate::event::{ClearReason, Counters, JobReason, Priority, SkipReason};
+    use crate::payload::HOLE;
     use crate::time::{Boot, Mono, Now, Wall};
     use crate::verdict::Answer;
 
@@ -399,6 +392,9 @@ mod tests {
             model: ModelIdentity { name: Name::new("smolvlm-256m").unwrap(), sha256: "ab12".into() },
             source_url: "rtsp://10.0.0.21/stream1".into(),
             started: Wall(1_769_423_699_000),
+            label: "person_in_zone".into(),
+            from_ms: 1_234_500,
+            to_ms: 1_238_000,
         }))
     }
 

@@ -1,45 +1,11 @@
-//! Reads the secrets that a configuration points at.
+//! Reads a secret that a configuration points at.
 //!
-//! Owns which ones there are, and what is said about them; refuses to show them.
-
-use std::collections::BTreeMap;
+//! Owns what is said about one that can't be had; refuses to show it and to know what it is for.
 
 use super::advice;
-use crate::config::{self, Diagnostic, Diagnostics, Endpoint, SecretRef};
-use crate::name::Name;
-use crate::redact;
+use crate::config::{Diagnostic, Diagnostics, SecretRef};
 use crate::secret::Secret;
 use crate::secrets::{self, SecretError};
-use crate::sign::{Key, PREFIX};
-
-/// The signing keys of every endpoint, newest first.
-pub(super) fn signing(endpoints: &[Endpoint], diagnostics: &mut Diagnostics) -> BTreeMap<Name, Vec<Key>> {
-    let mut all = BTreeMap::new();
-    for endpoint in endpoints {
-        let whose = format!("endpoint `{}`", endpoint.name);
-        let telling = endpoint.headers.iter().filter(|(name, _)| config::is_telling(name));
-        // `Bearer`, and what it is about.
-        let words = telling.flat_map(|(_, value)| [value.as_str()].into_iter().chain(value.split(' ').skip(1)));
-        words.for_each(|word| redact::conceal(&Secret::new(word)));
-        let mut keys = Vec::new();
-        for reference in &endpoint.secrets {
-            let Some(secret) = read(&whose, reference, diagnostics) else { continue };
-            if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
-                redact::conceal(&Secret::new(encoded));
-            }
-            match Key::new(secret.expose()) {
-                Ok(key) => keys.push(key),
-                Err(why) => {
-                    let why = why.to_string();
-                    let (what, advice) = advice(&why, ": ");
-                    diagnostics.push(Diagnostic::error(format!("{whose}: {what}")).at(reference.at(), advice));
-                }
-            }
-        }
-        all.insert(endpoint.name.clone(), keys);
-    }
-    all
-}
 
 /// Reads one; whatever is wrong with it is told as `whose`.
 pub(super) fn read(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Option<Secret> {

@@ -6,6 +6,7 @@
 
 mod cameras;
 mod candidates;
+mod credentials;
 mod keys;
 mod logins;
 mod models;
@@ -15,9 +16,10 @@ use std::collections::BTreeMap;
 
 use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
+use crate::credentials::Credentials;
+use crate::egress::Egress;
 use crate::model::Loaded;
 use crate::name::Name;
-use crate::sign::Key;
 use crate::transport::Tls;
 
 /// What the checks opened.
@@ -26,8 +28,8 @@ pub struct Ready {
     pub models: BTreeMap<Name, Loaded>,
     /// Where every camera is, with its login.
     pub addresses: BTreeMap<Name, Address>,
-    /// Keys of every endpoint, newest first; none: unsigned.
-    pub keys: BTreeMap<Name, Vec<Key>>,
+    /// What opens the way to every endpoint.
+    pub credentials: BTreeMap<Name, Credentials>,
     /// What the TLS of every endpoint rests on.
     pub tls: BTreeMap<Name, Tls>,
 }
@@ -36,20 +38,20 @@ pub struct Ready {
 /// [`Parsed`](crate::config::Parsed)). None if there is an error among them.
 pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let addresses = logins::addresses(&config.cameras, diagnostics);
-    let keys = keys::signing(&config.endpoints, diagnostics);
+    let credentials = credentials::of(&config.endpoints, &config.egress, diagnostics);
     let tls = tls::of(&config.endpoints, diagnostics);
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, addresses, keys, tls })
+    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls })
 }
 
-/// Only what sending to `endpoint` needs: its keys, newest first, and what its TLS rests on. Otherwise as [`check`].
-pub fn endpoint(endpoint: &Endpoint, diagnostics: &mut Diagnostics) -> Option<(Vec<Key>, Tls)> {
+/// Only what sending to `endpoint` needs: its credentials, and what its TLS rests on. Otherwise as [`check`].
+pub fn endpoint(endpoint: &Endpoint, egress: &Egress, diagnostics: &mut Diagnostics) -> Option<(Credentials, Tls)> {
     let only = std::slice::from_ref(endpoint);
-    let keys = keys::signing(only, diagnostics).remove(&endpoint.name);
+    let credentials = credentials::of(only, egress, diagnostics).remove(&endpoint.name);
     let tls = tls::of(only, diagnostics).remove(&endpoint.name);
-    keys.zip(tls).filter(|_| !diagnostics.has_errors())
+    credentials.zip(tls).filter(|_| !diagnostics.has_errors())
 }
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].

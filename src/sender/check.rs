@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::request::{Occasion, request};
 use crate::config::Endpoint;
+use crate::credentials::Credentials;
 use crate::delivery::{Attempt, Outcome};
 use crate::payload;
-use crate::sign::Key;
 use crate::time::{Now, now};
 use crate::transport::{Client, Request, Way};
 
@@ -40,28 +40,44 @@ impl Checked {
     }
 }
 
-/// Checks `endpoint` as `device`, signing with `keys`, newest first. Takes twice the endpoint's timeout at most.
-pub async fn check(endpoint: &Endpoint, keys: &[Key], client: &Client, device: &str) -> Checked {
-    let right = message(endpoint, keys, device, now());
+/// There is nothing to send that would mean nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the format `{0}` has no message for trying out: its receivers act on whatever comes; let a clip trigger instead"
+)]
+pub struct Uncheckable(&'static str);
+
+/// Checks `endpoint` as `device`, with its `credentials`. Takes twice the endpoint's timeout at most.
+///
+/// # Errors
+/// Nothing was sent: [`Uncheckable`].
+pub async fn check(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    client: &Client,
+    device: &str,
+) -> Result<Checked, Uncheckable> {
+    let right = message(endpoint, credentials, device, now()).ok_or(Uncheckable(endpoint.format.as_str()))?;
     let headers = right.headers.iter().map(|(name, _)| name.clone()).collect();
     let (attempt, way) = client.trace(right).await;
     let skew_s = way.date.map(|theirs| theirs.as_second() - now().wall.unix_seconds());
     let mut checked = Checked { attempt, way, skew_s, headers, forged: None };
-    if checked.attempt.outcome.is_success() && !keys.is_empty() {
+    if checked.attempt.outcome.is_success() && !credentials.keys.is_empty() {
         // With an id of its own: a receiver that knows the first one would rightly answer 2xx without looking further.
-        let mut forged = message(endpoint, keys, device, now().plus(Duration::from_millis(1)));
-        forge(&mut forged);
-        checked.forged = Some(client.post(forged).await.outcome);
+        if let Some(mut forged) = message(endpoint, credentials, device, now().plus(Duration::from_millis(1))) {
+            forge(&mut forged);
+            checked.forged = Some(client.post(forged).await.outcome);
+        }
     }
-    checked
+    Ok(checked)
 }
 
-fn message(endpoint: &Endpoint, keys: &[Key], device: &str, now: Now) -> Request {
+fn message(endpoint: &Endpoint, credentials: &Credentials, device: &str, now: Now) -> Option<Request> {
     let id = now.new_id();
-    let body = payload::check(endpoint.format, id, device, &endpoint.name, now).into_bytes();
+    let body = payload::check(endpoint.format, id, device, &endpoint.name, now)?.into_bytes();
     let occasion =
         Occasion { kind: payload::CHECK, event: id, delivery: id, attempt: 1, sequence: 0, observed: now.wall };
-    request(endpoint, keys, &occasion, body, now)
+    Some(request(endpoint, credentials, &occasion, body, now))
 }
 
 /// Makes every signature a wrong one of the right form.
@@ -84,7 +100,7 @@ fn with_another_digit(signature: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::{Message, verify};
+    use crate::sign::{Key, Message, verify};
 
     #[test]
     fn a_forged_signature_has_the_right_form_and_is_wrong() {

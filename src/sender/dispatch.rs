@@ -230,7 +230,8 @@ impl Sender {
         let one = InFlight { n: due.n, lane, suspect, standing: Some(due.standing.clone()) };
         self.in_flight.insert(due.id, one);
         let claim = self.office.is_cautious().then(|| self.writer.claim(due.n));
-        let (endpoint, keys, client) = (Arc::clone(&self.endpoint), Arc::clone(&self.keys), self.client.clone());
+        let (endpoint, credentials) = (Arc::clone(&self.endpoint), Arc::clone(&self.credentials));
+        let client = self.client.clone();
         self.work.spawn(async move {
             if let Some(claim) = claim {
                 // Unclaimed it is sent all the same: claims find out what kills us, nothing depends on them.
@@ -238,7 +239,7 @@ impl Sender {
             }
             let (due, bytes) = bytes(due).await;
             let attempt = match bytes {
-                Ok(bytes) => Ok(client.post(request::delivery(&endpoint, &keys, &due, bytes, now)).await),
+                Ok(bytes) => Ok(client.post(request::delivery(&endpoint, &credentials, &due, bytes, now)).await),
                 Err(error) => Err(error),
             };
             let subject = Subject { delivery: due.id, kind: due.kind };

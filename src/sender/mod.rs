@@ -34,9 +34,9 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::config::Endpoint;
+use crate::credentials::Credentials;
 use crate::delivery::HoldReason;
 use crate::journal::{self, Reader, Settlement, Standing, Writer};
-use crate::sign::Key;
 use crate::time::{Now, Wall};
 use crate::transport::Client;
 use gate::Gate;
@@ -46,7 +46,7 @@ use pace::Pace;
 use report::Teller;
 use shelf::{Look, Shelf};
 
-pub use check::{Checked, check};
+pub use check::{Checked, Uncheckable, check};
 pub use clock::{Clock, Driven};
 pub use doorbell::Doorbells;
 pub use office::Office;
@@ -55,7 +55,7 @@ pub use report::{Report, advice};
 /// Sends to one endpoint.
 pub struct Sender {
     endpoint: Arc<Endpoint>,
-    keys: Arc<[Key]>,
+    credentials: Arc<Credentials>,
     client: Client,
     writer: Writer,
     /// None while a blocking thread uses it.
@@ -118,10 +118,10 @@ enum Done {
 }
 
 impl Sender {
-    /// A sender for `endpoint`, which signs with `keys`, newest first. The receiver shows how it does.
+    /// A sender for `endpoint`, with its `credentials`. The receiver shows how it does.
     pub fn new(
         endpoint: Endpoint,
-        keys: Vec<Key>,
+        credentials: Credentials,
         client: Client,
         writer: Writer,
         reader: Reader,
@@ -135,7 +135,7 @@ impl Sender {
             pace: Pace::new(endpoint.rate, now.mono),
             teller: Teller::new(endpoint.name.clone()),
             endpoint: Arc::new(endpoint),
-            keys: keys.into(),
+            credentials: Arc::new(credentials),
             client,
             writer,
             reader: Some(reader),

@@ -6,8 +6,9 @@
 use uuid::Uuid;
 
 use crate::config::Endpoint;
+use crate::credentials::Credentials;
 use crate::journal::Due;
-use crate::sign::{Key, Message, sign};
+use crate::sign::{Message, sign};
 use crate::time::{Now, Wall};
 use crate::transport::Request;
 
@@ -28,8 +29,8 @@ pub(super) struct Occasion<'a> {
     pub(super) observed: Wall,
 }
 
-/// The POST of `due` with `body`, its bytes, at `now`. `keys` newest first; none: unsigned.
-pub(super) fn delivery(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u8>, now: Now) -> Request {
+/// The POST of `due` with `body`, its bytes, at `now`. Without keys: unsigned.
+pub(super) fn delivery(endpoint: &Endpoint, credentials: &Credentials, due: &Due, body: Vec<u8>, now: Now) -> Request {
     let standing = &due.standing;
     let occasion = Occasion {
         kind: due.kind.as_str(),
@@ -43,11 +44,17 @@ pub(super) fn delivery(endpoint: &Endpoint, keys: &[Key], due: &Due, body: Vec<u
     // have been the connection's fault.
     let was_resent = standing.tries > standing.attempts.saturating_add(standing.holds);
     let fresh_connection = standing.maybe_received || was_resent;
-    Request { fresh_connection, ..request(endpoint, keys, &occasion, body, now) }
+    Request { fresh_connection, ..request(endpoint, credentials, &occasion, body, now) }
 }
 
 /// A POST of `body` on that occasion, at `now`, as [`delivery`] makes it.
-pub(super) fn request(endpoint: &Endpoint, keys: &[Key], occasion: &Occasion<'_>, body: Vec<u8>, now: Now) -> Request {
+pub(super) fn request(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    occasion: &Occasion<'_>,
+    body: Vec<u8>,
+    now: Now,
+) -> Request {
     let event_id = occasion.event.to_string();
     let age = now.wall.since(occasion.observed).as_secs();
     let mut headers: Vec<(String, String)> = Vec::with_capacity(16);
@@ -64,7 +71,7 @@ pub(super) fn request(endpoint: &Endpoint, keys: &[Key], occasion: &Occasion<'_>
     }
     add("Idempotency-Key", event_id.clone());
     let message = Message { id: &event_id, timestamp: now.wall.unix_seconds() };
-    if let Some(signatures) = sign(keys, message, &body) {
+    if let Some(signatures) = sign(&credentials.keys, message, &body) {
         add("X-Trio-Signature", signatures.trio);
         add("webhook-id", event_id.clone());
         add("webhook-timestamp", message.timestamp.to_string());
@@ -73,5 +80,5 @@ pub(super) fn request(endpoint: &Endpoint, keys: &[Key], occasion: &Occasion<'_>
     for (name, value) in &endpoint.headers {
         add(name, value.clone());
     }
-    Request { url: endpoint.url.value.clone(), headers, body, fresh_connection: false }
+    Request { url: credentials.url.clone(), headers, body, fresh_connection: false }
 }

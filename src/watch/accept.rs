@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now};
+use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Verdict, rounded};
 
 /// Writes what happens on one camera into the journal.
@@ -114,7 +115,7 @@ impl JournalLedger {
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
-        self.endpoints.iter().filter(subscribed).map(owed).collect()
+        self.endpoints.iter().filter(subscribed).filter_map(owed).collect()
     }
 }
 
@@ -130,11 +131,11 @@ impl Ledger for JournalLedger {
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
         let recorded = self.writer.record(record).wait()?;
-        aloud::say(unsaid, &recorded, &self.broadcast);
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
             tracing::debug!(%event, "accepted");
         }
+        aloud::say(unsaid, &recorded, &self.broadcast);
         for effect in happening.effects {
             announce(happening.about, effect);
         }
@@ -151,6 +152,7 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
     match effect {
         Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
             let Evidence { subject, verdict, .. } = happening.evidence?;
+            let (from_ms, to_ms) = within_job(happening, *job, *started, *observed);
             let triggered = Triggered {
                 open_id: *open_id,
                 repeat: *repeat,
@@ -165,6 +167,9 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
                 model: subject.model.clone(),
                 source_url: subject.source_url.clone(),
                 started: *started,
+                label: subject.label.clone(),
+                from_ms,
+                to_ms,
             };
             Some((*job, *observed, EventData::Triggered(triggered)))
         }
@@ -185,6 +190,14 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
         }
         Effect::JobStarted { .. } | Effect::JobRunning { .. } => None,
     }
+}
+
+/// From when to when an event goes that is triggered by a check of what was `observed`, in milliseconds of its job's run time.
+fn within_job(happening: &Happening<'_>, job: Uuid, started: Wall, observed: Now) -> (u64, u64) {
+    let ran = happening.state.job().filter(|it| it.id() == job).map_or(0, |it| it.counters().elapsed_ms);
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let to = ran.saturating_sub(ms(happening.now.mono.since(observed.mono)));
+    (to.saturating_sub(ms(observed.wall.since(started))), to)
 }
 
 /// The row of a job that began, changed or ended. Its start, once written, stays.
@@ -215,18 +228,21 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
     let shared = Arc::new(event.clone());
     let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
-    subscribed.map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
+    subscribed.filter_map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.
-/// `fitted` are the frames of this event so far, by the bytes that they may take.
+/// `fitted` are the frames of this event so far, by the bytes that they may take. None: its format can't say it.
 fn owed_to(
     endpoint: &Endpoint,
     event: &Arc<Event>,
     frame: Option<&Arc<[u8]>>,
     fitted: &mut BTreeMap<usize, OwedFrame>,
-) -> Owed {
+) -> Option<Owed> {
     let (format, choice) = (endpoint.format, endpoint.frame);
+    if !format.expresses(event.data.kind()) {
+        return None;
+    }
     let frame = match (frame, choice, payload::frame_budget(format, event, endpoint.max_body)) {
         (Some(frame), FrameChoice::Inline, Some(budget)) => {
             fitted.entry(budget).or_insert_with(|| fitting(frame, budget)).clone()
@@ -236,9 +252,11 @@ fn owed_to(
     let event = event.clone();
     let render = move |stamp: &Stamp| {
         let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
-        Body::marked(payload::render(format, &event, envelope, choice), payload::HOLE)
+        let text = payload::render(format, &event, envelope, choice);
+        Body::marked(text.expect("a format renders what it expresses"), payload::HOLE)
     };
-    Owed { endpoint: endpoint.name.clone(), frame, format_version: payload::version(format), render: Box::new(render) }
+    let version = payload::version(format);
+    Some(Owed { endpoint: endpoint.name.clone(), frame, format_version: version, render: Box::new(render) })
 }
 
 fn fitting(frame: &Arc<[u8]>, budget: usize) -> OwedFrame {

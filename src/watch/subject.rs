@@ -50,6 +50,8 @@ pub struct Subject {
     pub model: ModelIdentity,
     /// The camera's URL as receivers may see it.
     pub source_url: String,
+    /// What the monitor calls its events.
+    pub label: String,
     /// How long a picture in which nothing moves may go unchecked; None: every frame that is due is checked.
     pub recheck: Option<Duration>,
     /// Whether it runs at all.
@@ -84,6 +86,7 @@ impl Subject {
             asked,
             model: model.identity().clone(),
             source_url,
+            label: monitor.label.clone(),
             recheck: (monitor.gate == Gate::Motion).then_some(monitor.recheck),
             enabled: monitor.enabled,
         })

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("catalogue", 1),
     ("condition", 1),
     ("config", 1),
+    ("credentials", 1),
     ("egress", 1),
     ("gate", 1),
     ("judge", 1),

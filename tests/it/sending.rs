@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use stakeout::config::{Endpoint, Format, FrameChoice, Located, Rate, Retry};
+use stakeout::config::{Endpoint, EndpointUrl, Format, FrameChoice, Located, Rate, Retry};
+use stakeout::credentials::Credentials;
 use stakeout::delivery::{HoldReason, State};
 use stakeout::event::{
     ClearReason, Cleared, Event, EventData, EventType, Metadata, ModelIdentity, Priority, Triggered,
@@ -41,9 +42,12 @@ fn name(text: &str) -> Name {
 fn endpoint(url: &str, retry: Retry) -> Endpoint {
     Endpoint {
         name: name("ops"),
-        url: Located { value: url.parse().unwrap(), at: 0..0 },
+        url: EndpointUrl::Open(Located { value: url.parse().unwrap(), at: 0..0 }),
+        allow_http: false,
         format: Format::Stakeout,
         secrets: Vec::new(),
+        routing_key: None,
+        mail: None,
         events: EventType::ALL.to_vec(),
         retry,
         timeout: Duration::from_secs(5),
@@ -78,6 +82,9 @@ fn triggered() -> EventData {
         model: ModelIdentity { name: name("yard"), sha256: "ab".into() },
         source_url: "rtsp://10.0.0.21/stream1".into(),
         started: now().wall,
+        label: "person".into(),
+        from_ms: 1000,
+        to_ms: 2500,
     })
 }
 
@@ -181,7 +188,9 @@ impl Outbox {
     fn send_from(&self, office: &Office, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
         let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
         let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
-        let (sender, report) = Sender::new(endpoint, keys, client, writer, reader, office);
+        let EndpointUrl::Open(url) = endpoint.url.clone() else { panic!("no secrets here") };
+        let credentials = Credentials::signing(url.value, keys);
+        let (sender, report) = Sender::new(endpoint, credentials, client, writer, reader, office);
         let (stop, stopped) = watch::channel(false);
         Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
     }
@@ -224,7 +233,7 @@ fn accepted(event: Event, endpoint: &str, frame: Option<&[u8]>) -> Accepted {
         render: Box::new(move |stamp| {
             let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
             let text = payload::render(Format::Stakeout, &rendered, envelope, FrameChoice::Inline);
-            Body::marked(text, payload::HOLE)
+            Body::marked(text.unwrap(), payload::HOLE)
         }),
     };
     Accepted { event, frame: frame.map(Arc::from), owed: vec![owed] }

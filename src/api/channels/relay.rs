@@ -78,7 +78,7 @@ impl Relay {
         let mut alerts = Alerts::default();
         loop {
             match said.recv().await {
-                Ok(alert) => tell(&self.alerts, "alert", alerts.object(&alert)),
+                Ok(alert) => alerts.object(&alert).into_iter().for_each(|alert| tell(&self.alerts, "alert", alert)),
                 Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "alerts were not told over WebSocket"),
                 Err(RecvError::Closed) => return,
             }

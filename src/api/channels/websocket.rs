@@ -30,8 +30,8 @@ const PING: Duration = Duration::from_secs(20);
 /// A message that a client hasn't taken for so long, it won't take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Saying good-bye takes so long at most.
-const GOODBYE: Duration = Duration::from_secs(10);
+/// Saying good-bye takes so long at most: it comes behind everything that the client hasn't read yet.
+const GOODBYE: Duration = Duration::from_secs(20);
 
 /// Which channels, separated by commas; all of them unless given.
 #[derive(Debug, Deserialize)]

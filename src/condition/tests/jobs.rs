@@ -164,6 +164,7 @@ fn monitor() -> Monitor {
         restart: true,
         expect_event_within: None,
         priority: Priority::Normal,
+        label: String::new(),
         shadow: false,
         enabled: true,
         metadata: serde_json::Map::new(),

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
+use super::format::Format;
 use super::{Located, SecretRef};
 use crate::event::EventType;
 use crate::name::Name;
@@ -18,13 +20,19 @@ use crate::name::Name;
 pub struct Endpoint {
     /// Unique among endpoints.
     pub name: Name,
-    /// Where events are posted.
-    pub url: Located<Url>,
+    /// Where events go.
+    pub url: EndpointUrl,
+    /// What is sent may be read on the way.
+    pub allow_http: bool,
     /// How the body is written.
     pub format: Format,
     /// Newest first; empty: unsigned.
     pub secrets: Vec<SecretRef>,
-    /// The types it is owed.
+    /// What [`Format::Pagerduty`] says who it is with; never None there.
+    pub routing_key: Option<SecretRef>,
+    /// From whom and to whom; never None with [`Format::Email`].
+    pub mail: Option<Mail>,
+    /// The types it is owed, all of which its format expresses.
     pub events: Vec<EventType>,
     /// When to try again.
     pub retry: Retry,
@@ -53,8 +61,11 @@ impl fmt::Debug for Endpoint {
         let Endpoint {
             name,
             url,
+            allow_http,
             format,
             secrets,
+            routing_key,
+            mail,
             events,
             retry,
             timeout,
@@ -70,8 +81,11 @@ impl fmt::Debug for Endpoint {
         f.debug_struct("Endpoint")
             .field("name", name)
             .field("url", url)
+            .field("allow_http", allow_http)
             .field("format", format)
             .field("secrets", secrets)
+            .field("routing_key", routing_key)
+            .field("mail", mail)
             .field("events", events)
             .field("retry", retry)
             .field("timeout", timeout)
@@ -85,6 +99,38 @@ impl fmt::Debug for Endpoint {
             .field("enabled", enabled)
             .finish()
     }
+}
+
+/// Where an endpoint is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointUrl {
+    /// `http://` or `https://`, with [`Format::Email`] `smtp://` or `smtps://`; without credentials.
+    Open(Located<Url>),
+    /// A secret that holds such a URL.
+    Secret(SecretRef),
+}
+
+impl EndpointUrl {
+    /// Where it was written.
+    pub fn at(&self) -> Range<usize> {
+        match self {
+            EndpointUrl::Open(url) => url.at.clone(),
+            EndpointUrl::Secret(reference) => reference.at(),
+        }
+    }
+}
+
+/// What a message over SMTP needs beside its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Who logs in. None: nobody does.
+    pub username: Option<String>,
+    /// With which password; there is one if there is a `username`.
+    pub password: Option<SecretRef>,
+    /// The sender's address, `box@site.example` or `Dock box <box@site.example>`.
+    pub from: String,
+    /// Addresses like that, at least one.
+    pub to: Vec<String>,
 }
 
 /// So many in a time.
@@ -110,13 +156,6 @@ pub struct ClientCertificate {
     pub certificate: Located<PathBuf>,
     /// Its private key.
     pub key: SecretRef,
-}
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Ours, in the Standard Webhooks envelope.
-    Stakeout,
 }
 
 /// Whether a frame is embedded.

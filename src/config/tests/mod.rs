@@ -1,5 +1,6 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
+mod formats;
 mod later;
 mod links;
 mod meanings;
@@ -125,8 +126,9 @@ fn the_manual_names_every_key_of_the_contract() {
         ),
         (
             "endpoint",
-            "name url allow_http url_file format secret_file secret_credential events retry timeout concurrency rate \
-             frame max_body headers ca_file client_cert client_key routing_key_file username password_file from to enabled",
+            "name url allow_http url_file url_credential format secret_file secret_credential events retry timeout concurrency rate \
+             frame max_body headers ca_file client_cert client_key routing_key_file \
+             routing_key_credential username password_file password_credential from to enabled",
         ),
     ];
     let manual: toml::Table = manual_switched_on().parse().unwrap();

@@ -69,7 +69,17 @@ fn machine() -> Machine {
     let model = ModelIdentity { name: name("x"), sha256: String::new() };
     let asked = Some(Asked::Text { tokens: [1, 2].into(), explain: None });
     Machine::new(
-        Subject { about, spec, question, asked, model, source_url: String::new(), recheck: None, enabled: true },
+        Subject {
+            about,
+            spec,
+            question,
+            asked,
+            model,
+            source_url: String::new(),
+            label: String::new(),
+            recheck: None,
+            enabled: true,
+        },
         State::new(),
     )
 }

@@ -124,8 +124,17 @@ fn machine_of(monitor: &str, model: &Scene, change: impl FnOnce(&mut Subject)) -
     });
     let identity = ModelIdentity { name: model.handle.model().identity().name.clone(), sha256: String::new() };
     let source_url = String::new();
-    let mut subject =
-        Subject { about, spec, question, asked: None, model: identity, source_url, recheck: None, enabled: true };
+    let mut subject = Subject {
+        about,
+        spec,
+        question,
+        asked: None,
+        model: identity,
+        source_url,
+        label: String::new(),
+        recheck: None,
+        enabled: true,
+    };
     change(&mut subject);
     let mut machine = Machine::new(subject, State::new());
     machine.tell(&mut Notes::default(), at(0.0), Input::Start);

@@ -1,6 +1,7 @@
 //! Channels: server-sent events that lose nothing, messages over WebSocket that wait for nobody.
 
 mod clients;
+mod dual;
 mod many;
 mod resume;
 mod stream;

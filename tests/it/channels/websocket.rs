@@ -39,6 +39,9 @@ fn alert(explanation: &str) -> Alert {
         answer_mass: None,
         model: ModelIdentity { name: name("yard"), sha256: String::new() },
         source_url: String::new(),
+        label: "zone".into(),
+        from_ms: 1000,
+        to_ms: 1500,
         started: observed.wall,
     };
     let event = Event {

@@ -74,6 +74,9 @@ pub fn triggered(priority: Priority) -> Event {
             model: ModelIdentity { name: name("yolox"), sha256: "ab".to_owned() },
             source_url: "rtsp://10.0.0.21/stream1".to_owned(),
             started: at(0).wall,
+            label: "person".into(),
+            from_ms: 1000,
+            to_ms: 2500,
         }),
     }
 }

@@ -1,0 +1,86 @@
+//! The formats of bodies, and what is known of each without writing one.
+//!
+//! Owns their names, which events each can say, and which settings go with it; refuses to know how a body is written
+//! (`payload/`). Plain data.
+
+use crate::event::EventType;
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Ours, in the Standard Webhooks envelope.
+    Stakeout,
+    /// Trio's live monitor.
+    TrioLiveMonitor,
+    /// Trio's stream API.
+    TrioStream,
+    /// VideoDB's alerts.
+    Videodb,
+    /// Slack's incoming webhook.
+    Slack,
+    /// PagerDuty's Events v2.
+    Pagerduty,
+    /// A message over SMTP.
+    Email,
+}
+
+impl Format {
+    /// Every format there is.
+    pub const ALL: [Format; 7] = [
+        Format::Stakeout,
+        Format::TrioLiveMonitor,
+        Format::TrioStream,
+        Format::Videodb,
+        Format::Slack,
+        Format::Pagerduty,
+        Format::Email,
+    ];
+
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Stakeout => "stakeout",
+            Format::TrioLiveMonitor => "trio-live-monitor",
+            Format::TrioStream => "trio-stream",
+            Format::Videodb => "videodb",
+            Format::Slack => "slack",
+            Format::Pagerduty => "pagerduty",
+            Format::Email => "email",
+        }
+    }
+
+    /// Whether there is a body of this format for events of that type. An endpoint is owed no others.
+    pub fn expresses(self, kind: EventType) -> bool {
+        match self {
+            Format::Stakeout => true,
+            Format::TrioLiveMonitor => matches!(kind, EventType::Triggered | EventType::JobStatus),
+            Format::Pagerduty => matches!(kind, EventType::Triggered | EventType::Cleared),
+            Format::TrioStream | Format::Videodb | Format::Slack | Format::Email => kind == EventType::Triggered,
+        }
+    }
+
+    /// Whether requests are signed where there is a secret.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb)
+    }
+
+    /// What becomes of the frame of a trigger.
+    pub fn frame(self) -> FrameRule {
+        match self {
+            Format::Stakeout | Format::Email => FrameRule::Chosen,
+            Format::TrioLiveMonitor => FrameRule::Always,
+            Format::TrioStream | Format::Videodb | Format::Slack | Format::Pagerduty => FrameRule::Never,
+        }
+    }
+}
+
+/// What a format does with the frame of a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameRule {
+    /// As `frame` says.
+    Chosen,
+    /// It is always sent along.
+    Always,
+    /// There is no place for it.
+    Never,
+}
