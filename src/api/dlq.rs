@@ -2,20 +2,20 @@
 //!
 //! Owns the orders, their answers and that no order holds up the journal: it goes in batches, and an order about very many
 //! answers where to go on. Refuses to know SQL and schedules. [`DeadQuery::batch`] also serves a CLI that changes the journal
-//! itself. Every order is logged with the uid of who gave it.
+//! itself. Every order is logged; who gave it, the guard says.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Shared;
 use super::deliveries::find;
 use super::events::id;
 use super::refusal::Refusal;
-use super::socket::Peer;
 use super::which::Which;
 use crate::delivery;
 use crate::journal::{DeadFilter, Reader, Reply, Writer};
@@ -139,46 +139,44 @@ pub struct Dropped {
 
 pub(super) async fn retry_one(
     State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(delivery): Path<String>,
 ) -> Result<Json<Redriven>, Refusal> {
-    let retried = obey_for_one(&shared, peer, Deed::Retry, id(&delivery)?).await?;
+    let retried = obey_for_one(&shared, Deed::Retry, id(&delivery)?).await?;
     Ok(Json(Redriven { retried, without_body: 0, next: None }))
 }
 
 pub(super) async fn drop_one(
     State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(delivery): Path<String>,
 ) -> Result<Json<Dropped>, Refusal> {
-    let dropped = obey_for_one(&shared, peer, Deed::Drop, id(&delivery)?).await?;
+    let dropped = obey_for_one(&shared, Deed::Drop, id(&delivery)?).await?;
     Ok(Json(Dropped { dropped, next: None }))
 }
 
 pub(super) async fn retry(
     State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    query: Result<Json<DeadQuery>, JsonRejection>,
+    order: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Redriven>, Refusal> {
-    let Json(query) = query.map_err(bad_order)?;
-    let Done { changed, meant, next } = obey(&shared, peer, Deed::Retry, query).await?;
+    let query = query(order)?;
+    let Done { changed, meant, next } = obey(&shared, Deed::Retry, query).await?;
     Ok(Json(Redriven { retried: changed, without_body: meant - changed, next }))
 }
 
 pub(super) async fn drop_them(
     State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    query: Result<Json<DeadQuery>, JsonRejection>,
+    order: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Dropped>, Refusal> {
-    let Json(query) = query.map_err(bad_order)?;
-    let Done { changed, next, .. } = obey(&shared, peer, Deed::Drop, query).await?;
+    let query = query(order)?;
+    let Done { changed, next, .. } = obey(&shared, Deed::Drop, query).await?;
     Ok(Json(Dropped { dropped: changed, next }))
 }
 
-fn bad_order(rejection: JsonRejection) -> Refusal {
+/// An object, and nothing else that could be read as one: `[]` would mean all of them.
+fn query(order: Result<Json<Map<String, Value>>, JsonRejection>) -> Result<DeadQuery, Refusal> {
     let hint =
         "send JSON with any of `id`, `endpoint`, `state`, `reason`, `since` and `until`, or `{}` for all dead letters";
-    Refusal::bad_request(rejection.body_text(), hint)
+    let Json(order) = order.map_err(|rejection| Refusal::bad_request(rejection.body_text(), hint))?;
+    serde_json::from_value(Value::Object(order)).map_err(|error| Refusal::bad_request(error.to_string(), hint))
 }
 
 /// What came of an order.
@@ -190,7 +188,7 @@ struct Done {
     next: Option<i64>,
 }
 
-async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> Result<Done, Refusal> {
+async fn obey(shared: &Shared, deed: Deed, mut query: DeadQuery) -> Result<Done, Refusal> {
     let asked = query.clone();
     let (mut changed, mut meant) = (0, 0);
     for _ in 0..BATCHES {
@@ -206,12 +204,12 @@ async fn obey(shared: &Shared, peer: Peer, deed: Deed, mut query: DeadQuery) -> 
             break;
         }
     }
-    tracing::info!(uid = peer.uid, ?deed, ?asked, changed, "dead letters changed by hand");
+    tracing::info!(?deed, ?asked, changed, "dead letters changed by hand");
     Ok(Done { changed, meant, next: query.after })
 }
 
-async fn obey_for_one(shared: &Shared, peer: Peer, deed: Deed, delivery: Uuid) -> Result<u64, Refusal> {
-    match obey(shared, peer, deed, DeadQuery::one(delivery)).await?.changed {
+async fn obey_for_one(shared: &Shared, deed: Deed, delivery: Uuid) -> Result<u64, Refusal> {
+    match obey(shared, deed, DeadQuery::one(delivery)).await?.changed {
         0 => Err(why_unchanged(delivery, &find(shared, delivery).await?.line.state)),
         changed => Ok(changed),
     }

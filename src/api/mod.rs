@@ -1,28 +1,39 @@
-//! The local API: HTTP/1.1 and JSON (and metrics) over a unix socket.
+//! The local API: HTTP/1.1 and JSON (and metrics) over a unix socket, and over TCP where that is wanted.
 //!
-//! Owns the socket, the routes and what they answer (contracts/api.md). Refuses to know cameras, machines and senders: the
-//! daemon tells it through [`Site`]. Journal rows are read here, off tokio's workers. Runs as one task of the daemon.
+//! Owns the listeners, the routes and what they answer (contracts/api.md). Refuses to know cameras, machines and senders:
+//! the daemon tells it through [`Site`]. Journal rows are read here, off tokio's workers. Runs as a task of the daemon.
 //!
-//! Start-up is two steps, so that the daemon can refuse to start before anything else runs: [`Socket::bind`], then
-//! [`serve`].
+//! Start-up is two steps, so that the daemon can refuse to start before anything else runs: [`Socket::bind`] and
+//! [`Tcp::bind`], then [`serve`].
 
+mod access;
+mod body;
 mod camera;
 mod channels;
+mod check;
+mod connections;
 mod deliveries;
 mod dlq;
 mod events;
 mod exposition;
 mod guard;
+mod jobs;
 mod lines;
 mod metrics;
 mod model;
+mod openapi;
 mod parts;
+mod peer;
 mod refusal;
+mod routes;
+mod seat;
 mod site;
+mod snapshot;
 mod socket;
 mod statistics;
 mod status;
 mod store;
+mod tcp;
 mod warnings;
 mod which;
 
@@ -31,28 +42,33 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use camera::{Camera, CameraState};
+pub use check::{Certificate, Check};
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
+pub use jobs::{Details, JobLine, JobQuery, Jobs, Logs};
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
 pub use model::{Library, Model, ModelState};
 pub use parts::Enabled;
 pub use refusal::Refusal;
-pub use site::{Expectation, Site};
+pub use site::{Errand, Expectation, NoPicture, Site, Watched};
 pub use socket::{BindError, Socket};
 pub use statistics::Statistics;
 pub use status::{Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
+pub use tcp::Tcp;
 pub use warnings::Warning;
 pub use which::{parse_moment, reasons};
 
 use crate::broadcast::Broadcast;
 use crate::journal::{Reader, Writer};
+use access::Access;
 use channels::Channels;
+use connections::attend;
+use guard::Guard;
 use store::Store;
 
 /// The response header that tells who answers; clients warn when it is not their own version.
@@ -79,6 +95,8 @@ struct Shared {
     site: Arc<dyn Site>,
     store: Store,
     writer: Writer,
+    album: snapshot::Album,
+    checks: check::Turn,
     channels: Arc<Channels>,
 }
 
@@ -86,34 +104,42 @@ struct Shared {
 /// tokio.
 ///
 /// # Errors
-/// The socket could not be handed to tokio. Trouble with single connections is theirs alone.
+/// A listener could not be handed to tokio. Trouble with single connections is theirs alone.
 pub async fn serve(
     socket: Socket,
+    tcp: Option<Tcp>,
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let Parts { site, reader, writer, broadcast } = parts;
-    let (listener, _removed_at_the_end) = socket.listen()?;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
-    let shared = Shared { site, store, writer, channels: channels.clone() };
+    let (album, checks) = Default::default();
+    let shared = Shared { site, store, writer, album, checks, channels: channels.clone() };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
-    let app = router(shared);
-    let app = app.into_make_service_with_connect_info::<socket::Peer>();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async {
-        // The sender's end, too, means stop.
-        let _ = stopped.await;
-    });
-    let server = server.into_future();
+    let (stop, stopped) = watch::channel(false);
+    let (listener, _removed_at_the_end) = socket.listen()?;
+    let unix = attend(listener, router(shared.clone(), Access::new(None)), stopped.clone());
+    let tcp = tcp.map(Tcp::listen).transpose()?;
+    let tcp = tcp.map(|(listener, access)| attend(listener, router(shared, access), stopped));
+    let server = async {
+        let tcp = async {
+            if let Some(tcp) = tcp {
+                tcp.await;
+            }
+        };
+        tokio::join!(unix, tcp)
+    };
     tokio::pin!(server);
     tokio::select! {
-        ended = &mut server => return ended,
-        () = shutdown => drop(stop),
+        _ = &mut server => {}
+        () = shutdown => {
+            drop(stop);
+            channels.close();
+            let _ = tokio::time::timeout(GRACE, async { tokio::join!(server, channels.emptied()) }).await;
+        }
     }
-    channels.close();
-    let gone = async { tokio::join!(server, channels.emptied()).0 };
-    tokio::time::timeout(GRACE, gone).await.unwrap_or(Ok(()))
+    Ok(())
 }
 
 /// What is done for all clients of channels together; it ends with this.
@@ -125,29 +151,11 @@ impl Drop for Relays {
     }
 }
 
-fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics::metrics))
-        .route("/v1/status", get(status::status))
-        .route("/v1/cameras", get(parts::cameras))
-        .route("/v1/monitors", get(parts::monitors))
-        .route("/v1/monitors/{name}", get(parts::monitor))
-        .route("/v1/endpoints", get(parts::endpoints))
-        .route("/v1/endpoints/{name}/enable", post(parts::enable))
-        .route("/v1/events", get(events::list))
-        .route("/v1/events/stream", get(channels::stream))
-        .route("/v1/ws", get(channels::websocket))
-        .route("/v1/events/{id}", get(events::one))
-        .route("/v1/events/{id}/frame", get(events::frame))
-        .route("/v1/deliveries", get(deliveries::list))
-        .route("/v1/deliveries/{id}", get(deliveries::one))
-        .route("/v1/deliveries/{id}/retry", post(dlq::retry_one))
-        .route("/v1/deliveries/{id}/drop", post(dlq::drop_one))
-        .route("/v1/dlq", get(deliveries::dead_letters))
-        .route("/v1/dlq/retry", post(dlq::retry))
-        .route("/v1/dlq/drop", post(dlq::drop_them))
+fn router(shared: Shared, access: Access) -> Router {
+    routes::routes()
+        .router()
         .fallback(refusal::no_such_route)
         .method_not_allowed_fallback(refusal::wrong_method)
-        .layer(middleware::from_fn(guard::watch))
+        .layer(middleware::from_fn_with_state(Arc::new(Guard::new(access)), guard::watch))
         .with_state(shared)
 }

@@ -4,14 +4,13 @@
 //! are whole, so `next` is always null.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::camera::Camera;
 use super::lines::Page;
 use super::refusal::Refusal;
-use super::socket::Peer;
 use super::status::{self, Endpoint, Monitor};
 use crate::config;
 use crate::name::Name;
@@ -40,7 +39,7 @@ pub(super) async fn monitor(
     Err(unknown("monitor", &name, &known))
 }
 
-fn unknown(what: &str, name: &str, known: &[&str]) -> Refusal {
+pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Refusal {
     let hint = match known {
         [] => format!("the configuration has no `[[{what}]]`"),
         _ => format!("{what}s known here: {}", config::quoted(known.iter().copied())),
@@ -70,11 +69,7 @@ pub struct Enabled {
 }
 
 /// An endpoint that said 410 gets what happens from now on.
-pub(super) async fn enable(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    Path(name): Path<String>,
-) -> Result<Json<Enabled>, Refusal> {
+pub(super) async fn enable(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Json<Enabled>, Refusal> {
     let configured = shared.site.endpoints();
     let Some(endpoint) = configured.iter().find(|known| known.as_str() == name).cloned() else {
         return Err(unknown("endpoint", &name, &configured.iter().map(Name::as_str).collect::<Vec<_>>()));
@@ -82,7 +77,7 @@ pub(super) async fn enable(
     let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
     let counts = counts.into_iter().find(|counts| counts.endpoint == endpoint);
     let was_gone = shared.writer.set_gone(endpoint.clone(), false).await?;
-    tracing::info!(uid = peer.uid, %endpoint, was_gone, "endpoint enabled by hand");
+    tracing::info!(%endpoint, was_gone, "endpoint enabled by hand");
     Ok(Json(Enabled { endpoint, was_gone, dead: counts.map_or(0, |counts| counts.counts.dead) }))
 }
 

@@ -1,11 +1,14 @@
 //! What the API asks the running daemon.
 //!
 //! Owns the questions; refuses to know who answers. The daemon implements it over its cameras, machines and senders, a
-//! test over plain values. Called from tokio's workers: answers come from memory, at once.
+//! test over plain values. Called from tokio's workers: answers come from memory, at
+//! once; what takes longer is an [`Errand`].
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::camera::Camera;
+use super::check::Check;
 use super::model::{Library, Model};
 use super::status::Monitor;
 use super::warnings::Warning;
@@ -46,6 +49,40 @@ pub trait Site: Send + Sync + 'static {
     /// automatically and failed. Dead letters, cameras that are not watched, silent monitors and the clock are the API's
     /// own to warn of.
     fn warnings(&self, now: Now) -> Vec<Warning>;
+
+    /// What every (monitor, camera) pair looks at.
+    fn watched(&self) -> Vec<Watched>;
+
+    /// What a camera that is online sees, as JPEG: comes with the camera's next packet or keyframe.
+    fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture>;
+
+    /// Sends a configured endpoint a check. Fails, with the reason, where what it takes can't be read.
+    fn check(&self, endpoint: &Name) -> Errand<Check, String>;
+}
+
+/// What takes a while: begun at once, waited for by whoever asked.
+pub type Errand<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// Why there is no picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPicture {
+    /// None came in time.
+    None,
+    /// One came that can't be shown, and why.
+    Unusable(String),
+}
+
+/// What a monitor looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Which monitor.
+    pub monitor: Name,
+    /// On which camera.
+    pub camera: Name,
+    /// Verbatim.
+    pub condition: String,
+    /// The camera's address as anybody may see it.
+    pub stream_url: String,
 }
 
 /// `expect_event_within`: how long a monitor may be silent before `status` warns.

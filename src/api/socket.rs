@@ -1,16 +1,15 @@
 //! The unix socket: made so that nobody else can connect, taken over only from a daemon that is gone.
 //!
-//! Owns the file and who is at the other end; refuses to know HTTP. [`Socket::bind`] runs on the thread that starts the
+//! Owns the file; refuses to know HTTP. [`Socket::bind`] runs on the thread that starts the
 //! daemon, before tokio.
 
 use std::fs::Permissions;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
 
 /// The owner and the group, nobody else.
@@ -36,6 +35,17 @@ pub enum BindError {
         /// Why.
         source: io::Error,
     },
+    /// The TCP listener.
+    #[error("the API can't listen at `{address}`: {source}; choose another `[api] listen`, or end who listens there")]
+    Tcp {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Anybody could call.
+    #[error("the API would listen at `{0}` for everybody without a token; set `[api] token_file`")]
+    Open(SocketAddr),
 }
 
 /// A socket that is bound: clients can connect, and wait until [`super::serve`] answers.
@@ -106,18 +116,5 @@ fn check_vacant(path: &Path) -> Result<(), BindError> {
         // A socket whose queue is full belongs to somebody who is alive.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
         Err(error) => Err(failed(error)),
-    }
-}
-
-/// Who is at the other end, as the kernel knows (`SO_PEERCRED`).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer {
-    /// None when the kernel did not say.
-    pub(super) uid: Option<u32>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Peer {
-        Peer { uid: stream.io().peer_cred().ok().map(|peer| peer.uid()) }
     }
 }

@@ -149,6 +149,7 @@ impl Feed {
 
     fn asleep(&mut self, packet: &Packet, now: Now) -> Result<Seen, Problem> {
         let mut seen = self.doze_off(now)?;
+        self.answer();
         let at = packet.arrived.mono;
         let too_soon = self.past.latest_alone().is_some_and(|latest| at.since(latest) < self.facts.pace());
         if packet.class != Class::Idr || too_soon {
@@ -176,6 +177,21 @@ impl Feed {
         let passed = decoded.pictures.saturating_sub(decoded.frames.len() as u64);
         seen.pictures += self.hand_over(decoded, offset, passed, now);
         Ok(Seen { tried: true, ..seen })
+    }
+
+    /// Who asks for a picture gets the last keyframe: the next may be long in coming. Where none is kept it is waited for.
+    fn answer(&mut self) {
+        let Some(keyframe) = self.ring.packets().filter(|it| it.class == Class::Idr).last() else { return };
+        let Some(asker) = self.mailbox.take_asker() else { return };
+        match self.lone.decode(keyframe, &self.settings.hardware, |_| true) {
+            Ok(Some(decoded)) => {
+                if let Some(frame) = decoded.frames.into_iter().next() {
+                    asker.tell(frame);
+                }
+            }
+            Ok(None) => self.mailbox.ask(asker),
+            Err(_) => tracing::debug!("a keyframe that somebody asked for could not be decoded"),
+        }
     }
 
     /// Lets the decoder go, once what it holds back is out.

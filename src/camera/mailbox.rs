@@ -5,6 +5,7 @@
 //! watch loop's; neither ever waits for the other.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -105,16 +106,38 @@ pub struct Mailbox {
 #[derive(Debug)]
 struct Held {
     demand: Demand,
+    asker: Option<Asker>,
     notices: VecDeque<Notice>,
     frames: VecDeque<Frame>,
     passed: u64,
+}
+
+/// Somebody beside the watch loop who wants to see one picture. Dropped without one: none came.
+pub struct Asker(Box<dyn FnOnce(Frame) + Send>);
+
+impl Asker {
+    /// `tell` gets the picture, on the camera's thread: it must not wait for anything.
+    pub fn new(tell: impl FnOnce(Frame) + Send + 'static) -> Asker {
+        Asker(Box::new(tell))
+    }
+
+    pub(super) fn tell(self, frame: Frame) {
+        (self.0)(frame);
+    }
+}
+
+impl fmt::Debug for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asker")
+    }
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        Mailbox { held: Mutex::new(Held { demand: Demand::NOTHING, notices, frames, passed: 0 }), ring, bell }
+        let held = Held { demand: Demand::NOTHING, asker: None, notices, frames, passed: 0 };
+        Mailbox { held: Mutex::new(held), ring, bell }
     }
 }
 
@@ -136,9 +159,20 @@ impl Mailbox {
         self.held().demand = demand;
     }
 
+    /// Asks for the next picture, whatever the watch loop wants. Who asked before gets none any more.
+    pub fn ask(&self, asker: Asker) {
+        self.held().asker = Some(asker);
+    }
+
+    /// Who asked, to be told.
+    pub(super) fn take_asker(&self) -> Option<Asker> {
+        self.held().asker.take()
+    }
+
     /// Whether somebody wants a picture that is decoded when it arrives.
     pub fn wants(&self, arrived: Mono) -> bool {
-        self.held().demand.wants(arrived)
+        let held = self.held();
+        held.asker.is_some() || held.demand.wants(arrived)
     }
 
     /// Which of the pictures that are decoded later than they arrived somebody wants, oldest first.
@@ -162,6 +196,14 @@ impl Mailbox {
         let mut held = self.held();
         let is_late = |frame: &Frame| frame.motion == Motion::SleptThrough;
         let late = is_late(&frame);
+        if let Some(asker) = held.asker.take_if(|_| !late) {
+            let demanded = held.demand.wants(frame.arrived.mono);
+            held.passed += u64::from(!demanded);
+            if !demanded {
+                return asker.tell(frame);
+            }
+            asker.tell(frame.clone());
+        }
         let room = if late { held.demand.room() } else { 1 };
         while held.frames.iter().filter(|other| is_late(other) == late).count() >= room {
             let oldest = held.frames.iter().position(|other| is_late(other) == late);
@@ -272,6 +314,31 @@ mod tests {
         assert!(!mailbox.wants(Mono(100)));
         mailbox.pass(3);
         assert_eq!(mailbox.take().passed, 3);
+    }
+
+    #[test]
+    fn who_asks_gets_the_next_live_picture_and_the_watch_loop_what_it_wanted() {
+        let mailbox = Mailbox::default();
+        let ask = || {
+            let (tell, told) = crossbeam_channel::bounded(1);
+            mailbox.ask(Asker::new(move |frame| tell.send(frame.arrived.mono.0).unwrap()));
+            told
+        };
+        let told = ask();
+        assert!(mailbox.wants(Mono(1)), "though the watch loop wants none");
+        mailbox.put(late(1));
+        assert!(told.is_empty(), "what was slept through is not what is to be seen now");
+        mailbox.put(frame(2));
+        assert_eq!(told.recv(), Ok(2));
+        assert!(!mailbox.wants(Mono(3)), "once");
+        let mail = mailbox.take();
+        assert_eq!((times(&mail), mail.passed), (vec![1], 1), "it was seen, but not to be checked");
+
+        mailbox.demand(Demand::newest_from(Mono(0)));
+        let (replaced, told) = (ask(), ask());
+        mailbox.put(frame(4));
+        assert_eq!((replaced.recv().ok(), told.recv()), (None, Ok(4)));
+        assert_eq!(times(&mailbox.take()), [4], "both get it");
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub use elements::{InitError, Missing, init, missing_elements};
 pub use fleet::Fleet;
 pub use glance::{Fingerprint, Glance};
 pub use hardware::{Failure, Fallen, Lineup, Report, Running, Unusable, named};
-pub use mailbox::{Demand, MAX_BURST, Mail, Mailbox, Notice};
+pub use mailbox::{Asker, Demand, MAX_BURST, Mail, Mailbox, Notice};
 pub use packet::{Class, Packet};
 pub use policy::{Decision, Mode, Why};
 pub use problem::Problem;

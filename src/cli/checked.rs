@@ -1,98 +1,25 @@
 //! How the check of an endpoint is shown: what was seen, why it does not work, and what is odd though it does.
 //!
-//! Owns the words, the JSON and the exit code of each class; refuses to send anything (`sender`) and to show paths, header
+//! Owns the words and the exit code of each class; refuses to send anything (`sender`) and to show paths, header
 //! values and whatever else may be secret.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde::Serialize;
-use url::Position;
-
 use super::exit::{Exit, Failure};
 use super::print;
-use crate::config::{Endpoint, EndpointUrl, Located};
+use crate::api::Check;
+use crate::config::Endpoint;
 use crate::credentials::Credentials;
 use crate::delivery::Outcome;
-use crate::name::Name;
 use crate::sender::{self, Checked};
 use crate::time::now;
-use crate::transport::Certificate;
 
 /// How old a `webhook-timestamp` may be: Standard Webhooks recommends five minutes, and its libraries have them.
 const TOLERANCE_S: u64 = 300;
 
-/// What `endpoint check --json` prints.
-#[derive(Serialize)]
-pub(super) struct Seen<'a> {
-    endpoint: &'a Name,
-    /// Without path and query, which may be secret.
-    url: String,
-    addresses: Vec<String>,
-    lookup_ms: Option<u64>,
-    peer: Option<String>,
-    /// TCP and TLS.
-    connect_ms: Option<u64>,
-    tls: Option<Shown<'a>>,
-    outcome: &'static str,
-    status: Option<u16>,
-    latency_ms: u64,
-    error: Option<&'a str>,
-    clock_skew_s: Option<i64>,
-    headers: &'a [String],
-    /// Whether the receiver refuses a wrong signature; null when that was not found out.
-    verifies: Option<bool>,
-    forged_status: Option<u16>,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    subject: &'a str,
-    issuer: &'a str,
-    not_before: String,
-    not_after: String,
-    #[serde(skip)]
-    days_left: i64,
-}
-
-impl<'a> Seen<'a> {
-    pub(super) fn new(endpoint: &'a Endpoint, checked: &'a Checked) -> Seen<'a> {
-        let Checked { attempt, way, skew_s, headers, forged } = checked;
-        let lookup = way.looked_up.unwrap_or_default();
-        Seen {
-            endpoint: &endpoint.name,
-            url: origin(endpoint),
-            addresses: way.addresses.iter().map(ToString::to_string).collect(),
-            lookup_ms: way.looked_up.map(milliseconds),
-            peer: way.peer.map(|peer| peer.to_string()),
-            connect_ms: way.connected.map(|connected| milliseconds(connected.saturating_sub(lookup))),
-            tls: way.certificate.as_ref().map(Shown::new),
-            outcome: attempt.outcome.class(),
-            status: attempt.outcome.status(),
-            latency_ms: milliseconds(attempt.took),
-            error: attempt.error.as_deref(),
-            clock_skew_s: *skew_s,
-            headers,
-            verifies: checked.verifies(),
-            forged_status: forged.as_ref().and_then(Outcome::status),
-        }
-    }
-}
-
-impl<'a> Shown<'a> {
-    fn new(certificate: &'a Certificate) -> Shown<'a> {
-        Shown {
-            subject: &certificate.subject,
-            issuer: &certificate.issuer,
-            not_before: certificate.not_before.to_string(),
-            not_after: certificate.not_after.to_string(),
-            days_left: (certificate.not_after.as_second() - now().wall.unix_seconds()) / 86_400,
-        }
-    }
-}
-
 /// For people.
-pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn describe(seen: &Check, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "endpoint     {}", seen.endpoint)?;
     writeln!(out, "url          {}", seen.url)?;
     if let Some(took) = seen.lookup_ms {
@@ -105,8 +32,8 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(tls) = &seen.tls {
         let until = tls.not_after.split('T').next().unwrap_or_default();
-        let (subject, issuer) = (print::one_line(tls.subject), print::one_line(tls.issuer));
-        writeln!(out, "certificate  {subject}, issued by {issuer}, valid until {until} (in {} d)", tls.days_left)?;
+        let (subject, issuer) = (print::one_line(&tls.subject), print::one_line(&tls.issuer));
+        writeln!(out, "certificate  {subject}, issued by {issuer}, valid until {until}{}", in_days(&tls.not_after))?;
     }
     match seen.status {
         Some(status) => writeln!(out, "answer       {status} after {} ms", seen.latency_ms)?,
@@ -126,7 +53,8 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "headers      {}", seen.headers.join(", "))?;
     if !seen.headers.iter().any(|name| name == "webhook-signature") {
-        return writeln!(out, "signature    none: the endpoint has no secret");
+        let why = if seen.signable { "the endpoint has no secret" } else { "its format knows none" };
+        return writeln!(out, "signature    none: {why}");
     }
     match (seen.verifies, seen.forged_status) {
         (Some(true), Some(status)) => writeln!(out, "signature    a wrong one was refused with {status}"),
@@ -135,14 +63,10 @@ pub(super) fn describe(seen: &Seen<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Scheme, host and port, if they are no secret.
-pub(super) fn origin(endpoint: &Endpoint) -> String {
-    match &endpoint.url {
-        EndpointUrl::Open(Located { value: url, .. }) => {
-            format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort])
-        }
-        EndpointUrl::Secret(_) => "(secret)".to_owned(),
-    }
+/// ` (in 30 d)`
+fn in_days(moment: &str) -> String {
+    let left = |at: jiff::Timestamp| format!(" (in {} d)", (at.as_second() - now().wall.unix_seconds()) / 86_400);
+    moment.parse().map(left).unwrap_or_default()
 }
 
 pub(super) fn milliseconds(duration: Duration) -> u64 {

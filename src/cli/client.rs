@@ -127,6 +127,11 @@ impl Client {
         self.send(self.http.request(Method::GET, url))
     }
 
+    /// Asks for `path`, which is no JSON.
+    pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.answer(self.http.request(Method::GET, address(path)))
+    }
+
     /// Gives an order.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, order: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(order).map_err(|error| ClientError::Strange(error.to_string()))?;
@@ -135,6 +140,10 @@ impl Client {
     }
 
     fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.answer(request)?).map_err(strange)
+    }
+
+    fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
         let answer = self.runtime.block_on(async {
             let response = request.send().await?;
             self.tell_skew(&response);
@@ -142,9 +151,8 @@ impl Client {
             Ok::<_, reqwest::Error>((status, response.bytes().await?))
         });
         let (status, body) = answer.map_err(|error| ClientError::Unreachable(self.unreachable(&error)))?;
-        let strange = |error: serde_json::Error| ClientError::Strange(error.to_string());
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(strange);
+            return Ok(body.into());
         }
         let refusal: Refusal = serde_json::from_slice(&body).map_err(strange)?;
         Err(ClientError::Refused(Refusal { status: status.as_u16(), ..refusal }))
@@ -168,6 +176,10 @@ impl Client {
             ));
         }
     }
+}
+
+fn strange(error: serde_json::Error) -> ClientError {
+    ClientError::Strange(error.to_string())
 }
 
 /// The host is not used over a unix socket, but HTTP wants one.

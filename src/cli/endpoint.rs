@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::checked::{Seen, describe, failure, milliseconds, origin, warnings};
+use super::checked::{describe, failure, milliseconds, warnings};
 use super::enable;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
@@ -25,6 +25,8 @@ use crate::transport::{Client, Settings, Tls};
 const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
 the receiver should refuse. Neither is journaled or counted. Values of headers are not shown.
+Slack and mail get a message that says that nothing happened, PagerDuty the end of an incident that
+there never was; receivers of the Trio formats and of videodb would act on it, and get nothing.
 Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no
 connection, 6 no TLS, 7 the receiver did not take it, 78 the configuration can't be used.";
 
@@ -91,7 +93,7 @@ fn list(args: &List) -> Result<(), Failure> {
     let config = args.file.load()?.config;
     let lines = config.endpoints.iter().map(|endpoint| Line {
         name: &endpoint.name,
-        url: origin(endpoint),
+        url: endpoint.origin(),
         format: endpoint.format.as_str(),
         signable: endpoint.format.is_signed(),
         secrets: endpoint.secrets.len(),
@@ -130,7 +132,7 @@ fn check(args: &Check) -> Result<(), Failure> {
     };
     let checked = send(&parsed.config, &endpoint, &credentials, tls)?;
     let checked = checked.map_err(|why| Failure::plain(format_args!("endpoint `{}`: {why}", endpoint.name)))?;
-    let seen = Seen::new(&endpoint, &checked);
+    let seen = daemon::check_line(&endpoint, &checked);
     let mut out = io::stdout().lock();
     if args.json {
         print::json_line(&mut out, &seen)?;

@@ -15,6 +15,7 @@ mod endpoint;
 mod environment;
 mod events;
 mod exit;
+mod jobs;
 mod keygen;
 mod models;
 mod print;
@@ -23,6 +24,7 @@ mod replay;
 mod run;
 mod settings;
 mod sightings;
+mod snapshot;
 mod status;
 mod verify;
 mod which;
@@ -60,6 +62,10 @@ enum Command {
     Events(events::Args),
     /// List deliveries: what is owed to endpoints, and what became of it
     Deliveries(deliveries::Args),
+    /// List jobs, the runs of monitors, and show one
+    Jobs(jobs::Args),
+    /// Save what a camera sees now, as JPEG
+    Snapshot(snapshot::Args),
     /// List endpoints, check whether one works, take back that one is gone
     Endpoint(endpoint::Args),
     /// Handle dead letters: deliveries that ended without success
@@ -115,6 +121,8 @@ impl Command {
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),
             Command::Dlq(args) => dlq::run(args),
+            Command::Jobs(args) => jobs::run(&args),
+            Command::Snapshot(args) => snapshot::run(&args),
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Models(args) => models::run(&args),

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::client::{Client, ClientError};
 use super::exit::Failure;
 use super::print;
-use crate::api::{DeliveryDetail, DeliveryLine, DeliveryQuery, EventLine, EventQuery, Page, Refusal};
+use crate::api::{
+    DeliveryDetail, DeliveryLine, DeliveryQuery, EventLine, EventQuery, JobLine, JobQuery, Jobs, Page, Refusal,
+};
 use crate::config::Config;
 use crate::journal::Reader;
 
@@ -68,12 +70,22 @@ impl Records {
         }
     }
 
+    /// The newest jobs.
+    pub(super) fn jobs(&self, query: &JobQuery) -> Result<Jobs, Failure> {
+        self.page("/jobs", query, JobQuery::read)
+    }
+
+    /// One job.
+    pub(super) fn job(&self, id: Uuid) -> Result<JobLine, Failure> {
+        self.page(&format!("/jobs/{id}"), &(), |_, reader| JobLine::read(reader, id))
+    }
+
     fn page<Q: Serialize, T: DeserializeOwned>(
         &self,
         path: &str,
         query: &Q,
-        read: impl FnOnce(&Q, &Reader) -> Result<Page<T>, Refusal>,
-    ) -> Result<Page<T>, Failure> {
+        read: impl FnOnce(&Q, &Reader) -> Result<T, Refusal>,
+    ) -> Result<T, Failure> {
         match self {
             Records::Live(client) => Ok(client.get(path, query)?),
             Records::Kept(reader) => read(query, reader).map_err(|refusal| ClientError::Refused(refusal).into()),

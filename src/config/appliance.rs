@@ -2,11 +2,13 @@
 //!
 //! Owns their keys, ranges and defaults; refuses to know cameras, monitors and endpoints.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::camera;
 use super::provider::{self, Providers};
 use super::read::Section;
 use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
@@ -50,10 +52,32 @@ pub(super) fn runtime(section: &mut Section<'_, '_>) -> Runtime {
 
 /// Reads `[api]`.
 pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
-    for later in ["listen", "token_file", "webhook_secret_file", "default_model"] {
+    for later in ["webhook_secret_file", "default_model"] {
         section.not_yet(later, &[""]);
     }
-    Api { socket: section.or("socket", PathBuf::from("/run/stakeout/stakeout.sock"), path) }
+    let socket = section.or("socket", PathBuf::from("/run/stakeout/stakeout.sock"), path);
+    let listen = section.take("listen", address_and_port);
+    let token = camera::secret(section, "token_file", "token_credential");
+    let open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+    if let Some(Located { value: Some(address), at }) = listen.as_ref().filter(|_| token.is_none())
+        && open(address)
+    {
+        let label = "set `token_file` beside it, or listen at `127.0.0.1`";
+        section.problem(at.clone(), "`listen` lets other machines call, and there is no token", label);
+    }
+    Api { socket, listen: listen.and_then(|listen| listen.value), token }
+}
+
+/// None for the empty text.
+fn address_and_port(value: &Value<'_>) -> Read<Option<SocketAddr>> {
+    let text = value::text_like("an address", "\"127.0.0.1:8787\"")(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let label = "an address and a port: `\"127.0.0.1:8787\"`, `\"[::1]:8787\"`, `\"0.0.0.0:8787\"`";
+        Problem::new(value.span(), " is no place to listen at", label).into()
+    })
 }
 
 /// Reads `[log]`.

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use toml::de::DeValue;
+use url::Url;
 
 use super::address;
 use super::read::Section;
@@ -27,12 +28,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> (Option<Located<Name>>, Opt
     let mask = section.or("mask", Vec::new(), mask);
 
     if let Some(url) = &url {
-        if let CameraUrl::Open(open) = url
-            && open.value.scheme() == "rtsps"
-            && transport == Transport::Udp
-        {
-            let what = "over UDP the video of an `rtsps://` camera would not be encrypted";
-            section.problem(open.at.clone(), what, "leave `transport` out: the video stays within the TLS connection");
+        if let CameraUrl::Open(open) = url {
+            fits_encryption(section, open, transport, ca_file.as_ref());
         }
         fits_the_kind(section, url, username.as_ref(), password.as_ref(), repeat.as_ref());
     }
@@ -96,6 +93,24 @@ fn hardware(value: &Value<'_>) -> Read<Hardware> {
             let predicate = " is no decoder";
             Err(Problem::new(value.span(), predicate, "`auto`, `off`, or a GStreamer element: `nvh264dec`").into())
         }
+    }
+}
+
+/// Only `rtsps://` is encrypted, and then all of it.
+fn fits_encryption(
+    section: &mut Section<'_, '_>,
+    url: &Located<Url>,
+    transport: Transport,
+    ca_file: Option<&Located<String>>,
+) {
+    let encrypted = url.value.scheme() == "rtsps";
+    if encrypted && transport == Transport::Udp {
+        let what = "over UDP the video of an `rtsps://` camera would not be encrypted";
+        section.problem(url.at.clone(), what, "leave `transport` out: the video stays within the TLS connection");
+    }
+    if let Some(file) = ca_file.filter(|_| !encrypted) {
+        let what = "only an `rtsps://` camera shows a certificate";
+        section.problem(file.at.clone(), what, "write `rtsps://` in `url`, or leave `ca_file` out");
     }
 }
 

@@ -6,6 +6,7 @@
 mod endpoint;
 mod format;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,6 +98,10 @@ pub struct Runtime {
 pub struct Api {
     /// The unix socket of the local API.
     pub socket: PathBuf,
+    /// Where the API listens over TCP, too; other machines only with a token.
+    pub listen: Option<SocketAddr>,
+    /// What has to be shown there, but by this machine.
+    pub token: Option<SecretRef>,
 }
 
 /// `[log]`

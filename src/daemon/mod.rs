@@ -5,6 +5,7 @@
 
 mod attendance;
 mod decoding;
+mod errands;
 mod models;
 mod notices;
 mod pulse;
@@ -21,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch as flag;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, Socket};
+use crate::api::{self, Socket, Tcp};
 use crate::broadcast::Broadcast;
 use crate::camera::{self, Camera};
 use crate::config::Config;
@@ -41,6 +42,7 @@ use pulse::Pulse;
 use site::Site;
 use vigil::Vigil;
 
+pub use errands::check_line;
 pub use site::device_id;
 
 /// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, …
@@ -89,12 +91,13 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     // Before anything starts: a stop that comes early is an orderly one, too.
     let vigil = Vigil::new(&tokio)?;
     let socket = Socket::bind(&config.api.socket)?;
+    let tcp = config.api.listen.map(|address| Tcp::bind(address, ready.token.as_ref())).transpose()?;
 
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
     let storage = &config.storage;
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let Ready { mut addresses, credentials, tls, models } = ready;
+    let Ready { mut addresses, credentials, tls, models, .. } = ready;
     let models = start_models(models, config.runtime.run_timeout)?;
 
     let (fleet, broadcast) = (Arc::default(), Broadcast::default());
@@ -116,7 +119,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let attendance = Attendance::new(&journal, config.clone(), device.clone(), started, &cameras)?;
     let site = Arc::new(Site::new(config.clone(), started, cameras, &watches, &models, reports));
     let parts = api::Parts { site: site.clone(), reader: journal.reader()?, writer: journal.writer(), broadcast };
-    let api = tokio.spawn(api::serve(socket, parts, stop_of(stopped)));
+    let api = tokio.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::watch as flag;
 
-use super::{decoding, models};
-use crate::api::{self, CameraState, Expectation, MonitorState, Warning};
+use super::{decoding, errands, models};
+use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
 use crate::camera::{self, Camera};
 use crate::condition::Phase;
 use crate::config::{self, Config};
@@ -22,7 +22,7 @@ use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
-use crate::watch::{Shown, Watch};
+use crate::watch::{Shown, Subject, Watch};
 
 /// What is asked from outside while the daemon runs.
 pub(super) struct Site {
@@ -119,6 +119,34 @@ impl api::Site for Site {
             .chain(monitors.iter().filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
             .collect()
+    }
+
+    fn watched(&self) -> Vec<Watched> {
+        let watched = |shown: &Arc<Mutex<Shown>>| {
+            let Subject { about, source_url, .. } = &*shown.lock().unwrap_or_else(PoisonError::into_inner).subject;
+            Watched {
+                monitor: about.monitor.clone(),
+                camera: about.camera.clone(),
+                condition: about.condition.clone(),
+                stream_url: source_url.clone(),
+            }
+        };
+        self.machines.iter().map(watched).collect()
+    }
+
+    fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
+        let mailbox = self.cameras_now().iter().find(|running| running.name() == camera).map(Camera::mailbox);
+        match mailbox {
+            Some(mailbox) => Box::pin(errands::picture(mailbox, self.config.storage.clone())),
+            None => Box::pin(async { Err(NoPicture::None) }),
+        }
+    }
+
+    fn check(&self, endpoint: &Name) -> Errand<api::Check, String> {
+        match self.config.endpoints.iter().find(|known| known.name == *endpoint) {
+            Some(endpoint) => Box::pin(errands::check(self.config.clone(), endpoint.clone())),
+            None => Box::pin(async { Err("it is no longer there".to_owned()) }),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod deliveries;
 mod endpoint;
 mod entry;
 mod error;
+mod failures;
 mod frames;
 mod group;
 mod heal;

@@ -7,6 +7,7 @@ use super::clock::FORGET;
 use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
 use super::endpoint::{RELEASE, SKIP};
+use super::failures::by_job_sql;
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
@@ -99,6 +100,7 @@ fn listings_are_ranges() {
     let running = JobFilter { status: Some(JobStatus::Running), ..JobFilter::default() };
     uses(&connection, &jobs_sql(&running).0, "job_status (status=?)");
     uses(&connection, &jobs_sql(&JobFilter { monitor: name(), ..JobFilter::default() }).0, "job_monitor (monitor=?)");
+    uses(&connection, &by_job_sql(), "delivery_state (state=?)");
 }
 
 #[test]

@@ -1,11 +1,26 @@
 //! Reads a secret that a configuration points at.
 //!
-//! Owns what is said about one that can't be had; refuses to show it and to know what it is for.
+//! Owns what is said about one that can't be had, and of the API's own what a good one is; refuses to show it and to know what
+//! else it is for.
 
 use super::advice;
-use crate::config::{Diagnostic, Diagnostics, SecretRef};
+use crate::config::{Api, Diagnostic, Diagnostics, SecretRef};
 use crate::secret::Secret;
 use crate::secrets::{self, SecretError};
+
+/// Shorter tokens can be guessed over the network.
+const SHORTEST_TOKEN: usize = 16;
+
+/// The API's token.
+pub(super) fn token(api: &Api, diagnostics: &mut Diagnostics) -> Option<Secret> {
+    let reference = api.token.as_ref()?;
+    let token = read("`[api]`", reference, diagnostics)?;
+    if token.expose().len() < SHORTEST_TOKEN {
+        let title = format!("`[api]`: its token has fewer than {SHORTEST_TOKEN} characters, so it can be guessed");
+        diagnostics.push(Diagnostic::warning(title).at(reference.at(), "`stakeout keygen` makes a long one"));
+    }
+    Some(token)
+}
 
 /// Reads one; whatever is wrong with it is told as `whose`.
 pub(super) fn read(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Option<Secret> {

@@ -20,6 +20,7 @@ use crate::credentials::Credentials;
 use crate::egress::Egress;
 use crate::model::Loaded;
 use crate::name::Name;
+use crate::secret::Secret;
 use crate::transport::Tls;
 
 /// What the checks opened.
@@ -32,6 +33,8 @@ pub struct Ready {
     pub credentials: BTreeMap<Name, Credentials>,
     /// What the TLS of every endpoint rests on.
     pub tls: BTreeMap<Name, Tls>,
+    /// What has to be shown to the API over TCP.
+    pub token: Option<Secret>,
 }
 
 /// Checks `config` against the world. Problems and warnings are added to `diagnostics` (those of
@@ -42,8 +45,9 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let tls = tls::of(&config.endpoints, diagnostics);
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
+    let token = keys::token(&config.api, diagnostics);
     let models = models::load(config, diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls })
+    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls, token })
 }
 
 /// Only what sending to `endpoint` needs: its credentials, and what its TLS rests on. Otherwise as [`check`].

@@ -152,7 +152,8 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
     match effect {
         Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
             let Evidence { subject, verdict, .. } = happening.evidence?;
-            let (from_ms, to_ms) = within_job(happening, *job, *started, *observed);
+            let ran_ms = happening.state.job().filter(|it| it.id() == *job).map_or(0, |it| it.counters().elapsed_ms);
+            let (from_ms, to_ms) = within_job(ran_ms, happening.now, *started, *observed);
             let triggered = Triggered {
                 open_id: *open_id,
                 repeat: *repeat,
@@ -192,11 +193,11 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
     }
 }
 
-/// From when to when an event goes that is triggered by a check of what was `observed`, in milliseconds of its job's run time.
-fn within_job(happening: &Happening<'_>, job: Uuid, started: Wall, observed: Now) -> (u64, u64) {
-    let ran = happening.state.job().filter(|it| it.id() == job).map_or(0, |it| it.counters().elapsed_ms);
+/// From when to when an event goes that is triggered by a check of what was `observed`, in milliseconds of its job's run
+/// time, of which `ran_ms` have passed by `now`.
+fn within_job(ran_ms: u64, now: Now, started: Wall, observed: Now) -> (u64, u64) {
     let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    let to = ran.saturating_sub(ms(happening.now.mono.since(observed.mono)));
+    let to = ran_ms.saturating_sub(ms(now.mono.since(observed.mono)));
     (to.saturating_sub(ms(observed.wall.since(started))), to)
 }
 
@@ -289,5 +290,27 @@ fn announce(about: &About, effect: &Effect) {
         Effect::JobEnded { job, reason, .. } => {
             tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Mono;
+
+    fn at(ms: u64) -> Now {
+        let wall = Wall(1_769_423_700_000).plus(Duration::from_millis(ms));
+        Now { mono: Mono(ms * 1_000_000), wall, synced: true }
+    }
+
+    #[test]
+    fn an_event_goes_from_the_first_positive_check_to_the_one_that_triggers() {
+        // The job's first frame came at 10 s, the check of what was seen at 14.8 s is answered at 15 s.
+        let within = |started| within_job(5000, at(15_000), at(started).wall, at(14_800));
+        assert_eq!(within(13_800), (3800, 4800));
+        assert_eq!(within(14_800), (4800, 4800), "by one check");
+        assert_eq!(within(15_900), (4800, 4800), "a wall clock that was set back");
+        assert_eq!(within(0), (0, 4800), "the job was off since");
+        assert_eq!(within_job(100, at(15_000), at(14_800).wall, at(14_800)), (0, 0), "its first frame");
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Expectation, Library, Model, Monitor, MonitorState, Parts, Site, Socket, Warning,
+    self, Camera, CameraState, Errand, Expectation, Library, Model, Monitor, MonitorState, NoPicture, Parts, Site,
+    Socket, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::delivery::State;
@@ -167,6 +168,15 @@ impl Site for Quiet {
     fn warnings(&self, _: Now) -> Vec<Warning> {
         Vec::new()
     }
+    fn watched(&self) -> Vec<Watched> {
+        Vec::new()
+    }
+    fn picture(&self, _: &Name) -> Errand<Vec<u8>, NoPicture> {
+        Box::pin(async { Err(NoPicture::None) })
+    }
+    fn check(&self, _: &Name) -> Errand<api::Check, String> {
+        Box::pin(async { Err("it has no way to".to_owned()) })
+    }
 }
 
 #[test]
@@ -247,7 +257,7 @@ impl Serving {
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
         let parts = Parts { site: Arc::new(Quiet), reader, writer, broadcast };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+        let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }
     }
 
@@ -340,7 +350,10 @@ fn the_parts_of_a_status_are_there_one_by_one() {
 fn without_ages(items: &serde_json::Value) -> serde_json::Value {
     let mut items = items.clone();
     for item in items.as_array_mut().unwrap() {
-        item.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_age_s") && !key.ends_with("_left_s"));
+        for part in ["", "/statistics"] {
+            let Some(serde_json::Value::Object(fields)) = item.pointer_mut(part) else { continue };
+            fields.retain(|key, _| !key.ends_with("_age_s") && !key.ends_with("_left_s"));
+        }
     }
     items
 }
@@ -499,6 +512,8 @@ fn the_help_says_what_there_is() {
       status      Show cameras, monitors, endpoints and warnings of the running daemon
       events      List events, or follow them
       deliveries  List deliveries: what is owed to endpoints, and what became of it
+      jobs        List jobs, the runs of monitors, and show one
+      snapshot    Save what a camera sees now, as JPEG
       endpoint    List endpoints, check whether one works, take back that one is gone
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported

@@ -57,7 +57,7 @@ const OWNED: &[(&str, &[&str])] = &[
     (" ort::", &["model"]),
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),
-    ("hyper::", &["transport"]),
+    ("hyper::", &["api", "transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),
     ("prometheus_client", &["api"]),

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
 mod announcements;
+mod api;
 mod appliance;
 mod asked;
 mod camera;
@@ -18,6 +19,7 @@ mod detectors;
 mod dlq;
 mod endpoint;
 mod faults;
+mod formats;
 mod gate;
 mod gone;
 mod journal;

@@ -12,7 +12,7 @@ use gstreamer_app as gst_app;
 use super::*;
 use crate::camera::hardware::Lineup;
 use crate::camera::ingest::{Ingest, Stop};
-use crate::camera::mailbox::Demand;
+use crate::camera::mailbox::{Asker, Demand};
 use crate::camera::policy::Why;
 use crate::camera::settings::Address;
 use crate::frame::{Frame, Motion};
@@ -286,6 +286,23 @@ fn a_demand_keeps_it_awake_and_hands_over_nothing_that_was_there_before() {
         assert!((56..120).all(|nth| shown.contains(&nth)), "{encoder}: {shown:?}");
         rig.assert_true_to(&packets);
     }
+}
+
+#[test]
+fn who_asks_a_sleeping_camera_gets_its_last_keyframe_and_does_not_wake_it() {
+    let packets = Film::quiet(60).packets(SIMPLE);
+    let mut rig = Rig::new(Decode::Auto);
+    rig.play(&packets[..55]);
+    let shown = rig.frames.len();
+    let (tell, told) = crossbeam_channel::bounded(1);
+    rig.mailbox.ask(Asker::new(move |frame| tell.send(frame.arrived).unwrap()));
+    rig.play(&packets[55..56]);
+    let keyframe = packets[..56].iter().rfind(|packet| packet.class == Class::Idr).unwrap();
+    assert_ne!(packets[55].class, Class::Idr, "it did not wait for the next one");
+    assert_eq!(told.try_recv(), Ok(keyframe.arrived));
+    assert_eq!((rig.modes[55], rig.frames.len()), (Mode::Keyframes, shown), "the watch loop notices nothing");
+    rig.play(&packets[56..]);
+    rig.assert_true_to(&packets);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
+use url::{Position, Url};
 
 use super::format::Format;
 use super::{Located, SecretRef};
@@ -131,6 +131,18 @@ pub struct Mail {
     pub from: String,
     /// Addresses like that, at least one.
     pub to: Vec<String>,
+}
+
+impl Endpoint {
+    /// Scheme, host and port, if they are no secret.
+    pub fn origin(&self) -> String {
+        match &self.url {
+            EndpointUrl::Open(Located { value: url, .. }) => {
+                format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort])
+            }
+            EndpointUrl::Secret(_) => "(secret)".to_owned(),
+        }
+    }
 }
 
 /// So many in a time.

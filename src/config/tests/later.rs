@@ -15,18 +15,6 @@ error: endpoint `ops`: `format`: `aioz` is not implemented yet
 }
 
 #[test]
-fn a_tcp_listener() {
-    let source = changed(&[("\n[[camera]]", "[api]\nlisten = \"127.0.0.1:8787\"\n\n[[camera]]")]);
-    let told = r#"
-error: `[api]`: `listen` is not implemented yet
- --> stakeout.toml:2:10
-  |
-2 | listen = "127.0.0.1:8787"
-  |          ^^^^^^^^^^^^^^^^ leave it out for now"#;
-    assert_eq!(format!("\n{}", refused(&source)), told);
-}
-
-#[test]
 fn an_event_of_a_later_version() {
     let source = changed(&[("name = \"ops\"\n", "name = \"ops\"\nevents = [\"clip.*\"]\n")]);
     let told = r#"

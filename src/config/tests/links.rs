@@ -204,6 +204,18 @@ error: camera `dock`: over UDP the video of an `rtsps://` camera would not be en
 }
 
 #[test]
+fn a_certificate_of_a_camera_in_the_clear() {
+    let source = changed(&[("name = \"dock\"\n", "name = \"dock\"\nca_file = \"/etc/stakeout/ca.pem\"\n")]);
+    let told = r#"
+error: camera `dock`: only an `rtsps://` camera shows a certificate
+ --> stakeout.toml:4:11
+  |
+4 | ca_file = "/etc/stakeout/ca.pem"
+  |           ^^^^^^^^^^^^^^^^^^^^^^ write `rtsps://` in `url`, or leave `ca_file` out"#;
+    assert_eq!(format!("\n{}", refused(&source)), told);
+}
+
+#[test]
 fn an_endpoint_in_the_clear() {
     let source = changed(&[("https://your-app.example/events", "http://your-app.example/events")]);
     let told = r#"

@@ -45,7 +45,7 @@ impl Station {
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
         let parts = Parts { site: Arc::new(Quiet), reader, writer, broadcast: broadcast.clone() };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = tokio.spawn(api::serve(socket, parts, async move { drop(stopped.await) }));
+        let serving = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Station { folder, journal, broadcast, tokio, stop, serving }
     }
 

@@ -1,0 +1,86 @@
+//! Every route, in one place.
+//!
+//! Owns which route leads to which handler, and the list of them; refuses to know what they answer. A new route is a line
+//! in [`routes`] and a path in `packaging/openapi.json`: a test (`openapi`) holds the two against each other.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, delete, get, post, put};
+
+use super::{Shared, channels, check, deliveries, dlq, events, jobs, metrics, openapi, parts, snapshot, status};
+
+/// All there are.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/openapi.json", openapi::document)
+        .get("/metrics", metrics::metrics)
+        .get("/v1/status", status::status)
+        .get("/v1/cameras", parts::cameras)
+        .get("/v1/cameras/{name}/snapshot", snapshot::snapshot)
+        .get("/v1/monitors", parts::monitors)
+        .get("/v1/monitors/{name}", parts::monitor)
+        .get("/v1/endpoints", parts::endpoints)
+        .post("/v1/endpoints/{name}/check", check::check)
+        .post("/v1/endpoints/{name}/enable", parts::enable)
+        .get("/v1/events", events::list)
+        .get("/v1/events/stream", channels::stream)
+        .get("/v1/ws", channels::websocket)
+        .get("/v1/events/{id}", events::one)
+        .get("/v1/events/{id}/frame", events::frame)
+        .get("/v1/deliveries", deliveries::list)
+        .get("/v1/deliveries/{id}", deliveries::one)
+        .post("/v1/deliveries/{id}/retry", dlq::retry_one)
+        .post("/v1/deliveries/{id}/drop", dlq::drop_one)
+        .get("/v1/dlq", deliveries::dead_letters)
+        .post("/v1/dlq/retry", dlq::retry)
+        .post("/v1/dlq/drop", dlq::drop_them)
+        .get("/jobs", jobs::list)
+        .get("/jobs/{job_id}", jobs::one)
+}
+
+/// A router that knows what is in it.
+#[derive(Default)]
+pub(super) struct Routes {
+    router: Router<Shared>,
+    listed: Vec<(&'static str, &'static str)>,
+}
+
+impl Routes {
+    /// Reads something.
+    pub(super) fn get<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.add("get", path, get(handler))
+    }
+
+    /// Orders or makes something.
+    pub(super) fn post<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.add("post", path, post(handler))
+    }
+
+    /// Changes something.
+    #[allow(dead_code, reason = "run-time definitions have them")]
+    pub(super) fn put<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.add("put", path, put(handler))
+    }
+
+    /// Ends something.
+    #[allow(dead_code, reason = "run-time definitions have them")]
+    pub(super) fn delete<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.add("delete", path, delete(handler))
+    }
+
+    fn add(mut self, method: &'static str, path: &'static str, handler: MethodRouter<Shared>) -> Routes {
+        self.listed.push((method, path));
+        Routes { router: self.router.route(path, handler), listed: self.listed }
+    }
+
+    /// To be served.
+    pub(super) fn router(self) -> Router<Shared> {
+        self.router
+    }
+
+    /// Method and path of each.
+    #[cfg(test)]
+    pub(super) fn listed(&self) -> &[(&'static str, &'static str)] {
+        &self.listed
+    }
+}

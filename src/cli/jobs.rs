@@ -1,0 +1,161 @@
+//! `stakeout jobs`: the runs of monitors, those that run and those that ended.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::print::{self, Cell, Table, Tint};
+use super::records::Records;
+use super::settings::ConfigFile;
+use crate::api::{JobLine, JobQuery};
+use crate::event::JobStatus;
+use crate::name::Name;
+use crate::time::now;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List jobs, the newest first
+    List(List),
+    /// Show one job
+    Show(Show),
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Only jobs in this status
+    #[arg(long, value_parser = status_parser())]
+    status: Option<JobStatus>,
+    /// Only jobs of this monitor
+    #[arg(long, value_name = "NAME", value_parser = Name::new)]
+    monitor: Option<Name>,
+    /// At most N jobs, 1 to 1000 [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: Option<u32>,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// Id of the job
+    id: Uuid,
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const STATUSES: [JobStatus; 5] =
+    [JobStatus::Pending, JobStatus::Running, JobStatus::Stopped, JobStatus::Completed, JobStatus::Failed];
+
+fn status_parser() -> impl TypedValueParser<Value = JobStatus> {
+    PossibleValuesParser::new(STATUSES.map(JobStatus::as_str))
+        .try_map(|text| STATUSES.into_iter().find(|status| status.as_str() == text).ok_or("it is none of the statuses"))
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        Command::List(args) => list(args),
+        Command::Show(args) => show(args),
+    }
+}
+
+fn list(args: &List) -> Result<(), Failure> {
+    let records = Records::open(&args.file.load()?.config)?;
+    let query = JobQuery { status: args.status, monitor: args.monitor.clone(), limit: args.limit };
+    let jobs = records.jobs(&query)?.jobs;
+    let mut out = io::stdout().lock();
+    if args.json {
+        jobs.iter().try_for_each(|job| print::json_line(&mut out, job))?;
+    } else if jobs.is_empty() {
+        print::say("no such jobs");
+    } else {
+        table(&jobs).print(&mut out, print::colour_on_stdout())?;
+    }
+    Ok(out.flush()?)
+}
+
+fn show(args: &Show) -> Result<(), Failure> {
+    let job = Records::open(&args.file.load()?.config)?.job(args.id)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        print::json_line(&mut out, &job)?;
+    } else {
+        facts(&job).print_rows(&mut out, print::colour_on_stdout())?;
+    }
+    Ok(out.flush()?)
+}
+
+fn table(jobs: &[JobLine]) -> Table<8> {
+    let now = now().wall;
+    let mut table = Table::new(["started", "status", "monitor", "camera", "checks", "alerts", "ran for", "id"]);
+    for job in jobs {
+        table.row([
+            print::ago(job.started_at.0, now).into(),
+            state(job),
+            job.monitor.as_str().into(),
+            job.camera.as_str().into(),
+            job.details.checks_performed.into(),
+            job.details.triggers_fired.into(),
+            ran(job).into(),
+            job.job_id.into(),
+        ]);
+    }
+    table
+}
+
+fn facts(job: &JobLine) -> Table<2> {
+    let mut table = Table::new(["", ""]);
+    let mut fact = |what: &str, cell: Cell| table.row([what.into(), cell]);
+    fact("job", job.job_id.into());
+    fact("status", state(job));
+    fact("monitor", job.monitor.as_str().into());
+    fact("camera", job.camera.as_str().into());
+    for (what, text) in [("condition", &job.condition), ("stream", &job.stream_url), ("webhook", &job.webhook_url)] {
+        if let Some(text) = text {
+            fact(what, text.into());
+        }
+    }
+    fact("started", job.started_at.into());
+    if let Some(ended) = job.ended_at {
+        fact("ended", ended.into());
+    }
+    fact("ran for", ran(job).into());
+    fact("checks", job.details.checks_performed.into());
+    fact("alerts", job.details.triggers_fired.into());
+    fact("skipped", format!("{} frames", job.details.frames_skipped).into());
+    let failed = job.logs.webhooks_failed;
+    let tint = if failed > 0 { Tint::Bad } else { Tint::Plain };
+    fact("not delivered", Cell::tinted(failed, tint));
+    table
+}
+
+fn state(job: &JobLine) -> Cell {
+    let tint = match job.status {
+        JobStatus::Running => Tint::Good,
+        JobStatus::Failed => Tint::Bad,
+        JobStatus::Pending | JobStatus::Stopped | JobStatus::Completed => Tint::Plain,
+    };
+    match job.details.reason {
+        Some(reason) => Cell::tinted(format!("{} ({})", job.status.as_str(), reason.as_str()), tint),
+        None => Cell::tinted(job.status.as_str(), tint),
+    }
+}
+
+fn ran(job: &JobLine) -> String {
+    print::span(Duration::from_secs(job.details.elapsed_seconds))
+}

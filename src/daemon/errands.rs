@@ -1,0 +1,82 @@
+//! What the API asks the running daemon for that takes a while: a picture of a camera, the check of an endpoint.
+//!
+//! Owns how each is made; refuses to know routes. Runs on tokio, decoding nothing and reading no file on its workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+use crate::api::{self, NoPicture};
+use crate::camera::{Asker, Mailbox};
+use crate::config::{Config, Diagnostics, Endpoint, Storage};
+use crate::delivery::Outcome;
+use crate::picture::{self, Scaler};
+use crate::preflight;
+use crate::sender::{self, Checked};
+use crate::transport::{self, Client};
+
+/// So long a camera may take for a picture; clients of the API wait for 10 s.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the camera of `mailbox` sees, as frames of events are kept.
+pub(super) async fn picture(mailbox: Arc<Mailbox>, storage: Storage) -> Result<Vec<u8>, NoPicture> {
+    let (tell, told) = oneshot::channel();
+    mailbox.ask(Asker::new(move |frame| {
+        // Whoever asked may be gone.
+        let _ = tell.send(frame);
+    }));
+    let Ok(Ok(frame)) = tokio::time::timeout(PATIENCE, told).await else { return Err(NoPicture::None) };
+    let (width, quality) = (storage.snapshot_width, storage.snapshot_quality);
+    let encoded = spawn_blocking(move || picture::jpeg(&mut Scaler::default(), &frame, width, quality)).await;
+    let unusable = |error: &dyn std::fmt::Display| NoPicture::Unusable(error.to_string());
+    encoded.map_err(|error| unusable(&error))?.map_err(|error| unusable(&error))
+}
+
+/// Checks `endpoint` with its secrets as they are on disk now.
+pub(super) async fn check(config: Arc<Config>, endpoint: Endpoint) -> Result<api::Check, String> {
+    let device = super::device_id(&config);
+    let egress = Arc::new(config.egress.clone());
+    let prepared = spawn_blocking(move || {
+        let mut diagnostics = Diagnostics::new("", "the configuration");
+        let ready = preflight::endpoint(&endpoint, &config.egress, &mut diagnostics);
+        let why = || diagnostics.iter().map(|problem| problem.title.clone()).collect::<Vec<_>>().join("; ");
+        ready.map(|(credentials, tls)| (endpoint, credentials, tls)).ok_or_else(why)
+    });
+    let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
+    let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
+    let client = Client::new(&settings).map_err(|error| error.to_string())?;
+    let checked = sender::check(&endpoint, &credentials, &client, &device).await;
+    checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
+}
+
+/// What a check found out, in the API's words.
+pub fn check_line(endpoint: &Endpoint, checked: &Checked) -> api::Check {
+    let Checked { attempt, way, skew_s, headers, forged } = checked;
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let lookup = way.looked_up.unwrap_or_default();
+    api::Check {
+        endpoint: endpoint.name.clone(),
+        url: endpoint.origin(),
+        addresses: way.addresses.iter().map(ToString::to_string).collect(),
+        lookup_ms: way.looked_up.map(milliseconds),
+        peer: way.peer.map(|peer| peer.to_string()),
+        connect_ms: way.connected.map(|connected| milliseconds(connected.saturating_sub(lookup))),
+        tls: way.certificate.as_ref().map(|certificate| api::Certificate {
+            subject: certificate.subject.clone(),
+            issuer: certificate.issuer.clone(),
+            not_before: certificate.not_before.to_string(),
+            not_after: certificate.not_after.to_string(),
+        }),
+        outcome: attempt.outcome.class().to_owned(),
+        status: attempt.outcome.status(),
+        latency_ms: milliseconds(attempt.took),
+        error: attempt.error.clone(),
+        clock_skew_s: *skew_s,
+        headers: headers.clone(),
+        verifies: checked.verifies(),
+        forged_status: forged.as_ref().and_then(Outcome::status),
+        signable: endpoint.format.is_signed(),
+    }
+}
