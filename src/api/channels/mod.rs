@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Shared;
 use super::refusal::Refusal;
+use super::seat::Ticket;
 use super::store::Store;
 use crate::broadcast::Broadcast;
 use crate::journal::Writer;
@@ -67,11 +68,14 @@ impl Channels {
         }
     }
 
-    fn take_place(&self) -> Result<Place, Refusal> {
-        self.places.clone().try_acquire_owned().map(Place).map_err(|_| {
+    /// A place among those who listen, in exchange for the one among those who ask.
+    fn take_place(&self, ticket: &Ticket) -> Result<Place, Refusal> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
             let error = format!("{MAX_CLIENTS} clients listen already");
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error, "close some, or share one connection among them")
-        })
+        })?;
+        ticket.give_up();
+        Ok(Place(place))
     }
 
     fn end(&self) -> End {

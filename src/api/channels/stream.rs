@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::super::Shared;
 use super::super::events::event_type;
 use super::super::refusal::Refusal;
+use super::super::seat::Ticket;
 use super::tail::{Filter, Line};
 use super::{Channels, End, Place};
 use crate::name::Name;
@@ -48,6 +49,7 @@ pub(in crate::api) struct StreamQuery {
 
 pub(in crate::api) async fn stream(
     State(shared): State<Shared>,
+    Extension(ticket): Extension<Ticket>,
     headers: HeaderMap,
     query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
@@ -56,7 +58,7 @@ pub(in crate::api) async fn stream(
     })?;
     let kind = query.kind.as_deref().map(event_type).transpose()?;
     let last = last_event_id(&headers)?.or(query.last_event_id);
-    let place = shared.channels.take_place()?;
+    let place = shared.channels.take_place(&ticket)?;
     let reading = Reading::new(shared.channels, last, Filter { monitor: query.monitor, kind }, place);
     let events = stream::unfold(reading, |mut reading| async move {
         let event = reading.next().await?;

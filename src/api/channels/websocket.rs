@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use tungstenite::error::{CapacityError, Error as ProtocolError};
 
 use super::super::Shared;
 use super::super::refusal::Refusal;
+use super::super::seat::Ticket;
 use super::relay::{self, Behind};
 use super::{Channels, End, Place, summary};
 
@@ -42,6 +43,7 @@ pub(in crate::api) struct ChannelsQuery {
 
 pub(in crate::api) async fn websocket(
     State(shared): State<Shared>,
+    Extension(ticket): Extension<Ticket>,
     query: Result<Query<ChannelsQuery>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
@@ -52,7 +54,7 @@ pub(in crate::api) async fn websocket(
         let error = format!("this is no WebSocket: {}", rejection.body_text());
         Refusal::new(StatusCode::UPGRADE_REQUIRED, error, "open it with a WebSocket client, as `ws://…/v1/ws`")
     })?;
-    let place = shared.channels.take_place()?;
+    let place = shared.channels.take_place(&ticket)?;
     let (ears, end) = (Ears::of(&shared.channels, choice), shared.channels.end());
     let upgrade = upgrade.max_message_size(MAX_HEARD).max_frame_size(MAX_HEARD);
     Ok(upgrade.on_upgrade(move |socket| converse(socket, ears, end, place)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stakeout::broadcast::{Alert, Checked};
 use stakeout::event::{Event, EventData, Metadata, ModelIdentity, Priority, Triggered};
 use stakeout::time::{Boot, now};
-use stakeout::verdict::{Answer, Verdict};
+use stakeout::verdict::{Answer, Region, Verdict};
 use tungstenite::Message;
 
 use super::clients::{Closed, Ws};
@@ -88,6 +88,32 @@ fn a_check_is_told_with_its_explanation() {
         "explanation": "A person is \"inside\".", "regions": [], "observed_at": null, "clock": null,
     }});
     assert_eq!(message, expected);
+    station.end();
+}
+
+/// Whether `data` is as the document says, and a field more is not.
+fn assert_documented(data: &serde_json::Value, schema: &str) {
+    let document = include_str!("../../../packaging/openapi.json");
+    let mut document: serde_json::Value = serde_json::from_str(document).unwrap();
+    document["$ref"] = format!("#/components/schemas/{schema}").into();
+    let validator = jsonschema::validator_for(&document).unwrap();
+    let wrong: Vec<String> = validator.iter_errors(data).map(|error| error.to_string()).collect();
+    assert_eq!(wrong, [""; 0], "{data}");
+    let mut more = data.clone();
+    more["colour"] = "red".into();
+    assert!(!validator.is_valid(&more));
+}
+
+#[test]
+fn what_is_told_is_as_the_document_says() {
+    let station = Station::start();
+    let mut client = Ws::open(&station.socket(), "");
+    assert_documented(&client.next_of("status"), "Summary");
+    let mut seen = checked("zone", "");
+    let region = Region { label: "person".into(), score: 0.5, bounds: [0.1, 0.2, 0.3, 0.4] };
+    seen.verdict.regions.push(region);
+    station.broadcast.checks.say(|| seen);
+    assert_documented(&client.next_of("scene_index"), "Scene");
     station.end();
 }
 
