@@ -96,7 +96,8 @@ fn machines(
     models: &BTreeMap<Name, Handle>,
     timeline: &mut Timeline<'_>,
 ) -> Result<Vec<Asker>, ReplayError> {
-    let restart = Restart { now: Now::in_clip(Default::default()), boot: Boot::current(), last: Shutdown::Clean };
+    let restart =
+        Restart { now: Now::in_clip(Default::default()), boot: Boot::current(), last: Shutdown::Clean, replays: true };
     let mut machines = Vec::new();
     for monitor in monitors {
         let camera = camera_of(config, monitor);

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::status::to_places;
+use crate::journal::Origin;
 use crate::name::Name;
 
 /// A camera at one moment.
@@ -49,6 +50,9 @@ pub struct Camera {
     pub decoder_failures: u64,
     /// Connections after the first.
     pub reconnects: u64,
+    /// Who made it: the file, or a client of the API.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 /// Whether pictures come.

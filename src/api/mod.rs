@@ -12,6 +12,7 @@ mod camera;
 mod channels;
 mod check;
 mod connections;
+mod definitions;
 mod deliveries;
 mod dlq;
 mod events;
@@ -47,6 +48,7 @@ use tokio::task::JoinHandle;
 
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
+pub use definitions::{Denied, Made, Order, Registrar, Switched};
 pub use deliveries::DeliveryQuery;
 pub use dlq::{DeadQuery, Deed, Dropped, Redriven, why_unchanged};
 pub use events::EventQuery;
@@ -85,6 +87,8 @@ pub struct Parts {
     pub reader: Reader,
     /// For what people order: retry and drop.
     pub writer: Writer,
+    /// For orders about what runs.
+    pub registrar: Arc<dyn Registrar>,
     /// What is said aloud while it happens.
     pub broadcast: Broadcast,
 }
@@ -97,6 +101,7 @@ struct Shared {
     writer: Writer,
     album: snapshot::Album,
     checks: check::Turn,
+    registrar: Arc<dyn Registrar>,
     channels: Arc<Channels>,
 }
 
@@ -111,11 +116,11 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer, broadcast } = parts;
+    let Parts { site, reader, writer, registrar, broadcast } = parts;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
     let (album, checks) = Default::default();
-    let shared = Shared { site, store, writer, album, checks, channels: channels.clone() };
+    let shared = Shared { site, store, writer, registrar, album, checks, channels: channels.clone() };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;

@@ -54,7 +54,8 @@ async fn with_statistics(shared: &Shared, monitors: Vec<Monitor>) -> Result<Vec<
 
 pub(super) async fn endpoints(State(shared): State<Shared>) -> Result<Json<Page<Endpoint>>, Refusal> {
     let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
-    Ok(whole(status::endpoint_lines(&shared.site.endpoints(), counts)))
+    let lines = status::endpoint_lines(&shared.site.endpoints(), counts);
+    Ok(whole(status::with_origin(shared.site.as_ref(), lines)))
 }
 
 /// The answer to an order to send to an endpoint again.

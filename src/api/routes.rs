@@ -7,11 +7,13 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
-use super::{Shared, channels, check, deliveries, dlq, events, jobs, metrics, openapi, parts, snapshot, status};
+use super::{
+    Shared, channels, check, definitions, deliveries, dlq, events, jobs, metrics, openapi, parts, snapshot, status,
+};
 
 /// All there are.
 pub(super) fn routes() -> Routes {
-    Routes::default()
+    definitions::with(Routes::default())
         .get("/openapi.json", openapi::document)
         .get("/metrics", metrics::metrics)
         .get("/v1/status", status::status)
@@ -57,13 +59,11 @@ impl Routes {
     }
 
     /// Changes something.
-    #[allow(dead_code, reason = "run-time definitions have them")]
     pub(super) fn put<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
         self.add("put", path, put(handler))
     }
 
     /// Ends something.
-    #[allow(dead_code, reason = "run-time definitions have them")]
     pub(super) fn delete<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
         self.add("delete", path, delete(handler))
     }

@@ -12,6 +12,7 @@ use super::check::Check;
 use super::model::{Library, Model};
 use super::status::Monitor;
 use super::warnings::Warning;
+use crate::journal::Origin;
 use crate::meter::Reading;
 use crate::name::Name;
 use crate::time::Now;
@@ -24,10 +25,10 @@ pub trait Site: Send + Sync + 'static {
     /// Since the daemon started.
     fn uptime(&self, now: Now) -> Duration;
 
-    /// Every camera, in the order of the file.
+    /// Every camera, in the order of the file, then those that were made over the API.
     fn cameras(&self, now: Now) -> Vec<Camera>;
 
-    /// Every (monitor, camera) pair, in the order of the file; disabled ones too.
+    /// Every (monitor, camera) pair, in the same order; disabled ones too.
     fn monitors(&self, now: Now) -> Vec<Monitor>;
 
     /// What inference runs on; None: there are no models.
@@ -39,8 +40,13 @@ pub trait Site: Send + Sync + 'static {
     /// How long the runs of every model took.
     fn model_runs(&self) -> Vec<(Name, Reading)>;
 
-    /// Every configured endpoint, in the order of the file.
+    /// Every endpoint, in the same order.
     fn endpoints(&self) -> Vec<Name>;
+
+    /// Who made an endpoint.
+    fn origin_of_endpoint(&self, _endpoint: &Name) -> Origin {
+        Origin::File
+    }
 
     /// Monitors with an `expect_event_within`.
     fn expectations(&self) -> Vec<Expectation>;

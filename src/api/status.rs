@@ -19,7 +19,7 @@ use super::site::{Expectation, Site};
 use super::statistics::Statistics;
 use super::warnings::{Facts, Seen, Warning};
 use crate::event::{EventData, EventType, JobReason, JobStatus, SkipReason};
-use crate::journal::{EndpointCounts, EventFilter, MonitorCounts, Reader, Totals};
+use crate::journal::{EndpointCounts, EventFilter, MonitorCounts, Origin, Reader, Totals};
 use crate::name::Name;
 use crate::time::{Now, now};
 
@@ -95,6 +95,12 @@ pub struct Monitor {
     /// Of the monitor on all its cameras; from the journal, so the daemon leaves it as it is.
     #[serde(default)]
     pub statistics: Statistics,
+    /// Who made it: the file, or a client of the API.
+    #[serde(default)]
+    pub origin: Origin,
+    /// It was enabled or disabled by hand, other than the file says, or what it was made with.
+    #[serde(default)]
+    pub differs_from_file: bool,
 }
 
 /// Whether the condition holds.
@@ -163,6 +169,9 @@ pub struct Endpoint {
     /// All of it.
     #[serde(default)]
     pub statistics: Statistics,
+    /// Who made it: the file, or a client of the API.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 /// What is kept.
@@ -241,7 +250,7 @@ impl Kept {
 fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
     let cameras: Vec<Camera> = site.cameras(now).into_iter().map(Camera::tidy).collect();
     let configured = site.endpoints();
-    let endpoints = endpoint_lines(&configured, kept.endpoints);
+    let endpoints = with_origin(site, endpoint_lines(&configured, kept.endpoints));
     let uptime = site.uptime(now);
     let mut warnings = Facts {
         now,
@@ -282,6 +291,12 @@ pub(super) fn endpoint_lines(configured: &[Name], counts: Vec<EndpointCounts>) -
     lines
 }
 
+/// Those that were made over the API say so.
+pub(super) fn with_origin(site: &dyn Site, endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+    let line = |endpoint: Endpoint| Endpoint { origin: site.origin_of_endpoint(&endpoint.name), ..endpoint };
+    endpoints.into_iter().map(line).collect()
+}
+
 fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
     let (statistics, gone) = counts.map(|counts| (Statistics::from(counts.counts), counts.gone)).unwrap_or_default();
     Endpoint {
@@ -295,6 +310,7 @@ fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
         p95_latency_ms: statistics.p95_latency_ms,
         last_error: statistics.last_error.clone().filter(|_| statistics.failing),
         statistics,
+        origin: Origin::File,
     }
 }
 

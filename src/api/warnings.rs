@@ -261,6 +261,7 @@ mod tests {
             p95_latency_ms: 0.0,
             last_error: None,
             statistics: Statistics::default(),
+            origin: Default::default(),
         }
     }
 

@@ -73,6 +73,9 @@ impl Feed {
     pub(super) fn packet(&mut self, packet: Packet, now: Now) -> Result<Seen, Problem> {
         let at = packet.arrived.mono;
         self.facts.codec = packet.codec;
+        if let Some(within) = self.mailbox.heard_within() {
+            self.facts.notice_within = within;
+        }
         self.facts.cadence.packet(&packet);
         if packet.class != Class::Delta {
             self.origin.get_or_insert(packet.pts);

@@ -31,14 +31,20 @@ struct Standing {
     silent: Option<Now>,
     /// It fell silent together with all others.
     common: bool,
+    /// Nobody has this place any more.
+    vacant: bool,
 }
 
 impl Fleet {
     /// A camera more.
     pub(super) fn join(self: &Arc<Fleet>) -> Member {
         let mut standings = self.held();
-        standings.push(Standing::default());
-        Member { fleet: self.clone(), index: standings.len() - 1 }
+        let index = standings.iter().position(|standing| standing.vacant).unwrap_or(standings.len());
+        match standings.get_mut(index) {
+            Some(standing) => *standing = Standing::default(),
+            None => standings.push(Standing::default()),
+        }
+        Member { fleet: self.clone(), index }
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<Standing>> {
@@ -82,6 +88,12 @@ impl Member {
     /// It is stopped: what it was says nothing any more.
     pub(super) fn leave(&self) {
         self.fleet.held()[self.index] = Standing::default();
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.fleet.held()[self.index] = Standing { vacant: true, ..Standing::default() };
     }
 }
 
@@ -155,6 +167,19 @@ mod tests {
         let left = fleet(3);
         left[2].leave();
         assert_eq!((left[0].lost(true, at(100)), left[1].lost(true, at(101))), (None, Some(2)));
+    }
+
+    #[test]
+    fn the_place_of_one_that_is_taken_away_is_given_again() {
+        let fleet = Arc::<Fleet>::default();
+        let stays = fleet.join();
+        for _ in 0..50 {
+            let comes = fleet.join();
+            comes.online();
+        }
+        assert_eq!(fleet.held().len(), 2);
+        stays.online();
+        assert_eq!(stays.lost(true, at(1)), None, "those that are gone say nothing");
     }
 
     #[test]

@@ -110,6 +110,8 @@ struct Held {
     notices: VecDeque<Notice>,
     frames: VecDeque<Frame>,
     passed: u64,
+    /// See [`Mailbox::watch_within`], until the camera's thread has heard it.
+    within: Option<Option<Duration>>,
 }
 
 /// Somebody beside the watch loop who wants to see one picture. Dropped without one: none came.
@@ -136,7 +138,7 @@ impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        let held = Held { demand: Demand::NOTHING, asker: None, notices, frames, passed: 0 };
+        let held = Held { demand: Demand::NOTHING, asker: None, notices, frames, passed: 0, within: None };
         Mailbox { held: Mutex::new(held), ring, bell }
     }
 }
@@ -167,6 +169,17 @@ impl Mailbox {
     /// Who asked, to be told.
     pub(super) fn take_asker(&self) -> Option<Asker> {
         self.held().asker.take()
+    }
+
+    /// Says how late the strictest of those who watch now may notice something; None: nobody watches. It takes the place of
+    /// what the camera was set to.
+    pub fn watch_within(&self, within: Option<Duration>) {
+        self.held().within = Some(within);
+    }
+
+    /// What was said by [`Mailbox::watch_within`] since the last call.
+    pub(super) fn heard_within(&self) -> Option<Option<Duration>> {
+        self.held().within.take()
     }
 
     /// Whether somebody wants a picture that is decoded when it arrives.

@@ -11,6 +11,7 @@ use url::{Position, Url};
 use super::hardware::Lineup;
 use super::rtsp::Login;
 use crate::config::{self, Decode, SecretUrl, Transport};
+use crate::name::Name;
 use crate::secret::Secret;
 
 /// Where a camera is. `Debug` shows what [`Address::shown`] does.
@@ -73,7 +74,8 @@ pub struct Settings {
     pub hardware: Lineup,
     /// Normalised polygons in which nothing is looked at.
     pub mask: Vec<Vec<[f32; 2]>>,
-    /// How late its strictest enabled monitor may notice something; None: nobody watches it.
+    /// How late its strictest enabled monitor may notice something, to begin with; None: nobody watches it. Later it is as
+    /// the mailbox says ([`Mailbox::watch_within`](super::Mailbox::watch_within)).
     pub notice_within: Option<Duration>,
 }
 
@@ -93,7 +95,6 @@ impl Settings {
 
     /// What `camera`, which is at `address`, is set to; `monitors` are all of the file's.
     pub fn of(camera: &config::Camera, monitors: &[config::Monitor], address: Address) -> Settings {
-        let watching = monitors.iter().filter(|it| it.enabled && it.cameras.contains(&camera.name));
         Settings {
             address,
             transport: camera.transport,
@@ -101,7 +102,13 @@ impl Settings {
             decode: camera.decode,
             hardware: Lineup::from(&camera.hardware.value),
             mask: camera.mask.clone(),
-            notice_within: watching.map(|monitor| monitor.notice_within).min(),
+            notice_within: Settings::strictest(&camera.name, monitors),
         }
+    }
+
+    /// How late the strictest of the `monitors` that watch `camera` may notice something; None: nobody watches it.
+    pub fn strictest(camera: &Name, monitors: &[config::Monitor]) -> Option<Duration> {
+        let watching = monitors.iter().filter(|it| it.enabled && it.cameras.contains(camera));
+        watching.map(|monitor| monitor.notice_within).min()
     }
 }

@@ -18,6 +18,7 @@ mod exit;
 mod jobs;
 mod keygen;
 mod models;
+mod monitor;
 mod print;
 mod records;
 mod replay;
@@ -68,6 +69,8 @@ enum Command {
     Snapshot(snapshot::Args),
     /// List endpoints, check whether one works, take back that one is gone
     Endpoint(endpoint::Args),
+    /// Enable or disable a monitor while the daemon runs
+    Monitor(monitor::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
@@ -124,6 +127,7 @@ impl Command {
             Command::Jobs(args) => jobs::run(&args),
             Command::Snapshot(args) => snapshot::run(&args),
             Command::Endpoint(args) => endpoint::run(&args),
+            Command::Monitor(args) => monitor::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),

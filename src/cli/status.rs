@@ -9,6 +9,7 @@ use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
 use crate::api::{Camera, CameraState, Clock, Endpoint, Library, Model, ModelState, Monitor, MonitorState, Status};
+use crate::journal::Origin;
 
 /// Between two looks with `--watch`.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -199,7 +200,14 @@ fn notes(monitor: &Monitor) -> String {
     }
     if let Some(job) = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped) {
         let reason = job.reason.map_or("", |reason| reason.as_str());
-        let _ = write!(notes, "job {} {reason}", job.status.as_str());
+        let _ = write!(notes, "job {} {reason}  ", job.status.as_str());
+    }
+    if monitor.origin == Origin::Api {
+        notes.push_str("made over the API  ");
+    }
+    if monitor.differs_from_file {
+        let switched = if monitor.state == MonitorState::Disabled { "disabled" } else { "enabled" };
+        let _ = write!(notes, "{switched} by hand");
     }
     notes.trim_end().to_owned()
 }

@@ -145,6 +145,14 @@ impl Diagnostics {
         errors.peek().is_some() && errors.all(|error| error.may_heal)
     }
 
+    /// The errors and what to do about them, without lines of the file.
+    pub fn plain_errors(&self) -> (Vec<String>, Vec<String>) {
+        let errors = || self.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let hints = errors().flat_map(|error| [&error.label].into_iter().chain(&error.helps));
+        let hints = hints.filter(|hint| !hint.is_empty()).map(|hint| mask::masked_message(hint));
+        (errors().map(|error| mask::masked_message(&error.title)).collect(), hints.collect())
+    }
+
     /// All of them as rustc would show them, a blank line between two, without a newline at the end.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

@@ -130,7 +130,7 @@ fn single<T>(root: &DeTable<'_>, name: &str, findings: &mut Findings, read: impl
 }
 
 /// Every section of a kind, in the order of the file.
-fn repeated<T>(
+pub(super) fn repeated<T>(
     root: &DeTable<'_>,
     kind: &str,
     findings: &mut Findings,

@@ -7,6 +7,7 @@ mod address;
 mod appliance;
 mod camera;
 mod cross;
+mod definition;
 mod destination;
 mod diagnostic;
 mod document;
@@ -31,6 +32,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use definition::{Defined, Part, Unfit, add, complete, define};
 pub use destination::secret_destination;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use mask::{is_login, is_telling};

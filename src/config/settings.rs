@@ -144,7 +144,7 @@ impl SecretRef {
 }
 
 /// `[[camera]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
     /// Unique among cameras.
     pub name: Name,
@@ -176,7 +176,7 @@ impl Camera {
 }
 
 /// Where a camera is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CameraUrl {
     /// `rtsp://`, `rtsps://` or `file://`, without credentials.
     Open(Located<Url>),
@@ -251,7 +251,7 @@ pub struct Model {
 }
 
 /// `[[monitor]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Monitor {
     /// Unique among monitors.
     pub name: Name,

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::camera::{Camera, Snapshot, State};
-use crate::config::Config;
+use super::crew::{Crew, Status};
+use super::scribe::Scribe;
+use crate::camera::{Snapshot, State};
 use crate::event::{Event, EventData, Metadata, Priority};
-use crate::journal::{self, Accepted, Journal, Record, Writer};
+use crate::journal::{self, Reader, Record};
 use crate::name::Name;
 use crate::presence::{Presence, Sight};
 use crate::time::{self, Boot, Now};
-use crate::watch;
 
 /// Cameras are looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -24,56 +24,38 @@ const REFUSED: Duration = Duration::from_secs(30);
 
 /// All cameras, and who is told.
 pub(super) struct Attendance {
-    writer: Writer,
-    config: Arc<Config>,
-    device: Arc<str>,
+    scribe: Scribe,
+    crew: Arc<Crew>,
     started: Now,
+    /// Which of the crew's lists `seats` follows.
+    changes: Option<u64>,
+    /// What was told of them by the last process, until their cameras are seated.
+    kept: BTreeMap<Name, String>,
     seats: Vec<Seat>,
 }
 
 /// One camera.
 struct Seat {
     camera: Name,
-    status: Box<dyn Fn() -> Snapshot + Send + Sync>,
+    status: Status,
     presence: Presence,
     /// Not before; the journal refused.
     not_before: Option<Now>,
 }
 
 impl Attendance {
-    /// Goes on from what was told of `cameras` by the last process.
+    /// Goes on from what was told of the cameras of `crew` by the last process.
     ///
     /// # Errors
     /// The journal can't be read.
     pub(super) fn new(
-        journal: &Journal,
-        config: Arc<Config>,
-        device: Arc<str>,
+        reader: &Reader,
+        scribe: Scribe,
+        crew: Arc<Crew>,
         started: Now,
-        cameras: &[Camera],
     ) -> Result<Attendance, super::StartError> {
-        let mut kept: BTreeMap<Name, String> = journal.reader()?.presences()?.into_iter().collect();
-        let mut seats = Vec::new();
-        for camera in cameras {
-            let presence = kept.remove(camera.name()).map_or_else(Presence::fresh, |saved| {
-                Presence::load(&saved).unwrap_or_else(|error| {
-                    tracing::error!(camera = %camera.name(), %error, "its events begin afresh");
-                    Presence::fresh()
-                })
-            });
-            seats.push(Seat {
-                camera: camera.name().clone(),
-                status: camera.status_reader(),
-                presence,
-                not_before: None,
-            });
-        }
-        let writer = journal.writer();
-        for gone in kept.into_keys() {
-            // In order with everything that follows, so nobody needs to wait for it.
-            drop(writer.forget_camera(gone));
-        }
-        Ok(Attendance { writer, config, device, started, seats })
+        let kept = reader.presences()?.into_iter().collect();
+        Ok(Attendance { scribe, crew, started, changes: None, kept, seats: Vec::new() })
     }
 
     /// For ever.
@@ -82,9 +64,29 @@ impl Attendance {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             look.tick().await;
+            self.follow();
             for index in 0..self.seats.len() {
                 self.look(index, time::now()).await;
             }
+        }
+    }
+
+    /// One seat for each camera that there is; of others nothing is remembered.
+    fn follow(&mut self) {
+        let changes = Some(self.crew.changes());
+        if self.changes == changes {
+            return;
+        }
+        self.changes = changes;
+        let mut before: BTreeMap<Name, Presence> =
+            std::mem::take(&mut self.seats).into_iter().map(|seat| (seat.camera, seat.presence)).collect();
+        for (camera, status) in self.crew.each(|it| (it.camera.name().clone(), it.camera.status_reader())) {
+            let presence = before.remove(&camera).unwrap_or_else(|| loaded(&camera, self.kept.remove(&camera)));
+            self.seats.push(Seat { camera, status, presence, not_before: None });
+        }
+        for gone in before.into_keys().chain(std::mem::take(&mut self.kept).into_keys()) {
+            // In order with everything that follows, so nobody needs to wait for it.
+            drop(self.scribe.writer.forget_camera(gone));
         }
     }
 
@@ -113,7 +115,7 @@ impl Attendance {
             id: now.new_id(),
             observed: now,
             boot: Boot::current(),
-            device: self.device.to_string(),
+            device: self.scribe.device.to_string(),
             camera: Some(camera.clone()),
             monitor: None,
             job: None,
@@ -122,13 +124,21 @@ impl Attendance {
             data,
         };
         let (id, kind) = (event.id, event.data.kind());
-        let owed = watch::owed_by_the_box(&event, &self.config.endpoints);
-        let accepted = Accepted { event, frame: None, owed };
-        let record = Record { at: now, events: vec![accepted], machine: None, jobs: Vec::new() };
-        self.writer.tell_of_camera(camera.clone(), next.saved(), record).await?;
+        let record = Record { at: now, events: vec![self.scribe.accepted(event)], machine: None, jobs: Vec::new() };
+        self.scribe.writer.tell_of_camera(camera.clone(), next.saved(), record).await?;
         tracing::info!(%camera, event = kind.as_str(), %id, "told");
         Ok(())
     }
+}
+
+/// What was told of a camera; nothing where that is not known.
+fn loaded(camera: &Name, kept: Option<String>) -> Presence {
+    kept.map_or_else(Presence::fresh, |saved| {
+        Presence::load(&saved).unwrap_or_else(|error| {
+            tracing::error!(%camera, %error, "its events begin afresh");
+            Presence::fresh()
+        })
+    })
 }
 
 /// None: there is nothing to say about it, a clip is at its end.

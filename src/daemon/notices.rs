@@ -3,22 +3,15 @@
 //! Owns the making of such an event, owed to every endpoint that wants its type; refuses to know when there is something to
 //! say (`journal` does). Runs on tokio, with the housekeeping.
 
-use std::sync::Arc;
-
-use crate::config::Config;
+use super::scribe::Scribe;
 use crate::event::{Event, EventData, Metadata, Priority};
-use crate::journal::{self, Accepted, Notice, Record, Writer};
+use crate::journal::{self, Accepted, Notice, Record};
 use crate::time::{Boot, Now};
-use crate::watch;
 
 /// Who says it, to whom.
 pub(super) struct Notices {
-    /// Where it is recorded.
-    pub(super) writer: Writer,
-    /// The endpoints, and where free space is looked for.
-    pub(super) config: Arc<Config>,
-    /// Which box.
-    pub(super) device: Arc<str>,
+    /// Where it is recorded, and where free space is looked for.
+    pub(super) scribe: Scribe,
 }
 
 impl Notices {
@@ -27,9 +20,9 @@ impl Notices {
     /// # Errors
     /// The journal's; the notice is said the next time.
     pub(super) async fn state(&self, now: Now) -> Result<(), journal::Error> {
-        for notice in self.writer.notices(now).await? {
+        for notice in self.scribe.writer.notices(now).await? {
             let record = Record { at: now, events: vec![self.event(&notice, now)], machine: None, jobs: Vec::new() };
-            self.writer.announce(&notice, record).await?;
+            self.scribe.writer.announce(&notice, record).await?;
             tracing::warn!(event = notice.data.kind().as_str(), "announced");
         }
         Ok(())
@@ -38,13 +31,13 @@ impl Notices {
     fn event(&self, notice: &Notice, now: Now) -> Accepted {
         let mut data = notice.data.clone();
         if let EventData::JournalOverflow(overflow) = &mut data {
-            overflow.free_bytes = journal::free_bytes(&self.config.storage.path).unwrap_or(0);
+            overflow.free_bytes = journal::free_bytes(&self.scribe.storage.path).unwrap_or(0);
         }
         let event = Event {
             id: now.new_id(),
             observed: now,
             boot: Boot::current(),
-            device: self.device.to_string(),
+            device: self.scribe.device.to_string(),
             camera: None,
             monitor: None,
             job: None,
@@ -52,7 +45,6 @@ impl Notices {
             metadata: Metadata::new(),
             data,
         };
-        let owed = watch::owed_by_the_box(&event, &self.config.endpoints);
-        Accepted { event, frame: None, owed }
+        self.scribe.accepted(event)
     }
 }

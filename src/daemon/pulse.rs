@@ -3,15 +3,11 @@
 //! Owns the list of loops and how long they may be silent; refuses to know what they do. Read by the main thread, which
 //! feeds systemd's watchdog only while all of them show signs of life.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::camera::Camera;
-use crate::model::Handle;
-use crate::name::Name;
+use super::crew::{Crew, Lookout};
 use crate::time::{Mono, Now};
-use crate::watch::Watch;
 
 /// A loop that was silent for so long hangs: it beats once a second, but for a commit or a slow disconnect.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -27,18 +23,17 @@ struct Loop {
 }
 
 impl Pulse {
-    /// All threads of the daemon that loop by themselves.
-    pub(super) fn of(cameras: &[Camera], watches: &[Watch], models: &BTreeMap<Name, Handle>) -> Pulse {
-        let mut loops = Vec::new();
-        for camera in cameras {
-            let name = format!("camera-{}", camera.name());
-            loops.push(Loop { name, last_beat: camera.beat_reader() });
-        }
-        for watch in watches {
-            let name = format!("watch-{}", watch.camera());
-            loops.push(Loop { name, last_beat: watch.beat_reader() });
-        }
-        for (name, model) in models {
+    /// All threads of the daemon that loop by themselves, at this moment.
+    pub(super) fn of(crew: &Crew) -> Pulse {
+        let of_lookout = |lookout: &Lookout| {
+            let camera = lookout.camera.name();
+            let pulse = Loop { name: format!("camera-{camera}"), last_beat: lookout.camera.beat_reader() };
+            let watch = lookout.watch.as_ref();
+            let watch = watch.map(|it| Loop { name: format!("watch-{camera}"), last_beat: it.beat_reader() });
+            [Some(pulse), watch]
+        };
+        let mut loops: Vec<Loop> = crew.each(of_lookout).into_iter().flatten().flatten().collect();
+        for (name, model) in crew.models() {
             let beat = model.heartbeat().clone();
             let last_beat = Box::new(move || Mono(beat.load(Ordering::Relaxed)));
             // A model may think for long; what must be alive is whoever ends it when it thinks for too long.

@@ -1,80 +1,168 @@
-//! How the machines of a configuration go on from the journal.
+//! How machines go on from the journal.
 //!
-//! Owns the meeting of what the file says with what the journal remembers; refuses to know what follows (`watch` does).
-//! Runs on the main thread at start.
+//! Owns the meeting of what is to run with what the journal remembers; refuses to know what follows (`watch` does). Runs on
+//! the main thread at start, and on the foreman's whenever what watches a camera changes: that is the same to a machine.
 
 use std::collections::BTreeMap;
 
-use super::{StartError, site};
-use crate::camera::Address;
+use super::StartError;
+use super::plan::Plan;
+use super::scribe::Scribe;
 use crate::condition::{Shutdown, Unreadable};
-use crate::config::{Camera, Config};
-use crate::journal::{self, Journal, Writer};
+use crate::config::{Camera, Monitor, Part};
+use crate::journal::{self, MachineRow, Origin, Reader};
 use crate::model::Handle;
 use crate::name::Name;
-use crate::time::{Boot, Now};
-use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Machine, Restart, Subject};
+use crate::time::{self, Boot};
+use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Machine, Refused, Restart, Subject};
 
-/// A camera of the configuration with its machines and the models that are asked for each.
-pub(super) type Watched<'c> = (&'c Camera, Vec<Asker>);
+/// Machines that go on.
+pub(super) struct Resumption<'p> {
+    plan: &'p Plan,
+    models: &'p BTreeMap<Name, Handle>,
+    scribe: &'p Scribe,
+    ledger: JournalLedger,
+    restart: Restart,
+    /// What the journal remembers, by monitor and camera, and nobody has asked for yet.
+    kept: BTreeMap<(Name, Name), Kept>,
+    /// The journal had no room for this.
+    refused: Option<Refused>,
+}
 
-/// For every camera, its machines as they go on; machines that are gone from the file say good-bye.
-pub(super) fn machines<'c>(
-    config: &'c Config,
-    addresses: &BTreeMap<Name, Address>,
-    models: &BTreeMap<Name, Handle>,
-    journal: &Journal,
-    now: Now,
-) -> Result<Vec<Watched<'c>>, StartError> {
-    let last = if journal.start().clean { Shutdown::Clean } else { Shutdown::Unclean };
-    let restart = Restart { now, boot: Boot::current(), last };
-    let mut ledger = ledger(config, &journal.writer());
-    let mut kept = kept(journal)?;
-    let mut watched = Vec::new();
-    for camera in &config.cameras {
-        let source_url = addresses.get(&camera.name).map(Address::shown).unwrap_or_default();
+impl<'p> Resumption<'p> {
+    /// Of all cameras, when the daemon starts.
+    ///
+    /// # Errors
+    /// The journal can't be read, or a newer release wrote it.
+    pub(super) fn of_all(
+        plan: &'p Plan,
+        models: &'p BTreeMap<Name, Handle>,
+        scribe: &'p Scribe,
+        (reader, last): (&Reader, Shutdown),
+    ) -> Result<Resumption<'p>, StartError> {
+        Resumption::of(plan, models, scribe, (reader.machines()?, last, true))
+    }
+
+    /// Of one camera whose thread ended as `last` says; `replays`: a clip begins anew.
+    ///
+    /// # Errors
+    /// As [`Resumption::of_all`].
+    pub(super) fn of_one(
+        plan: &'p Plan,
+        models: &'p BTreeMap<Name, Handle>,
+        scribe: &'p Scribe,
+        (reader, last, replays): (&Reader, Shutdown, bool),
+        camera: &Name,
+    ) -> Result<Resumption<'p>, StartError> {
+        let rows = reader.machines()?.into_iter().filter(|row| row.camera == *camera).collect();
+        Resumption::of(plan, models, scribe, (rows, last, replays))
+    }
+
+    fn of(
+        plan: &'p Plan,
+        models: &'p BTreeMap<Name, Handle>,
+        scribe: &'p Scribe,
+        (rows, last, replays): (Vec<MachineRow>, Shutdown, bool),
+    ) -> Result<Resumption<'p>, StartError> {
+        let restart = Restart { now: time::now(), boot: Boot::current(), last, replays };
+        let (ledger, kept) = (scribe.ledger(), kept(rows)?);
+        Ok(Resumption { plan, models, scribe, ledger, restart, kept, refused: None })
+    }
+
+    /// The machines of `camera` as they go on. Those of the monitor `starts` get a new job where the last one has ended.
+    ///
+    /// # Errors
+    /// What a model can't be asked, or the journal failed. What finds no room there is left out: [`Resumption::end`].
+    pub(super) fn machines(
+        &mut self,
+        camera: &Camera,
+        source_url: &str,
+        starts: Option<&Name>,
+    ) -> Result<Vec<Asker>, StartError> {
         let mut machines = Vec::new();
-        for monitor in config.monitors.iter().filter(|monitor| monitor.cameras.contains(&camera.name)) {
-            let Some(model) = models.get(&monitor.model.value) else { continue };
-            let subject = Subject::new(monitor, camera, model.model(), source_url.clone())?;
-            let candidate = Candidate::of(monitor, models)?;
-            let before = kept.remove(&(monitor.name.clone(), camera.name.clone()));
-            match watch::resume(&mut ledger, before, &subject, restart) {
+        let plan = self.plan;
+        for monitor in plan.config.monitors.iter().filter(|monitor| monitor.cameras.contains(&camera.name)) {
+            let Some(model) = self.models.get(&monitor.model.value) else { continue };
+            let subject = self.subject(monitor, camera, model, source_url)?;
+            let candidate = Candidate::of(monitor, self.models)?;
+            let before = self.kept.remove(&(monitor.name.clone(), camera.name.clone()));
+            let (ledger, restart) = (&mut self.ledger, self.restart);
+            let resumed = watch::resume(ledger, before, &subject, restart).and_then(|state| {
+                match starts == Some(&monitor.name) {
+                    true => watch::begin(ledger, state, &subject, restart),
+                    false => Ok(state),
+                }
+            });
+            match resumed {
                 Ok(state) => {
                     let machine = Machine::new(subject, state);
                     machines.push(Asker { machine, model: model.clone(), candidate });
                 }
                 // What fills the journal goes only while a daemon runs and sends it.
-                Err(error) if is_full(&error) => tracing::error!(
-                    monitor = %monitor.name, camera = %camera.name, %error,
-                    "it cannot begin and is not watched: make room, then restart the daemon"
-                ),
+                Err(error) if is_full(&error) => {
+                    tracing::error!(
+                        monitor = %monitor.name, camera = %camera.name, %error,
+                        "it cannot begin and is not watched: make room, then restart the daemon"
+                    );
+                    self.refused = Some(error);
+                }
                 Err(error) => return Err(StartError::Resume(error)),
             }
         }
-        watched.push((camera, machines));
+        Ok(machines)
     }
-    for ((monitor, camera), gone) in kept {
-        match watch::farewell(&mut ledger, gone, restart) {
-            Ok(()) => journal.writer().forget_machine(monitor, camera).wait()?,
-            Err(error) if is_full(&error) => {
-                tracing::error!(%monitor, %camera, %error, "its end cannot be recorded: the next start tries again");
+
+    fn subject(
+        &self,
+        monitor: &Monitor,
+        camera: &Camera,
+        model: &Handle,
+        source_url: &str,
+    ) -> Result<Subject, StartError> {
+        let subject = Subject::new(monitor, camera, model.model(), source_url.to_owned())?;
+        let roster = &self.plan.roster;
+        Ok(match roster.origin(Part::Monitor, &monitor.name) {
+            Origin::File => subject,
+            Origin::Api => {
+                let made = roster.made(Part::Monitor, &monitor.name);
+                subject.made_by_api(made.and_then(|made| made.body.request.clone()))
             }
-            Err(error) => return Err(StartError::Resume(error)),
-        }
+        })
     }
-    Ok(watched)
+
+    /// Machines that nobody asked for say good-bye: their monitors are gone.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub(super) fn end(mut self) -> Result<Option<Refused>, StartError> {
+        for ((monitor, camera), gone) in std::mem::take(&mut self.kept) {
+            match watch::farewell(&mut self.ledger, gone, self.restart) {
+                Ok(()) => self.scribe.writer.forget_machine(monitor, camera).wait()?,
+                Err(error) if is_full(&error) => {
+                    tracing::error!(%monitor, %camera, %error, "its end cannot be recorded: the next start tries again");
+                    self.refused = Some(error);
+                }
+                Err(error) => return Err(StartError::Resume(error)),
+            }
+        }
+        Ok(self.refused)
+    }
+
+    /// For the thread that goes on with the machines.
+    pub(super) fn ledger(&mut self) -> &mut JournalLedger {
+        &mut self.ledger
+    }
 }
 
-fn is_full(error: &watch::Refused) -> bool {
+fn is_full(error: &Refused) -> bool {
     matches!(error.downcast_ref(), Some(journal::Error::Full(_)))
 }
 
 /// What the journal remembers, by monitor and camera. A row that is damaged is left behind, and said; one of a newer
 /// release stops the start, because going on without it would overwrite it.
-fn kept(journal: &Journal) -> Result<BTreeMap<(Name, Name), Kept>, StartError> {
+fn kept(rows: Vec<MachineRow>) -> Result<BTreeMap<(Name, Name), Kept>, StartError> {
     let mut kept = BTreeMap::new();
-    for row in journal.reader()?.machines()? {
+    for row in rows {
         match Kept::read(&row) {
             Ok(machine) => {
                 kept.insert((row.monitor, row.camera), machine);
@@ -84,9 +172,4 @@ fn kept(journal: &Journal) -> Result<BTreeMap<(Name, Name), Kept>, StartError> {
         }
     }
     Ok(kept)
-}
-
-/// A ledger for one camera, or for the start.
-pub(super) fn ledger(config: &Config, writer: &Writer) -> JournalLedger {
-    JournalLedger::new(writer.clone(), site::device_id(config), config.endpoints.as_slice().into(), &config.storage)
 }

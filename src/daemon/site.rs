@@ -3,62 +3,40 @@
 //! Owns the translation from cameras, machines and senders to the API's words; refuses to decide anything. Asked from
 //! tokio's workers, answers from memory.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch as flag;
-
+use super::crew::Crew;
+use super::desks::Desks;
+use super::plan::Plans;
+use super::roster::Made;
 use super::{decoding, errands, models};
 use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
-use crate::camera::{self, Camera};
+use crate::camera;
 use crate::condition::Phase;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Part, Unfit};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
+use crate::journal::Origin;
 use crate::meter::Reading;
-use crate::model::Handle;
 use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
-use crate::watch::{Shown, Subject, Watch};
+use crate::watch::{Shown, Subject};
 
 /// What is asked from outside while the daemon runs.
 pub(super) struct Site {
-    config: Arc<Config>,
-    device: Arc<str>,
-    started: Now,
-    /// Taken away at shutdown.
-    cameras: Mutex<Vec<Camera>>,
-    machines: Vec<Arc<Mutex<Shown>>>,
-    models: BTreeMap<Name, Handle>,
-    reports: BTreeMap<Name, flag::Receiver<Report>>,
-}
-
-impl Site {
-    pub(super) fn new(
-        config: Arc<Config>,
-        started: Now,
-        cameras: Vec<Camera>,
-        watches: &[Watch],
-        models: &BTreeMap<Name, Handle>,
-        reports: BTreeMap<Name, flag::Receiver<Report>>,
-    ) -> Site {
-        let machines = watches.iter().flat_map(|watch| watch.shown().iter().cloned()).collect();
-        let device = device_id(&config);
-        let models = models.clone();
-        Site { config, device, started, cameras: Mutex::new(cameras), machines, models, reports }
-    }
-
-    /// The cameras, to be stopped; from now on none are shown.
-    pub(super) fn take_cameras(&self) -> Vec<Camera> {
-        std::mem::take(&mut *self.cameras_now())
-    }
-
-    fn cameras_now(&self) -> MutexGuard<'_, Vec<Camera>> {
-        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// What is to run.
+    pub(super) plans: Plans,
+    /// Which box.
+    pub(super) device: Arc<str>,
+    /// When the daemon did.
+    pub(super) started: Now,
+    /// Cameras, machines and models.
+    pub(super) crew: Arc<Crew>,
+    /// The senders.
+    pub(super) desks: Arc<Desks>,
 }
 
 impl api::Site for Site {
@@ -71,33 +49,42 @@ impl api::Site for Site {
     }
 
     fn cameras(&self, now: Now) -> Vec<api::Camera> {
-        let running = self.cameras_now();
-        let shown = |settings: &config::Camera| {
-            let camera = running.iter().find(|camera| *camera.name() == settings.name)?;
-            Some(camera_line(settings, camera.status(), now))
+        let plan = self.plans.now();
+        let line = |name: &Name, status| api::Camera {
+            origin: plan.roster.origin(Part::Camera, name),
+            ..camera_line(name, status, now)
         };
-        self.config.cameras.iter().filter_map(shown).collect()
+        self.crew.each(|lookout| line(lookout.camera.name(), lookout.camera.status()))
     }
 
     fn monitors(&self, now: Now) -> Vec<api::Monitor> {
-        let line = |shown: &Arc<Mutex<Shown>>| monitor_line(&shown.lock().unwrap_or_else(PoisonError::into_inner), now);
-        self.machines.iter().map(line).collect()
+        let plan = self.plans.now();
+        let line = |shown: &Arc<Mutex<Shown>>| {
+            let line = monitor_line(&shown.lock().unwrap_or_else(PoisonError::into_inner), now);
+            let origin = plan.roster.origin(Part::Monitor, &line.name);
+            api::Monitor { origin, differs_from_file: plan.roster.is_switched(&line.name), ..line }
+        };
+        self.crew.shown().iter().map(line).collect()
     }
 
     fn library(&self) -> Option<api::Library> {
-        models::library().filter(|_| !self.models.is_empty())
+        models::library().filter(|_| !self.crew.models().is_empty())
     }
 
     fn models(&self) -> Vec<api::Model> {
-        self.models.iter().map(|(name, model)| models::line(name, model)).collect()
+        self.crew.models().iter().map(|(name, model)| models::line(name, model)).collect()
     }
 
     fn model_runs(&self) -> Vec<(Name, Reading)> {
-        self.models.iter().map(|(name, model)| (name.clone(), model.runs().read())).collect()
+        self.crew.models().into_iter().map(|(name, model)| (name, model.runs().read())).collect()
     }
 
     fn endpoints(&self) -> Vec<Name> {
-        self.config.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()
+        self.plans.now().config.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()
+    }
+
+    fn origin_of_endpoint(&self, endpoint: &Name) -> Origin {
+        self.plans.now().roster.origin(Part::Endpoint, endpoint)
     }
 
     fn expectations(&self) -> Vec<Expectation> {
@@ -105,19 +92,22 @@ impl api::Site for Site {
             let within = monitor.expect_event_within.filter(|_| monitor.enabled)?;
             Some(Expectation { monitor: monitor.name.clone(), within })
         };
-        self.config.monitors.iter().filter_map(expected).collect()
+        self.plans.now().config.monitors.iter().filter_map(expected).collect()
     }
 
     fn warnings(&self, now: Now) -> Vec<Warning> {
-        let down = self.reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, &report.borrow()));
-        let models = self.models.iter().flat_map(|(name, model)| models::warnings(name, &model.health(), now));
+        let reports = self.desks.reports();
+        let down = reports.iter().filter_map(|(endpoint, report)| endpoint_down(endpoint, report));
+        let running = self.crew.models();
+        let models = running.iter().flat_map(|(name, model)| models::warnings(name, &model.health(), now));
         let monitors = api::Site::monitors(self, now);
-        let running = self.cameras_now();
-        let wakeful = running.iter().filter_map(|camera| decoding::wakeful(camera.name(), &camera.status()));
+        let cameras = self.crew.each(|it| decoding::wakeful(it.camera.name(), &it.camera.status()));
+        let plan = self.plans.now();
         down.chain(models)
-            .chain(wakeful)
+            .chain(cameras.into_iter().flatten())
             .chain(monitors.iter().filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
+            .chain(plan.roster.idle().map(idle))
             .collect()
     }
 
@@ -131,20 +121,20 @@ impl api::Site for Site {
                 stream_url: source_url.clone(),
             }
         };
-        self.machines.iter().map(watched).collect()
+        self.crew.shown().iter().map(watched).collect()
     }
 
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
-        let mailbox = self.cameras_now().iter().find(|running| running.name() == camera).map(Camera::mailbox);
-        match mailbox {
-            Some(mailbox) => Box::pin(errands::picture(mailbox, self.config.storage.clone())),
+        match self.crew.with(camera, |lookout| lookout.camera.mailbox()) {
+            Some(mailbox) => Box::pin(errands::picture(mailbox, self.plans.now().config.storage.clone())),
             None => Box::pin(async { Err(NoPicture::None) }),
         }
     }
 
     fn check(&self, endpoint: &Name) -> Errand<api::Check, String> {
-        match self.config.endpoints.iter().find(|known| known.name == *endpoint) {
-            Some(endpoint) => Box::pin(errands::check(self.config.clone(), endpoint.clone())),
+        let plan = self.plans.now();
+        match plan.config.endpoints.iter().find(|known| known.name == *endpoint) {
+            Some(endpoint) => Box::pin(errands::check(Arc::new(plan.config.clone()), endpoint.clone())),
             None => Box::pin(async { Err("it is no longer there".to_owned()) }),
         }
     }
@@ -156,9 +146,10 @@ pub fn device_id(config: &Config) -> Arc<str> {
     config.device.id.clone().unwrap_or_else(hostname).into()
 }
 
-fn camera_line(settings: &config::Camera, status: camera::Snapshot, now: Now) -> api::Camera {
+fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
     api::Camera {
-        name: settings.name.clone(),
+        name: name.clone(),
+        origin: Origin::File,
         state: match status.state {
             camera::State::Connecting => CameraState::Connecting,
             camera::State::Online => CameraState::Online,
@@ -210,7 +201,19 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         }),
         skipped: counters.frames_skipped,
         statistics: api::Statistics::default(),
+        origin: Origin::File,
+        differs_from_file: false,
     }
+}
+
+/// Something that was made over the API, and that nobody sees running.
+fn idle((made, why): (&Made, &Unfit)) -> Warning {
+    let Made { part, name, .. } = made;
+    let what = part.as_str();
+    Warning::new(
+        format!("{what} `{name}`, which was made over the API, does not run: {}", why.error),
+        format!("{}; then restart the daemon, or change it with PUT /v1/{what}s/{name}, or take it away", why.hint),
+    )
 }
 
 /// A job that ended by itself leaves nobody watching.

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::attendance::Attendance;
+use super::crew::Crew;
 use super::notices::Notices;
 use super::pulse::Pulse;
 use crate::{systemd, time};
@@ -34,7 +35,7 @@ impl Vigil {
     }
 
     /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, and says which cameras are there.
-    pub(super) async fn keep(mut self, pulse: &Pulse, notices: Notices, attendance: Attendance) {
+    pub(super) async fn keep(mut self, crew: &Crew, notices: Notices, attendance: Attendance) {
         let (housekeeping, attending) = (tokio::spawn(keep_house(notices)), tokio::spawn(attendance.keep()));
         let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
         loop {
@@ -42,7 +43,7 @@ impl Vigil {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 _ = look.tick() => {
-                    if pulse.is_steady(time::now()) {
+                    if Pulse::of(crew).is_steady(time::now()) {
                         systemd::alive();
                     }
                 }
@@ -63,7 +64,7 @@ async fn keep_house(notices: Notices) {
             tracing::error!(%error, "the journal could not say what it has to say");
         }
         loop {
-            match notices.writer.purge(time::now()).await {
+            match notices.scribe.writer.purge(time::now()).await {
                 Ok(purged) if purged.more => {}
                 Ok(_) => break,
                 Err(error) => {

@@ -2,9 +2,11 @@
 //!
 //! Owns the shapes that callers hand to the writer; refuses to know SQL, formats and endpoints' settings. Plain data.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::body::Body;
@@ -137,9 +139,11 @@ pub struct JobRow {
 }
 
 /// Who started a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// The configuration file.
+    #[default]
     File,
     /// The API.
     Api,
@@ -195,6 +199,36 @@ pub struct Settlement {
     pub attempt: Option<(Wall, Attempt)>,
     /// Where it stands from now on.
     pub standing: Standing,
+}
+
+/// Something that was made while the daemon ran, and is there again after a restart.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// What it is.
+    pub kind: String,
+    /// Unique among its kind.
+    pub name: Name,
+    /// JSON, opaque to the journal. It may hold secrets, so that `Debug` doesn't show it.
+    pub body: String,
+    /// When it was made first; a change of its body leaves it as it was.
+    pub made: Wall,
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Definition({} `{}`)", self.kind, self.name)
+    }
+}
+
+/// A change of what is defined: whole, or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Revision {
+    /// Kinds and names of those that go; unknown ones are passed over.
+    pub forget: Vec<(String, Name)>,
+    /// Those that are made, or get another body.
+    pub keep: Vec<Definition>,
+    /// Endpoints that are gone from now on (what is accepted for them is `skipped_gone`), or no longer.
+    pub gone: Vec<(Name, bool)>,
 }
 
 /// Something that the journal itself has to say.

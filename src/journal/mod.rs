@@ -15,6 +15,7 @@ mod clock;
 mod columns;
 mod database;
 mod day;
+mod definition;
 mod deliveries;
 mod endpoint;
 mod entry;
@@ -52,8 +53,8 @@ mod writer;
 pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use entry::{
-    Accepted, Checkpoint, DeadFilter, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record, Recorded,
-    RecordedEvent, Render, Settlement, Stamp, Standing,
+    Accepted, Checkpoint, DeadFilter, Definition, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record,
+    Recorded, RecordedEvent, Render, Revision, Settlement, Stamp, Standing,
 };
 pub use error::{Error, OpenError};
 pub use listing::{

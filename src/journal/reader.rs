@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::columns::{id, json, name, optional_id, optional_json, optional_name, rank, to_integer, unsigned, word};
 use super::database::open_for_reading;
-use super::entry::{JobRow, MachineRow, Origin};
+use super::entry::{Definition, JobRow, MachineRow, Origin};
 use super::error::{Error, OpenError};
 use super::frames::FOLDER;
 use super::listing::{DeliveryBrief, EventFilter, EventRow, JobFilter};
@@ -68,6 +68,15 @@ impl Reader {
             .ok()
         };
         Ok(statement.query_map([], presence_row)?.filter_map(readable).collect())
+    }
+
+    /// What was made while running, the oldest first. A row that makes no sense is left out, and said.
+    pub fn definitions(&self) -> Result<Vec<Definition>, Error> {
+        let mut statement = self.connection.prepare_cached("SELECT * FROM definition ORDER BY made_ms, kind, name")?;
+        let readable = |row: rusqlite::Result<_>| {
+            row.inspect_err(|error| tracing::error!(%error, "something that was made while running can't be read")).ok()
+        };
+        Ok(statement.query_map([], definition_row)?.filter_map(readable).collect())
     }
 
     /// Jobs, newest first.
@@ -177,6 +186,11 @@ pub(super) fn machine_row(row: &Row<'_>) -> rusqlite::Result<MachineRow> {
 
 pub(super) fn presence_row(row: &Row<'_>) -> rusqlite::Result<(Name, String)> {
     Ok((name(row, "camera")?, row.get("state")?))
+}
+
+pub(super) fn definition_row(row: &Row<'_>) -> rusqlite::Result<Definition> {
+    let (kind, body, made) = (row.get("kind")?, row.get("body")?, Wall(row.get("made_ms")?));
+    Ok(Definition { kind, name: name(row, "name")?, body, made })
 }
 
 /// Ranges of the primary key, of `job_monitor` or of `job_status`, or one id.

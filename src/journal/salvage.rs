@@ -22,7 +22,7 @@ use super::deliveries::COLUMNS;
 use super::error::{Error, OpenError};
 use super::notices;
 use super::quarantine::SALVAGED;
-use super::reader::{Reader, job_row, machine_row, presence_row};
+use super::reader::{Reader, definition_row, job_row, machine_row, presence_row};
 use super::wreck::{Found, Wreck};
 use crate::event::{JournalReset, SequenceRange};
 use crate::name::Name;
@@ -337,6 +337,10 @@ fn remove_unreadable(dir: &Path, target: Connection) -> rusqlite::Result<(Connec
     let presence = |row: &Row<'_>| presence_row(row).map(drop);
     for rowid in unreadable(target, "SELECT rowid AS n, * FROM presence", "n", presence)? {
         target.execute("DELETE FROM presence WHERE rowid = ?1", [rowid])?;
+    }
+    let definition = |row: &Row<'_>| definition_row(row).map(drop);
+    for rowid in unreadable(target, "SELECT rowid AS n, * FROM definition", "n", definition)? {
+        target.execute("DELETE FROM definition WHERE rowid = ?1", [rowid])?;
     }
     for n in unreadable(target, "SELECT * FROM job", "n", |row| job_row(row).map(drop))? {
         target.execute("DELETE FROM job WHERE n = ?1", [n])?;

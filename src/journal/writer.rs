@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::accept::Acceptance;
 use super::claims::Claim;
 use super::endpoint::{Gone, Pause, Release, Skip};
-use super::entry::{Checkpoint, DeadFilter, Notice, Purged, Record, Recorded, Settlement};
+use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
 use super::group::{Change, Message, Queued};
 use super::letters::{Drop, Redrive};
@@ -165,6 +165,21 @@ impl Writer {
     /// Forgets what was told of a camera that the configuration no longer has.
     pub fn forget_camera(&self, camera: Name) -> Reply<()> {
         self.queue(ForgetCamera(camera))
+    }
+
+    /// Keeps what was made, until it is taken back: [`Writer::undefine`].
+    pub fn define(&self, definition: Definition) -> Reply<()> {
+        self.revise(Revision { keep: vec![definition], ..Revision::default() })
+    }
+
+    /// Takes back what was made.
+    pub fn undefine(&self, kind: impl Into<String>, name: Name) -> Reply<()> {
+        self.revise(Revision { forget: vec![(kind.into(), name)], ..Revision::default() })
+    }
+
+    /// Changes several definitions, and which endpoints are gone because of that, in one transaction.
+    pub fn revise(&self, revision: Revision) -> Reply<()> {
+        self.queue(revision)
     }
 
     /// Tells that reading failed. If that means damage, the process ends, and the next start saves what can be read.

@@ -4,6 +4,7 @@
 //! refuses to start anything. What is wrong is told at its line of the file, all at once. `check` and `run` both come
 //! through here, on the thread that starts the daemon.
 
+mod added;
 mod cameras;
 mod candidates;
 mod credentials;
@@ -13,6 +14,8 @@ mod models;
 mod tls;
 
 use std::collections::BTreeMap;
+
+pub use added::{Opened, open};
 
 use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
@@ -46,7 +49,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let token = keys::token(&config.api, diagnostics);
-    let models = models::load(config, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls, token })
 }
 
@@ -60,7 +63,7 @@ pub fn endpoint(endpoint: &Endpoint, egress: &Egress, diagnostics: &mut Diagnost
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].
 pub fn models(config: &Config, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Name, Loaded>> {
-    let models = models::load(config, diagnostics);
+    let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(models)
 }
 

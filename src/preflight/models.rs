@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 use super::{advice, candidates};
 use crate::config::{self, Config, Diagnostic, Diagnostics, Located, Model, Monitor};
 use crate::model::{
-    self, Family, Folder, FolderError, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
+    self, Family, Folder, FolderError, Handle, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
 };
 use crate::name::Name;
 
-/// Every model that a monitor names. Models that nobody names are checked, but not loaded.
-pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<Name, Loaded> {
+/// Every model that a monitor names, but for those of `running`. Models that nobody names are checked, but not loaded.
+pub(super) fn load(
+    config: &Config,
+    running: &BTreeMap<Name, Handle>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<Name, Loaded> {
     let used = |model: &Model| config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.value == model.name));
     let runtime = if config.models.iter().any(used) { runtime(config, diagnostics) } else { None };
     let providers = config.runtime.execution_providers.value.clone();
@@ -30,6 +34,10 @@ pub(super) fn load(config: &Config, diagnostics: &mut Diagnostics) -> BTreeMap<N
         let asking = || config.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
         asking().for_each(|monitor| fits(monitor, &folder, diagnostics));
         let folder = folders.entry(entry.name.clone()).or_insert(folder);
+        if let Some(model) = running.get(&entry.name) {
+            asking().for_each(|monitor| is_understood(monitor, model.model(), diagnostics));
+            continue;
+        }
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
         match model::load(runtime, folder, options.clone()) {
             Ok(loaded) => {

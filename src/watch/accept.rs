@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::addressees::Addressees;
 use super::aloud;
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
@@ -18,7 +19,7 @@ use crate::broadcast::Broadcast;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
-use crate::journal::{Accepted, Body, Checkpoint, JobRow, Origin, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Now, Wall};
@@ -28,7 +29,7 @@ use crate::verdict::{Verdict, rounded};
 pub struct JournalLedger {
     writer: Writer,
     device: Arc<str>,
-    endpoints: Arc<[Endpoint]>,
+    addressees: Addressees,
     snapshot_width: u32,
     snapshot_quality: u8,
     boot: Boot,
@@ -37,12 +38,12 @@ pub struct JournalLedger {
 }
 
 impl JournalLedger {
-    /// Events of `device`, owed to `endpoints`.
-    pub fn new(writer: Writer, device: Arc<str>, endpoints: Arc<[Endpoint]>, storage: &Storage) -> JournalLedger {
+    /// Events of `device`, owed to `addressees`.
+    pub fn new(writer: Writer, device: Arc<str>, addressees: Addressees, storage: &Storage) -> JournalLedger {
         JournalLedger {
             writer,
             device,
-            endpoints,
+            addressees,
             snapshot_width: storage.snapshot_width,
             snapshot_quality: storage.snapshot_quality,
             boot: Boot::current(),
@@ -115,7 +116,7 @@ impl JournalLedger {
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
-        self.endpoints.iter().filter(subscribed).filter_map(owed).collect()
+        self.addressees.now().iter().filter(subscribed).filter_map(owed).collect()
     }
 }
 
@@ -126,7 +127,7 @@ impl Ledger for JournalLedger {
             events.extend(self.accept(&happening, effect));
         }
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
-        let unsaid = aloud::alerts_of(&events, &self.endpoints, &self.broadcast);
+        let unsaid = aloud::alerts_of(&events, &self.addressees, &self.broadcast);
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
@@ -215,13 +216,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
         id,
         monitor: happening.about.monitor.clone(),
         camera: happening.about.camera.clone(),
-        origin: Origin::File,
+        origin: happening.about.origin,
         status,
         reason,
         counters,
         started: wall,
         ended: reason.map(|_| wall),
-        request: None,
+        request: happening.about.request.as_ref().map(ToString::to_string),
     })
 }
 

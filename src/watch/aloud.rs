@@ -3,9 +3,9 @@
 //! Owns which facts listeners hear, and that an alert is said only once it is accepted; refuses to know who listens, and
 //! costs next to nothing while nobody does. Runs on the watch thread.
 
+use super::addressees::Addressees;
 use super::subject::About;
 use crate::broadcast::{Alert, Broadcast, Checked, WORDS};
-use crate::config::Endpoint;
 use crate::event::{Event, EventData};
 use crate::journal::{Accepted, Recorded};
 use crate::name::Name;
@@ -22,11 +22,12 @@ pub struct Unsaid {
 }
 
 /// Keeps the alerts among `events`, if anybody wants to hear of them.
-pub fn alerts_of(events: &[Accepted], endpoints: &[Endpoint], broadcast: &Broadcast) -> Vec<Unsaid> {
+pub fn alerts_of(events: &[Accepted], addressees: &Addressees, broadcast: &Broadcast) -> Vec<Unsaid> {
     if !broadcast.alerts.is_heard() {
         return Vec::new();
     }
     let is_alert = |(_, accepted): &(usize, &Accepted)| matches!(accepted.event.data, EventData::Triggered(_));
+    let endpoints = addressees.now();
     let in_words = |name: &Name| endpoints.iter().any(|it| it.name == *name && it.format == WORDS);
     let unsaid = |(place, accepted): (usize, &Accepted)| Unsaid {
         place,

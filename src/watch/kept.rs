@@ -1,7 +1,7 @@
 //! What the journal keeps of a machine, and how a machine goes on from it.
 //!
 //! Owns the JSON in the `machine` row (the machine's own state beside what its events say) and the rules of a restart:
-//! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on the thread that starts the daemon.
+//! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on whichever thread begins to watch.
 
 use super::ledger::{Happening, Ledger, Refused};
 use super::subject::{About, Subject};
@@ -53,15 +53,17 @@ impl Kept {
     }
 }
 
-/// The moment at which a daemon starts, and how the one before it ended.
+/// The moment at which machines go on, and how they ended before.
 #[derive(Clone, Copy, Debug)]
 pub struct Restart {
     /// The moment.
     pub now: Now,
     /// This boot.
     pub boot: Boot,
-    /// How the last daemon ended.
+    /// How the last daemon ended, or the last thread that watched the camera.
     pub last: Shutdown,
+    /// The daemon starts: clips play again from their beginning.
+    pub replays: bool,
 }
 
 /// The state that `subject` goes on with: the one that was kept, when it means the same condition; otherwise the old
@@ -86,10 +88,31 @@ pub fn resume(
         None => State::new(),
     };
     let input = match subject.enabled {
-        true if begins(&state, &subject.spec) => Input::Start,
+        true if begins(&state, &subject.spec, restart) => Input::Start,
         false if state.is_active() => Input::Stop(JobReason::UserRequested),
         _ => return Ok(state),
     };
+    advance(ledger, state, subject, restart, input)
+}
+
+/// A new job, whatever ended the last one, unless one is active or `subject` is disabled.
+///
+/// # Errors
+/// The ledger refused.
+pub fn begin(ledger: &mut dyn Ledger, state: State, subject: &Subject, restart: Restart) -> Result<State, Refused> {
+    if state.is_active() || !subject.enabled {
+        return Ok(state);
+    }
+    advance(ledger, state, subject, restart, Input::Start)
+}
+
+fn advance(
+    ledger: &mut dyn Ledger,
+    state: State,
+    subject: &Subject,
+    restart: Restart,
+    input: Input,
+) -> Result<State, Refused> {
     let ids = Ids { open: restart.now.new_id(), job: restart.now.new_id() };
     let (next, effects) = condition::step(&subject.spec, &state, restart.now, input, ids);
     let about = &subject.about;
@@ -111,13 +134,14 @@ pub fn farewell(ledger: &mut dyn Ledger, kept: Kept, restart: Restart) -> Result
     ledger.record(Happening { now: restart.now, about: &about, effects: &effects, state: &next, evidence: None })
 }
 
-/// Whether a start of the daemon begins a new job: there was none; or what ended it is gone: the clip plays again, the
+/// Whether going on begins a new job: there was none; or what ended it is gone: the clip plays again, the
 /// monitor is enabled again, the limit or `stop_on_trigger` is no longer in the file. Otherwise an ended job stays ended.
-fn begins(state: &State, spec: &Spec) -> bool {
+fn begins(state: &State, spec: &Spec, restart: Restart) -> bool {
     let Some(job) = state.job() else { return true };
     match job.ended() {
         None => false,
-        Some(JobReason::StreamEnded | JobReason::UserRequested | JobReason::DefinitionChanged) => true,
+        Some(JobReason::StreamEnded) => restart.replays,
+        Some(JobReason::UserRequested | JobReason::DefinitionChanged) => true,
         Some(JobReason::ConditionTriggered) => !spec.stop_on_trigger,
         Some(JobReason::MaxDurationReached) => spec.restart || spec.max_duration.is_none(),
         Some(JobReason::StreamError) => false,

@@ -7,6 +7,7 @@
 //! clip and another ledger.
 
 mod accept;
+mod addressees;
 mod aloud;
 mod attention;
 mod backlog;
@@ -21,11 +22,12 @@ mod watcher;
 mod way;
 
 pub use accept::{JournalLedger, owed_by_the_box};
+pub use addressees::Addressees;
 pub use candidate::Candidate;
-pub use kept::{Kept, Restart, farewell, resume};
+pub use kept::{Kept, Restart, begin, farewell, resume};
 pub use ledger::{Evidence, Happening, Ledger, Refused};
 pub use machine::{Machine, Shown};
-pub use run::{Watch, start};
+pub use run::{Joined, Watch, start};
 pub use subject::{About, Subject};
 pub use watcher::Watcher;
 pub use way::Asker;

@@ -58,15 +58,30 @@ impl Watch {
         self.stop = None;
     }
 
-    /// Waits for the thread until `deadline`. Whether it has ended, with every machine on disk as it was last.
-    pub fn join_by(mut self, deadline: Mono) -> bool {
+    /// Waits for the thread until `deadline`.
+    pub fn join_by(mut self, deadline: Mono) -> Joined {
         self.ask_to_stop();
         while !self.thread.is_finished() && time::now().mono < deadline {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        // A panic there has been reported by its own thread.
-        self.thread.is_finished() && self.thread.join().unwrap_or(false)
+        match self.thread.is_finished() {
+            false => Joined::Hangs,
+            // A panic there has been reported by its own thread.
+            true if self.thread.join().unwrap_or(false) => Joined::Settled,
+            true => Joined::Unsettled,
+        }
     }
+}
+
+/// How a thread that watched has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// With every machine on disk as it was last.
+    Settled,
+    /// Without: the journal refused.
+    Unsettled,
+    /// Not at all.
+    Hangs,
 }
 
 /// Starts watching what `mailbox` brings.

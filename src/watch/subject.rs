@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::condition::{self, Spec};
 use crate::config::{Camera, Gate, Monitor};
 use crate::event::{Metadata, ModelIdentity, Priority};
+use crate::journal::Origin;
 use crate::judge::Question;
 use crate::model::{Asked, Model, QuestionError};
 use crate::name::Name;
@@ -33,6 +35,12 @@ pub struct About {
     pub endpoints: Vec<Name>,
     /// Journaled, but owed to nobody.
     pub shadow: bool,
+    /// Who made the monitor.
+    #[serde(default)]
+    pub origin: Origin,
+    /// What a client asked for, where its jobs are a client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Value>,
 }
 
 /// A monitor on a camera.
@@ -80,6 +88,8 @@ impl Subject {
                 priority: monitor.priority,
                 endpoints: monitor.endpoints.clone(),
                 shadow: monitor.shadow,
+                origin: Origin::File,
+                request: None,
             },
             spec: Spec::of(monitor),
             question,
@@ -90,5 +100,15 @@ impl Subject {
             recheck: (monitor.gate == Gate::Motion).then_some(monitor.recheck),
             enabled: monitor.enabled,
         })
+    }
+    /// The same, of a monitor that was made over the API. With a `request` its job is a client's: it ends for good, and fails
+    /// where no frame ever comes (contracts/condition.md, "Jobs").
+    pub fn made_by_api(mut self, request: Option<Value>) -> Subject {
+        if request.is_some() {
+            self.spec = self.spec.for_api_job();
+        }
+        self.about.origin = Origin::Api;
+        self.about.request = request;
+        self
     }
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Errand, Expectation, Library, Model, Monitor, MonitorState, NoPicture, Parts, Site,
-    Socket, Warning, Watched,
+    self, Camera, CameraState, Denied, Errand, Expectation, Library, Made, Model, Monitor, MonitorState, NoPicture,
+    Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
+use stakeout::config::{Part, Unfit};
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
@@ -130,6 +131,7 @@ impl Site for Quiet {
             degraded: None,
             decoder_failures: 0,
             reconnects: 0,
+            origin: Default::default(),
         }]
     }
     fn monitors(&self, _: Now) -> Vec<Monitor> {
@@ -148,6 +150,8 @@ impl Site for Quiet {
             cooldown_left_s: 0.0,
             job: None,
             statistics: Default::default(),
+            origin: Default::default(),
+            differs_from_file: false,
         }]
     }
     fn library(&self) -> Option<Library> {
@@ -176,6 +180,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Registrar for Quiet {
+    fn make(&self, _: Order) -> Result<Made, Denied> {
+        Err(self.remove(Part::Camera, &name("x")).unwrap_err())
+    }
+    fn remove(&self, _: Part, _: &Name) -> Result<(), Denied> {
+        Err(Denied::Conflict(Unfit::new("nothing changes here", "ask another daemon")))
+    }
+    fn switch(&self, monitor: &Name, _: bool) -> Result<Switched, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
     }
 }
 
@@ -255,7 +271,7 @@ impl Serving {
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
-        let parts = Parts { site: Arc::new(Quiet), reader, writer, broadcast };
+        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet), broadcast };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }

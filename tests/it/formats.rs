@@ -119,3 +119,39 @@ fn one_alert_in_every_format_fits_its_schema() {
     assert_eq!(trigger["dedup_key"], format!("person-in-zone:{open_id}"));
     assert_eq!(trigger["payload"]["severity"], "error");
 }
+
+/// A box with one endpoint of that format, which a receiver answers with 200.
+fn with_one(format: &str, receiver: &Receiver) -> Appliance {
+    let url = receiver.url();
+    let config = format!("[[endpoint]]\nname = \"ops\"\nformat = \"{format}\"\nurl = \"{url}\"\n");
+    Appliance::new(&config)
+}
+
+#[test]
+fn a_check_says_that_nothing_happened() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let checked = with_one("slack", &receiver).run(&["endpoint", "check", "ops"]);
+    let (out, said) = (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
+    assert!(checked.status.success() && said.is_empty(), "nothing is odd about an unsigned message to Slack: {said}");
+    assert!(out.contains("signature    none: its format knows none"), "{out}");
+    let arrived = receiver.arrived();
+    assert_eq!(arrived.len(), 1, "there is no signature to forge");
+    let body: Value = serde_json::from_slice(&arrived[0].body).unwrap();
+    assert!(schema("slack").is_valid(&body), "{body}");
+    assert!(body["text"].as_str().unwrap().ends_with("Nothing happened."), "{body}");
+}
+
+#[test]
+fn receivers_that_act_on_whatever_comes_are_not_tried() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let appliance = with_one("videodb", &receiver);
+    let checked = appliance.run(&["endpoint", "check", "ops"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("endpoint `ops`: the format `videodb` has no message for trying out"), "{said}");
+    let checked = appliance.run(&["check", "--live"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(checked.status.success(), "not tried is no failure: {said}");
+    assert!(said.contains("warning: endpoint `ops` was not tried: the format `videodb`"), "{said}");
+    assert_eq!(receiver.arrived(), []);
+}

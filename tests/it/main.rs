@@ -15,6 +15,7 @@ mod cli;
 mod clips;
 mod clock;
 mod decoders;
+mod definitions;
 mod detectors;
 mod dlq;
 mod endpoint;

@@ -63,6 +63,8 @@ fn machine() -> Machine {
         priority: Priority::Normal,
         endpoints: Vec::new(),
         shadow: false,
+        origin: Default::default(),
+        request: None,
     };
     let calibration = Calibration { temperature: 1.0, bias: 0.0 };
     let question = Question::Words(Worded { calibration, threshold: 0.8 });

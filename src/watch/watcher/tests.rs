@@ -114,6 +114,8 @@ fn machine_of(monitor: &str, model: &Scene, change: impl FnOnce(&mut Subject)) -
         priority: Priority::Normal,
         endpoints: Vec::new(),
         shadow: false,
+        origin: Default::default(),
+        request: None,
     };
     let question = Question::Labels(Labelled {
         labels: vec![(0, "bright".into())],

@@ -43,7 +43,8 @@ impl Station {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let socket = Socket::bind(&folder.path().join("s.sock")).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
-        let parts = Parts { site: Arc::new(Quiet), reader, writer, broadcast: broadcast.clone() };
+        let (site, registrar) = (Arc::new(Quiet), Arc::new(Quiet));
+        let parts = Parts { site, reader, writer, registrar, broadcast: broadcast.clone() };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Station { folder, journal, broadcast, tokio, stop, serving }

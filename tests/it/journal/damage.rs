@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use stakeout::delivery::State;
 use stakeout::event::Priority;
-use stakeout::journal::{Accepted, DeliveryRow, JobFilter, OpenError, OwedFrame, Record, Writer};
+use stakeout::journal::{Accepted, Definition, DeliveryRow, JobFilter, OpenError, OwedFrame, Record, Writer};
 
 use super::*;
 
@@ -20,6 +20,7 @@ const COUNT: &str = "STAKEOUT_TEST_DAMAGE_EVENTS";
 /// A journal with rows of every kind: delivered ones, dead ones, waiting ones, some that fill several pages.
 fn fill(writer: &Writer, events: usize) -> Vec<Uuid> {
     let mut deliveries = Vec::new();
+    writer.define(definition("yard")).wait().unwrap();
     for n in 0..events {
         let mut event = triggered(Priority::ALL[n % 4]);
         event.metadata.insert("long".to_owned(), "x".repeat(if n % 10 == 0 { 6000 } else { 10 }).into());
@@ -39,6 +40,10 @@ fn fill(writer: &Writer, events: usize) -> Vec<Uuid> {
         writer.settle(settlement(delivery, state, Some(status(code)), at(1))).wait().unwrap();
     }
     deliveries
+}
+
+fn definition(text: &str) -> Definition {
+    Definition { kind: "monitor".to_owned(), name: name(text), body: r#"{"of": "yard"}"#.to_owned(), made: at(0).wall }
 }
 
 /// Not a test by itself: a process that fills a journal and ends without a good-bye.
@@ -254,6 +259,7 @@ fn what_is_left_of_a_truncated_file_goes_on() {
     }
     assert_eq!(journal.reader().unwrap().machines().unwrap(), [machine()]);
     assert_eq!(journal.reader().unwrap().jobs(&JobFilter::default()).unwrap(), [job()]);
+    assert_eq!(journal.reader().unwrap().definitions().unwrap(), [definition("yard")]);
 }
 
 /// The negative control: what somebody finds who opens that file without salvage, or moves it aside by hand.
@@ -387,6 +393,24 @@ fn what_cannot_be_read_of_one_camera_keeps_nobody_from_starting() {
     drop(bare);
     let journal = open(dir.path());
     assert_eq!(journal.reader().unwrap().presences().unwrap(), [(name("yard"), "{}".to_owned())]);
+}
+
+#[test]
+fn what_is_defined_stays_until_it_is_taken_back_and_what_cannot_be_read_of_it_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for text in ["yard", "dock"] {
+        journal.writer().define(definition(text)).wait().unwrap();
+    }
+    let changed = Definition { body: "{}".to_owned(), made: at(9).wall, ..definition("dock") };
+    journal.writer().define(changed.clone()).wait().unwrap();
+    journal.writer().undefine("monitor", name("yard")).wait().unwrap();
+    drop(journal);
+    let bare = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    bare.execute_batch("INSERT INTO definition VALUES ('monitor', 'Not a name', '{}', 1)").unwrap();
+    drop(bare);
+    let kept = Definition { made: at(0).wall, ..changed };
+    assert_eq!(open(dir.path()).reader().unwrap().definitions().unwrap(), [kept]);
 }
 
 #[test]

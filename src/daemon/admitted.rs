@@ -1,0 +1,54 @@
+//! What is made over the API, at the start: checked one by one, and what each needs laid beside what the file needs.
+//!
+//! Owns that order; refuses to know what is checked (`preflight`). Runs on the main thread.
+
+use std::collections::BTreeMap;
+
+use super::crew::Crew;
+use super::roster::Body;
+use crate::camera::Address;
+use crate::config::{Config, Defined, Unfit};
+use crate::credentials::Credentials;
+use crate::model::Limits;
+use crate::name::Name;
+use crate::preflight::{self, Opened};
+use crate::transport::Tls;
+
+/// Where what was opened is laid.
+pub(super) struct Admitted<'a> {
+    /// Models are started at once, so that none is loaded twice.
+    pub(super) crew: &'a Crew,
+    /// How long one may take.
+    pub(super) limits: Limits,
+    /// Of cameras.
+    pub(super) addresses: &'a mut BTreeMap<Name, Address>,
+    /// Of endpoints.
+    pub(super) credentials: &'a mut BTreeMap<Name, Credentials>,
+    /// Of endpoints.
+    pub(super) tls: &'a mut BTreeMap<Name, Tls>,
+}
+
+impl Admitted<'_> {
+    /// Checks `part`, which is to run beside `config`.
+    ///
+    /// # Errors
+    /// Why it can't.
+    pub(super) fn admit(&mut self, config: &Config, part: &Defined, body: &Body) -> Result<(), Unfit> {
+        let opened = preflight::open(part, body.secret().as_ref(), config, &self.crew.models())?;
+        match (opened, part) {
+            (Opened::Camera(address), Defined::Camera(camera)) => {
+                self.addresses.insert(camera.name.clone(), address);
+            }
+            (Opened::Endpoint(credentials, tls), Defined::Endpoint(endpoint)) => {
+                self.credentials.insert(endpoint.name.clone(), credentials);
+                self.tls.insert(endpoint.name.clone(), tls);
+            }
+            (Opened::Monitor(models), _) => self
+                .crew
+                .start_models(models, self.limits)
+                .map_err(|error| Unfit::new(error.to_string(), "raise `TasksMax` or free some memory"))?,
+            (Opened::Camera(_) | Opened::Endpoint(..), _) => {}
+        }
+        Ok(())
+    }
+}

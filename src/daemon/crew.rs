@@ -1,0 +1,119 @@
+//! What runs of cameras and models, for everybody who looks at it.
+//!
+//! Owns the lists, and that nothing is started any more once the daemon stops; refuses to know what is to run (`plan`) and
+//! to start anything but models (`foreman` does). Its locks are held for moments only: nobody waits for a thread with one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::camera::{Camera, Fleet, Snapshot};
+use crate::model::{self, Handle, Limits, Loaded};
+use crate::name::Name;
+use crate::watch::{Shown, Watch};
+
+/// Cameras with the threads that watch them, and the models that these ask.
+#[derive(Default)]
+pub(super) struct Crew {
+    /// What cameras know of each other's losses.
+    pub(super) fleet: Arc<Fleet>,
+    lookouts: Mutex<Vec<Lookout>>,
+    models: Mutex<BTreeMap<Name, Handle>>,
+    /// Held while threads are started and stopped. True: the daemon stops.
+    hands: Mutex<bool>,
+    /// Counts changes of the list of cameras.
+    changes: AtomicU64,
+}
+
+/// A camera, and who watches it.
+pub(super) struct Lookout {
+    /// The camera.
+    pub(super) camera: Camera,
+    /// None while another one takes its place.
+    pub(super) watch: Option<Watch>,
+    /// Its machines, as others may see them.
+    pub(super) shown: Vec<Arc<Mutex<Shown>>>,
+    /// Its URL as receivers may see it.
+    pub(super) source_url: String,
+}
+
+/// Tells how a camera is.
+pub(super) type Status = Box<dyn Fn() -> Snapshot + Send + Sync>;
+
+impl Crew {
+    /// Leave to start and stop threads, for as long as it is held; None once the daemon stops.
+    pub(super) fn hands(&self) -> Option<MutexGuard<'_, bool>> {
+        Some(held(&self.hands)).filter(|stopping| !**stopping)
+    }
+
+    /// The daemon stops: gives away what watches, once whoever starts or stops something is done with it.
+    pub(super) fn dismiss(&self) -> (Vec<Watch>, Vec<Camera>) {
+        *held(&self.hands) = true;
+        let lookouts = std::mem::take(&mut *held(&self.lookouts));
+        let (watches, cameras): (Vec<_>, Vec<_>) = lookouts.into_iter().map(|it| (it.watch, it.camera)).unzip();
+        (watches.into_iter().flatten().collect(), cameras)
+    }
+
+    /// Adds a camera, at the place of `index` or behind the others.
+    pub(super) fn add(&self, index: usize, lookout: Lookout) {
+        let mut lookouts = held(&self.lookouts);
+        let index = index.min(lookouts.len());
+        lookouts.insert(index, lookout);
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes a camera off the list.
+    pub(super) fn remove(&self, camera: &Name) -> Option<Lookout> {
+        let mut lookouts = held(&self.lookouts);
+        let index = lookouts.iter().position(|lookout| lookout.camera.name() == camera)?;
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        Some(lookouts.remove(index))
+    }
+
+    /// Does something quick with a camera that runs.
+    pub(super) fn with<T>(&self, camera: &Name, quick: impl FnOnce(&mut Lookout) -> T) -> Option<T> {
+        held(&self.lookouts).iter_mut().find(|lookout| lookout.camera.name() == camera).map(quick)
+    }
+
+    /// Does something quick with every camera.
+    pub(super) fn each<T>(&self, quick: impl FnMut(&Lookout) -> T) -> Vec<T> {
+        held(&self.lookouts).iter().map(quick).collect()
+    }
+
+    /// Of what cameras there are: another number means others.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Every machine.
+    pub(super) fn shown(&self) -> Vec<Arc<Mutex<Shown>>> {
+        held(&self.lookouts).iter().flat_map(|lookout| lookout.shown.iter().cloned()).collect()
+    }
+
+    /// The models that run.
+    pub(super) fn models(&self) -> BTreeMap<Name, Handle> {
+        held(&self.models).clone()
+    }
+
+    /// Starts models.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start_models(&self, loaded: BTreeMap<Name, Loaded>, limits: Limits) -> io::Result<()> {
+        for (name, loaded) in loaded {
+            let handle = model::start(loaded, limits)?;
+            held(&self.models).insert(name, handle);
+        }
+        Ok(())
+    }
+
+    /// Models that nobody needs end with the last one who still asks them.
+    pub(super) fn keep_models(&self, needed: impl Fn(&Name) -> bool) {
+        held(&self.models).retain(|name, _| needed(name));
+    }
+}
+
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,112 @@
+//! The senders: one desk for each endpoint, opened and closed while the others work.
+//!
+//! Owns their tasks and what each tells of itself; refuses to know who opens them and what they send. Opened and closed on
+//! threads that may wait.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch as flag;
+use tokio::task::JoinHandle;
+
+use super::StartError;
+use crate::config::{Config, Endpoint};
+use crate::credentials::Credentials;
+use crate::egress::Egress;
+use crate::journal::{Reader, Writer};
+use crate::name::Name;
+use crate::retry::taxonomy::acts_on_endpoint;
+use crate::sender::{Doorbells, Office, Report, Sender};
+use crate::transport::{self, Client, Tls};
+
+/// What is in flight when a desk closes is waited for, so long at most.
+pub(super) const DRAIN: Duration = Duration::from_secs(6);
+
+/// All senders.
+pub(super) struct Desks {
+    /// Where their tasks run.
+    pub(super) tokio: Handle,
+    office: Office,
+    bells: Doorbells,
+    egress: Arc<Egress>,
+    writer: Writer,
+    /// Where the journal is: each reads for itself.
+    journal: PathBuf,
+    open: Mutex<BTreeMap<Name, Desk>>,
+}
+
+/// One sender.
+pub(super) struct Desk {
+    stop: flag::Sender<bool>,
+    task: JoinHandle<()>,
+    report: flag::Receiver<Report>,
+}
+
+impl Desks {
+    /// None is open yet.
+    pub(super) fn new(tokio: &Runtime, office: Office, bells: Doorbells, config: &Config, writer: Writer) -> Desks {
+        Desks {
+            tokio: tokio.handle().clone(),
+            office,
+            bells,
+            egress: Arc::new(config.egress.clone()),
+            writer,
+            journal: config.storage.path.clone(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Begins to send to `endpoint`.
+    ///
+    /// # Errors
+    /// No client, or no connection to the journal.
+    pub(super) fn open(&self, endpoint: &Endpoint, credentials: Credentials, tls: Tls) -> Result<(), StartError> {
+        let settings = transport::Settings {
+            timeout: endpoint.timeout,
+            // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
+            kept_connections: if acts_on_endpoint(&endpoint.retry) { endpoint.concurrency as usize } else { 0 },
+            egress: Arc::clone(&self.egress),
+            tls,
+        };
+        let client = Client::new(&settings)?;
+        let reader = Reader::open(&self.journal)?;
+        let (sender, report) =
+            Sender::new(endpoint.clone(), credentials, client, self.writer.clone(), reader, &self.office);
+        let (stop, stopped) = flag::channel(false);
+        let task = self.tokio.spawn(sender.run(stopped, DRAIN));
+        self.held().insert(endpoint.name.clone(), Desk { stop, task, report });
+        Ok(())
+    }
+
+    /// Sends nothing more to `endpoint`, once what is in flight has come to its end. Blocks until then.
+    pub(super) fn close(&self, endpoint: &Name) {
+        let Some(desk) = self.held().remove(endpoint) else { return };
+        let _ = desk.stop.send(true);
+        // A panic there has been reported by its own task.
+        let _ = self.tokio.block_on(desk.task);
+        self.bells.remove(endpoint);
+    }
+
+    /// Closes all of them at once.
+    pub(super) async fn close_all(&self) {
+        let desks: Vec<Desk> = std::mem::take(&mut *self.held()).into_values().collect();
+        for desk in &desks {
+            let _ = desk.stop.send(true);
+        }
+        for desk in desks {
+            let _ = desk.task.await;
+        }
+    }
+
+    /// How each of them does.
+    pub(super) fn reports(&self) -> Vec<(Name, Report)> {
+        self.held().iter().map(|(endpoint, desk)| (endpoint.clone(), desk.report.borrow().clone())).collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Name, Desk>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,266 @@
+//! Makes what runs what the plan says: at the start everything, later what a change touches.
+//!
+//! Owns the order in which threads and tasks are started, stopped and take over from each other; refuses to decide what is to
+//! run. Runs on the main thread at start, later on whichever thread brings a change, which waits.
+//!
+//! Whoever watches a camera is replaced as a whole: its thread writes down where its machines are and ends, the next one goes
+//! on from there, as after a restart of the daemon. The camera itself stays connected. So a kill in the middle of a change is
+//! nothing that the next start doesn't do anyway.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::StartError;
+use super::crew::{Crew, Lookout};
+use super::desks::Desks;
+use super::plan::{Plan, Plans};
+use super::resume::Resumption;
+use super::roster::has;
+use super::scribe::Scribe;
+use crate::camera::{self, Address, State};
+use crate::condition::Shutdown;
+use crate::config::{self, Config, Monitor, Part};
+use crate::event::JobReason;
+use crate::journal::Reader;
+use crate::model::Limits;
+use crate::name::Name;
+use crate::preflight::Opened;
+use crate::time;
+use crate::watch::{self, Asker, Joined, Watch, Watcher};
+
+/// A watch thread that doesn't end in so long hangs in a commit or a picture: then the process ends, as the watchdog would
+/// have it.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// Who starts and stops.
+pub(super) struct Foreman {
+    /// What runs.
+    pub(super) crew: Arc<Crew>,
+    /// The senders.
+    pub(super) desks: Arc<Desks>,
+    /// What is to run.
+    pub(super) plans: Plans,
+    /// Who writes down what happens.
+    pub(super) scribe: Scribe,
+    /// How long a model may take.
+    pub(super) limits: Limits,
+}
+
+/// What a change is about, beside what differs between two plans.
+#[derive(Default)]
+pub(super) struct Change {
+    /// What is made, or made anew under its name.
+    pub(super) renewed: Option<(Part, Name)>,
+    /// What it needs.
+    pub(super) opened: Option<Opened>,
+    /// The monitor whose ended jobs begin anew.
+    pub(super) starts: Option<Name>,
+}
+
+impl Foreman {
+    /// Starts every camera of the plan, with its machines.
+    ///
+    /// # Errors
+    /// The journal failed, a model can't be asked, or the system has no threads.
+    pub(super) fn begin(
+        &self,
+        mut addresses: BTreeMap<Name, Address>,
+        reader: &Reader,
+        last: Shutdown,
+    ) -> Result<(), StartError> {
+        let (plan, models) = (self.plans.now(), self.crew.models());
+        let mut resumption = Resumption::of_all(&plan, &models, &self.scribe, (reader, last))?;
+        for camera in &plan.config.cameras {
+            let Some(address) = addresses.remove(&camera.name) else { continue };
+            let machines = resumption.machines(camera, &address.shown(), None)?;
+            self.set_up(&plan.config, camera, address, machines)?;
+        }
+        resumption.end().map(drop)
+    }
+
+    /// Goes from the plan there is to `next`, which is in the journal. Refuses once the daemon stops.
+    ///
+    /// # Errors
+    /// As [`Foreman::begin`]; [`StartError::Resume`] also where the journal has no room.
+    pub(super) fn go_over_to(&self, next: Arc<Plan>, change: Change, reader: &Reader) -> Result<(), StartError> {
+        let Some(_hands) = self.crew.hands() else { return Err(StartError::Stopping) };
+        let before = self.plans.now();
+        let Change { renewed, opened, starts } = change;
+        let turn =
+            Turn { before: &before.config, next: &next, renewed: renewed.as_ref(), starts: starts.as_ref(), reader };
+        let address = self.open(&turn, opened)?;
+        self.plans.replace(next.clone());
+        self.scribe.addressees.replace(&next.config.endpoints);
+        let changed = self.change_cameras(&turn, address);
+        for endpoint in before.config.endpoints.iter().filter(|it| !has(&next.config, Part::Endpoint, &it.name)) {
+            self.desks.close(&endpoint.name);
+        }
+        self.crew.keep_models(|model| next.config.monitors.iter().any(|monitor| asks(monitor, model)));
+        changed
+    }
+
+    /// Starts what a new part needs; gives back where a new camera is.
+    fn open(&self, turn: &Turn<'_>, opened: Option<Opened>) -> Result<Option<Address>, StartError> {
+        match opened {
+            Some(Opened::Camera(address)) => return Ok(Some(address)),
+            Some(Opened::Monitor(models)) => self.crew.start_models(models, self.limits)?,
+            Some(Opened::Endpoint(credentials, tls)) => {
+                let mut endpoints = turn.next.config.endpoints.iter();
+                if let Some(endpoint) = endpoints.find(|it| turn.renews(Part::Endpoint, &it.name)) {
+                    self.desks.close(&endpoint.name);
+                    self.desks.open(endpoint, credentials, tls)?;
+                }
+            }
+            None => {}
+        }
+        Ok(None)
+    }
+
+    /// All of it is tried; the first error is told.
+    fn change_cameras(&self, turn: &Turn<'_>, mut address: Option<Address>) -> Result<(), StartError> {
+        let (mut outcome, mut last) = (Ok(()), Shutdown::Clean);
+        for camera in turn.before.cameras.iter().map(|camera| &camera.name) {
+            let stays = has(&turn.next.config, Part::Camera, camera);
+            if !stays || turn.renews(Part::Camera, camera) {
+                last = self.take_down(camera);
+                if !stays {
+                    outcome = outcome.and(self.take_leave(turn, camera, last));
+                }
+            }
+        }
+        for camera in &turn.next.config.cameras {
+            let changed = match (turn.renews(Part::Camera, &camera.name), address.take()) {
+                (true, Some(address)) => self.put_up(turn, camera, address, last),
+                (_, not_its) => {
+                    address = not_its;
+                    if turn.touches(&camera.name) { self.rearm(turn, camera) } else { Ok(()) }
+                }
+            };
+            outcome = outcome.and(changed);
+        }
+        outcome
+    }
+
+    /// Ends a camera and whoever watches it.
+    fn take_down(&self, camera: &Name) -> Shutdown {
+        let Some(Lookout { camera, watch, .. }) = self.crew.remove(camera) else { return Shutdown::Clean };
+        let last = relieved(watch);
+        camera.join();
+        last
+    }
+
+    /// The machines of a camera that is gone say good-bye.
+    fn take_leave(&self, turn: &Turn<'_>, camera: &Name, last: Shutdown) -> Result<(), StartError> {
+        let models = self.crew.models();
+        ended(Resumption::of_one(turn.next, &models, &self.scribe, (turn.reader, last, false), camera)?)
+    }
+
+    /// A camera that is new, or anew under its name.
+    fn put_up(
+        &self,
+        turn: &Turn<'_>,
+        camera: &config::Camera,
+        address: Address,
+        last: Shutdown,
+    ) -> Result<(), StartError> {
+        let models = self.crew.models();
+        let kept = (turn.reader, last, true);
+        let mut resumption = Resumption::of_one(turn.next, &models, &self.scribe, kept, &camera.name)?;
+        let machines = resumption.machines(camera, &address.shown(), turn.starts)?;
+        self.set_up(&turn.next.config, camera, address, machines)?;
+        ended(resumption)
+    }
+
+    /// Starts a camera, and whoever watches it.
+    fn set_up(
+        &self,
+        config: &Config,
+        settings: &config::Camera,
+        address: Address,
+        machines: Vec<Asker>,
+    ) -> Result<(), StartError> {
+        let source_url = address.shown();
+        let camera_settings = camera::Settings::of(settings, &config.monitors, address);
+        let camera = camera::spawn_among(&self.crew.fleet, settings.name.clone(), camera_settings)?;
+        let watch =
+            watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), self.scribe.ledger())?;
+        let shown = watch.shown().to_vec();
+        let index = config.cameras.iter().position(|camera| camera.name == settings.name).unwrap_or(usize::MAX);
+        self.crew.add(index, Lookout { camera, watch: Some(watch), shown, source_url });
+        Ok(())
+    }
+
+    /// Others watch a camera that goes on as it is.
+    fn rearm(&self, turn: &Turn<'_>, settings: &config::Camera) -> Result<(), StartError> {
+        let name = &settings.name;
+        let Some(watch) = self.crew.with(name, |lookout| lookout.watch.take()) else { return Ok(()) };
+        let last = relieved(watch);
+        let models = self.crew.models();
+        let mut resumption = Resumption::of_one(turn.next, &models, &self.scribe, (turn.reader, last, false), name)?;
+        let Some((source_url, mailbox, status)) = self
+            .crew
+            .with(name, |lookout| (lookout.source_url.clone(), lookout.camera.mailbox(), lookout.camera.status()))
+        else {
+            return Ok(());
+        };
+        let mut watcher = Watcher::new(resumption.machines(settings, &source_url, turn.starts)?);
+        if status.state == State::Ended {
+            // The camera has said so, and says it once.
+            watcher.stop(resumption.ledger(), time::now(), JobReason::StreamEnded);
+        }
+        mailbox.watch_within(camera::Settings::strictest(name, &turn.next.config.monitors));
+        let watch = watch::start(name.clone(), mailbox, watcher, self.scribe.ledger())?;
+        self.crew.with(name, |lookout| {
+            lookout.shown = watch.shown().to_vec();
+            lookout.watch = Some(watch);
+        });
+        ended(resumption)
+    }
+}
+
+/// From one plan to the next.
+struct Turn<'t> {
+    before: &'t Config,
+    next: &'t Plan,
+    renewed: Option<&'t (Part, Name)>,
+    starts: Option<&'t Name>,
+    reader: &'t Reader,
+}
+
+impl Turn<'_> {
+    fn renews(&self, part: Part, name: &Name) -> bool {
+        self.renewed.is_some_and(|(of, it)| *of == part && it == name)
+    }
+
+    /// Whether others watch `camera`, or the same ones otherwise.
+    fn touches(&self, camera: &Name) -> bool {
+        let (before, next) = (watching(self.before, camera), watching(&self.next.config, camera));
+        let begins =
+            |monitor: &&Monitor| self.renews(Part::Monitor, &monitor.name) || self.starts == Some(&monitor.name);
+        before != next || next.iter().any(begins)
+    }
+}
+
+fn watching<'c>(config: &'c Config, camera: &Name) -> Vec<&'c Monitor> {
+    config.monitors.iter().filter(|monitor| monitor.cameras.contains(camera)).collect()
+}
+
+fn asks(monitor: &Monitor, model: &Name) -> bool {
+    monitor.model.value == *model || monitor.only_when.as_ref().is_some_and(|other| other.model.value == *model)
+}
+
+/// A thread that watched has ended, with its machines on disk or not.
+fn relieved(watch: Option<Watch>) -> Shutdown {
+    let Some(watch) = watch else { return Shutdown::Unclean };
+    let camera = watch.camera().clone();
+    match watch.join_by(time::now().mono.plus(HANGS)) {
+        Joined::Settled => Shutdown::Clean,
+        Joined::Unsettled => Shutdown::Unclean,
+        Joined::Hangs => panic!("the thread that watches camera `{camera}` hangs"),
+    }
+}
+
+fn ended(resumption: Resumption<'_>) -> Result<(), StartError> {
+    resumption.end()?.map_or(Ok(()), |refused| Err(StartError::Resume(refused)))
+}

@@ -1,0 +1,41 @@
+//! What it takes to write down what happened on this box.
+//!
+//! Owns the way into the journal, the box's name and the list of those to whom events are owed; refuses to know what
+//! happens. Cheap to clone.
+
+use std::sync::Arc;
+
+use crate::broadcast::Broadcast;
+use crate::config::Storage;
+use crate::event::Event;
+use crate::journal::{Accepted, Writer};
+use crate::watch::{self, Addressees, JournalLedger};
+
+/// Writes for one box.
+#[derive(Clone)]
+pub(super) struct Scribe {
+    /// Into the journal.
+    pub(super) writer: Writer,
+    /// Which box.
+    pub(super) device: Arc<str>,
+    /// To whom.
+    pub(super) addressees: Addressees,
+    /// Where, and how large pictures are.
+    pub(super) storage: Arc<Storage>,
+    /// To whoever listens.
+    pub(super) broadcast: Broadcast,
+}
+
+impl Scribe {
+    /// A ledger for a camera, or for the start.
+    pub(super) fn ledger(&self) -> JournalLedger {
+        let (writer, device, addressees) = (self.writer.clone(), self.device.clone(), self.addressees.clone());
+        JournalLedger::new(writer, device, addressees, &self.storage).heard_by(self.broadcast.clone())
+    }
+
+    /// An event of the whole box, owed to everybody who wants its type.
+    pub(super) fn accepted(&self, event: Event) -> Accepted {
+        let owed = watch::owed_by_the_box(&event, &self.addressees.now());
+        Accepted { event, frame: None, owed }
+    }
+}
