@@ -7,25 +7,26 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::appliance::Appliance;
+use crate::python;
 use crate::receiver::{Answer, Arrived, Receiver};
-use crate::shared::skip;
 
-/// What the calls of `calls.py` come to; None without Python, and then the test is skipped.
-fn calls(address: &str, token: &[&str]) -> Option<Vec<Value>> {
+/// What `messages` needs: packaging/examples/client/requirements.txt.
+const WEBSOCKETS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/examples/client/requirements.txt"));
+
+/// What the calls of `calls.py` come to, with that Python.
+fn calls(python: &Path, address: &str, token: &[&str]) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut python = Command::new("python3");
+    let mut python = Command::new(python);
     python
         .arg(root.join("tests/it/client/calls.py"))
         .arg(root.join("packaging/examples/client"))
         .arg(address)
         .args(token);
-    let Ok(output) = python.env("PYTHONDONTWRITEBYTECODE", "1").output() else {
-        skip("there is no `python3`");
-        return None;
-    };
+    let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
-    Some(told.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Says what was asked, or what a daemon says that refuses.
@@ -48,7 +49,8 @@ fn echo(request: &Arrived) -> Answer {
 #[test]
 fn each_function_of_the_client_asks_what_the_contract_says() {
     let box_ = Receiver::start(|_, request| echo(request));
-    let Some(told) = calls(&format!("http://{}", box_.address()), &["s3cret"]) else { return };
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
+    let told = calls(&python, &format!("http://{}", box_.address()), &["s3cret"]);
     let asked = |asked: &str| json!({"asked": asked, "with": null});
     let posted = |asked: &str, with: Value| json!({"asked": asked, "with": with});
     let hook = "https://app/hook";
@@ -81,13 +83,15 @@ fn each_function_of_the_client_asks_what_the_contract_says() {
 
 #[test]
 fn over_the_socket_the_client_talks_to_the_daemon() {
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4");
     let mut appliance = Appliance::new(&format!("[[camera]]\nname = \"yard\"\nurl = \"file://{}\"\n", clip.display()));
     appliance.start();
     let address = format!("unix:{}", appliance.folder.path().join("stakeout.sock").display());
-    let Some(told) = calls(&address, &[]) else { return };
+    let told = calls(&python, &address, &[]);
     assert_eq!(told[0], "box");
-    assert_eq!((&told[1]["items"], told.len()), (&json!([]), 3), "{told:?}");
+    assert_eq!((&told[1]["items"], told.len()), (&json!([]), 4), "{told:?}");
     assert_eq!(told[2]["refused"], 404, "{told:?}");
     assert!(told[2]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told:?}");
+    assert_eq!(told[3], "box", "over the WebSocket");
 }

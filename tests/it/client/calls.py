@@ -21,6 +21,7 @@ if not token:
     told(lambda: box.status()["device"])
     told(box.events, limit=1)
     told(box.get, "/v1/monitors/none")
+    told(lambda: next(box.messages("status"))["data"]["device"])
     sys.exit()
 
 told(box.connect, "rtsp://camera/1", label="dock")
