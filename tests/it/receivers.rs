@@ -12,23 +12,27 @@ use serde_json::Value;
 
 use crate::appliance::Appliance;
 
-/// What the journal owes the world: ids of events by (type, monitor), once as many jobs have ended and all of it is delivered
-/// to everybody but `unreachable`.
-fn settled(appliance: &Appliance, jobs: usize, unreachable: &str) -> Owed {
-    let events = appliance.until("all is delivered", |it| {
-        let events = it.events();
-        let ended = events.iter().filter(|event| event["type"] == "job.status").count();
-        let owed = events.iter().flat_map(|event| event["deliveries"].as_array().unwrap());
-        let delivered = owed.filter(|it| it["endpoint"] != unreachable).all(|it| it["state"] == "delivered");
-        (ended == jobs && delivered).then_some(events)
+/// Waits until each of `monitors` has alerted and its job has ended by itself, disables them, and gives what the journal owes
+/// the world, once all of it is delivered to everybody but `unreachable`.
+fn watched(appliance: &Appliance, monitors: &[&str], unreachable: &str) -> Owed {
+    appliance.until("alerts and ended jobs", |it| {
+        let owed = Owed::of_events(it.events());
+        let enough =
+            |name: &&str| owed.of("monitor.triggered", name).len() > 1 && !owed.of("job.status", name).is_empty();
+        monitors.iter().all(enough).then_some(())
     });
-    let mut owed = Owed::default();
-    for event in events {
-        let monitor = event["monitor"].as_str().unwrap_or_default().to_owned();
-        let kind = event["type"].as_str().unwrap().to_owned();
-        owed.0.entry((kind, monitor)).or_default().push(event);
+    for monitor in monitors {
+        assert!(appliance.run(&["monitor", "disable", monitor]).status.success());
     }
-    owed
+    let stopped =
+        |status: &Value| status["monitors"].as_array().unwrap().iter().all(|it| it["job"]["status"] == "stopped");
+    appliance.until("the jobs are stopped", |it| stopped(&it.status()).then_some(()));
+    appliance.until("all is delivered", |it| {
+        let events = it.events();
+        let mut owed = events.iter().flat_map(|event| event["deliveries"].as_array().unwrap());
+        let delivered = owed.all(|it| it["state"] == "delivered" || it["endpoint"] == unreachable);
+        delivered.then(|| Owed::of_events(events))
+    })
 }
 
 /// Lines of events, by type and monitor.
@@ -36,6 +40,15 @@ fn settled(appliance: &Appliance, jobs: usize, unreachable: &str) -> Owed {
 struct Owed(BTreeMap<(String, String), Vec<Value>>);
 
 impl Owed {
+    fn of_events(events: Vec<Value>) -> Owed {
+        let mut owed = Owed::default();
+        for event in events {
+            let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            owed.0.entry((text("type"), text("monitor"))).or_default().push(event);
+        }
+        owed
+    }
+
     /// Of one type and monitor.
     fn of(&self, kind: &str, monitor: &str) -> &[Value] {
         self.0.get(&(kind.to_owned(), monitor.to_owned())).map_or(&[], Vec::as_slice)
