@@ -33,8 +33,8 @@ use crate::api::{self, Socket, Tcp};
 use crate::broadcast::Broadcast;
 use crate::camera::Camera;
 use crate::condition::Shutdown;
-use crate::config::Config;
-use crate::journal::{self, Journal, Keep};
+use crate::config::{Config, Part};
+use crate::journal::{self, Journal, Keep, Origin};
 use crate::model::{self, Limits};
 use crate::preflight::Ready;
 use crate::sender::{Clock, Doorbells, Office};
@@ -144,7 +144,14 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     for endpoint in &plan.config.endpoints {
         // Preflight and the roster read those of every endpoint.
         let Some(credentials) = credentials.remove(&endpoint.name) else { continue };
-        desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default())?;
+        let opened = desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default());
+        match opened {
+            // What was made over the API must not keep the file from running, nor the API that could take it away.
+            Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
+                tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
+            }
+            opened => opened?,
+        }
     }
     for endpoint in departed::all(&reader, &plan.config)? {
         tokio.spawn(departed::skip(journal.writer(), endpoint));

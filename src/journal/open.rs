@@ -177,7 +177,7 @@ struct Sound {
     shares: Shares,
     room: Room,
     tombstones: u64,
-    /// The place of the newest event; 0: there is none.
+    /// The place of the newest event that there ever was; 0: there was none.
     newest: i64,
 }
 
@@ -188,7 +188,8 @@ impl Sound {
         let shares = Shares::of(keep.max_size, ballast::disk(dir));
         let room = Room::claim(&connection, shares).map_err(database)?;
         let tombstones = relief::tombstones(&connection).map_err(database)?;
-        let newest = "SELECT coalesce(max(seq), 0) FROM event";
+        // Of all that there ever was: the newest row may have been purged before older ones.
+        let newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'";
         let newest = connection.query_row(newest, [], |row| row.get(0)).map_err(database)?;
         Ok(Sound { connection, start, shares, room, tombstones, newest })
     }

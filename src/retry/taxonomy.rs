@@ -122,8 +122,8 @@ static EDGE: &[Row] = &[
     row(On::Malformed, Always, Then::Schedule, Scope::Delivery),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
     row(On::Success, Always, Then::Delivered, Scope::Delivery),
-    row(On::Replies(Step::Letter, 500..=599), Always, Then::Dead(DeadReason::Rejected), Scope::Delivery),
-    row(On::Replies(Step::Letter, 400..=499), Always, Then::Schedule, Scope::Delivery),
+    row(On::Replies(Step::Letter, 500..=599), OthersDeliveredSince, Then::Dead(DeadReason::Rejected), Scope::Delivery),
+    row(On::Replies(Step::Letter, 400..=599), Always, Then::Schedule, Scope::Delivery),
     row(On::Replies(Step::Login, 400..=599), Always, Then::Schedule, Scope::Endpoint),
     row(On::Replies(Step::Session, 400..=599), Always, Then::Schedule, Scope::Endpoint),
     row(On::Statuses(300..=399), Always, Then::Schedule, Scope::Endpoint),
@@ -256,8 +256,8 @@ mod tests {
             (reply(250, Step::Letter), Then::Delivered),
             (reply(450, Step::Letter), Then::Schedule),
             (reply(421, Step::Letter), Then::Schedule),
-            (reply(550, Step::Letter), Then::Dead(DeadReason::Rejected)),
-            (reply(554, Step::Letter), Then::Dead(DeadReason::Rejected)),
+            (reply(550, Step::Letter), Then::Schedule),
+            (reply(554, Step::Letter), Then::Schedule),
             (reply(535, Step::Login), Then::Schedule),
             (reply(454, Step::Login), Then::Schedule),
             (reply(554, Step::Session), Then::Schedule),
@@ -267,6 +267,11 @@ mod tests {
             assert_eq!(then(&Retry::Edge, outcome.clone()), expected, "{outcome:?}");
             let strict = if expected == Then::Delivered { Then::Delivered } else { Then::Schedule };
             assert_eq!(then(&Retry::Trio, outcome.clone()), strict, "{outcome:?}");
+        }
+        let others = Circumstances { others_delivered_since: true, ..Circumstances::default() };
+        for (code, expected) in [(450, Then::Schedule), (550, Then::Dead(DeadReason::Rejected))] {
+            let row = row_for(&Retry::Edge, &Progress::default(), &reply(code, Step::Letter), &others);
+            assert_eq!(row.then, expected, "only then it is this letter: {code}");
         }
         let unsynced = Circumstances { clock_synced: false, ..Circumstances::default() };
         let row = row_for(&Retry::Edge, &Progress::default(), &reply(535, Step::Login), &unsynced);

@@ -86,9 +86,9 @@ pub(super) fn parcel(
             let key = credentials.routing_key.as_ref().ok_or(Unfit)?;
             let rest = body.strip_prefix(ROUTING_KEY).filter(|rest| rest.starts_with(b"\"")).ok_or(Unfit)?;
             let body = [ROUTING_KEY, key.expose().as_bytes(), rest].concat();
-            Parcel::Request(request::plain(endpoint, credentials, occasion, body))
+            Parcel::Request(request::unsigned(endpoint, credentials, occasion, body, now))
         }
-        Format::Slack => Parcel::Request(request::plain(endpoint, credentials, occasion, body)),
+        Format::Slack => Parcel::Request(request::unsigned(endpoint, credentials, occasion, body, now)),
         Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb => {
             Parcel::Request(request::signed(endpoint, credentials, occasion, body, now))
         }

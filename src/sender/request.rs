@@ -13,7 +13,7 @@ use crate::transport::Request;
 /// An event older than this is announced as late, in seconds.
 const LATE: u64 = 60;
 
-/// A POST of `body` that says in its headers all about the delivery; signed at `now` if there are keys.
+/// A POST of `body`, signed at `now` if there are keys.
 pub(super) fn signed(
     endpoint: &Endpoint,
     credentials: &Credentials,
@@ -21,21 +21,11 @@ pub(super) fn signed(
     body: Vec<u8>,
     now: Now,
 ) -> Request {
+    let mut headers = about(occasion, now);
     let event_id = occasion.event.to_string();
-    let age = now.wall.since(occasion.observed).as_secs();
-    let mut headers = basic();
-    let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
-    add("X-Stakeout-Event", occasion.kind.to_owned());
-    add("X-Stakeout-Delivery", occasion.delivery.to_string());
-    add("X-Stakeout-Attempt", occasion.attempt.to_string());
-    add("X-Stakeout-Sequence", occasion.sequence.to_string());
-    add("X-Stakeout-Age", age.to_string());
-    if age > LATE {
-        add("X-Stakeout-Late", "true".to_owned());
-    }
-    add("Idempotency-Key", event_id.clone());
     let message = Message { id: &event_id, timestamp: now.wall.unix_seconds() };
     if let Some(signatures) = sign(&credentials.keys, message, &body) {
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         add("X-Trio-Signature", signatures.trio);
         add("webhook-id", event_id.clone());
         add("webhook-timestamp", message.timestamp.to_string());
@@ -44,18 +34,34 @@ pub(super) fn signed(
     finished(endpoint, credentials, occasion, headers, body)
 }
 
-/// A POST of `body` to a service that knows nothing of us: only what any request has.
-pub(super) fn plain(endpoint: &Endpoint, credentials: &Credentials, occasion: &Occasion<'_>, body: Vec<u8>) -> Request {
-    let mut headers = basic();
-    headers.push(("Idempotency-Key".to_owned(), occasion.event.to_string()));
-    finished(endpoint, credentials, occasion, headers, body)
+/// A POST of `body` to a service that knows no signatures.
+pub(super) fn unsigned(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    occasion: &Occasion<'_>,
+    body: Vec<u8>,
+    now: Now,
+) -> Request {
+    finished(endpoint, credentials, occasion, about(occasion, now), body)
 }
 
-fn basic() -> Vec<(String, String)> {
-    let agent = concat!("stakeout/", env!("CARGO_PKG_VERSION"));
-    [("Content-Type", "application/json"), ("User-Agent", agent)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+/// What every request says of itself and of the delivery.
+fn about(occasion: &Occasion<'_>, now: Now) -> Vec<(String, String)> {
+    let age = now.wall.since(occasion.observed).as_secs();
+    let mut headers = Vec::with_capacity(16);
+    let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+    add("Content-Type", "application/json".to_owned());
+    add("User-Agent", concat!("stakeout/", env!("CARGO_PKG_VERSION")).to_owned());
+    add("X-Stakeout-Event", occasion.kind.to_owned());
+    add("X-Stakeout-Delivery", occasion.delivery.to_string());
+    add("X-Stakeout-Attempt", occasion.attempt.to_string());
+    add("X-Stakeout-Sequence", occasion.sequence.to_string());
+    add("X-Stakeout-Age", age.to_string());
+    if age > LATE {
+        add("X-Stakeout-Late", "true".to_owned());
+    }
+    add("Idempotency-Key", occasion.event.to_string());
+    headers
 }
 
 /// With the endpoint's own headers.

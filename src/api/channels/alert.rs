@@ -11,8 +11,8 @@ use crate::payload::{self, Envelope};
 /// Puts alerts into words.
 #[derive(Default)]
 pub(super) struct Alerts {
-    /// The moment of the last one that no delivery has named.
-    last_us: i64,
+    /// So many have been told that no delivery has named.
+    unnamed: i64,
 }
 
 impl Alerts {
@@ -20,10 +20,10 @@ impl Alerts {
     /// `event_id` and `timestamp`, so the moment is the delivery's. Where there is none, no moment comes twice. None: it is no
     /// alert.
     pub(super) fn object(&mut self, alert: &Alert) -> Option<String> {
-        let own = alert.event.observed.wall.0.saturating_mul(1000);
         let moment_us = alert.moment_us.unwrap_or_else(|| {
-            self.last_us = own.max(self.last_us.saturating_add(1));
-            self.last_us
+            let below = self.unnamed % 1000;
+            self.unnamed += 1;
+            alert.event.observed.wall.0.saturating_mul(1000).saturating_add(below)
         });
         // Neither is part of the object.
         let envelope = Envelope { epoch: Uuid::nil(), sequence: 0, moment_us };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -64,7 +64,9 @@ pub(in crate::api) async fn stream(
         let event = reading.next().await?;
         Some((Ok::<_, Infallible>(event), reading))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")).into_response())
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here"));
+    // Its seat is given up: nothing else may be asked on it, also where the answer to a HEAD is over at once.
+    Ok(([(header::CONNECTION, "close")], stream).into_response())
 }
 
 /// The `id:` of the last event that a client has seen; one that never saw any sends nothing, or nothing in it.

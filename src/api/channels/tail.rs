@@ -103,12 +103,15 @@ impl Tail {
 
     /// Reads what came since the last time; after a long pause only the newest of it.
     async fn refresh(&self, kept: &mut Kept) -> Result<(), Refusal> {
-        if kept.head >= *self.newest.borrow() {
+        let newest = *self.newest.borrow();
+        if kept.head >= newest {
             return Ok(());
         }
         let filter = EventFilter { after: kept.head, limit: KEPT, monitor: None, kind: None };
         let lines = self.store.read(move |reader| lines(reader.latest_events(&filter)?)).await?;
         kept.add(lines);
+        // What was purged before anybody read it is behind us, too.
+        kept.head = kept.head.max(newest);
         Ok(())
     }
 

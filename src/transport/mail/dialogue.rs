@@ -6,9 +6,9 @@
 use std::fmt::Display;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::commands::{Auth, Ehlo};
+use lettre::transport::smtp::commands::{Auth, Data, Ehlo};
 use lettre::transport::smtp::extension::ServerInfo;
-use lettre::transport::smtp::response::Response;
+use lettre::transport::smtp::response::{Response, Severity};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 use super::problem::Problem;
@@ -84,7 +84,14 @@ impl Dialogue {
         }
         sent.extend_from_slice(b".\r\n");
         self.say(&sent).await?;
-        accepted(self.answer().await?, Step::Letter, "the letter")
+        let answer = accepted(self.answer().await?, Step::Letter, "the letter")?;
+        just(answer, Severity::PositiveCompletion, "the letter")
+    }
+
+    /// Asks for leave to send the text of a letter.
+    pub(super) async fn leave(&mut self) -> Result<(), Problem> {
+        let answer = self.ask(&Data, Step::Letter, "DATA").await?;
+        just(answer, Severity::PositiveIntermediate, "DATA").map(drop)
     }
 
     /// The wire, to be wrapped in TLS.
@@ -129,6 +136,14 @@ impl Dialogue {
 /// A yes (2xx), or a request to go on (3xx).
 fn accepted(answer: Response, to: Step, what: &str) -> Result<Response, Problem> {
     if answer.is_positive() { Ok(answer) } else { Err(Problem::Refused { answer, to, what: what.to_owned() }) }
+}
+
+/// An answer of just that kind. A server that asks to go on where there is nothing more has taken nothing.
+fn just(answer: Response, wanted: Severity, what: &str) -> Result<Response, Problem> {
+    match answer.code().severity == wanted {
+        true => Ok(answer),
+        false => Err(Problem::Malformed(format!("`{}` is no answer to {what}", answer.code()))),
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt};
+use lettre::transport::smtp::commands::{Ehlo, Mail, Quit, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -168,8 +168,8 @@ impl Mailer {
         Ok(dialogue)
     }
 
-    /// A recipient who is refused for good keeps nobody else from the letter; one who is refused for now does, as nobody
-    /// should get it twice.
+    /// A recipient who is refused keeps nobody else from the letter, whether for good or for now (a mailbox can be full for
+    /// days): it is handed in once somebody takes it, and who didn't is told.
     async fn hand_in(&self, dialogue: &mut Dialogue, message: &[u8], handed_in: &mut bool) -> Result<Taken, Problem> {
         let addresses = &self.inner.addresses;
         let mail = Mail::new(Some(addresses.sender().clone()), Vec::<MailParameter>::new());
@@ -179,16 +179,17 @@ impl Mailer {
             let what = format!("RCPT TO:<{recipient}>");
             match dialogue.ask(&Rcpt::new(recipient.clone(), Vec::new()), Step::Letter, &what).await {
                 Ok(_) => accepted += 1,
-                Err(problem) if problem.outcome(false).status().is_some_and(|code| code >= 500) => {
-                    refused.push(problem)
-                }
+                Err(problem @ Problem::Refused { .. }) => refused.push(problem),
                 Err(problem) => return Err(problem),
             }
         }
         if accepted == 0 {
-            return Err(refused.swap_remove(0));
+            // One that may be taken later comes first.
+            let later =
+                refused.iter().position(|problem| problem.outcome(false).status().is_some_and(|code| code < 500));
+            return Err(refused.swap_remove(later.unwrap_or(0)));
         }
-        dialogue.ask(&Data, Step::Letter, "DATA").await?;
+        dialogue.leave().await?;
         *handed_in = true;
         let answer = dialogue.hand_in(message).await?;
         Ok(Taken { said: told(&answer), refused })

@@ -77,12 +77,12 @@ async fn a_letter_whose_answer_is_lost_is_sent_again_to_the_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_is_refused_for_good_is_a_dead_letter_with_its_reason() {
+async fn a_letter_that_is_always_refused_is_a_dead_letter_with_the_servers_words() {
     let wanted = json!({"refuse": {"ops@site.example": "550 5.1.1 nobody here"}});
-    let Some(it) = sending(wanted, LOGIN.1, Retry::Edge) else { return };
+    let Some(it) = sending(wanted, LOGIN.1, quick(&[50, 50])) else { return };
     it.outbox.accept_body(BODY, None);
     let rows = it.outbox.until_state(State::Dead).await;
-    assert_eq!((rows[0].standing.reason.as_deref(), rows[0].standing.attempts), (Some("rejected"), 1));
+    assert_eq!((rows[0].standing.reason.as_deref(), rows[0].standing.attempts), (Some("exhausted"), 3));
     assert_eq!(rows[0].last_status, Some(550));
     assert!(rows[0].last_error.as_ref().unwrap().contains("`550 5.1.1 nobody here` to RCPT"));
     let mut report = it.sending.report.clone();
