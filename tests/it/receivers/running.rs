@@ -171,13 +171,18 @@ impl Running {
 
     /// What it has printed, as soon as that is so many lines.
     pub fn wait_for(&self, count: usize) -> Vec<Value> {
+        self.wait_until(|printed| printed.len() >= count)
+    }
+
+    /// What it has printed, as soon as that is `enough`.
+    pub fn wait_until(&self, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let began = Instant::now();
         loop {
             let printed = self.printed.lock().unwrap().clone();
-            if printed.len() >= count {
+            if enough(&printed) {
                 return printed;
             }
-            assert!(began.elapsed() < ABSURD, "{} of {count}: {printed:?}\n{}", printed.len(), self.said());
+            assert!(began.elapsed() < ABSURD, "not enough: {printed:?}\n{}", self.said());
             thread::sleep(Duration::from_millis(50));
         }
     }
