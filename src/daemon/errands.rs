@@ -14,8 +14,8 @@ use crate::config::{Config, Diagnostics, Endpoint, Storage};
 use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
 use crate::preflight;
-use crate::sender::{self, Checked};
-use crate::transport::{self, Client};
+use crate::sender::{self, Checked, Outlet};
+use crate::transport;
 
 /// So long a camera may take for a picture; clients of the API wait for 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -46,8 +46,8 @@ pub(super) async fn check(config: Arc<Config>, endpoint: Endpoint) -> Result<api
     });
     let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
     let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let client = Client::new(&settings).map_err(|error| error.to_string())?;
-    let checked = sender::check(&endpoint, &credentials, &client, &device).await;
+    let outlet = Outlet::new(&endpoint, &credentials, &settings).map_err(|error| error.to_string())?;
+    let checked = sender::check(&endpoint, &credentials, &outlet, &device).await;
     checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
 }
 

@@ -57,6 +57,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite", &["journal"]),
     ("reqwest", &["transport", "cli"]),
     ("hyper::", &["api", "transport"]),
+    ("lettre", &["transport"]),
     ("axum", &["api"]),
     ("sd_notify", &["systemd"]),
     ("prometheus_client", &["api"]),
