@@ -30,6 +30,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch as flag;
 
 use crate::api::{self, Socket, Tcp};
+use crate::broadcast::Broadcast;
 use crate::camera::Camera;
 use crate::condition::Shutdown;
 use crate::config::Config;
@@ -132,6 +133,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
         device: site::device_id(&config),
         addressees: Addressees::new(&plan.config.endpoints),
         storage: Arc::new(config.storage.clone()),
+        broadcast: Broadcast::default(),
     };
     let office = Office::new(&bells, Clock::Real, !journal.start().clean);
     let desks = Arc::new(Desks::new(&tokio, office, bells, &config, journal.writer()));
@@ -152,7 +154,8 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let site =
         Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
     let registrar = Arc::new(Orders::new(foreman, reader));
-    let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar };
+    let broadcast = scribe.broadcast.clone();
+    let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
     let (stop, stopped) = flag::channel(false);
     let api = tokio.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 

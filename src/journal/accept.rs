@@ -74,6 +74,7 @@ impl Change for Acceptance {
             for (owed, file) in owed.into_iter().zip(files.owed) {
                 deliveries.push(insert_delivery(ledger, &event, seq, at, owed, file)?);
             }
+            ledger.newest = Some(seq);
             events.push(RecordedEvent { seq, deliveries });
         }
         if let Some(machine) = &self.record.machine {

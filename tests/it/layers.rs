@@ -30,6 +30,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("redact", 1),
     ("retry", 1),
     ("sign", 1),
+    ("broadcast", 2),
     ("camera", 2),
     ("journal", 2),
     ("model", 2),

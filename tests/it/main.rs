@@ -9,6 +9,7 @@ mod asked;
 mod camera;
 mod camera_faults;
 mod certificates;
+mod channels;
 mod classifiers;
 mod cli;
 mod clips;
