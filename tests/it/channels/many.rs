@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::clients::{Closed, Sse, Ws};
@@ -55,14 +55,34 @@ fn more_clients_than_there_are_places_for_are_refused_until_some_go() {
     appliance.stop();
 }
 
-/// Forty monitors that all speak once a second, and one whose alerts matter.
+/// A client answers pings while it reads. One that does nothing at all is left, one that reads is not.
+#[test]
+fn a_client_that_answers_no_ping_is_left() {
+    if runtime().is_none() {
+        return;
+    }
+    let mut appliance = talkative("[log]\nfilter = \"info,stakeout::api=debug\"\n");
+    appliance.start();
+    let mut dead = Ws::open(&socket(&appliance), "?channels=status");
+    let mut alive = Ws::open(&socket(&appliance), "?channels=status");
+    let reading = thread::spawn(move || while alive.next().is_ok() {});
+    appliance.until("it is left", |it| it.log().contains("Silent").then_some(()));
+    let closed = std::iter::repeat_with(|| dead.next()).find_map(Result::err);
+    assert_eq!(closed, Some(Closed(Some(1008))));
+    assert!(!reading.is_finished());
+    assert_eq!(appliance.log().matches("Silent").count(), 1);
+    appliance.stop();
+    reading.join().unwrap();
+}
+
+/// Forty monitors that never alert and speak once a second each, and one whose alerts matter.
 fn loud() -> Appliance {
     let mut more = String::new();
     for number in 0..40 {
         write!(
             more,
             "[[monitor]]\nname = \"extra-{number}\"\ncamera = \"yard\"\nmodel = \"yard-classifier\"\n\
-             labels = [\"person\"]\ncheck_interval = \"200ms\"\ngate = \"off\"\ncooldown = \"1h\"\nclear_after = \"1h\"\n"
+             labels = [\"person\"]\nconfidence_threshold = 1.0\ncheck_interval = \"200ms\"\ngate = \"off\"\n"
         )
         .unwrap();
     }
@@ -80,14 +100,20 @@ fn a_reader_that_is_too_slow_is_left_with_a_code_while_others_get_everything() {
     let mut alerts = Ws::open(&socket(&appliance), "?channels=alert");
     let mut scenes = Ws::open(&socket(&appliance), "?channels=scene_index");
     let already: BTreeSet<i64> = seqs(&appliance);
-    let said = Arc::new(AtomicUsize::new(0));
-    let counting = {
-        let said = said.clone();
-        thread::spawn(move || {
+    let (said, told) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<Vec<String>>>::default());
+    let reading = {
+        let (said, told) = (said.clone(), told.clone());
+        let counting = move || {
             while scenes.next().is_ok() {
                 said.fetch_add(1, Ordering::SeqCst);
             }
-        })
+        };
+        let listening = move || {
+            while let Ok(alert) = alerts.next() {
+                told.lock().unwrap().push(moment(alert["data"]["timestamp"].as_str().unwrap()));
+            }
+        };
+        (thread::spawn(counting), thread::spawn(listening))
     };
     // It reads nothing until the daemon has had enough of it; what is told in the end comes behind all that was not read.
     appliance.until("it is left", |it| it.log().contains("TooSlow").then_some(()));
@@ -101,19 +127,16 @@ fn a_reader_that_is_too_slow_is_left_with_a_code_while_others_get_everything() {
     assert_eq!(closed, Closed(Some(1013)), "after {heard} messages");
     assert!(said.load(Ordering::SeqCst) > heard, "another client hears more");
 
-    // Everybody else: every alert that was accepted meanwhile, once.
-    let accepted = triggered_after(&appliance, &already);
-    assert!(!accepted.is_empty());
-    let mut told: Vec<String> = Vec::new();
-    while !accepted.iter().all(|moment| told.contains(moment)) {
-        let alert = alerts.next_of("alert");
-        if alert["label"] == "zone" {
-            told.push(moment(alert["timestamp"].as_str().unwrap()));
-        }
-    }
+    // Everybody else: every alert that was accepted since, once.
+    let accepted =
+        appliance.until("alerts", |it| Some(triggered_after(it, &already)).filter(|accepted| !accepted.is_empty()));
+    let is_told = |moment: &String| told.lock().unwrap().contains(moment);
+    appliance.until("all are told", |_| accepted.iter().all(is_told).then_some(()));
+    let told = told.lock().unwrap().clone();
     assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "none twice");
     appliance.stop();
-    counting.join().unwrap();
+    reading.0.join().unwrap();
+    reading.1.join().unwrap();
 }
 
 fn seqs(appliance: &Appliance) -> BTreeSet<i64> {
