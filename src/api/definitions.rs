@@ -2,20 +2,22 @@
 //! switched.
 //!
 //! Owns the routes and the orders that come of them; refuses to know how an order is carried out: the daemon does, as a
-//! [`Registrar`], on one of tokio's threads for blocking calls. Every order is logged; who gave it, the guard
-//! says.
+//! [`Registrar`], on one of tokio's threads for blocking calls, one order at a time: senders need such threads, too. Every
+//! order is logged with who gave it, before anything is done.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
+use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::config::{Part, Unfit};
@@ -124,9 +126,9 @@ pub(super) fn with(mut routes: Routes) -> Routes {
     routes = routes.post("/v1/monitors/{name}/enable", enable).post("/v1/monitors/{name}/disable", disable);
     for part in Part::ALL {
         let (all, one) = paths(part);
-        let make = move |shared, body| self::make(shared, part, None, body);
-        let change = move |shared, Path(name): Path<String>, body| self::make(shared, part, Some(name), body);
-        let remove = move |shared, Path(name): Path<String>| self::remove(shared, part, name);
+        let make = move |shared, by, body| self::make(shared, by, part, None, body);
+        let change = move |shared, by, Path(name): Path<String>, body| self::make(shared, by, part, Some(name), body);
+        let remove = move |shared, by, Path(name): Path<String>| self::remove(shared, by, part, name);
         routes = routes.post(all, make).put(one, change).delete(one, remove);
     }
     routes
@@ -144,47 +146,106 @@ fn paths(part: Part) -> (&'static str, &'static str) {
 /// The body of an order, as axum read it.
 type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
-async fn make(State(shared): State<Shared>, part: Part, name: Option<String>, body: Body) -> Result<Response, Refusal> {
+/// Who gives an order.
+type By = ConnectInfo<Peer>;
+
+async fn make(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    part: Part,
+    name: Option<String>,
+    body: Body,
+) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| bad_body(part, &rejection))?;
     let name = name.map(|name| named(&name)).transpose()?;
+    let said = name.as_ref().map(Name::as_str).or_else(|| body.get("name")?.as_str()).unwrap_or_default();
+    let what = format!("make {} `{said}`", part.as_str());
     let order = Order { part, name, body, request: None };
-    let made = carry_out(&shared, move |registrar| registrar.make(order)).await?;
+    let made = carry_out(&shared, (by, what), move |registrar| registrar.make(order)).await?;
     tracing::info!(kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
     let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)).into_response())
 }
 
-async fn remove(State(shared): State<Shared>, part: Part, name: String) -> Result<StatusCode, Refusal> {
+async fn remove(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    part: Part,
+    name: String,
+) -> Result<StatusCode, Refusal> {
     let name = named(&name)?;
     let gone = name.clone();
-    carry_out(&shared, move |registrar| registrar.remove(part, &gone)).await?;
+    let what = format!("take away {} `{name}`", part.as_str());
+    carry_out(&shared, (by, what), move |registrar| registrar.remove(part, &gone)).await?;
     tracing::info!(kind = part.as_str(), %name, "taken away over the API");
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn enable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
-    switch(shared, monitor, true).await
+async fn enable(shared: State<Shared>, by: By, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, by, monitor, true).await
 }
 
-async fn disable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
-    switch(shared, monitor, false).await
+async fn disable(shared: State<Shared>, by: By, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, by, monitor, false).await
 }
 
-async fn switch(State(shared): State<Shared>, monitor: String, enabled: bool) -> Result<Json<Switched>, Refusal> {
+async fn switch(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    monitor: String,
+    enabled: bool,
+) -> Result<Json<Switched>, Refusal> {
     let monitor = named(&monitor)?;
-    let switched = carry_out(&shared, move |registrar| registrar.switch(&monitor, enabled)).await?;
+    let what = format!("{} monitor `{monitor}`", if enabled { "enable" } else { "disable" });
+    let switched = carry_out(&shared, (by, what), move |registrar| registrar.switch(&monitor, enabled)).await?;
     tracing::info!(monitor = %switched.monitor, enabled, "monitor switched by hand");
     Ok(Json(switched))
 }
 
-/// Off tokio's workers: an order waits for threads, models and the disk.
+/// So many orders are carried out or wait for that.
+const MOST: usize = 16;
+
+/// Whose turn it is. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Turns {
+    places: Arc<Semaphore>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns { places: Arc::new(Semaphore::new(MOST)), turn: Arc::default() }
+    }
+}
+
+impl Turns {
+    /// Waits for a turn, which ends when what it gives is dropped.
+    ///
+    /// # Errors
+    /// Too many wait already.
+    async fn take(&self) -> Result<(OwnedMutexGuard<()>, OwnedSemaphorePermit), Refusal> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            let hint = "send them one after the other: each is answered once it is in force";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST} orders wait already"), hint)
+        })?;
+        Ok((self.turn.clone().lock_owned().await, place))
+    }
+}
+
+/// Off tokio's workers: an order waits for threads, models and the disk. Once begun it goes on without its client.
 async fn carry_out<T: Send + 'static>(
     shared: &Shared,
+    (by, what): (Peer, String),
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Refusal> {
+    let turn = shared.orders.take().await?;
+    tracing::info!(%by, "ordered: {what}");
     let registrar: Arc<dyn Registrar> = shared.registrar.clone();
-    let done = tokio::task::spawn_blocking(move || order(registrar.as_ref())).await;
-    done.unwrap_or_else(|error| Err(Denied::Unfinished(error.to_string()))).map_err(Refusal::from)
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        order(registrar.as_ref())
+    });
+    done.await.unwrap_or_else(|error| Err(Denied::Unfinished(error.to_string()))).map_err(Refusal::from)
 }
 
 fn named(text: &str) -> Result<Name, Refusal> {
@@ -194,4 +255,31 @@ fn named(text: &str) -> Result<Name, Refusal> {
 fn bad_body(part: Part, rejection: &JsonRejection) -> Refusal {
     let hint = format!("send a JSON object with the keys of `[[{}]]`; `stakeout config` prints them", part.as_str());
     Refusal::bad_request(rejection.body_text(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn orders_take_turns_and_only_so_many_wait() {
+        let turns = Turns::default();
+        let first = turns.take().await.unwrap();
+        let mut waiting: Vec<_> = (1..MOST).map(|_| Box::pin(turns.take())).collect();
+        for other in &mut waiting {
+            poll_fn(|context| Poll::Ready(assert!(other.as_mut().poll(context).is_pending()))).await;
+        }
+        assert_eq!(turns.take().await.unwrap_err().status, 503);
+        drop(waiting.pop());
+        let mut next = pin!(turns.take());
+        poll_fn(|context| Poll::Ready(assert!(next.as_mut().poll(context).is_pending()))).await;
+        drop(first);
+        let second = waiting.remove(0).await.unwrap();
+        drop((second, waiting));
+        assert!(next.await.is_ok(), "a place and the turn are free again");
+    }
 }
