@@ -418,6 +418,13 @@ fn what_can_not_be_made_is_told_and_changes_nothing() {
             400,
             "endpoint `x`: `secret` is empty, or what follows `whsec_` is not base64",
         ),
+        (
+            "POST",
+            "/v1/endpoints",
+            json!({"name": "x", "url": receiver.url(), "secret": "hunter2".repeat(100)}),
+            400,
+            "the `secret` of the endpoint is too long or of many lines",
+        ),
         ("POST", "/v1/cameras", json!({"name": "x", "url": "file:///nowhere.mp4"}), 400, "camera `x`: "),
         (
             "POST",
