@@ -158,6 +158,10 @@ async fn make(
 ) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| bad_body(part, &rejection))?;
     let name = name.map(|name| named(&name)).transpose()?;
+    reads_no_secrets(part, &body)?;
+    if part == Part::Camera && by.link.is_some() {
+        shows_no_files(&body)?;
+    }
     let said = name.as_ref().map(Name::as_str).or_else(|| body.get("name")?.as_str()).unwrap_or_default();
     let what = format!("make {} `{said}`", part.as_str());
     let order = Order { part, name, body, request: None };
@@ -248,6 +252,29 @@ async fn carry_out<T: Send + 'static>(
     done.await.unwrap_or_else(|error| Err(Denied::Unfinished(error.to_string()))).map_err(Refusal::from)
 }
 
+/// Whoever may give orders need not be one who may read our secrets, and a password goes to wherever a definition says.
+/// `ca_file` names nothing secret.
+fn reads_no_secrets(part: Part, body: &Map<String, Value>) -> Result<(), Refusal> {
+    let reads = |key: &&String| (key.ends_with("_file") && *key != "ca_file") || key.ends_with("_credential");
+    let Some(key) = body.keys().find(reads) else { return Ok(()) };
+    let hint = match part {
+        Part::Camera => "send the password itself as `password`, or define the camera in the file",
+        Part::Endpoint => "send the key itself as `secret`, or define the endpoint in the file",
+        Part::Monitor => "leave it out; `stakeout config` prints every key",
+    };
+    Err(Refusal::bad_request(format!("{}: `{key}` counts only in the configuration file", part.as_str()), hint))
+}
+
+/// Over TCP, clips of this machine are nobody's to see.
+fn shows_no_files(body: &Map<String, Value>) -> Result<(), Refusal> {
+    let url = body.get("url").and_then(Value::as_str).and_then(|url| url::Url::parse(url).ok());
+    if url.is_none_or(|url| url.scheme() != "file") {
+        return Ok(());
+    }
+    let hint = "define it over the unix socket or in the file";
+    Err(Refusal::bad_request("camera: a clip on this machine can't be defined over TCP", hint))
+}
+
 fn named(text: &str) -> Result<Name, Refusal> {
     Name::new(text).map_err(|why| Refusal::not_found(format!("there is nothing of the name `{text}`"), why.to_string()))
 }
@@ -264,6 +291,22 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+
+    #[test]
+    fn what_is_made_over_the_api_reads_no_secrets_and_over_tcp_no_clips() {
+        let body = |key: &str, value: &str| Map::from_iter([(key.to_owned(), Value::from(value))]);
+        for key in ["secret_file", "url_file", "routing_key_file", "password_file", "secret_credential", "x_credential"]
+        {
+            let refused = reads_no_secrets(Part::Endpoint, &body(key, "/x")).unwrap_err();
+            assert_eq!((refused.status, refused.error.contains(key)), (400, true));
+        }
+        for key in ["ca_file", "secret", "password", "url"] {
+            assert_eq!(reads_no_secrets(Part::Camera, &body(key, "/x")), Ok(()));
+        }
+        for (url, fine) in [("rtsp://10.0.0.1/", true), ("", true), ("file:///x.mp4", false), (" FILE:x.mp4", false)] {
+            assert_eq!(shows_no_files(&body("url", url)).is_ok(), fine, "{url}");
+        }
+    }
 
     #[tokio::test]
     async fn orders_take_turns_and_only_so_many_wait() {

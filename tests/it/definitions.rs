@@ -425,6 +425,13 @@ fn what_can_not_be_made_is_told_and_changes_nothing() {
             400,
             "the `secret` of the endpoint is too long or of many lines",
         ),
+        (
+            "POST",
+            "/v1/endpoints",
+            json!({"name": "x", "url": receiver.url(), "secret_file": "/etc/shadow"}),
+            400,
+            "endpoint: `secret_file` counts only in the configuration file",
+        ),
         ("POST", "/v1/cameras", json!({"name": "x", "url": "file:///nowhere.mp4"}), 400, "camera `x`: "),
         (
             "POST",
