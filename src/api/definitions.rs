@@ -314,12 +314,12 @@ mod tests {
         let first = turns.take().await.unwrap();
         let mut waiting: Vec<_> = (1..MOST).map(|_| Box::pin(turns.take())).collect();
         for other in &mut waiting {
-            poll_fn(|context| Poll::Ready(assert!(other.as_mut().poll(context).is_pending()))).await;
+            assert!(poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await);
         }
         assert_eq!(turns.take().await.unwrap_err().status, 503);
         drop(waiting.pop());
         let mut next = pin!(turns.take());
-        poll_fn(|context| Poll::Ready(assert!(next.as_mut().poll(context).is_pending()))).await;
+        assert!(poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_pending())).await);
         drop(first);
         let second = waiting.remove(0).await.unwrap();
         drop((second, waiting));
