@@ -21,6 +21,9 @@ use crate::time;
 /// So many parts are made at most, so that nothing is unbounded.
 const MOST: usize = 2_000;
 
+/// In bytes: what is secret is looked for in every line of the log from then on.
+const LONGEST_SECRET: usize = 512;
+
 /// Who takes orders.
 pub(super) struct Orders {
     foreman: Foreman,
@@ -103,19 +106,24 @@ impl api::Registrar for Orders {
                 false => Denied::Unknown(unknown(&before.config, part, name)),
             });
         }
-        let next = before.roster.without(part, name);
+        // An idle one may share its name with a part of the file: that one stays as it is, switch and all.
+        let is_alone = !before.roster.is_in_file(part, name);
+        let next = match is_alone {
+            true => before.roster.without(part, name),
+            false => before.roster.without_definition(part, name),
+        };
         if let Some((other, _)) = next.misfit() {
             let error = format!("{} `{}` needs {what} `{name}`", other.part.as_str(), other.name);
             return Err(Denied::Conflict(Unfit::new(error, "change that first, or take it away")));
         }
         let mut revision = Revision { forget: vec![(what.to_owned(), name.clone())], ..Revision::default() };
         match part {
-            Part::Monitor => revision.forget.push(roster::switch_key(name)),
-            Part::Endpoint => revision.gone.push((name.clone(), true)),
-            Part::Camera => {}
+            Part::Monitor if is_alone => revision.forget.push(roster::switch_key(name)),
+            Part::Endpoint if is_alone => revision.gone.push((name.clone(), true)),
+            Part::Monitor | Part::Endpoint | Part::Camera => {}
         }
         self.establish(next, revision, Change::default(), &reader)?;
-        if part == Part::Endpoint {
+        if part == Part::Endpoint && is_alone {
             self.foreman.desks.tokio.spawn(departed::skip(self.foreman.scribe.writer.clone(), name.clone()));
         }
         Ok(())
@@ -156,6 +164,13 @@ fn read(
     };
     let secret = match secret_key.and_then(|key| section.shift_remove(key)) {
         None => None,
+        Some(Value::String(secret)) if secret.len() > LONGEST_SECRET || secret.contains(['\n', '\r']) => {
+            let hint = format!("send one line of at most {LONGEST_SECRET} bytes");
+            return bad(
+                format!("the `{}` of the {what} is too long or of many lines", secret_key.unwrap_or("secret")),
+                &hint,
+            );
+        }
         Some(Value::String(secret)) => Some(secret),
         Some(_) => return bad(format!("the secret of a {what} must be a string"), "`stakeout keygen` makes one"),
     };
