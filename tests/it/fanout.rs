@@ -63,7 +63,7 @@ fn config(ops: &Receiver, pager: &Receiver, mail: &MailServer) -> String {
         format!(
             "[[endpoint]]\nname = \"{name}\"\nformat = \"email\"\nurl = \"{}\"\nusername = \"box\"\n\
              password_file = \"HERE/mail.pass\"\nca_file = \"HERE/ca.pem\"\nfrom = \"Dock box <box@site.example>\"\n\
-             to = [\"{to}@site.example\"]\n",
+             to = [\"{to}@site.example\"]\nretry = {{ delays = [\"1s\", \"1s\", \"1s\"] }}\n",
             mail.url("smtp")
         )
     };
@@ -165,7 +165,7 @@ fn an_event_reaches_everybody_in_his_own_language_under_one_id() {
 fn counted_like_any_endpoint(appliance: &Appliance, deliveries: &[Value]) {
     let of = |endpoint: &str| deliveries.iter().filter(|one| one["endpoint"] == endpoint).collect::<Vec<_>>();
     assert!(of("mail")[0]["attempts"].as_u64() >= Some(1) && of("pager").iter().any(|one| one["attempts"] == 2));
-    assert_eq!((&of("nobody")[0]["state"], &of("nobody")[0]["reason"]), (&json!("dead"), &json!("rejected")));
+    assert_eq!((&of("nobody")[0]["state"], &of("nobody")[0]["reason"]), (&json!("dead"), &json!("exhausted")));
     let [letter] = &appliance.json(&["dlq", "list", "--json"])[..] else { panic!("one dead letter") };
     assert_eq!((&letter["endpoint"], &letter["last_status"]), (&json!("nobody"), &json!(550)));
     assert!(letter["last_error"].as_str().unwrap().contains("`550 5.1.1 nobody here`"), "{letter}");
