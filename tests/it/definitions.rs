@@ -539,10 +539,10 @@ fn making_and_taking_away_fifty_times_leaks_neither_threads_nor_files() {
     (0..5).for_each(|_| round(&appliance));
     let before = holds(&appliance);
     (0..50).for_each(|_| round(&appliance));
-    // Threads that have nothing to do any more end within moments.
+    // Threads that have nothing to do any more end within moments. One thing left behind in each round would be fifty.
     appliance.until("nothing is left behind", |it| {
         let (threads, files) = holds(it);
-        (threads <= before.0 + 4 && files <= before.1 + 4).then_some(())
+        (threads <= before.0 + 10 && files <= before.1 + 10).then_some(())
     });
     assert_eq!(state(&appliance).definitions().unwrap(), []);
     appliance.stop();
