@@ -2,11 +2,11 @@
 //!
 //! Owns the comparison; refuses to know decoders and what follows from it. Pure.
 //!
-//! A picture becomes 64 by 36 means of luma ([`Luma`]). Its light (exposure, gain) is fitted to the background's and taken
-//! out (`light`), as are what only is the camera that sways (`sway`) and an uneven rest of light (`background`); a cell
-//! differs by 5 levels or by 4.5 times its own noise, whichever is more. Movement is two cells that touch, or one in two looks running ([`Scene`]); where small changes are all
-//! over the picture it is more than those usually are (`clutter`). Comparing with the background alone finds what creeps,
-//! and what stays is background after 10 s.
+//! A picture becomes 64 by 36 means of luma ([`Luma`]). Its light (exposure, gain) is fitted to the background's and
+//! taken out (`light`), as are what only is the camera that sways (`sway`) and an uneven rest of light (`background`);
+//! a cell differs by 5 levels or by 4.5 times its own noise, whichever is more. Movement is two cells that touch, or
+//! one in two looks running ([`Scene`]); where small changes are all over the picture it is more than those usually
+//! are (`clutter`). Comparing with the background alone finds what creeps, and what stays is background after 10 s.
 //!
 //! Measured on the room and the car park of the shared clips (768 by 432, grey), with sensor noise of the given standard
 //! deviation added to every sample. The first three rows are of the code as it is; `cargo nextest run --run-ignored all -E
