@@ -129,7 +129,7 @@ impl Background {
         let difference = |cell: &Cell, now: f32| light::within_range(now) - light::within_range(light.on(cell.usual));
         let mut plain: Vec<f32> =
             seen().map(|((cell, now), open)| if *open { difference(cell, *now) } else { 0.0 }).collect();
-        self.hold_still(&mut plain);
+        self.hold_still(&mut plain, open);
         let count = plain.iter().zip(&self.cells).filter(|(plain, cell)| plain.abs() > cell.limit()).count();
         let share = count as f32 / pairs.len().max(1) as f32;
         let beyond = beyond_neighbourhood(&plain, open);
@@ -140,9 +140,9 @@ impl Background {
     }
 
     /// Takes out what is only the camera that sways.
-    fn hold_still(&self, plain: &mut [f32]) {
+    fn hold_still(&self, plain: &mut [f32], open: &[bool]) {
         let usual: Vec<f32> = self.cells.iter().map(|cell| cell.usual).collect();
-        let sway = Sway::between(&usual, plain);
+        let sway = Sway::between(&usual, plain, open);
         for (index, difference) in plain.iter_mut().enumerate() {
             let rest = (difference.abs() - sway.explains(&usual, index)).max(0.0);
             *difference = rest.copysign(*difference);

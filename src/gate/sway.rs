@@ -27,12 +27,12 @@ pub(super) struct Sway {
 
 impl Sway {
     /// The shift of least squares (Lucas and Kanade, 1981, over the whole picture) that turns `usual` into what differs from
-    /// it by `differences`.
-    pub(super) fn between(usual: &[f32], differences: &[f32]) -> Sway {
+    /// it by `differences`, by the cells that are `open`: nothing is known of how the others differ.
+    pub(super) fn between(usual: &[f32], differences: &[f32], open: &[bool]) -> Sway {
         let mut sums = Sums::default();
         for index in (1..ROWS - 1).flat_map(|row| row * COLUMNS + 1..(row + 1) * COLUMNS - 1) {
             let difference = differences[index];
-            if difference.abs() <= SOMETHING {
+            if open[index] && difference.abs() <= SOMETHING {
                 sums.add(slope(usual, index), difference);
             }
         }
@@ -98,6 +98,8 @@ impl Sums {
 mod tests {
     use super::*;
 
+    const EVERYWHERE: [bool; COLUMNS * ROWS] = [true; COLUMNS * ROWS];
+
     /// Soft bars and stripes, shifted.
     fn picture(columns: f32, rows: f32) -> Vec<f32> {
         let at = |index: usize| ((index % COLUMNS) as f32 - columns, (index / COLUMNS) as f32 - rows);
@@ -114,7 +116,7 @@ mod tests {
         let thing = 10 * COLUMNS + 20;
         now[thing] += 60.0;
         let differences = differences(&usual, &now);
-        let sway = Sway::between(&usual, &differences);
+        let sway = Sway::between(&usual, &differences, &EVERYWHERE);
         // Minus the shift, by the sign of a slope.
         assert!((sway.columns + 0.25).abs() < 0.05 && (sway.rows - 0.1).abs() < 0.05, "{sway:?}");
         let rest = |index: usize| differences[index].abs() - sway.explains(&usual, index);
@@ -123,15 +125,28 @@ mod tests {
     }
 
     #[test]
+    fn a_mask_over_half_of_the_picture_hides_no_half_of_the_shift() {
+        let (usual, now) = (picture(0.0, 0.0), picture(0.25, -0.1));
+        let mut differences = differences(&usual, &now);
+        let mut open = EVERYWHERE;
+        open[..COLUMNS * ROWS / 2].fill(false);
+        differences[..COLUMNS * ROWS / 2].fill(0.0);
+        let columns = Sway::between(&usual, &differences, &open).columns;
+        assert!((columns + 0.25).abs() < 0.05, "{columns}");
+        let misled = Sway::between(&usual, &differences, &EVERYWHERE).columns;
+        assert!(misled > -0.2, "taken for cells that didn't shift: {misled}");
+    }
+
+    #[test]
     fn neither_noise_nor_something_large_is_a_sway() {
         let usual = picture(0.0, 0.0);
         let noisy: Vec<f32> = (0..usual.len()).map(|index| ((index * 7919) % 13) as f32 - 6.0).collect();
-        assert_eq!(Sway::between(&usual, &noisy), Sway::default());
+        assert_eq!(Sway::between(&usual, &noisy, &EVERYWHERE), Sway::default());
         let lorry = |index: usize| if (10..40).contains(&(index % COLUMNS)) { 25.0 } else { 0.0 };
         let lorry: Vec<f32> = (0..usual.len()).map(lorry).collect();
-        assert_eq!(Sway::between(&usual, &lorry), Sway::default());
+        assert_eq!(Sway::between(&usual, &lorry, &EVERYWHERE), Sway::default());
         let flat = vec![100.0; usual.len()];
-        assert_eq!(Sway::between(&flat, &noisy), Sway::default());
+        assert_eq!(Sway::between(&flat, &noisy, &EVERYWHERE), Sway::default());
     }
 
     #[test]

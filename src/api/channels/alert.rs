@@ -17,8 +17,8 @@ pub(super) struct Alerts {
 
 impl Alerts {
     /// The object that a webhook in the same format carries, byte for byte: receivers know an alert by the pair of its
-    /// `event_id` and `timestamp`, so the moment is the delivery's. Where there is none, no moment comes twice. None: it is no
-    /// alert.
+    /// `event_id` and `timestamp`, so the moment is the delivery's. Where there is none, its last three
+    /// digits are counted. None: it is no alert.
     pub(super) fn object(&mut self, alert: &Alert) -> Option<String> {
         let moment_us = alert.moment_us.unwrap_or_else(|| {
             let below = self.unnamed % 1000;
