@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Shared;
+use super::commission::{Commission, Commissioned};
 use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::config::{Part, Unfit};
@@ -42,6 +43,12 @@ pub trait Registrar: Send + Sync + 'static {
     /// # Errors
     /// As [`Registrar::make`].
     fn switch(&self, monitor: &Name, enabled: bool) -> Result<Switched, Denied>;
+
+    /// Begins a client's job, with all that it needs; one that is asked for in the same words and runs is the same.
+    ///
+    /// # Errors
+    /// As [`Registrar::make`], and nothing of it is left.
+    fn commission(&self, commission: Commission) -> Result<Commissioned, Denied>;
 }
 
 /// What is to be made.
@@ -142,7 +149,7 @@ fn paths(part: Part) -> (&'static str, &'static str) {
 }
 
 /// The body of an order, as axum read it.
-type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+pub(super) type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
 async fn make(State(shared): State<Shared>, part: Part, name: Option<String>, body: Body) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| bad_body(part, &rejection))?;
@@ -178,7 +185,7 @@ async fn switch(State(shared): State<Shared>, monitor: String, enabled: bool) ->
 }
 
 /// Off tokio's workers: an order waits for threads, models and the disk.
-async fn carry_out<T: Send + 'static>(
+pub(super) async fn carry_out<T: Send + 'static>(
     shared: &Shared,
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Refusal> {
