@@ -29,10 +29,10 @@ use stakeout::event::{Event, EventData, EventType, Metadata, ModelIdentity, Prio
 use stakeout::journal::{Accepted, Body, Journal, Keep, Owed, OwedFrame, Record};
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Clock, Doorbells, Office, Sender};
+use stakeout::sender::{Clock, Doorbells, Office, Outlet, Sender};
 use stakeout::sign::Key;
 use stakeout::time::{Boot, now};
-use stakeout::transport::{self, Client};
+use stakeout::transport;
 use stakeout::verdict::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -217,10 +217,10 @@ impl Sending {
             kept_connections: CONCURRENCY as usize,
             ..transport::Settings::new(endpoint.timeout)
         };
-        let client = Client::new(&settings)?;
         let office = Office::new(bells, Clock::Real, false);
         let credentials = Credentials::signing(url.parse()?, vec![Key::new(SECRET)?]);
-        let (sender, _) = Sender::new(endpoint, credentials, client, journal.writer(), journal.reader()?, &office);
+        let outlet = Outlet::new(&endpoint, &credentials, &settings)?;
+        let (sender, _) = Sender::new(endpoint, credentials, outlet, journal.writer(), journal.reader()?, &office);
         let (stop, stopped) = watch::channel(false);
         Ok(Sending { stop, task: tokio::spawn(sender.run(stopped, Duration::from_secs(5))) })
     }

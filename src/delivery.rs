@@ -152,11 +152,18 @@ pub enum Outcome {
         /// `Retry-After` as a delay; a date was measured against the response's own `Date`.
         retry_after: Option<Duration>,
     },
+    /// A mail server answered.
+    Reply {
+        /// The code of RFC 5321: 250, 450, 550.
+        code: u16,
+        /// To what.
+        to: Step,
+    },
     /// No route, interface down, resolver unreachable: the box is offline.
     Offline,
     /// The host name does not exist.
     NoSuchHost,
-    /// DNS failure, refused, reset or timed out before anything was sent.
+    /// DNS failure, refused, reset or timed out before anything was sent; of a letter: before its text was.
     Unreachable,
     /// The certificate is not valid yet, or no longer, by our clock.
     CertificateDates,
@@ -169,18 +176,29 @@ pub enum Outcome {
     StaleConnection,
     /// The request was sent, and no status came in time, or the connection broke: it may have been received.
     NoAnswer,
-    /// What came back is not HTTP.
+    /// What came back is not HTTP, or not SMTP.
     Malformed,
     /// It cannot be sent as configured: an invalid header, an unsupported URL.
     OurFault,
+}
+
+/// How far a mail server let us come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The greeting, EHLO, STARTTLS, MAIL: whether it has to do with us at all.
+    Session,
+    /// AUTH: whether it believes that we are who we say.
+    Login,
+    /// RCPT, DATA and the letter itself.
+    Letter,
 }
 
 impl Outcome {
     /// The class, as in the journal.
     pub fn class(&self) -> &'static str {
         match self {
-            Outcome::Status { status: 200..=299, .. } => "delivered",
-            Outcome::Status { .. } => "status",
+            outcome if outcome.is_success() => "delivered",
+            Outcome::Status { .. } | Outcome::Reply { .. } => "status",
             Outcome::Offline => "offline",
             Outcome::NoSuchHost => "no_such_host",
             Outcome::Unreachable => "unreachable",
@@ -196,26 +214,27 @@ impl Outcome {
 
     /// Whether the receiver took it.
     pub fn is_success(&self) -> bool {
-        matches!(self, Outcome::Status { status: 200..=299, .. })
+        matches!(self, Outcome::Status { status: 200..=299, .. } | Outcome::Reply { code: 200..=299, to: Step::Letter })
     }
 
-    /// The HTTP status, if one arrived.
+    /// The HTTP status or the code of a mail server, if one arrived.
     pub fn status(&self) -> Option<u16> {
         match self {
             Outcome::Status { status, .. } => Some(*status),
+            Outcome::Reply { code, .. } => Some(*code),
             _ => None,
         }
     }
 }
 
-/// One POST of a delivery, and what came of it.
+/// One POST of a delivery, or one letter, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// What became of it.
     pub outcome: Outcome,
     /// From the start of connecting to the status line, or to the failure.
     pub took: Duration,
-    /// For people: the cause chain of a failure, without secrets.
+    /// For people: the cause chain of a failure, without secrets; of a success, what is wrong with it all the same.
     pub error: Option<String>,
     /// The beginning of the response's body, at most 1 KiB.
     pub snippet: Option<String>,

@@ -30,6 +30,7 @@ pub mod retry;
 pub mod sign;
 
 // Floor 2, drivers: each owns one outside thing.
+pub mod broadcast;
 pub mod camera;
 pub mod journal;
 pub mod model;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::peer::{Link, Peer};
-use super::seat::Seat;
+use super::seat::{Seat, Ticket};
 
 /// So many connections one listener serves at once: file descriptors are for cameras and senders first.
 const SEATS: usize = 256;
@@ -93,7 +93,7 @@ pub(super) async fn attend(door: impl Door, router: Router, mut stop: watch::Rec
             tracing::debug!(%peer, "closed: {SEATS} connections are open");
             continue;
         };
-        visits.spawn(visit(Seat::new(stream, seat), peer, router.clone(), stopping.clone()));
+        visits.spawn(visit(stream, Ticket::new(seat), peer, router.clone(), stopping.clone()));
     }
     drop(door);
     while visits.join_next().await.is_some() {}
@@ -111,13 +111,15 @@ fn is_of_one(error: &io::Error) -> bool {
 }
 
 /// One connection from its first request to its last.
-async fn visit<S>(stream: Seat<S>, peer: Peer, router: Router, mut stop: watch::Receiver<bool>)
+async fn visit<S>(stream: S, ticket: Ticket, peer: Peer, router: Router, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stream = Seat::new(stream, ticket.clone());
     let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(ticket.clone());
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()

@@ -68,7 +68,8 @@ pub(super) fn limit(given: Option<u32>) -> Result<u32, Refusal> {
     }
 }
 
-fn event_type(text: &str) -> Result<EventType, Refusal> {
+/// The type of that name.
+pub(super) fn event_type(text: &str) -> Result<EventType, Refusal> {
     EventType::parse(text).ok_or_else(|| {
         let known: Vec<_> = EventType::ALL.iter().map(|kind| format!("`{kind}`")).collect();
         Refusal::bad_request(format!("unknown event type `{text}`"), format!("known are {}", known.join(", ")))

@@ -9,6 +9,7 @@
 mod access;
 mod body;
 mod camera;
+mod channels;
 mod check;
 mod commission;
 mod connections;
@@ -45,6 +46,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
@@ -66,8 +68,10 @@ pub use tcp::Tcp;
 pub use warnings::Warning;
 pub use which::{parse_moment, reasons};
 
+use crate::broadcast::Broadcast;
 use crate::journal::{Reader, Writer};
 use access::Access;
+use channels::Channels;
 use connections::attend;
 use guard::Guard;
 use store::Store;
@@ -88,6 +92,8 @@ pub struct Parts {
     pub writer: Writer,
     /// For orders about what runs.
     pub registrar: Arc<dyn Registrar>,
+    /// What is said aloud while it happens.
+    pub broadcast: Broadcast,
 }
 
 /// What every route is given.
@@ -99,6 +105,7 @@ struct Shared {
     album: snapshot::Album,
     checks: check::Turn,
     registrar: Arc<dyn Registrar>,
+    channels: Arc<Channels>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -112,9 +119,12 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer, registrar } = parts;
+    let Parts { site, reader, writer, registrar, broadcast } = parts;
     let store = Store::new(reader, writer.clone());
-    let shared = Shared { site, store, writer, registrar, album: Default::default(), checks: Default::default() };
+    let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
+    let (album, checks) = Default::default();
+    let shared = Shared { site, store, writer, registrar, album, checks, channels: channels.clone() };
+    let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;
     let unix = attend(listener, router(shared.clone(), Access::new(None)), stopped.clone());
@@ -133,10 +143,20 @@ pub async fn serve(
         _ = &mut server => {}
         () = shutdown => {
             drop(stop);
-            let _ = tokio::time::timeout(GRACE, server).await;
+            channels.close();
+            let _ = tokio::time::timeout(GRACE, async { tokio::join!(server, channels.emptied()) }).await;
         }
     }
     Ok(())
+}
+
+/// What is done for all clients of channels together; it ends with this.
+struct Relays(JoinHandle<()>);
+
+impl Drop for Relays {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn router(shared: Shared, access: Access) -> Router {

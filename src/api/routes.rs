@@ -8,7 +8,8 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::{
-    Shared, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts, snapshot, status,
+    Shared, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
+    snapshot, status,
 };
 
 /// All there are.
@@ -25,6 +26,8 @@ pub(super) fn routes() -> Routes {
         .post("/v1/endpoints/{name}/check", check::check)
         .post("/v1/endpoints/{name}/enable", parts::enable)
         .get("/v1/events", events::list)
+        .get("/v1/events/stream", channels::stream)
+        .get("/v1/ws", channels::websocket)
         .get("/v1/events/{id}", events::one)
         .get("/v1/events/{id}/frame", events::frame)
         .get("/v1/deliveries", deliveries::list)

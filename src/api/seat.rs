@@ -1,9 +1,11 @@
 //! A connection that counts for as long as it is open, upgraded or not, and that ends when its client no longer reads.
 //!
-//! Owns both; refuses to know what goes over it.
+//! Owns both; refuses to know what goes over it. Whoever is counted elsewhere from then on (a client of `channels`) gives its
+//! [`Ticket`] up, and makes room for requests.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,17 +16,32 @@ use tokio::time::{Sleep, sleep};
 /// So long a client may leave what was sent to it unread, once nothing more fits in between.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A place among the connections of a listener, for as long as the connection is open or until it is given up.
+#[derive(Clone)]
+pub(super) struct Ticket(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Ticket {
+    pub(super) fn new(place: OwnedSemaphorePermit) -> Ticket {
+        Ticket(Arc::new(Mutex::new(Some(place))))
+    }
+
+    /// Somebody else may have it.
+    pub(super) fn give_up(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// A stream that holds its place among the connections of its listener.
 pub(super) struct Seat<S> {
     stream: S,
     /// While nothing more can be written.
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    _ticket: Ticket,
 }
 
 impl<S> Seat<S> {
-    pub(super) fn new(stream: S, place: OwnedSemaphorePermit) -> Seat<S> {
-        Seat { stream, stalled: None, _place: place }
+    pub(super) fn new(stream: S, ticket: Ticket) -> Seat<S> {
+        Seat { stream, stalled: None, _ticket: ticket }
     }
 
     /// What came of a write; one that waits for too long is an error.

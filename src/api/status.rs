@@ -206,10 +206,15 @@ impl From<&Totals> for Journal {
 }
 
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
+    read(&shared).await.map(Json)
+}
+
+/// The daemon at this moment.
+pub(super) async fn read(shared: &Shared) -> Result<Status, Refusal> {
     let now = now();
     let expected = shared.site.expectations();
     let kept = shared.store.read(move |reader| Kept::read(reader, now, expected)).await?;
-    Ok(Json(assemble(shared.site.as_ref(), now, kept)))
+    Ok(assemble(shared.site.as_ref(), now, kept))
 }
 
 /// The journal's part.

@@ -51,7 +51,9 @@ pub(super) fn describe(seen: &Check, out: &mut dyn Write) -> io::Result<()> {
         }
         None => {}
     }
-    writeln!(out, "headers      {}", seen.headers.join(", "))?;
+    if !seen.headers.is_empty() {
+        writeln!(out, "headers      {}", seen.headers.join(", "))?;
+    }
     if !seen.headers.iter().any(|name| name == "webhook-signature") {
         let why = if seen.signable { "the endpoint has no secret" } else { "its format knows none" };
         return writeln!(out, "signature    none: {why}");
@@ -78,18 +80,19 @@ pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &
     let outcome = &checked.attempt.outcome;
     let is_name = credentials.url.domain().is_some();
     let exit = match outcome {
-        Outcome::Status { status: 200..=299, .. } => return None,
+        outcome if outcome.is_success() => return None,
         Outcome::NoSuchHost => Exit::NoAddress,
         Outcome::Unreachable if is_name && checked.way.addresses.is_empty() => Exit::NoAddress,
         Outcome::Offline | Outcome::Unreachable | Outcome::Forbidden => Exit::NoConnection,
         Outcome::CertificateDates | Outcome::Tls => Exit::NoTls,
-        Outcome::Status { .. } | Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
+        Outcome::Status { .. } | Outcome::Reply { .. } => Exit::NotTaken,
+        Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
         Outcome::OurFault => Exit::Failure,
     };
     let name = &endpoint.name;
-    let why = match (outcome.status(), &checked.attempt.error) {
-        (Some(status), _) => format!("it answers {status}"),
-        (None, Some(error)) => error.clone(),
+    let why = match (&checked.attempt.error, outcome.status()) {
+        (Some(error), _) => error.clone(),
+        (None, Some(status)) => format!("it answers {status}"),
         (None, None) => outcome.class().to_owned(),
     };
     let failure = Failure::new(exit, format_args!("endpoint `{name}` does not work: {why}"));
@@ -109,6 +112,9 @@ pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: 
             "it is unsigned: the receiver can't tell our events from anybody's",
             "set `secret_file`; `stakeout keygen` makes a secret",
         );
+    }
+    if let Some(flaw) = &checked.attempt.error {
+        warn(&format!("it takes letters, but {flaw}"), "correct `to`");
     }
     if checked.verifies() == Some(false) {
         warn(

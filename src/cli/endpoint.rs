@@ -19,8 +19,8 @@ use crate::credentials::Credentials;
 use crate::daemon;
 use crate::name::Name;
 use crate::preflight::{self, Ready};
-use crate::sender::{self, Checked, Uncheckable};
-use crate::transport::{Client, Settings, Tls};
+use crate::sender::{self, Checked, Outlet, Uncheckable};
+use crate::transport::{Settings, Tls};
 
 const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
@@ -194,10 +194,10 @@ fn send(
 ) -> Result<Result<Checked, Uncheckable>, Failure> {
     let egress = Arc::new(config.egress.clone());
     let settings = Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let client = Client::new(&settings).map_err(Failure::plain)?;
+    let outlet = Outlet::new(endpoint, credentials, &settings).map_err(Failure::plain)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::plain(format_args!("cannot make a client: {error}")))?;
-    let checked = runtime.block_on(sender::check(endpoint, credentials, &client, &daemon::device_id(config)));
+    let checked = runtime.block_on(sender::check(endpoint, credentials, &outlet, &daemon::device_id(config)));
     // Not the destructor: that one waits for name lookups that hang.
     runtime.shutdown_background();
     Ok(checked)

@@ -81,10 +81,19 @@ fn login_name(part: &str) -> Option<&str> {
 pub(super) fn host(url: &Url) -> Option<Host<String>> {
     match url.host()? {
         Host::Domain("") => None,
-        Host::Domain(name) => Host::parse(name).ok(),
+        Host::Domain(name) => Host::parse(name).ok().filter(|host| literal(host).is_some() || is_host_name(name)),
         Host::Ipv4(address) => Some(Host::Ipv4(address)),
         Host::Ipv6(address) => Some(Host::Ipv6(address)),
     }
+}
+
+/// Whether it can be the name of a host: labels of letters, digits, `_` and `-` (RFC 1123), which TLS insists on.
+fn is_host_name(name: &str) -> bool {
+    let may = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(may) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.strip_suffix('.').unwrap_or(name).split('.').all(label)
 }
 
 /// The address, where the host is written as one.

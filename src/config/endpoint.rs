@@ -32,6 +32,9 @@ const FORMATS: [(&str, Format); 7] = [
     ("email", Format::Email),
 ];
 
+/// So long an attempt may take.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Reads one `[[endpoint]]`. The name comes out even if the rest is wrong, so that it is known to monitors.
 pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Located<Name>>, Option<Endpoint>) {
     let name = section.name();
@@ -44,8 +47,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Lo
     let mail = (format == Format::Email).then(|| mail::read(section));
     let events = events(section, format);
     let retry = section.or("retry", Retry::Edge, retry);
-    let timeout = value::duration(Duration::from_secs(1)..=Duration::from_secs(30));
-    let timeout = section.or("timeout", Duration::from_secs(5), timeout);
+    let timeout = value::duration(Duration::from_secs(1)..=LONGEST_TIMEOUT);
+    // Mail servers take their time: they look up who we are, and some let everybody wait.
+    let usual = if format == Format::Email { LONGEST_TIMEOUT } else { Duration::from_secs(5) };
+    let timeout = section.or("timeout", usual, timeout);
     let concurrency = section.or("concurrency", 4, value::whole(1..=64));
     let rate = section.or("rate", Some(Rate { count: 10, per: Duration::from_secs(1) }), rate);
     let frame = value::choice(&[("inline", FrameChoice::Inline), ("none", FrameChoice::None)], &[]);

@@ -19,8 +19,8 @@ use crate::egress::Egress;
 use crate::journal::{Reader, Writer};
 use crate::name::Name;
 use crate::retry::taxonomy::acts_on_endpoint;
-use crate::sender::{Doorbells, Office, Report, Sender};
-use crate::transport::{self, Client, Tls};
+use crate::sender::{Doorbells, Office, Outlet, Report, Sender};
+use crate::transport::{self, Tls};
 
 /// What is in flight when a desk closes is waited for, so long at most.
 pub(super) const DRAIN: Duration = Duration::from_secs(6);
@@ -71,10 +71,10 @@ impl Desks {
             egress: Arc::clone(&self.egress),
             tls,
         };
-        let client = Client::new(&settings)?;
+        let outlet = Outlet::new(endpoint, &credentials, &settings)?;
         let reader = Reader::open(&self.journal)?;
         let (sender, report) =
-            Sender::new(endpoint.clone(), credentials, client, self.writer.clone(), reader, &self.office);
+            Sender::new(endpoint.clone(), credentials, outlet, self.writer.clone(), reader, &self.office);
         let (stop, stopped) = flag::channel(false);
         let task = self.tokio.spawn(sender.run(stopped, DRAIN));
         self.held().insert(endpoint.name.clone(), Desk { stop, task, report });

@@ -2,20 +2,23 @@
 //!
 //! Owns how each is made; refuses to know routes. Runs on tokio, decoding nothing and reading no file on its workers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+use super::plan::Plan;
 use crate::api::{self, NoPicture};
 use crate::camera::{Asker, Mailbox};
-use crate::config::{Config, Diagnostics, Endpoint, Storage};
+use crate::config::{Defined, Endpoint, Storage};
 use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
-use crate::preflight;
-use crate::sender::{self, Checked};
-use crate::transport::{self, Client};
+use crate::preflight::{self, Opened};
+use crate::secret::Secret;
+use crate::sender::{self, Checked, Outlet};
+use crate::transport;
 
 /// So long a camera may take for a picture; clients of the API wait for 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -34,20 +37,22 @@ pub(super) async fn picture(mailbox: Arc<Mailbox>, storage: Storage) -> Result<V
     encoded.map_err(|error| unusable(&error))?.map_err(|error| unusable(&error))
 }
 
-/// Checks `endpoint` with its secrets as they are on disk now.
-pub(super) async fn check(config: Arc<Config>, endpoint: Endpoint) -> Result<api::Check, String> {
-    let device = super::device_id(&config);
-    let egress = Arc::new(config.egress.clone());
+/// Checks `endpoint` with its secrets as they are on disk now, or with the one that came with it.
+pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Secret>) -> Result<api::Check, String> {
+    let device = super::device_id(&plan.config);
+    let egress = Arc::new(plan.config.egress.clone());
     let prepared = spawn_blocking(move || {
-        let mut diagnostics = Diagnostics::new("", "the configuration");
-        let ready = preflight::endpoint(&endpoint, &config.egress, &mut diagnostics);
-        let why = || diagnostics.iter().map(|problem| problem.title.clone()).collect::<Vec<_>>().join("; ");
-        ready.map(|(credentials, tls)| (endpoint, credentials, tls)).ok_or_else(why)
+        let part = Defined::Endpoint(endpoint.clone());
+        let opened = preflight::open(&part, secret.as_ref(), &plan.config, &BTreeMap::new());
+        match opened.map_err(|unfit| unfit.error)? {
+            Opened::Endpoint(credentials, tls) => Ok((endpoint, credentials, tls)),
+            Opened::Camera(_) | Opened::Monitor(_) => Err("it is no endpoint".to_owned()),
+        }
     });
     let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
     let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let client = Client::new(&settings).map_err(|error| error.to_string())?;
-    let checked = sender::check(&endpoint, &credentials, &client, &device).await;
+    let outlet = Outlet::new(&endpoint, &credentials, &settings).map_err(|error| error.to_string())?;
+    let checked = sender::check(&endpoint, &credentials, &outlet, &device).await;
     checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
 }
 

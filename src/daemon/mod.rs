@@ -33,10 +33,11 @@ use tokio::runtime::Builder;
 use tokio::sync::watch as flag;
 
 use crate::api::{self, Socket, Tcp};
+use crate::broadcast::Broadcast;
 use crate::camera::Camera;
 use crate::condition::Shutdown;
-use crate::config::Config;
-use crate::journal::{self, Journal, Keep};
+use crate::config::{Config, Part};
+use crate::journal::{self, Journal, Keep, Origin};
 use crate::model::{self, Limits};
 use crate::preflight::Ready;
 use crate::sender::{Clock, Doorbells, Office};
@@ -135,6 +136,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
         device: site::device_id(&config),
         addressees: Addressees::new(&plan.config.endpoints),
         storage: Arc::new(config.storage.clone()),
+        broadcast: Broadcast::default(),
     };
     let office = Office::new(&bells, Clock::Real, !journal.start().clean);
     let desks = Arc::new(Desks::new(&tokio, office, bells, &config, journal.writer()));
@@ -145,7 +147,14 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     for endpoint in &plan.config.endpoints {
         // Preflight and the roster read those of every endpoint.
         let Some(credentials) = credentials.remove(&endpoint.name) else { continue };
-        desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default())?;
+        let opened = desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default());
+        match opened {
+            // What was made over the API must not keep the file from running, nor the API that could take it away.
+            Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
+                tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
+            }
+            opened => opened?,
+        }
     }
     for endpoint in departed::all(&reader, &plan.config)? {
         tokio.spawn(departed::skip(journal.writer(), endpoint));
@@ -156,7 +165,8 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
         Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
     let registrar = Arc::new(Orders::new(foreman, reader));
     let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
-    let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar };
+    let broadcast = scribe.broadcast.clone();
+    let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
     let (stop, stopped) = flag::channel(false);
     let api = tokio.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 

@@ -233,7 +233,7 @@ impl Roster {
     pub(super) fn stale_switches(&self) -> Vec<(String, Name)> {
         let known =
             |monitor: &Name| self.is_in_file(Part::Monitor, monitor) || self.made(Part::Monitor, monitor).is_some();
-        self.switches.keys().filter(|monitor| !known(monitor)).map(|monitor| switch_key(monitor)).collect()
+        self.switches.keys().filter(|monitor| !known(monitor)).map(switch_key).collect()
     }
 
     /// The row that says how a monitor is switched; None: as it is defined.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::broadcast::Broadcast;
 use crate::config::Storage;
 use crate::event::Event;
 use crate::journal::{Accepted, Writer};
@@ -21,12 +22,15 @@ pub(super) struct Scribe {
     pub(super) addressees: Addressees,
     /// Where, and how large pictures are.
     pub(super) storage: Arc<Storage>,
+    /// To whoever listens.
+    pub(super) broadcast: Broadcast,
 }
 
 impl Scribe {
     /// A ledger for a camera, or for the start.
     pub(super) fn ledger(&self) -> JournalLedger {
-        JournalLedger::new(self.writer.clone(), self.device.clone(), self.addressees.clone(), &self.storage)
+        let (writer, device, addressees) = (self.writer.clone(), self.device.clone(), self.addressees.clone());
+        JournalLedger::new(writer, device, addressees, &self.storage).heard_by(self.broadcast.clone())
     }
 
     /// An event of the whole box, owed to everybody who wants its type.

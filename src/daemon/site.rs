@@ -133,8 +133,9 @@ impl api::Site for Site {
 
     fn check(&self, endpoint: &Name) -> Errand<api::Check, String> {
         let plan = self.plans.now();
-        match plan.config.endpoints.iter().find(|known| known.name == *endpoint) {
-            Some(endpoint) => Box::pin(errands::check(Arc::new(plan.config.clone()), endpoint.clone())),
+        let secret = plan.roster.made(Part::Endpoint, endpoint).and_then(|made| made.body.secret());
+        match plan.config.endpoints.iter().find(|known| known.name == *endpoint).cloned() {
+            Some(endpoint) => Box::pin(errands::check(plan, endpoint, secret)),
             None => Box::pin(async { Err("it is no longer there".to_owned()) }),
         }
     }
@@ -219,11 +220,12 @@ fn idle((made, why): (&Made, &Unfit)) -> Warning {
 /// A job that ended by itself leaves nobody watching.
 fn ended(monitor: &api::Monitor) -> Option<Warning> {
     let job = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped)?;
-    let remedy = match job.reason? {
-        JobReason::ConditionTriggered => "remove `stop_on_trigger` and restart the daemon to watch again",
-        JobReason::MaxDurationReached => "set `restart = \"always\"` and restart the daemon to watch again",
+    let always = match job.reason? {
+        JobReason::ConditionTriggered => "without `stop_on_trigger`",
+        JobReason::MaxDurationReached => "with `restart = \"always\"`",
         _ => return None,
     };
+    let remedy = format!("`stakeout monitor enable {}` begins a new job; {always} it always goes on", monitor.name);
     Some(Warning::new(format!("monitor `{}` watches no more: its job ended", monitor.name), remedy))
 }
 

@@ -30,11 +30,10 @@ impl Sway {
     /// it by `differences`.
     pub(super) fn between(usual: &[f32], differences: &[f32]) -> Sway {
         let mut sums = Sums::default();
-        for row in 1..ROWS - 1 {
-            for index in row * COLUMNS + 1..(row + 1) * COLUMNS - 1 {
-                if differences[index].abs() <= SOMETHING {
-                    sums.add(slope(usual, index), differences[index]);
-                }
+        for index in (1..ROWS - 1).flat_map(|row| row * COLUMNS + 1..(row + 1) * COLUMNS - 1) {
+            let difference = differences[index];
+            if difference.abs() <= SOMETHING {
+                sums.add(slope(usual, index), difference);
             }
         }
         sums.solved()

@@ -152,7 +152,7 @@ fn what_stays_becomes_the_background_and_its_leaving_is_movement() {
 
 /// The picture as a camera sees it that points `by` of a cell further to the left.
 fn shifted(picture: &[f32], by: f32) -> Vec<f32> {
-    let left = |index: usize| picture[index - usize::from(index % COLUMNS > 0)];
+    let left = |index: usize| picture[index - usize::from(!index.is_multiple_of(COLUMNS))];
     picture.iter().enumerate().map(|(index, level)| level * (1.0 - by) + left(index) * by).collect()
 }
 

@@ -74,6 +74,7 @@ impl Change for Acceptance {
             for (owed, file) in owed.into_iter().zip(files.owed) {
                 deliveries.push(insert_delivery(ledger, &event, seq, at, owed, file)?);
             }
+            ledger.newest = Some(seq);
             events.push(RecordedEvent { seq, deliveries });
         }
         if let Some(machine) = &self.record.machine {
@@ -167,13 +168,13 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     })?)
 }
 
-/// The next sequence number, and a moment that no delivery of the endpoint had before: a microsecond later where two would be
-/// the same. It follows a clock that was set back; only what came within a second of it is stepped over.
-const UNIQUE: &str = "
-    INSERT INTO endpoint_state (name, next_sequence, stamp_us) VALUES (?1, 2, ?2)
-    ON CONFLICT (name) DO UPDATE SET next_sequence = next_sequence + 1,
-        stamp_us = CASE WHEN stamp_us - ?2 BETWEEN 0 AND 1000000 THEN stamp_us + 1 ELSE ?2 END
-    RETURNING next_sequence - 1, stamp_us, gone";
+/// Microseconds of the wall clock that no other delivery of the endpoint has, but for a thousandth later one of the same
+/// millisecond. Events come with milliseconds, and not in order; what is below them tells deliveries apart, and boxes that
+/// share a receiver, whose epochs differ.
+fn moment_us(event: &Event, sequence: i64, epoch: Uuid) -> i64 {
+    let below = (epoch.as_u128() % 1000) as i64 + sequence % 1000;
+    event.observed.wall.0.saturating_mul(1000).saturating_add(below % 1000)
+}
 
 /// Takes the endpoint's next sequence number, freezes the body with it, and makes the delivery due at once; an endpoint
 /// that is gone gets its row all the same, so that the number is accounted for and the body can be re-driven.
@@ -185,13 +186,16 @@ fn insert_delivery(
     owed: Owed,
     frame: Option<String>,
 ) -> Result<Stamp, Error> {
-    let (sequence, moment_us, gone): (i64, i64, bool) = ledger
+    let (sequence, gone): (i64, bool) = ledger
         .connection
-        .prepare_cached(UNIQUE)?
-        .query_row((owed.endpoint.as_str(), event.observed.wall.0.saturating_mul(1000)), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+        .prepare_cached(
+            "INSERT INTO endpoint_state (name, next_sequence) VALUES (?1, 2)
+             ON CONFLICT (name) DO UPDATE SET next_sequence = next_sequence + 1
+             RETURNING next_sequence - 1, gone",
+        )?
+        .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (delivery, epoch) = (at.new_id(), ledger.start.epoch);
+    let moment_us = moment_us(event, sequence, epoch);
     let stamp = Stamp { delivery, sequence: sequence.unsigned_abs(), moment_us, epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };

@@ -71,7 +71,8 @@ pub struct Stamp {
     pub delivery: Uuid,
     /// 1, 2, 3, … per endpoint, without gaps.
     pub sequence: u64,
-    /// Microseconds of the wall clock: when the event was observed, or just after where the endpoint has that moment already.
+    /// When the event was observed, in microseconds of the wall clock; what is below its milliseconds tells the endpoint's
+    /// deliveries apart.
     pub moment_us: i64,
     /// The journal's epoch: sequences compare only within one.
     pub epoch: Uuid,

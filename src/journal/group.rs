@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::ballast::Ballast;
 use super::error::Error;
@@ -80,6 +80,8 @@ pub(super) struct Ledger<'a> {
     pub(super) tombstones: u64,
     /// Endpoints to wake after the commit.
     pub(super) woken: BTreeSet<Name>,
+    /// The place of the last event that was inserted; None: there was none.
+    pub(super) newest: Option<i64>,
     /// Files to remove after the commit: no row names them any more.
     pub(super) doomed: Vec<String>,
     /// What goes on in the next commit.
@@ -160,6 +162,8 @@ pub(super) struct Committer {
     pub(super) tombstones: u64,
     /// Told after each commit.
     pub(super) wake: Wake,
+    /// The place of the newest event that is committed.
+    pub(super) newest: watch::Sender<i64>,
     /// Counts commits.
     pub(super) commits: Arc<AtomicU64>,
     /// What is measured.
@@ -205,11 +209,14 @@ impl Committer {
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
         let (failure, refused, next) = match outcome {
-            Ok(Effects { woken, unwanted, refused, next }) => {
+            Ok(Effects { woken, newest, unwanted, refused, next }) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.frames.remove_all(&unwanted);
                 if !woken.is_empty() {
                     (self.wake)(&woken.into_iter().collect::<Vec<_>>());
+                }
+                if let Some(newest) = newest {
+                    self.newest.send_replace(newest);
                 }
                 (None, refused, next)
             }
@@ -259,6 +266,7 @@ impl Committer {
             meters: &self.meters,
             tombstones,
             woken: BTreeSet::new(),
+            newest: None,
             doomed: Vec::new(),
             next: Vec::new(),
         };
@@ -305,6 +313,7 @@ impl Committer {
 #[derive(Default)]
 struct Effects {
     woken: BTreeSet<Name>,
+    newest: Option<i64>,
     unwanted: Vec<String>,
     /// There was no room for one of the changes.
     refused: bool,
@@ -325,6 +334,7 @@ impl Effects {
         match &done {
             Ok(()) => {
                 self.woken.append(&mut ledger.woken);
+                self.newest = self.newest.max(ledger.newest);
                 self.unwanted.append(&mut ledger.doomed);
                 self.next.append(&mut ledger.next);
             }
@@ -404,6 +414,7 @@ mod tests {
             start: Start { generation: 1, epoch: Uuid::nil(), clean: true, orphans: 0, salvaged: None },
             keep: Keep { delivered: Duration::ZERO, dead: Duration::ZERO, max_size: u64::MAX },
             wake: Box::new(|_| {}),
+            newest: watch::Sender::new(0),
             commits: Arc::default(),
             meters: Arc::default(),
             _lock: File::create(dir.path().join("lock")).unwrap(),

@@ -97,7 +97,7 @@ pub struct DeliveryRow {
     pub accepted: Wall,
     /// When it reached a final state.
     pub ended: Option<Wall>,
-    /// The HTTP status of the last attempt.
+    /// The HTTP status of the last attempt, or what a mail server answered.
     pub last_status: Option<u16>,
     /// The error of the last attempt.
     pub last_error: Option<String>,
@@ -112,7 +112,7 @@ pub struct AttemptRow {
     pub took: Duration,
     /// [`crate::delivery::Outcome::class`].
     pub outcome: String,
-    /// The HTTP status, if one arrived.
+    /// The HTTP status or the code of a mail server, if one arrived.
     pub status: Option<u16>,
     /// For people.
     pub error: Option<String>,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use rusqlite::Connection;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ballast::{self, Ballast};
@@ -72,6 +73,7 @@ pub struct Journal {
     messages: Sender<Message>,
     commits: Arc<AtomicU64>,
     meters: Arc<Meters>,
+    newest: watch::Receiver<i64>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -125,7 +127,7 @@ impl Journal {
 
     /// A handle for writing.
     pub fn writer(&self) -> Writer {
-        Writer::new(self.messages.clone(), self.meters.clone())
+        Writer::new(self.messages.clone(), self.meters.clone(), self.newest.clone())
     }
 
     /// A connection for reading.
@@ -175,6 +177,8 @@ struct Sound {
     shares: Shares,
     room: Room,
     tombstones: u64,
+    /// The place of the newest event that there ever was; 0: there was none.
+    newest: i64,
 }
 
 impl Sound {
@@ -184,7 +188,10 @@ impl Sound {
         let shares = Shares::of(keep.max_size, ballast::disk(dir));
         let room = Room::claim(&connection, shares).map_err(database)?;
         let tombstones = relief::tombstones(&connection).map_err(database)?;
-        Ok(Sound { connection, start, shares, room, tombstones })
+        // Of all that there ever was: the newest row may have been purged before older ones.
+        let newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'";
+        let newest = connection.query_row(newest, [], |row| row.get(0)).map_err(database)?;
+        Ok(Sound { connection, start, shares, room, tombstones, newest })
     }
 }
 
@@ -212,12 +219,13 @@ fn look(
 /// Starts the thread.
 fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
     let Parts { lock, mut frames, sound, keep, wake, of_daemon } = parts;
-    let Sound { connection, start, shares, room, tombstones } = sound;
+    let Sound { connection, start, shares, room, tombstones, newest } = sound;
     frames.bound(room.for_frames(shares)).map_err(io_at(&dir.join(FOLDER)))?;
     let mut ballast = Ballast::find(dir, shares.ballast);
     let scarce = !ballast.hold() && !ballast.is_ample();
     let commits = Arc::new(AtomicU64::new(0));
     let meters = Arc::<Meters>::default();
+    let (tell_newest, newest) = watch::channel(newest);
     let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
     let committer = Committer {
         dir: dir.to_owned(),
@@ -230,6 +238,7 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
         scarce,
         tombstones,
         wake,
+        newest: tell_newest,
         commits: commits.clone(),
         meters: meters.clone(),
         _lock: lock,
@@ -238,7 +247,7 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
         .name("journal-writer".to_owned())
         .spawn(move || committer.run(&arriving))
         .map_err(io_at(dir))?;
-    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, meters, thread: Some(thread) })
+    Ok(Journal { dir: dir.to_owned(), start, of_daemon, messages, commits, meters, newest, thread: Some(thread) })
 }
 
 /// Makes the directory with those that lead to it, durably: what is accepted rests on their names.

@@ -93,6 +93,7 @@ impl Committer {
             meters: &self.meters,
             tombstones: self.tombstones,
             woken: BTreeSet::new(),
+            newest: None,
             doomed: Vec::new(),
             next: Vec::new(),
         };

@@ -1,4 +1,4 @@
--- Schema version 5: what was defined while running, and moments that are unique.
+-- Schema version 5: what was defined while running.
 
 -- Endpoints, monitors, streams and whatever else was made over the API, and what of the file was changed over it.
 CREATE TABLE definition (
@@ -8,6 +8,3 @@ CREATE TABLE definition (
     made_ms INTEGER NOT NULL, -- wall clock
     PRIMARY KEY (kind, name)
 ) STRICT;
-
--- The moment that the latest delivery was given, in microseconds of the wall clock: no two of an endpoint have the same.
-ALTER TABLE endpoint_state ADD COLUMN stamp_us INTEGER NOT NULL DEFAULT 0;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crossbeam_channel::Sender;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::accept::Acceptance;
 use super::claims::Claim;
@@ -38,6 +38,7 @@ pub type Wake = Box<dyn Fn(&[Name]) + Send>;
 pub struct Writer {
     messages: Sender<Message>,
     meters: Arc<Meters>,
+    newest: watch::Receiver<i64>,
 }
 
 /// The answer to a change: `reply.wait()` on a thread, `reply.await` in a task. Dropping it does not undo the change.
@@ -60,8 +61,14 @@ impl<T> Future for Reply<T> {
 }
 
 impl Writer {
-    pub(super) fn new(messages: Sender<Message>, meters: Arc<Meters>) -> Writer {
-        Writer { messages, meters }
+    pub(super) fn new(messages: Sender<Message>, meters: Arc<Meters>, newest: watch::Receiver<i64>) -> Writer {
+        Writer { messages, meters, newest }
+    }
+
+    /// The place of the newest event that is committed (0: there is none), and a bell for the next one: it changes after each
+    /// commit that brings events, before whoever waits for that commit is answered.
+    pub fn newest(&self) -> watch::Receiver<i64> {
+        self.newest.clone()
     }
 
     /// What the writer's thread has measured since it started.

@@ -117,7 +117,7 @@ impl Breaker {
     /// everything go, while without a breaker in the way it is the schedule's business.
     fn way(&self, outcome: &Outcome) -> Way {
         match outcome {
-            Outcome::Status { .. } | Outcome::Malformed => Way::Open,
+            Outcome::Status { .. } | Outcome::Reply { .. } | Outcome::Malformed => Way::Open,
             Outcome::NoSuchHost
             | Outcome::Unreachable
             | Outcome::CertificateDates

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::{Circumstances, Progress};
 use crate::config::Retry;
-use crate::delivery::{DeadReason, HoldReason, Outcome};
+use crate::delivery::{DeadReason, HoldReason, Outcome, Step};
 
 /// A row of the taxonomy.
 #[derive(Clone, Debug)]
@@ -34,8 +34,14 @@ enum On {
     Malformed,
     NoAnswer,
     OurFault,
+    /// It arrived.
+    Success,
+    /// Of HTTP.
     Status(&'static [u16]),
+    /// Of HTTP.
     Statuses(RangeInclusive<u16>),
+    /// Of a mail server, to that step.
+    Replies(Step, RangeInclusive<u16>),
     Anything,
 }
 
@@ -115,7 +121,11 @@ static EDGE: &[Row] = &[
     row(On::Malformed, NotYetResent, Then::ResendAtOnce, Scope::Delivery),
     row(On::Malformed, Always, Then::Schedule, Scope::Delivery),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
-    row(On::Statuses(200..=299), Always, Then::Delivered, Scope::Delivery),
+    row(On::Success, Always, Then::Delivered, Scope::Delivery),
+    row(On::Replies(Step::Letter, 500..=599), OthersDeliveredSince, Then::Dead(DeadReason::Rejected), Scope::Delivery),
+    row(On::Replies(Step::Letter, 400..=599), Always, Then::Schedule, Scope::Delivery),
+    row(On::Replies(Step::Login, 400..=599), Always, Then::Schedule, Scope::Endpoint),
+    row(On::Replies(Step::Session, 400..=599), Always, Then::Schedule, Scope::Endpoint),
     row(On::Statuses(300..=399), Always, Then::Schedule, Scope::Endpoint),
     row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::Status(&[410]), SaidBefore, Then::Gone, Scope::Endpoint),
@@ -141,7 +151,7 @@ static STRICT: &[Row] = &[
     row(On::Offline, Always, Then::Hold(HoldReason::Offline), Scope::Box),
     row(On::CertificateDates, ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
-    row(On::Statuses(200..=299), Always, Then::Delivered, Scope::Delivery),
+    row(On::Success, Always, Then::Delivered, Scope::Delivery),
     row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::Anything, Always, Then::Schedule, Scope::Delivery),
 ];
@@ -171,8 +181,12 @@ impl On {
             On::Malformed => *outcome == Outcome::Malformed,
             On::NoAnswer => *outcome == Outcome::NoAnswer,
             On::OurFault => *outcome == Outcome::OurFault,
-            On::Status(list) => outcome.status().is_some_and(|status| list.contains(&status)),
-            On::Statuses(range) => outcome.status().is_some_and(|status| range.contains(&status)),
+            On::Success => outcome.is_success(),
+            On::Status(list) => matches!(outcome, Outcome::Status { status, .. } if list.contains(status)),
+            On::Statuses(range) => matches!(outcome, Outcome::Status { status, .. } if range.contains(status)),
+            On::Replies(step, range) => {
+                matches!(outcome, Outcome::Reply { code, to } if to == step && range.contains(code))
+            }
             On::Anything => true,
         }
     }
@@ -233,6 +247,35 @@ mod tests {
         assert_eq!(then(&Retry::Edge, status(429)), Then::Hold(Throttled));
         let busy = Outcome::Status { status: 503, retry_after: Some(std::time::Duration::from_secs(9)) };
         assert_eq!(then(&Retry::Edge, busy), Then::Hold(Throttled));
+    }
+
+    #[test]
+    fn a_mail_server_refuses_for_now_or_for_good() {
+        let reply = |code, to| Outcome::Reply { code, to };
+        for (outcome, expected) in [
+            (reply(250, Step::Letter), Then::Delivered),
+            (reply(450, Step::Letter), Then::Schedule),
+            (reply(421, Step::Letter), Then::Schedule),
+            (reply(550, Step::Letter), Then::Schedule),
+            (reply(554, Step::Letter), Then::Schedule),
+            (reply(535, Step::Login), Then::Schedule),
+            (reply(454, Step::Login), Then::Schedule),
+            (reply(554, Step::Session), Then::Schedule),
+            (reply(421, Step::Session), Then::Schedule),
+            (reply(250, Step::Session), Then::Schedule),
+        ] {
+            assert_eq!(then(&Retry::Edge, outcome.clone()), expected, "{outcome:?}");
+            let strict = if expected == Then::Delivered { Then::Delivered } else { Then::Schedule };
+            assert_eq!(then(&Retry::Trio, outcome.clone()), strict, "{outcome:?}");
+        }
+        let others = Circumstances { others_delivered_since: true, ..Circumstances::default() };
+        for (code, expected) in [(450, Then::Schedule), (550, Then::Dead(DeadReason::Rejected))] {
+            let row = row_for(&Retry::Edge, &Progress::default(), &reply(code, Step::Letter), &others);
+            assert_eq!(row.then, expected, "only then it is this letter: {code}");
+        }
+        let unsynced = Circumstances { clock_synced: false, ..Circumstances::default() };
+        let row = row_for(&Retry::Edge, &Progress::default(), &reply(535, Step::Login), &unsynced);
+        assert_eq!((row.then, row.scope), (Then::Schedule, Scope::Endpoint), "a login has nothing to do with clocks");
     }
 
     #[test]

@@ -1,17 +1,18 @@
-//! The check of an endpoint: one POST as a delivery would be made, and one that its receiver should refuse.
+//! The check of an endpoint: one message as a delivery would be, and, of signed ones, one that its receiver should refuse.
 //!
 //! Owns what is sent and what is found out; refuses to journal or count anything, and to know how it is shown. Made in the
 //! task of whoever asks.
 
 use std::time::Duration;
 
-use super::request::{Occasion, request};
+use super::outlet::Outlet;
+use super::parcel::{Occasion, Parcel, Unfit, parcel};
 use crate::config::Endpoint;
 use crate::credentials::Credentials;
 use crate::delivery::{Attempt, Outcome};
 use crate::payload;
 use crate::time::{Now, now};
-use crate::transport::{Client, Request, Way};
+use crate::transport::{Request, Way};
 
 /// What a check found.
 #[derive(Clone, Debug)]
@@ -54,30 +55,42 @@ pub struct Uncheckable(&'static str);
 pub async fn check(
     endpoint: &Endpoint,
     credentials: &Credentials,
-    client: &Client,
+    outlet: &Outlet,
     device: &str,
 ) -> Result<Checked, Uncheckable> {
     let right = message(endpoint, credentials, device, now()).ok_or(Uncheckable(endpoint.format.as_str()))?;
-    let headers = right.headers.iter().map(|(name, _)| name.clone()).collect();
-    let (attempt, way) = client.trace(right).await;
+    let headers = match &right {
+        Ok(Parcel::Request(request)) => request.headers.iter().map(|(name, _)| name.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let (attempt, way) = outlet.trace(right).await;
     let skew_s = way.date.map(|theirs| theirs.as_second() - now().wall.unix_seconds());
     let mut checked = Checked { attempt, way, skew_s, headers, forged: None };
     if checked.attempt.outcome.is_success() && !credentials.keys.is_empty() {
         // With an id of its own: a receiver that knows the first one would rightly answer 2xx without looking further.
-        if let Some(mut forged) = message(endpoint, credentials, device, now().plus(Duration::from_millis(1))) {
-            forge(&mut forged);
-            checked.forged = Some(client.post(forged).await.outcome);
+        let wrong = message(endpoint, credentials, device, now().plus(Duration::from_millis(1)));
+        if let Some(Ok(Parcel::Request(mut request))) = wrong {
+            forge(&mut request);
+            checked.forged = Some(outlet.send(Ok(Parcel::Request(request))).await.outcome);
         }
     }
     Ok(checked)
 }
 
-fn message(endpoint: &Endpoint, credentials: &Credentials, device: &str, now: Now) -> Option<Request> {
+/// None: the format has none.
+fn message(endpoint: &Endpoint, credentials: &Credentials, device: &str, now: Now) -> Option<Result<Parcel, Unfit>> {
     let id = now.new_id();
     let body = payload::check(endpoint.format, id, device, &endpoint.name, now)?.into_bytes();
-    let occasion =
-        Occasion { kind: payload::CHECK, event: id, delivery: id, attempt: 1, sequence: 0, observed: now.wall };
-    Some(request(endpoint, credentials, &occasion, body, now))
+    let occasion = Occasion {
+        kind: payload::CHECK,
+        event: id,
+        delivery: id,
+        attempt: 1,
+        sequence: 0,
+        observed: now.wall,
+        fresh_connection: false,
+    };
+    Some(parcel(endpoint, credentials, &occasion, body, now))
 }
 
 /// Makes every signature a wrong one of the right form.

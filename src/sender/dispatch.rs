@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::gate::Subject;
 use super::judge::Posted;
 use super::lanes::{Lane, Room, backlog_slots};
+use super::parcel::{Occasion, parcel};
 use super::shelf::{self, LOOK_AGAIN, Look};
 use super::uplink::{self, strictest};
-use super::{Done, Gone, InFlight, Sender, request, routes};
+use super::{Done, Gone, InFlight, Sender, routes};
 use crate::delivery::HoldReason;
 use crate::journal::{self, Due, Queue};
 use crate::retry::breaker::Passage;
@@ -231,7 +232,7 @@ impl Sender {
         self.in_flight.insert(due.id, one);
         let claim = self.office.is_cautious().then(|| self.writer.claim(due.n));
         let (endpoint, credentials) = (Arc::clone(&self.endpoint), Arc::clone(&self.credentials));
-        let client = self.client.clone();
+        let outlet = self.outlet.clone();
         self.work.spawn(async move {
             if let Some(claim) = claim {
                 // Unclaimed it is sent all the same: claims find out what kills us, nothing depends on them.
@@ -239,7 +240,10 @@ impl Sender {
             }
             let (due, bytes) = bytes(due).await;
             let attempt = match bytes {
-                Ok(bytes) => Ok(client.post(request::delivery(&endpoint, &credentials, &due, bytes, now)).await),
+                Ok(bytes) => {
+                    let parcel = parcel(&endpoint, &credentials, &Occasion::of(&due), bytes, now);
+                    Ok(outlet.send(parcel).await)
+                }
                 Err(error) => Err(error),
             };
             let subject = Subject { delivery: due.id, kind: due.kind };

@@ -105,7 +105,7 @@ impl Sender {
 
     fn tell(&mut self, attempt: &Attempt, next: Next) {
         match self.teller.attempt(attempt, next) {
-            Some(line) if next == Next::Delivered => tracing::info!("{line}"),
+            Some(line) if next == Next::Delivered && attempt.error.is_none() => tracing::info!("{line}"),
             Some(line) => tracing::warn!("{line}"),
             None => {}
         }

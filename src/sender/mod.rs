@@ -1,10 +1,10 @@
-//! The senders: one task per endpoint that takes what is due, signs it, posts it and settles it.
+//! The senders: one task per endpoint that takes what is due, signs it, sends it and settles it.
 //!
 //! Owns the loop, what is in flight (memory only: a crash means sending again) and the orderly end. Refuses to know when
 //! to try again (`retry`), what a socket says (`transport/`), how anything is kept (`journal/`) and what a body says.
 //! Runs in tasks of tokio; reading the journal and frames happens on its blocking threads.
 //!
-//! Its rooms: `dispatch` sends and `judge` takes the answers in; they decide with `shelf` (what was read ahead), `lanes`
+//! Its rooms: `dispatch` sends what `parcel` makes through an `outlet`, and `judge` takes the answers in; they decide with `shelf` (what was read ahead), `lanes`
 //! (what goes next), `pace` (how quickly), `gate` (what the endpoint lets through) and `uplink` (what holds the whole box).
 
 mod check;
@@ -15,7 +15,9 @@ mod gate;
 mod judge;
 mod lanes;
 mod office;
+mod outlet;
 mod pace;
+mod parcel;
 mod report;
 mod request;
 mod routes;
@@ -38,7 +40,6 @@ use crate::credentials::Credentials;
 use crate::delivery::HoldReason;
 use crate::journal::{self, Reader, Settlement, Standing, Writer};
 use crate::time::{Now, Wall};
-use crate::transport::Client;
 use gate::Gate;
 use judge::Posted;
 use lanes::{Lane, Lanes};
@@ -50,13 +51,14 @@ pub use check::{Checked, Uncheckable, check};
 pub use clock::{Clock, Driven};
 pub use doorbell::Doorbells;
 pub use office::Office;
+pub use outlet::Outlet;
 pub use report::{Report, advice};
 
 /// Sends to one endpoint.
 pub struct Sender {
     endpoint: Arc<Endpoint>,
     credentials: Arc<Credentials>,
-    client: Client,
+    outlet: Outlet,
     writer: Writer,
     /// None while a blocking thread uses it.
     reader: Option<Reader>,
@@ -122,7 +124,7 @@ impl Sender {
     pub fn new(
         endpoint: Endpoint,
         credentials: Credentials,
-        client: Client,
+        outlet: Outlet,
         writer: Writer,
         reader: Reader,
         office: &Office,
@@ -136,7 +138,7 @@ impl Sender {
             teller: Teller::new(endpoint.name.clone()),
             endpoint: Arc::new(endpoint),
             credentials: Arc::new(credentials),
-            client,
+            outlet,
             writer,
             reader: Some(reader),
             office: office.clone(),

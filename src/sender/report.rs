@@ -3,7 +3,7 @@
 //! Owns the wording and the manners (a repeated error is logged when it changes); refuses to know what follows from an
 //! attempt. Counts over the last day come from the journal, not from here.
 
-use crate::delivery::{Attempt, HoldReason, Outcome};
+use crate::delivery::{Attempt, HoldReason, Outcome, Step};
 use crate::name::Name;
 use crate::retry::Next;
 use crate::time::Mono;
@@ -33,7 +33,13 @@ pub(super) struct Teller {
 /// What was told last.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
-    Attempt { class: &'static str, status: Option<u16>, dead: bool },
+    Attempt {
+        class: &'static str,
+        status: Option<u16>,
+        dead: bool,
+    },
+    /// Delivered, but.
+    Flaw(String),
     Journal,
 }
 
@@ -46,7 +52,11 @@ impl Teller {
     pub(super) fn attempt(&mut self, attempt: &Attempt, next: Next) -> Option<String> {
         let endpoint = &self.endpoint;
         if next == Next::Delivered {
-            return self.told.take().map(|_| format!("endpoint `{endpoint}` takes deliveries again"));
+            let Some(flaw) = &attempt.error else {
+                return self.told.take().map(|_| format!("endpoint `{endpoint}` takes deliveries again"));
+            };
+            let line = format!("endpoint `{endpoint}` takes deliveries, but {flaw}");
+            return self.unless_told(Told::Flaw(flaw.clone()), line);
         }
         let told = Told::Attempt {
             class: attempt.outcome.class(),
@@ -74,10 +84,10 @@ impl Teller {
 }
 
 fn what(attempt: &Attempt) -> String {
-    match (&attempt.outcome, &attempt.error) {
-        (Outcome::Status { status, .. }, _) => format!("it answers {status}"),
-        (_, Some(error)) => error.clone(),
-        (outcome, None) => outcome.class().to_owned(),
+    match (&attempt.error, attempt.outcome.status()) {
+        (Some(error), _) => error.clone(),
+        (None, Some(status)) => format!("it answers {status}"),
+        (None, None) => attempt.outcome.class().to_owned(),
     }
 }
 
@@ -114,6 +124,13 @@ pub fn advice(outcome: &Outcome) -> Option<&'static str> {
             Some("the receiver does not accept us: compare its secret with `secret_file`, and both clocks")
         }
         Outcome::Status { status: 404 | 405 | 410, .. } => Some("is the path in `url` right?"),
+        Outcome::Reply { code: 500..=599, to: Step::Login } => {
+            Some("the mail server does not accept the login: compare `username` and `password_file`")
+        }
+        Outcome::Reply { code: 500..=599, to: Step::Session } => {
+            Some("the mail server has nothing to do with this box: is it the right one, and does it want a login?")
+        }
+        Outcome::Reply { code: 500..=599, to: Step::Letter } => Some("are the addresses in `to` right?"),
         Outcome::Status { status: 413, .. } => Some("lower `max_body`, or set `frame = \"none\"`"),
         _ => None,
     }
@@ -160,5 +177,12 @@ mod tests {
         );
         assert_eq!(teller.attempt(&status(200), Next::Delivered).unwrap(), "endpoint `ops` takes deliveries again");
         assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
+
+        let flawed = Attempt { error: Some("the mail server answers `550 who?` to RCPT".into()), ..status(200) };
+        assert_eq!(
+            teller.attempt(&flawed, Next::Delivered).unwrap(),
+            "endpoint `ops` takes deliveries, but the mail server answers `550 who?` to RCPT"
+        );
+        assert_eq!(teller.attempt(&flawed, Next::Delivered), None);
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn classify(error: &reqwest::Error, own_connection: bool) -> Outcome 
 }
 
 /// Nothing was sent: the connection did not come about.
-fn before_sending(error: &reqwest::Error) -> Outcome {
+pub(super) fn before_sending(error: &(dyn Error + 'static)) -> Outcome {
     for cause in causes(error) {
         if let Some(lookup) = cause.downcast_ref::<LookupError>() {
             return match lookup {

@@ -155,7 +155,7 @@ impl Fetcher {
     /// # Errors
     /// TLS can't be set up.
     pub fn new(egress: Arc<Egress>) -> Result<Fetcher, ClientError> {
-        let tls = Tls::default().config().map_err(|error| ClientError(error.to_string()))?;
+        let tls = Tls::default().config().map_err(|error| ClientError::Setup(error.to_string()))?;
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -167,7 +167,7 @@ impl Fetcher {
             .dns_resolver(Arc::new(SystemResolver::new(Arc::clone(&egress), CONNECT)))
             .tls_backend_preconfigured(tls)
             .build()
-            .map_err(|error| ClientError(failure::text(&error)))?;
+            .map_err(|error| ClientError::Setup(failure::text(&error)))?;
         Ok(Fetcher { http, egress })
     }
 

@@ -1,4 +1,4 @@
-//! The way out: one POST over HTTP, and what became of it; and one GET of a file (`fetch`).
+//! The way out: one POST over HTTP, and what became of it; one letter over SMTP (`mail`); and one GET of a file (`fetch`).
 //!
 //! Owns the HTTP client of an endpoint and the limits of an attempt: connecting takes 2 s at most, the status line must be
 //! there within the timeout, redirects, cookies and environment proxies do not exist, no address gets past the egress rules,
@@ -14,6 +14,7 @@ mod certificate;
 mod evidence;
 mod failure;
 mod fetch;
+mod mail;
 mod resolver;
 mod retry_after;
 mod tls;
@@ -35,6 +36,7 @@ use resolver::SystemResolver;
 
 pub use certificate::Certificate;
 pub use fetch::{Announced, Coming, FetchError, Fetcher};
+pub use mail::{Account, Letter, Mailer};
 pub use tls::{PemError, Tls, certificates};
 pub use way::Way;
 
@@ -49,8 +51,14 @@ const KEPT: usize = 1024;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}; please report this")]
-pub struct ClientError(String);
+pub enum ClientError {
+    /// HTTP or TLS.
+    #[error("the client cannot be set up: {0}; please report this")]
+    Setup(String),
+    /// What a mail server or an address is called.
+    #[error("letters cannot be sent: {0}")]
+    Mail(String),
+}
 
 /// How a client connects.
 #[derive(Clone, Debug)]
@@ -111,8 +119,9 @@ impl fmt::Debug for Request {
 impl Client {
     /// A client. On a system without certificates it still posts to `http`; every `https` then ends as [`Outcome::Tls`].
     pub fn new(settings: &Settings) -> Result<Client, ClientError> {
-        let tls = settings.tls.config().map_err(|error| ClientError(error.to_string()))?;
-        let build = |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError(failure::text(&error)));
+        let tls = settings.tls.config().map_err(|error| ClientError::Setup(error.to_string()))?;
+        let build =
+            |kept| builder(settings, &tls, kept).build().map_err(|error| ClientError::Setup(failure::text(&error)));
         Ok(Client {
             keeping: build(settings.kept_connections)?,
             fresh: build(0)?,
@@ -212,15 +221,20 @@ fn builder(settings: &Settings, tls: &rustls::ClientConfig, kept_connections: us
         .tls_backend_preconfigured(tls.clone())
 }
 
-/// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`. Without secrets: a receiver may say
-/// which password or token it refuses. None is cut in two, and so left, at the end of what is kept.
+/// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`.
 async fn beginning(mut answer: reqwest::Response, deadline: Instant) -> Option<String> {
     let mut read = Vec::new();
     while read.len() < READ {
         let Ok(Ok(Some(chunk))) = timeout_at(deadline, answer.chunk()).await else { break };
         read.extend_from_slice(&chunk[..chunk.len().min(READ - read.len())]);
     }
-    let mut kept = redacted(&String::from_utf8_lossy(&read)).into_owned();
+    kept(&read)
+}
+
+/// What fits into [`KEPT`] of an answer. Without secrets: a receiver may say which password or token it refuses. None is
+/// cut in two, and so left, at the end of what is kept.
+fn kept(read: &[u8]) -> Option<String> {
+    let mut kept = redacted(&String::from_utf8_lossy(read)).into_owned();
     let end = (0..=kept.len().min(KEPT)).rev().find(|end| kept.is_char_boundary(*end));
     kept.truncate(end.unwrap_or(0));
     (!kept.is_empty()).then_some(kept)

@@ -65,7 +65,8 @@ impl SystemResolver {
         SystemResolver { egress, patience: limit.mul_f64(0.75), afterthought: limit.mul_f64(0.2) }
     }
 
-    async fn look_up(self, host: String) -> Result<Vec<SocketAddr>, LookupError> {
+    /// What `host` leads to, as far as it may be used; with port 0.
+    pub(super) async fn look_up(self, host: String) -> Result<Vec<SocketAddr>, LookupError> {
         let why = match timeout(self.patience, tokio::net::lookup_host((host.as_str(), 0))).await {
             Ok(Ok(addresses)) => return self.usable(&host, addresses.collect()),
             Ok(Err(error)) => told_apart(&error).ok_or_else(|| LookupError::NoSuchHost(host.clone()))?,

@@ -10,10 +10,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::addressees::Addressees;
+use super::aloud;
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::machine::Machine;
 use super::subject::About;
+use crate::broadcast::Broadcast;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
 use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
@@ -21,7 +23,7 @@ use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Now, Wall};
-use crate::verdict::rounded;
+use crate::verdict::{Verdict, rounded};
 
 /// Writes what happens on one camera into the journal.
 pub struct JournalLedger {
@@ -32,6 +34,7 @@ pub struct JournalLedger {
     snapshot_quality: u8,
     boot: Boot,
     scaler: Scaler,
+    broadcast: Broadcast,
 }
 
 impl JournalLedger {
@@ -45,7 +48,13 @@ impl JournalLedger {
             snapshot_quality: storage.snapshot_quality,
             boot: Boot::current(),
             scaler: Scaler::default(),
+            broadcast: Broadcast::default(),
         }
+    }
+
+    /// Says aloud what happens, too.
+    pub fn heard_by(self, broadcast: Broadcast) -> JournalLedger {
+        JournalLedger { broadcast, ..self }
     }
 
     /// Brings counters and hold windows on disk.
@@ -118,18 +127,24 @@ impl Ledger for JournalLedger {
             events.extend(self.accept(&happening, effect));
         }
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
+        let unsaid = aloud::alerts_of(&events, &self.addressees, &self.broadcast);
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
-        self.writer.record(record).wait()?;
+        let recorded = self.writer.record(record).wait()?;
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
             tracing::debug!(%event, "accepted");
         }
+        aloud::say(unsaid, &recorded, &self.broadcast);
         for effect in happening.effects {
             announce(happening.about, effect);
         }
         Ok(())
+    }
+
+    fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
+        aloud::checked(about, verdict, seen, &self.broadcast);
     }
 }
 

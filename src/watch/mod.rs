@@ -8,6 +8,7 @@
 
 mod accept;
 mod addressees;
+mod aloud;
 mod attention;
 mod backlog;
 mod candidate;

@@ -12,6 +12,7 @@ use stakeout::api::{
     self, Camera, CameraState, Commission, Commissioned, Denied, Errand, Expectation, Library, Made, Model, Monitor,
     MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
+use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
 use stakeout::delivery::State;
 use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
@@ -102,7 +103,7 @@ fn name(text: &str) -> Name {
 }
 
 /// A daemon with one camera, which is away.
-struct Quiet;
+pub struct Quiet;
 
 impl Site for Quiet {
     fn device(&self) -> String {
@@ -272,8 +273,8 @@ impl Serving {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
-        let (reader, writer) = (journal.reader().unwrap(), journal.writer());
-        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet) };
+        let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
+        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet), broadcast };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }
@@ -533,6 +534,7 @@ fn the_help_says_what_there_is() {
       jobs        List jobs, the runs of monitors, and show one
       snapshot    Save what a camera sees now, as JPEG
       endpoint    List endpoints, check whether one works, take back that one is gone
+      monitor     Enable or disable a monitor while the daemon runs
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
       ask         Ask a model about a picture

@@ -42,13 +42,12 @@ fn endpoint(name: &str, receiver: &Receiver) -> Value {
 fn ask(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = UnixStream::connect(appliance.folder.path().join("stakeout.sock")).unwrap();
-    write!(
-        stream,
+    let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .unwrap();
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
     assert!(read.is_ok(), "{method} {path}: {read:?}\n{}", appliance.log());
@@ -120,7 +119,8 @@ fn what_is_made_over_the_api_watches_delivers_and_survives_kills_and_restarts() 
     appliance.until("a checkpoint", |it| {
         let jobs = state(it).jobs(&JobFilter::default()).unwrap();
         let job = jobs.into_iter().find(|job| job.monitor.as_str() == "zone")?;
-        (job.counters.checks_performed >= before["checks"].as_u64()?).then_some(assert_eq!(job.origin, Origin::Api))
+        assert_eq!(job.origin, Origin::Api);
+        (job.counters.checks_performed >= before["checks"].as_u64()?).then_some(())
     });
     for kill in [true, true, false] {
         if kill {
@@ -172,7 +172,12 @@ fn a_monitor_that_is_disabled_stays_so_and_that_is_shown_as_a_difference() {
         String::from_utf8_lossy(&disabled.stderr),
         "the configuration says otherwise: this holds until it is switched back\n"
     );
-    assert!(appliance.log().lines().any(|line| line.contains("switched by hand") && line.contains("uid=")));
+    assert!(
+        appliance
+            .log()
+            .lines()
+            .any(|line| line.contains("by=uid ") && line.contains("obeyed `POST /v1/monitors/zone/disable`"))
+    );
     for restart in [false, true, true] {
         if restart {
             appliance.kill();

@@ -72,10 +72,10 @@ fn spelled(secret: &str) -> Vec<Vec<u8>> {
 }
 
 /// Something that somebody may read, and what stands there.
-type Surface = (String, Vec<u8>);
+pub type Surface = (String, Vec<u8>);
 
 /// On which surfaces the secret is.
-fn found<'s>(surfaces: &'s [Surface], secret: &str) -> Vec<&'s str> {
+pub fn found<'s>(surfaces: &'s [Surface], secret: &str) -> Vec<&'s str> {
     let finder = AhoCorasick::new(spelled(secret)).unwrap();
     surfaces.iter().filter(|(_, text)| finder.is_match(text)).map(|(name, _)| name.as_str()).collect()
 }
@@ -180,28 +180,7 @@ impl Scene {
 
     /// What anybody may read while it runs.
     fn surfaces(&self) -> Vec<Surface> {
-        let mut surfaces = Vec::new();
-        for command in [
-            "status",
-            "status --json",
-            "events",
-            "events --json",
-            "deliveries",
-            "deliveries --json",
-            "dlq list --json",
-            "endpoint list",
-            "endpoint check ops --json",
-            "check",
-            "check --live",
-        ] {
-            let output = self.appliance.run(&command.split(' ').collect::<Vec<_>>());
-            surfaces.push((command.to_owned(), [output.stdout, output.stderr].concat()));
-        }
-        surfaces.push(("/metrics".to_owned(), metrics(&self.appliance)));
-        let process = PathBuf::from(format!("/proc/{}", self.appliance.process()));
-        for file in ["cmdline", "environ", "comm"] {
-            surfaces.push((format!("/proc/PID/{file}"), fs::read(process.join(file)).unwrap()));
-        }
+        let mut surfaces = told(&self.appliance, &["endpoint check ops --json", "check --live"]);
         for (name, receiver) in [("ops", &self.ops), ("refusing", &self.refusing)] {
             for arrived in receiver.arrived() {
                 // This one was meant for them.
@@ -213,24 +192,50 @@ impl Scene {
         }
         surfaces
     }
+}
 
-    /// Every file of the run but those that hold the secrets by order of the operator.
-    fn files(&self) -> Vec<Surface> {
-        let given = ["pass", "url", "secret", "toml", "onnx"];
-        let mut surfaces = Vec::new();
-        let mut folders = vec![self.appliance.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.is_file() && path.extension().is_none_or(|end| given.iter().all(|given| end != *given)) {
-                    surfaces.push((path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()));
-                }
+/// What its commands say, with these besides, what its metrics do, and what its process shows.
+pub fn told(appliance: &Appliance, more: &[&str]) -> Vec<Surface> {
+    let usual = [
+        "status",
+        "status --json",
+        "events",
+        "events --json",
+        "deliveries",
+        "deliveries --json",
+        "dlq list --json",
+        "endpoint list",
+        "check",
+    ];
+    let mut surfaces = Vec::new();
+    for command in usual.iter().chain(more) {
+        let output = appliance.run(&command.split(' ').collect::<Vec<_>>());
+        surfaces.push(((*command).to_owned(), [output.stdout, output.stderr].concat()));
+    }
+    surfaces.push(("/metrics".to_owned(), metrics(appliance)));
+    let process = PathBuf::from(format!("/proc/{}", appliance.process()));
+    for file in ["cmdline", "environ", "comm"] {
+        surfaces.push((format!("/proc/PID/{file}"), fs::read(process.join(file)).unwrap()));
+    }
+    surfaces
+}
+
+/// Every file of its run but those that hold the secrets by order of the operator.
+pub fn files(appliance: &Appliance) -> Vec<Surface> {
+    let given = ["pass", "url", "secret", "toml", "onnx"];
+    let mut surfaces = Vec::new();
+    let mut folders = vec![appliance.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() && path.extension().is_none_or(|end| given.iter().all(|given| end != *given)) {
+                surfaces.push((path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()));
             }
         }
-        surfaces
     }
+    surfaces
 }
 
 fn config(log_format: &str, with_login: &Server, ops: &Receiver, refusing: &Receiver) -> String {
@@ -307,7 +312,7 @@ fn no_output_of_a_run_shows_a_password() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     scene.appliance.abort();
-    surfaces.extend(scene.files());
+    surfaces.extend(files(&scene.appliance));
     nothing_is_shown(&surfaces);
 
     // Without these it would have been easy.
@@ -355,7 +360,7 @@ fn json_stays_json_without_the_passwords() {
     scene.play();
     let mut surfaces = scene.surfaces();
     scene.appliance.stop();
-    surfaces.extend(scene.files());
+    surfaces.extend(files(&scene.appliance));
     nothing_is_shown(&surfaces);
     let log = scene.appliance.log();
     for line in log.lines().filter(|line| !line.starts_with("warning: ") && !line.starts_with("hint: ")) {

@@ -1,8 +1,10 @@
 //! From the journal to a receiver: real SQLite, real sockets; the real clock, or where days must pass one that is driven.
 
 mod flow;
+mod letters;
 mod offline;
 mod outage;
+mod services;
 mod taxonomy;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,10 +24,10 @@ use stakeout::journal::{
 };
 use stakeout::name::Name;
 use stakeout::payload::{self, Envelope};
-use stakeout::sender::{Clock, Doorbells, Driven, Office, Report, Sender};
+use stakeout::sender::{Clock, Doorbells, Driven, Office, Outlet, Report, Sender};
 use stakeout::sign::{Key, Message, verify};
 use stakeout::time::{Boot, Now, now};
-use stakeout::transport::{Client, Settings};
+use stakeout::transport::{Settings, Tls};
 use stakeout::verdict::Answer;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -166,6 +168,23 @@ impl Outbox {
         self.accept_all(vec![(event, "ops")], frame).remove(0)
     }
 
+    /// With this body, in which a NUL stands where the frame goes.
+    fn accept_body(&self, body: &str, frame: Option<&[u8]>) -> Stamp {
+        let event = Event { observed: self.clock.now(), ..event(triggered()) };
+        let text = body.to_owned();
+        let mut accepted = accepted(event, "ops", frame);
+        accepted.owed[0].render = Box::new(|_| Body::marked(text, payload::HOLE));
+        let record = Record { at: self.clock.now(), events: vec![accepted], machine: None, jobs: Vec::new() };
+        let recorded = self.journal().writer().record(record);
+        tokio::task::block_in_place(|| recorded.wait()).unwrap().events[0].deliveries[0]
+    }
+
+    /// Of a delivery, what became of each attempt: class, status, error.
+    fn attempts(&self, delivery: Uuid) -> Vec<(String, Option<u16>, Option<String>)> {
+        let (_, attempts) = self.journal().reader().unwrap().delivery(delivery).unwrap().unwrap();
+        attempts.into_iter().map(|attempt| (attempt.outcome, attempt.status, attempt.error)).collect()
+    }
+
     fn accept_as(&self, priority: Priority) -> Stamp {
         let event = Event { observed: self.clock.now(), priority, ..event(triggered()) };
         self.accept_all(vec![(event, "ops")], None).remove(0)
@@ -186,11 +205,16 @@ impl Outbox {
     }
 
     fn send_from(&self, office: &Office, endpoint: Endpoint, keys: Vec<Key>) -> Sending {
-        let client = Client::new(&Settings::new(endpoint.timeout)).unwrap();
-        let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
         let EndpointUrl::Open(url) = endpoint.url.clone() else { panic!("no secrets here") };
         let credentials = Credentials::signing(url.value, keys);
-        let (sender, report) = Sender::new(endpoint, credentials, client, writer, reader, office);
+        self.send_with(office, endpoint, credentials, Tls::default())
+    }
+
+    fn send_with(&self, office: &Office, endpoint: Endpoint, credentials: Credentials, tls: Tls) -> Sending {
+        let settings = Settings { tls, ..Settings::new(endpoint.timeout) };
+        let outlet = Outlet::new(&endpoint, &credentials, &settings).unwrap();
+        let (writer, reader) = (self.journal().writer(), self.journal().reader().unwrap());
+        let (sender, report) = Sender::new(endpoint, credentials, outlet, writer, reader, office);
         let (stop, stopped) = watch::channel(false);
         Sending { stop, report, task: tokio::spawn(sender.run(stopped, Duration::from_millis(300))) }
     }

@@ -93,6 +93,9 @@ fn without_a_token_other_machines_are_refused_before_anything_runs() {
     let receiver = quiet();
     let mut appliance = daemon("127.0.0.1:0", &receiver);
     appliance.stop();
+    std::fs::write(appliance.folder.path().join("api.token"), "short").unwrap();
+    let told = String::from_utf8(appliance.run(&["check"]).stderr).unwrap();
+    assert!(told.contains("its token has fewer than 16 characters, so it can be guessed"), "{told}");
     appliance.edit("listen = \"127.0.0.1:0\"\ntoken_file", "listen = \"0.0.0.0:0\"\n#token_file");
     for command in ["check", "run"] {
         let output = appliance.run(&[command]);

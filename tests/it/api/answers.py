@@ -16,9 +16,11 @@ for answer in json.load(open(sys.argv[2])):
     response = responses.get(str(answer["status"]), responses["default"])
     if "$ref" in response:
         response = document["components"]["responses"][response["$ref"].split("/")[-1]]
-    content = response["content"].get(answer["type"])
-    if content is None:
-        wrong.append(f"{where}: {answer['type']} is none of {list(response['content'])}")
+    # One without content, as 204 has none, is of no type.
+    contents = response.get("content", {"": None})
+    content = contents.get(answer["type"])
+    if answer["type"] not in contents:
+        wrong.append(f"{where}: `{answer['type']}` is none of {list(contents)}")
     elif answer["body"] is not None:
         schema = {**content["schema"], "components": document["components"]}
         # OpenAPI's references are to the document's root, which is this schema's now.

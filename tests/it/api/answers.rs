@@ -67,44 +67,49 @@ fn asked(appliance: &Appliance, document: &Value) -> Vec<Value> {
     let whole = paths
         .iter()
         .filter(|(route, item)| !route.contains('{') && item["get"].is_object() && !is_stream(&item["get"]));
-    let mut asked: Vec<(&str, String, String)> =
-        whole.map(|(route, _)| ("get", route.clone(), route.clone())).collect();
+    let mut asked: Vec<(&str, String, String, &str)> =
+        whole.map(|(route, _)| ("get", route.clone(), route.clone(), "")).collect();
     assert!(asked.len() >= 9, "{asked:?}");
 
     let first = |path: &str| ask(unix(appliance), &format!("GET {path}"), &[], b"").unwrap().json()["items"][0].clone();
     let (event, delivery) = (first("/v1/events?type=monitor.triggered"), first("/v1/dlq"));
     let [event, job, delivery] = [&event["id"], &event["job_id"], &delivery["id"]].map(|id| id.as_str().unwrap());
     let nobody = "00000000-0000-0000-0000-000000000001";
-    for (method, route, name) in [
-        ("get", "/v1/cameras/{name}/snapshot", "yard"),
-        ("get", "/v1/cameras/{name}/snapshot", "away"),
-        ("get", "/v1/monitors/{name}", "person"),
-        ("get", "/v1/monitors/{name}", "nobody"),
-        ("get", "/v1/events/{id}", event),
-        ("get", "/v1/events/{id}/frame", event),
-        ("get", "/v1/events/{id}", nobody),
-        ("get", "/v1/deliveries/{id}", delivery),
-        ("get", "/jobs/{job_id}", job),
-        ("post", "/v1/endpoints/{name}/check", "ops"),
-        ("post", "/v1/endpoints/{name}/enable", "ops"),
-        ("post", "/v1/deliveries/{id}/retry", delivery),
-        ("post", "/v1/deliveries/{id}/drop", nobody),
-        ("post", "/v1/dlq/retry", ""),
-        ("post", "/v1/dlq/drop", ""),
+    let made = r#"{"name": "made", "url": "http://127.0.0.1:9/", "enabled": false}"#;
+    for (method, route, name, body) in [
+        ("get", "/v1/cameras/{name}/snapshot", "yard", ""),
+        ("get", "/v1/cameras/{name}/snapshot", "away", ""),
+        ("get", "/v1/monitors/{name}", "person", ""),
+        ("get", "/v1/monitors/{name}", "nobody", ""),
+        ("get", "/v1/events/{id}", event, ""),
+        ("get", "/v1/events/{id}/frame", event, ""),
+        ("get", "/v1/events/{id}", nobody, ""),
+        ("get", "/v1/deliveries/{id}", delivery, ""),
+        ("get", "/jobs/{job_id}", job, ""),
+        ("post", "/v1/endpoints/{name}/check", "ops", ""),
+        ("post", "/v1/endpoints/{name}/enable", "ops", ""),
+        ("post", "/v1/deliveries/{id}/retry", delivery, ""),
+        ("post", "/v1/deliveries/{id}/drop", nobody, ""),
+        ("post", "/v1/dlq/retry", "", "{}"),
+        ("post", "/v1/dlq/drop", "", "{}"),
+        ("post", "/v1/endpoints", "", made),
+        ("post", "/v1/endpoints", "", "{}"),
+        ("put", "/v1/endpoints/{name}", "made", made),
+        ("get", "/v1/endpoints", "", ""),
+        ("delete", "/v1/endpoints/{name}", "made", ""),
+        ("delete", "/v1/endpoints/{name}", "ops", ""),
+        ("post", "/v1/monitors/{name}/disable", "person", ""),
+        ("get", "/v1/status", "", ""),
+        ("post", "/v1/monitors/{name}/enable", "person", ""),
     ] {
         let (before, rest) = route.split_once('{').unwrap_or((route, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
-        asked.push((method, route.to_owned(), format!("{before}{name}{after}")));
+        asked.push((method, route.to_owned(), format!("{before}{name}{after}"), body));
     }
-    let answer = |(method, route, path): (&str, String, String)| {
-        let order = method == "post" && !route.contains('{');
-        let (headers, body): (&[&str], &[u8]) =
-            if order { (&["Content-Type: application/json"], b"{}") } else { (&[], b"") };
-        record(
-            method,
-            &route,
-            &ask(unix(appliance), &format!("{} {path}", method.to_uppercase()), headers, body).unwrap(),
-        )
+    let answer = |(method, route, path, body): (&str, String, String, &str)| {
+        let headers: &[&str] = if body.is_empty() { &[] } else { &["Content-Type: application/json"] };
+        let request = format!("{} {path}", method.to_uppercase());
+        record(method, &route, &ask(unix(appliance), &request, headers, body.as_bytes()).unwrap())
     };
     asked.into_iter().map(answer).collect()
 }
@@ -118,8 +123,8 @@ fn answers_are_as_the_document_says() {
     let document = ask(unix(&appliance), "GET /openapi.json", &[], b"").unwrap().json();
     let answers = asked(&appliance, &document);
     assert_eq!(validate(&python, &document, &answers), "");
-    let fine = answers.iter().filter(|answer| answer["status"] == 200).count();
-    assert!(fine >= answers.len() - 4, "most of them are no errors: {fine} of {}", answers.len());
+    let fine = answers.iter().filter(|answer| (200..300).contains(&answer["status"].as_u64().unwrap())).count();
+    assert!(fine >= answers.len() - 7, "most of them are no errors: {fine} of {}", answers.len());
 
     // What is not as the document says is found.
     let status = answers.iter().find(|answer| answer["route"] == "/v1/status").unwrap();

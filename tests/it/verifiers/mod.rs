@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::appliance::{Appliance, SECRET};
+use crate::python;
 use crate::receiver::{Answer, Arrived, Receiver};
 use crate::shared::skip;
 
@@ -35,23 +36,13 @@ struct Verifier {
 impl Verifier {
     /// None where it can't be had; in CI that is a failure.
     fn python() -> Option<Verifier> {
-        let venv = made_once("venv-verify");
-        let python = venv.join("bin/python");
-        let works = || ran(Command::new(&python).args(["-c", "import standardwebhooks"]).output());
-        if !works() {
-            let _ = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();
-            let installed = Command::new(&python).args(["-m", "pip", "install", "--quiet", PYPI]).output();
-            if !works() {
-                skip(&format!("no Python with pip to install `{PYPI}`: {installed:?}"));
-                return None;
-            }
-        }
-        Some(Verifier { name: "PyPI", program: python, script: "verify.py", environment: Vec::new() })
+        let program = python::with(PYPI, "standardwebhooks")?;
+        Some(Verifier { name: "PyPI", program, script: "verify.py", environment: Vec::new() })
     }
 
     /// The same.
     fn node() -> Option<Verifier> {
-        let folder = made_once("npm-verify");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/npm-verify");
         let modules = folder.join("node_modules");
         if !modules.join("standardwebhooks/package.json").exists() {
             fs::create_dir_all(&folder).unwrap();
@@ -80,15 +71,6 @@ impl Verifier {
         let output = verifier.output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
     }
-}
-
-/// A folder that is made by the first run of a test and kept.
-fn made_once(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup").join(name)
-}
-
-fn ran(output: std::io::Result<Output>) -> bool {
-    output.is_ok_and(|output| output.status.success())
 }
 
 /// The published crate, in this process.

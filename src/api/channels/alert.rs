@@ -1,0 +1,91 @@
+//! The channel `alert`: the words in which an alert is told.
+//!
+//! Owns the moment that tells alerts of one monitor apart; refuses to know the object itself (`payload` does).
+
+use uuid::Uuid;
+
+use crate::broadcast::{Alert, WORDS};
+use crate::config::FrameChoice;
+use crate::payload::{self, Envelope};
+
+/// Puts alerts into words.
+#[derive(Default)]
+pub(super) struct Alerts {
+    /// So many have been told that no delivery has named.
+    unnamed: i64,
+}
+
+impl Alerts {
+    /// The object that a webhook in the same format carries, byte for byte: receivers know an alert by the pair of its
+    /// `event_id` and `timestamp`, so the moment is the delivery's. Where there is none, no moment comes twice. None: it is no
+    /// alert.
+    pub(super) fn object(&mut self, alert: &Alert) -> Option<String> {
+        let moment_us = alert.moment_us.unwrap_or_else(|| {
+            let below = self.unnamed % 1000;
+            self.unnamed += 1;
+            alert.event.observed.wall.0.saturating_mul(1000).saturating_add(below)
+        });
+        // Neither is part of the object.
+        let envelope = Envelope { epoch: Uuid::nil(), sequence: 0, moment_us };
+        payload::render(WORDS, &alert.event, envelope, FrameChoice::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, EventData, Metadata, ModelIdentity, Priority, Triggered};
+    use crate::name::Name;
+    use crate::time::{Boot, now};
+    use crate::verdict::Answer;
+
+    fn alert(moment_us: Option<i64>) -> Alert {
+        let mut observed = now();
+        observed.wall.0 = 1_769_423_700_120;
+        let triggered = Triggered {
+            open_id: Uuid::nil(),
+            repeat: 0,
+            condition: String::new(),
+            answer: Answer::Yes,
+            confidence: 0.5,
+            threshold: 0.5,
+            explanation: String::new(),
+            regions: Vec::new(),
+            z: None,
+            answer_mass: None,
+            model: ModelIdentity { name: Name::new("m").unwrap(), sha256: String::new() },
+            source_url: String::new(),
+            started: observed.wall,
+            label: "zone".to_owned(),
+            from_ms: 0,
+            to_ms: 0,
+        };
+        let event = Event {
+            id: Uuid::nil(),
+            observed,
+            boot: Boot(Uuid::nil()),
+            device: "box".to_owned(),
+            camera: Some(Name::new("yard").unwrap()),
+            monitor: Some(Name::new("zone").unwrap()),
+            job: None,
+            priority: Priority::Normal,
+            metadata: Metadata::new(),
+            data: EventData::Triggered(triggered),
+        };
+        Alert { event, moment_us }
+    }
+
+    #[test]
+    fn the_moment_is_the_deliverys_and_without_one_no_moment_comes_twice() {
+        let mut alerts = Alerts::default();
+        let mut moment = |alert: &Alert| {
+            let object: serde_json::Value = serde_json::from_str(&alerts.object(alert).unwrap()).unwrap();
+            object["timestamp"].as_str().unwrap().to_owned()
+        };
+        let delivered = alert(Some(1_769_423_700_120_007));
+        assert_eq!(moment(&delivered), "2026-01-26T10:35:00.120007Z");
+        assert_eq!(moment(&delivered), moment(&delivered), "it is not ours to change");
+        assert_eq!(moment(&alert(None)), "2026-01-26T10:35:00.120000Z");
+        assert_eq!(moment(&alert(None)), "2026-01-26T10:35:00.120001Z");
+    }
+}

@@ -1,0 +1,97 @@
+//! The client of `packaging/examples/client`: what each of its functions asks for, and that the daemon answers those whose
+//! routes there are.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::appliance::Appliance;
+use crate::python;
+use crate::receiver::{Answer, Arrived, Receiver};
+
+/// What `messages` needs: packaging/examples/client/requirements.txt.
+const WEBSOCKETS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/examples/client/requirements.txt"));
+
+/// What the calls of `calls.py` come to, with that Python.
+fn calls(python: &Path, address: &str, token: &[&str]) -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(python);
+    python
+        .arg(root.join("tests/it/client/calls.py"))
+        .arg(root.join("packaging/examples/client"))
+        .arg(address)
+        .args(token);
+    let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Says what was asked, or what a daemon says that refuses.
+fn echo(request: &Arrived) -> Answer {
+    let asked = request.request_line.strip_suffix(" HTTP/1.1").unwrap();
+    let (status, body) = match asked {
+        "GET /refused" => ("404 x", json!({"error": "no such thing", "hint": "look elsewhere"}).to_string()),
+        "GET /broken" => ("502 x", "<html>".to_owned()),
+        _ if asked.starts_with("DELETE") => ("204 x", String::new()),
+        _ => {
+            ("200 x", json!({"asked": asked, "with": serde_json::from_slice::<Value>(&request.body).ok()}).to_string())
+        }
+    };
+    let length = body.len();
+    Answer::Bytes(
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes(),
+    )
+}
+
+#[test]
+fn each_function_of_the_client_asks_what_the_contract_says() {
+    let box_ = Receiver::start(|_, request| echo(request));
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
+    let told = calls(&python, &format!("http://{}", box_.address()), &["s3cret"]);
+    let asked = |asked: &str| json!({"asked": asked, "with": null});
+    let posted = |asked: &str, with: Value| json!({"asked": asked, "with": with});
+    let hook = "https://app/hook";
+    let subscribed = json!({"question": "A person?", "webhook_url": hook, "confidence_threshold": 0.8, "metadata": {"zone": "dock"}});
+    let expected = [
+        posted("POST /streams", json!({"url": "rtsp://camera/1", "label": "dock"})),
+        posted("POST /streams/dock%2F1/subscriptions", subscribed),
+        asked("GET /subscriptions"),
+        asked("GET /subscriptions/s%201"),
+        asked("GET /subscriptions/s1/stats"),
+        asked("GET /subscriptions/s1/failed-events?limit=5"),
+        Value::Null,
+        posted("POST /v1/alerts", json!({"event_id": "event-1", "callback_url": hook})),
+        posted("POST /v1/alerts", json!({"event_id": "event-1", "ws_connection_id": "ws-1"})),
+        asked("GET /v1/alerts"),
+        posted("POST /v1/alerts/a1/enable", json!({})),
+        posted("POST /v1/alerts/a1/disable", json!({})),
+        Value::Null,
+        asked("GET /v1/events?monitor=person&limit=2"),
+        json!({"refused": 404, "error": "no such thing", "hint": "look elsewhere"}),
+        json!({"refused": 502, "error": "<html>", "hint": ""}),
+    ];
+    assert_eq!(told, expected);
+    let arrived = box_.arrived();
+    assert!(arrived.iter().all(|request| request.header("authorization") == "Bearer s3cret"));
+    let deleted: Vec<_> =
+        arrived.iter().map(|it| &*it.request_line).filter(|line| line.starts_with("DELETE")).collect();
+    assert_eq!(deleted, ["DELETE /subscriptions/s1 HTTP/1.1", "DELETE /v1/alerts/a1 HTTP/1.1"]);
+}
+
+#[test]
+fn over_the_socket_the_client_talks_to_the_daemon() {
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4");
+    let mut appliance = Appliance::new(&format!("[[camera]]\nname = \"yard\"\nurl = \"file://{}\"\n", clip.display()));
+    appliance.start();
+    let address = format!("unix:{}", appliance.folder.path().join("stakeout.sock").display());
+    let told = calls(&python, &address, &[]);
+    assert_eq!(told[0], "box");
+    assert_eq!((&told[1]["items"], told.len()), (&json!([]), 4), "{told:?}");
+    assert_eq!(told[2]["refused"], 404, "{told:?}");
+    assert!(told[2]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told:?}");
+    assert_eq!(told[3], "box", "over the WebSocket");
+}
