@@ -167,7 +167,7 @@ impl Presence {
     fn offline(&mut self, away: Away, sight: Sight, boot: Boot) -> EventData {
         let absence = Absence { cause: sight.cause.to_owned(), since: away.since, boot };
         // The loss that is told is no flap.
-        let flaps = (sight.losses - self.losses).saturating_sub(u64::from(self.came));
+        let flaps = sight.losses.saturating_sub(self.losses).saturating_sub(u64::from(self.came));
         let told = CameraOffline { cause: absence.cause.clone(), since: away.since.wall, common: sight.common, flaps };
         self.told.offline = Some(absence);
         EventData::CameraOffline(told)
@@ -183,7 +183,7 @@ impl Presence {
             cause: absence.cause.clone(),
             since: absence.since.wall,
             down_ms: u64::try_from(down.as_millis()).unwrap_or(u64::MAX),
-            flaps: sight.losses - self.losses,
+            flaps: sight.losses.saturating_sub(self.losses),
         })
     }
 }
@@ -324,6 +324,17 @@ mod tests {
         let mut unseen = Camera::new();
         unseen.sight.losses = 1;
         assert_eq!(unseen.is(false, 60), [(10, offline(0, 0))], "it came and went between two looks");
+    }
+
+    #[test]
+    fn a_camera_that_counts_from_nothing_again_has_no_flaps_below_nothing() {
+        let mut camera = Camera::good();
+        assert_eq!(camera.is(false, 50), [(110, offline(100, 0))]);
+        camera.sight.losses = 0;
+        assert_eq!(camera.is(true, 11), [(160, online(100, 50, 0))]);
+        let mut camera = Camera::good();
+        camera.presence.losses = 9;
+        assert_eq!(camera.is(false, 50), [(110, offline(100, 0))]);
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::secret::Secret;
 /// A proxy that says so speaks for somebody else, wherever it runs.
 const FORWARDED: [HeaderName; 2] = [header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
 
+/// Browsers say in it where a request comes from, for pictures and links too, which carry no `Origin`.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What has to be shown, and who need not.
 pub(super) struct Access {
     /// Only its digest is kept: digests are of one length, so comparing them tells nothing of the token's.
@@ -34,6 +37,8 @@ pub(super) struct Access {
 pub(super) enum Denied {
     /// A web page of this origin.
     Origin(String),
+    /// A web page of another site, by `Sec-Fetch-Site`.
+    Site(String),
     /// It comes from elsewhere, and shows no token.
     NoToken,
     /// What it shows is not the token.
@@ -94,8 +99,13 @@ fn shown(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(login[colon + 1..].to_vec()))
 }
 
-/// Only browsers send `Origin`.
+/// Only browsers send `Origin` and `Sec-Fetch-Site`.
 fn of_own_pages(headers: &HeaderMap) -> Result<(), Denied> {
+    let sites = headers.get_all(SITE).iter().map(|site| String::from_utf8_lossy(site.as_bytes()));
+    // `none`: typed into the address line.
+    if let Some(other) = sites.into_iter().find(|site| !["same-origin", "none"].contains(&&**site)) {
+        return Err(Denied::Site(other.into_owned()));
+    }
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = String::from_utf8_lossy(origin.as_bytes());
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -210,5 +220,17 @@ mod tests {
             assert_eq!(from(peer, "https://BOX", "box"), Ok(()), "behind a proxy with TLS");
         }
         assert_eq!(asks(unix, Some(TOKEN), &[(header::HOST, "anything")]), Ok(()));
+    }
+
+    #[test]
+    fn pictures_and_links_in_pages_of_others_get_nothing_either() {
+        let bearer = format!("Bearer {TOKEN}");
+        for peer in [Peer { uid: Some(0), link: None }, tcp("127.0.0.1"), tcp("10.0.0.9")] {
+            let from = |site: &str| asks(peer, Some(TOKEN), &[(SITE, site), (header::AUTHORIZATION, bearer.as_str())]);
+            for foreign in ["cross-site", "same-site", ""] {
+                assert_eq!(from(foreign), Err(Denied::Site(foreign.to_owned())));
+            }
+            assert_eq!([from("same-origin"), from("none")], [Ok(()), Ok(())]);
+        }
     }
 }

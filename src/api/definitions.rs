@@ -2,21 +2,23 @@
 //! switched.
 //!
 //! Owns the routes and the orders that come of them; refuses to know how an order is carried out: the daemon does, as a
-//! [`Registrar`], on one of tokio's threads for blocking calls. Every order is logged; who gave it, the guard
-//! says.
+//! [`Registrar`], on one of tokio's threads for blocking calls, one order at a time: senders need such threads, too. Every
+//! order is logged with who gave it, before anything is done.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
 use super::commission::{Commission, Commissioned};
+use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::config::{Part, Unfit};
@@ -131,9 +133,9 @@ pub(super) fn with(mut routes: Routes) -> Routes {
     routes = routes.post("/v1/monitors/{name}/enable", enable).post("/v1/monitors/{name}/disable", disable);
     for part in Part::ALL {
         let (all, one) = paths(part);
-        let make = move |shared, body| self::make(shared, part, None, body);
-        let change = move |shared, Path(name): Path<String>, body| self::make(shared, part, Some(name), body);
-        let remove = move |shared, Path(name): Path<String>| self::remove(shared, part, name);
+        let make = move |shared, by, body| self::make(shared, by, part, None, body);
+        let change = move |shared, by, Path(name): Path<String>, body| self::make(shared, by, part, Some(name), body);
+        let remove = move |shared, by, Path(name): Path<String>| self::remove(shared, by, part, name);
         routes = routes.post(all, make).put(one, change).delete(one, remove);
     }
     routes
@@ -151,47 +153,133 @@ fn paths(part: Part) -> (&'static str, &'static str) {
 /// The body of an order, as axum read it.
 pub(super) type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
-async fn make(State(shared): State<Shared>, part: Part, name: Option<String>, body: Body) -> Result<Response, Refusal> {
+/// Who gives an order.
+pub(super) type By = ConnectInfo<Peer>;
+
+async fn make(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    part: Part,
+    name: Option<String>,
+    body: Body,
+) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| bad_body(part, &rejection))?;
     let name = name.map(|name| named(&name)).transpose()?;
+    reads_no_secrets(part, &body)?;
+    if part == Part::Camera && by.link.is_some() {
+        shows_no_files(&body)?;
+    }
+    let said = name.as_ref().map(Name::as_str).or_else(|| body.get("name")?.as_str()).unwrap_or_default();
+    let what = format!("make {} `{said}`", part.as_str());
     let order = Order { part, name, body, request: None };
-    let made = carry_out(&shared, move |registrar| registrar.make(order)).await?;
+    let made = carry_out(&shared, (by, what), move |registrar| registrar.make(order)).await?;
     tracing::info!(kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
     let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)).into_response())
 }
 
-async fn remove(State(shared): State<Shared>, part: Part, name: String) -> Result<StatusCode, Refusal> {
+async fn remove(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    part: Part,
+    name: String,
+) -> Result<StatusCode, Refusal> {
     let name = named(&name)?;
     let gone = name.clone();
-    carry_out(&shared, move |registrar| registrar.remove(part, &gone)).await?;
+    let what = format!("take away {} `{name}`", part.as_str());
+    carry_out(&shared, (by, what), move |registrar| registrar.remove(part, &gone)).await?;
     tracing::info!(kind = part.as_str(), %name, "taken away over the API");
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn enable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
-    switch(shared, monitor, true).await
+async fn enable(shared: State<Shared>, by: By, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, by, monitor, true).await
 }
 
-async fn disable(shared: State<Shared>, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
-    switch(shared, monitor, false).await
+async fn disable(shared: State<Shared>, by: By, Path(monitor): Path<String>) -> Result<Json<Switched>, Refusal> {
+    switch(shared, by, monitor, false).await
 }
 
-async fn switch(State(shared): State<Shared>, monitor: String, enabled: bool) -> Result<Json<Switched>, Refusal> {
+async fn switch(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    monitor: String,
+    enabled: bool,
+) -> Result<Json<Switched>, Refusal> {
     let monitor = named(&monitor)?;
-    let switched = carry_out(&shared, move |registrar| registrar.switch(&monitor, enabled)).await?;
+    let what = format!("{} monitor `{monitor}`", if enabled { "enable" } else { "disable" });
+    let switched = carry_out(&shared, (by, what), move |registrar| registrar.switch(&monitor, enabled)).await?;
     tracing::info!(monitor = %switched.monitor, enabled, "monitor switched by hand");
     Ok(Json(switched))
 }
 
-/// Off tokio's workers: an order waits for threads, models and the disk.
+/// So many orders are carried out or wait for that.
+const MOST: usize = 16;
+
+/// Whose turn it is. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Turns {
+    places: Arc<Semaphore>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns { places: Arc::new(Semaphore::new(MOST)), turn: Arc::default() }
+    }
+}
+
+impl Turns {
+    /// Waits for a turn, which ends when what it gives is dropped.
+    ///
+    /// # Errors
+    /// Too many wait already.
+    async fn take(&self) -> Result<(OwnedMutexGuard<()>, OwnedSemaphorePermit), Refusal> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            let hint = "send them one after the other: each is answered once it is in force";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST} orders wait already"), hint)
+        })?;
+        Ok((self.turn.clone().lock_owned().await, place))
+    }
+}
+
+/// Off tokio's workers: an order waits for threads, models and the disk. Once begun it goes on without its client.
 pub(super) async fn carry_out<T: Send + 'static>(
     shared: &Shared,
+    (by, what): (Peer, String),
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Refusal> {
+    let turn = shared.orders.take().await?;
+    tracing::info!(%by, "ordered: {what}");
     let registrar: Arc<dyn Registrar> = shared.registrar.clone();
-    let done = tokio::task::spawn_blocking(move || order(registrar.as_ref())).await;
-    done.unwrap_or_else(|error| Err(Denied::Unfinished(error.to_string()))).map_err(Refusal::from)
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        order(registrar.as_ref())
+    });
+    done.await.unwrap_or_else(|error| Err(Denied::Unfinished(error.to_string()))).map_err(Refusal::from)
+}
+
+/// Whoever may give orders need not be one who may read our secrets, and a password goes to wherever a definition says.
+/// `ca_file` names nothing secret.
+fn reads_no_secrets(part: Part, body: &Map<String, Value>) -> Result<(), Refusal> {
+    let reads = |key: &&String| (key.ends_with("_file") && *key != "ca_file") || key.ends_with("_credential");
+    let Some(key) = body.keys().find(reads) else { return Ok(()) };
+    let hint = match part {
+        Part::Camera => "send the password itself as `password`, or define the camera in the file",
+        Part::Endpoint => "send the key itself as `secret`, or define the endpoint in the file",
+        Part::Monitor => "leave it out; `stakeout config` prints every key",
+    };
+    Err(Refusal::bad_request(format!("{}: `{key}` counts only in the configuration file", part.as_str()), hint))
+}
+
+/// Over TCP, clips of this machine are nobody's to see.
+fn shows_no_files(body: &Map<String, Value>) -> Result<(), Refusal> {
+    let url = body.get("url").and_then(Value::as_str).and_then(|url| url::Url::parse(url).ok());
+    if url.is_none_or(|url| url.scheme() != "file") {
+        return Ok(());
+    }
+    let hint = "define it over the unix socket or in the file";
+    Err(Refusal::bad_request("camera: a clip on this machine can't be defined over TCP", hint))
 }
 
 fn named(text: &str) -> Result<Name, Refusal> {
@@ -201,4 +289,47 @@ fn named(text: &str) -> Result<Name, Refusal> {
 fn bad_body(part: Part, rejection: &JsonRejection) -> Refusal {
     let hint = format!("send a JSON object with the keys of `[[{}]]`; `stakeout config` prints them", part.as_str());
     Refusal::bad_request(rejection.body_text(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn what_is_made_over_the_api_reads_no_secrets_and_over_tcp_no_clips() {
+        let body = |key: &str, value: &str| Map::from_iter([(key.to_owned(), Value::from(value))]);
+        for key in ["secret_file", "url_file", "routing_key_file", "password_file", "secret_credential", "x_credential"]
+        {
+            let refused = reads_no_secrets(Part::Endpoint, &body(key, "/x")).unwrap_err();
+            assert_eq!((refused.status, refused.error.contains(key)), (400, true));
+        }
+        for key in ["ca_file", "secret", "password", "url"] {
+            assert_eq!(reads_no_secrets(Part::Camera, &body(key, "/x")), Ok(()));
+        }
+        for (url, fine) in [("rtsp://10.0.0.1/", true), ("", true), ("file:///x.mp4", false), (" FILE:x.mp4", false)] {
+            assert_eq!(shows_no_files(&body("url", url)).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn orders_take_turns_and_only_so_many_wait() {
+        let turns = Turns::default();
+        let first = turns.take().await.unwrap();
+        let mut waiting: Vec<_> = (1..MOST).map(|_| Box::pin(turns.take())).collect();
+        for other in &mut waiting {
+            assert!(poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await);
+        }
+        assert_eq!(turns.take().await.unwrap_err().status, 503);
+        drop(waiting.pop());
+        let mut next = pin!(turns.take());
+        assert!(poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_pending())).await);
+        drop(first);
+        let second = waiting.remove(0).await.unwrap();
+        drop((second, waiting));
+        assert!(next.await.is_ok(), "a place and the turn are free again");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -23,6 +23,9 @@ const VERSION: HeaderValue = HeaderValue::from_static(env!("CARGO_PKG_VERSION"))
 /// Two ways to show the token; browsers ask for it in the first.
 const CHALLENGES: [HeaderValue; 2] =
     [HeaderValue::from_static("Basic realm=\"stakeout\", charset=\"UTF-8\""), HeaderValue::from_static("Bearer")];
+
+/// Whose pages a browser may show our answers in.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Of those who may not call the log tells no more often.
 const QUIET_LOG: Duration = Duration::from_secs(60);
@@ -78,6 +81,11 @@ fn refusal(denied: Denied) -> Refusal {
             format!("requests of web pages are refused (`Origin: {origin}`)"),
             "use `stakeout` or `curl --unix-socket`",
         ),
+        Denied::Site(site) => (
+            StatusCode::FORBIDDEN,
+            format!("requests of web pages of others are refused (`Sec-Fetch-Site: {site}`)"),
+            "type the address into the browser, or use `stakeout` or `curl --unix-socket`",
+        ),
         Denied::NoToken => (StatusCode::UNAUTHORIZED, "this needs the token of `[api] token_file`".to_owned(), SHOW_IT),
         Denied::WrongToken => (StatusCode::UNAUTHORIZED, "this is not the token".to_owned(), SHOW_IT),
         Denied::Host(host) => (
@@ -100,7 +108,10 @@ pub(super) async fn watch(
         Ok(()) => admitted(peer, request, next).await,
         Err(denied) => guard.turn_away(&peer, denied),
     };
-    response.headers_mut().insert(VERSION_HEADER, VERSION);
+    let headers = response.headers_mut();
+    headers.insert(VERSION_HEADER, VERSION);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 

@@ -4,7 +4,7 @@
 //! monitors (the daemon does, as [`Registrar`](super::Registrar)).
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::commission::{Commission, Commissioned};
-use super::definitions::{Body, carry_out};
+use super::definitions::{Body, By, carry_out};
 use super::jobs::{self, JobLine, stripped};
 use super::refusal::Refusal;
 use super::{Shared, Watched};
@@ -59,10 +59,11 @@ struct Answer {
     status: JobStatus,
 }
 
-pub(super) async fn start(State(shared): State<Shared>, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn start(State(shared): State<Shared>, ConnectInfo(by): By, body: Body) -> Result<Response, Refusal> {
     let Json(body) = body.map_err(|rejection| Refusal::bad_request(rejection.body_text(), HINT))?;
     let commission = commission(body).map_err(|Unfit { error, hint }| Refusal::bad_request(error, hint))?;
-    let done = carry_out(&shared, move |registrar| registrar.commission(commission)).await?;
+    let what = "start a job".to_owned();
+    let done = carry_out(&shared, (by, what), move |registrar| registrar.commission(commission)).await?;
     let Commissioned { job, status, is_new } = done;
     tracing::info!(%job, is_new, "a job was asked for over the API");
     let code = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -107,7 +108,11 @@ fn text(body: &Map<String, Value>, key: &str, example: &str) -> Result<String, U
 }
 
 /// Ends a job by ending its monitor, which stays so until somebody enables it again.
-pub(super) async fn stop(State(shared): State<Shared>, Path(job): Path<String>) -> Result<Json<JobLine>, Refusal> {
+pub(super) async fn stop(
+    State(shared): State<Shared>,
+    ConnectInfo(by): By,
+    Path(job): Path<String>,
+) -> Result<Json<JobLine>, Refusal> {
     let line = jobs::line_of(&shared, &job).await?;
     if line.ended_at.is_some() {
         return Ok(Json(line));
@@ -119,7 +124,8 @@ pub(super) async fn stop(State(shared): State<Shared>, Path(job): Path<String>) 
         let hint = format!("POST /v1/monitors/{monitor}/disable ends them all");
         return Err(Refusal::new(StatusCode::CONFLICT, error, hint));
     }
-    carry_out(&shared, move |registrar| registrar.switch(&monitor, false)).await?;
+    let what = format!("end job `{job}`");
+    carry_out(&shared, (by, what), move |registrar| registrar.switch(&monitor, false)).await?;
     tracing::info!(%job, "a job was ended over the API");
     Ok(Json(jobs::line_of(&shared, &job).await?))
 }

@@ -105,6 +105,7 @@ struct Shared {
     album: snapshot::Album,
     checks: check::Turn,
     registrar: Arc<dyn Registrar>,
+    orders: definitions::Turns,
     channels: Arc<Channels>,
 }
 
@@ -122,8 +123,8 @@ pub async fn serve(
     let Parts { site, reader, writer, registrar, broadcast } = parts;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
-    let (album, checks) = Default::default();
-    let shared = Shared { site, store, writer, registrar, album, checks, channels: channels.clone() };
+    let (album, checks, orders) = Default::default();
+    let shared = Shared { site, store, writer, registrar, album, checks, orders, channels: channels.clone() };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;

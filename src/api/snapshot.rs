@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::Shared;
-use super::camera::CameraState;
+use super::camera::{Camera, CameraState};
 use super::parts::unknown;
 use super::refusal::Refusal;
 use super::site::NoPicture;
@@ -22,7 +22,7 @@ use crate::time::{Mono, now};
 /// Who asks again so soon gets the same picture.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// The latest picture of each camera that somebody asked for. Cheap to clone.
+/// The latest picture of each camera that there is and somebody asked for. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Album(Arc<Mutex<BTreeMap<Name, Page>>>);
 
@@ -30,8 +30,11 @@ pub(super) struct Album(Arc<Mutex<BTreeMap<Name, Page>>>);
 type Page = Arc<tokio::sync::Mutex<Option<(Mono, Bytes)>>>;
 
 impl Album {
-    fn page(&self, camera: &Name) -> Page {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(camera.clone()).or_default().clone()
+    /// `all`: of the others, which are gone, no picture is kept.
+    fn page(&self, camera: &Name, all: &[Camera]) -> Page {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.retain(|name, _| all.iter().any(|camera| camera.name == *name));
+        pages.entry(camera.clone()).or_default().clone()
     }
 }
 
@@ -47,7 +50,7 @@ pub(super) async fn snapshot(
         let cause = camera.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
         return Err(unavailable(format!("camera `{name}` is {}{cause}", camera.state)));
     }
-    let page = shared.album.page(&camera.name);
+    let page = shared.album.page(&camera.name, &cameras);
     let mut page = page.lock().await;
     let picture = match &*page {
         Some((taken, picture)) if now().mono.since(*taken) < FRESH => picture.clone(),

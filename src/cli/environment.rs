@@ -16,7 +16,8 @@ use std::process::Command;
 
 use super::print;
 
-/// What ONNX Runtime looks for, and glibc's allocator: `mallopt(3)`. Whoever started us may have set others.
+/// What ONNX Runtime looks for, and glibc's allocator: `mallopt(3)`. Whoever started us may have set others; the unit sets
+/// these, so that a service needn't begin twice.
 const INSISTED: [(&str, &str); 3] =
     [("ORT_DISABLE_TELEMETRY", "1"), ("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_ARENA_MAX", "2")];
 
@@ -52,4 +53,19 @@ pub(super) fn insist() {
         wanted.join(", "),
         GSTREAMER_FILES.join(" and ")
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_sets_all_that_is_insisted_on() {
+        let unit = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/stakeout.service"));
+        let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+        let set: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+        for (name, value) in INSISTED {
+            assert!(set.contains(&format!("{name}={value}").as_str()), "{name}: {set:?}");
+        }
+    }
 }

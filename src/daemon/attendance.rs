@@ -4,12 +4,15 @@
 //! (`presence`). Runs on tokio; a camera's thread never waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::crew::{Crew, Status};
+use super::plan::Plans;
+use super::roster::has;
 use super::scribe::Scribe;
-use crate::camera::{Snapshot, State};
+use crate::camera::{Mailbox, Snapshot, State};
+use crate::config::Part;
 use crate::event::{Event, EventData, Metadata, Priority};
 use crate::journal::{self, Reader, Record};
 use crate::name::Name;
@@ -26,10 +29,11 @@ const REFUSED: Duration = Duration::from_secs(30);
 pub(super) struct Attendance {
     scribe: Scribe,
     crew: Arc<Crew>,
+    plans: Plans,
     started: Now,
     /// Which of the crew's lists `seats` follows.
     changes: Option<u64>,
-    /// What was told of them by the last process, until their cameras are seated.
+    /// Of cameras that are to run and don't yet: what was told of them by the last process, or before they were changed.
     kept: BTreeMap<Name, String>,
     seats: Vec<Seat>,
 }
@@ -37,6 +41,10 @@ pub(super) struct Attendance {
 /// One camera.
 struct Seat {
     camera: Name,
+    /// Tells one camera of that name from the next.
+    mailbox: Weak<Mailbox>,
+    /// It is down since then unless it says otherwise.
+    begun: Now,
     status: Status,
     presence: Presence,
     /// Not before; the journal refused.
@@ -52,10 +60,11 @@ impl Attendance {
         reader: &Reader,
         scribe: Scribe,
         crew: Arc<Crew>,
+        plans: Plans,
         started: Now,
     ) -> Result<Attendance, super::StartError> {
         let kept = reader.presences()?.into_iter().collect();
-        Ok(Attendance { scribe, crew, started, changes: None, kept, seats: Vec::new() })
+        Ok(Attendance { scribe, crew, plans, started, changes: None, kept, seats: Vec::new() })
     }
 
     /// For ever.
@@ -71,28 +80,43 @@ impl Attendance {
         }
     }
 
-    /// One seat for each camera that there is; of others nothing is remembered.
+    /// One seat for each camera that runs. Of those that are to run it is kept what was told, of others nothing.
     fn follow(&mut self) {
         let changes = Some(self.crew.changes());
         if self.changes == changes {
             return;
         }
+        let begun = if self.changes.is_none() { self.started } else { time::now() };
         self.changes = changes;
-        let mut before: BTreeMap<Name, Presence> =
-            std::mem::take(&mut self.seats).into_iter().map(|seat| (seat.camera, seat.presence)).collect();
-        for (camera, status) in self.crew.each(|it| (it.camera.name().clone(), it.camera.status_reader())) {
-            let presence = before.remove(&camera).unwrap_or_else(|| loaded(&camera, self.kept.remove(&camera)));
-            self.seats.push(Seat { camera, status, presence, not_before: None });
+        let mut before: BTreeMap<Name, Seat> =
+            std::mem::take(&mut self.seats).into_iter().map(|seat| (seat.camera.clone(), seat)).collect();
+        let running = self.crew.each(|it| {
+            let camera = &it.camera;
+            (camera.name().clone(), Arc::downgrade(&camera.mailbox()), camera.status_reader())
+        });
+        for (camera, mailbox, status) in running {
+            let seat = match before.remove(&camera) {
+                Some(seat) if seat.mailbox.ptr_eq(&mailbox) => seat,
+                // A changed camera counts from nothing again: what follows is as after a restart of the daemon.
+                changed => {
+                    let told = changed.map(|seat| seat.presence.saved()).or_else(|| self.kept.remove(&camera));
+                    let presence = loaded(&camera, told);
+                    Seat { camera, mailbox, begun, status, presence, not_before: None }
+                }
+            };
+            self.seats.push(seat);
         }
-        for gone in before.into_keys().chain(std::mem::take(&mut self.kept).into_keys()) {
+        self.kept.extend(before.into_iter().map(|(camera, seat)| (camera, seat.presence.saved())));
+        let plan = self.plans.now();
+        for gone in self.kept.extract_if(.., |camera, _| !has(&plan.config, Part::Camera, camera)) {
             // In order with everything that follows, so nobody needs to wait for it.
-            drop(self.scribe.writer.forget_camera(gone));
+            drop(self.scribe.writer.forget_camera(gone.0));
         }
     }
 
     async fn look(&mut self, index: usize, now: Now) {
         let seat = &mut self.seats[index];
-        let Some(sight) = sight(&(seat.status)(), self.started) else { return };
+        let Some(sight) = sight(&(seat.status)(), seat.begun) else { return };
         seat.presence.look(sight);
         if seat.not_before.is_some_and(|at| now.mono < at.mono) {
             return;
@@ -142,13 +166,13 @@ fn loaded(camera: &Name, kept: Option<String>) -> Presence {
 }
 
 /// None: there is nothing to say about it, a clip is at its end.
-fn sight(status: &Snapshot, started: Now) -> Option<Sight> {
+fn sight(status: &Snapshot, begun: Now) -> Option<Sight> {
     if status.state == State::Ended {
         return None;
     }
     Some(Sight {
         up: status.state == State::Online,
-        since: status.since.unwrap_or(started),
+        since: status.since.unwrap_or(begun),
         picture: status.last_frame,
         cause: status.cause.as_ref().map_or("timeout", |problem| problem.code()),
         common: status.common,

@@ -160,7 +160,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
         tokio.spawn(departed::skip(journal.writer(), endpoint));
     }
 
-    let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), started)?;
+    let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
     let site =
         Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
     let registrar = Arc::new(Orders::new(foreman, reader));

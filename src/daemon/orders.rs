@@ -22,6 +22,9 @@ use crate::time;
 /// So many parts are made at most, so that nothing is unbounded.
 const MOST: usize = 2_000;
 
+/// In bytes: what is secret is looked for in every line of the log from then on.
+const LONGEST_SECRET: usize = 512;
+
 /// Who takes orders.
 pub(super) struct Orders {
     pub(super) foreman: Foreman,
@@ -161,6 +164,13 @@ fn read(
     };
     let secret = match secret_key.and_then(|key| section.shift_remove(key)) {
         None => None,
+        Some(Value::String(secret)) if secret.len() > LONGEST_SECRET || secret.contains(['\n', '\r']) => {
+            let hint = format!("send one line of at most {LONGEST_SECRET} bytes");
+            return bad(
+                format!("the `{}` of the {what} is too long or of many lines", secret_key.unwrap_or("secret")),
+                &hint,
+            );
+        }
         Some(Value::String(secret)) => Some(secret),
         Some(_) => return bad(format!("the secret of a {what} must be a string"), "`stakeout keygen` makes one"),
     };

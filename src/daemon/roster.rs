@@ -62,11 +62,9 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// What came with it, concealed from here on.
+    /// What came with it.
     pub(super) fn secret(&self) -> Option<Secret> {
-        let secret = Secret::new(self.secret.as_deref()?);
-        redact::conceal(&secret);
-        Some(secret)
+        self.secret.as_deref().map(Secret::new)
     }
 }
 
@@ -99,7 +97,7 @@ impl Roster {
         let damaged = || Body { section: Map::new(), secret: None, request: None, attached: false };
         let body: Body = serde_json::from_str(&body).unwrap_or_else(|_| damaged());
         // From the first moment on, whether it runs or not.
-        let _ = body.secret();
+        body.secret().iter().for_each(redact::conceal);
         self.made.push(Made { part, name, body, made, idle: Some(Unfit::new("it was not looked at", "")) });
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::crew::Crew;
 use super::desks::Desks;
 use super::plan::Plans;
-use super::roster::Made;
+use super::roster::{Made, Roster};
 use super::{decoding, errands, models};
 use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
 use crate::camera;
@@ -107,7 +107,7 @@ impl api::Site for Site {
             .chain(cameras.into_iter().flatten())
             .chain(monitors.iter().filter(|it| !plan.roster.is_a_clients(&it.name)).filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
-            .chain(plan.roster.idle().map(idle))
+            .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
             .collect()
     }
 
@@ -208,13 +208,16 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
 }
 
 /// Something that was made over the API, and that nobody sees running.
-fn idle((made, why): (&Made, &Unfit)) -> Warning {
-    let Made { part, name, .. } = made;
+fn idle(roster: &Roster, Made { part, name, .. }: &Made, why: &Unfit) -> Warning {
     let what = part.as_str();
-    Warning::new(
-        format!("{what} `{name}`, which was made over the API, does not run: {}", why.error),
-        format!("{}; then restart the daemon, or change it with PUT /v1/{what}s/{name}, or take it away", why.hint),
-    )
+    let remedy = match roster.is_in_file(*part, name) {
+        // It can't be changed while the file has its name.
+        true => format!("take this one away with DELETE /v1/{what}s/{name}, or rename the one in the file and restart"),
+        false => {
+            format!("{}; then restart the daemon, or change it with PUT /v1/{what}s/{name}, or take it away", why.hint)
+        }
+    };
+    Warning::new(format!("{what} `{name}`, which was made over the API, does not run: {}", why.error), remedy)
 }
 
 /// A job that ended by itself leaves nobody watching.

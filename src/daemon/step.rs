@@ -43,14 +43,19 @@ impl Step {
         Ok(())
     }
 
-    /// That one is taken away.
+    /// That one is taken away. An idle one may share its name with a part of the file: that one stays as it is, switch and
+    /// all.
     pub(super) fn forget(&mut self, part: Part, name: &Name) {
-        self.roster = self.roster.without(part, name);
+        let is_alone = !self.roster.is_in_file(part, name);
+        self.roster = match is_alone {
+            true => self.roster.without(part, name),
+            false => self.roster.without_definition(part, name),
+        };
         self.revision.forget.push((part.as_str().to_owned(), name.clone()));
         match part {
-            Part::Monitor => self.revision.forget.push(roster::switch_key(name)),
-            Part::Endpoint => self.revision.gone.push((name.clone(), true)),
-            Part::Camera => {}
+            Part::Monitor if is_alone => self.revision.forget.push(roster::switch_key(name)),
+            Part::Endpoint if is_alone => self.revision.gone.push((name.clone(), true)),
+            Part::Monitor | Part::Endpoint | Part::Camera => {}
         }
     }
 }

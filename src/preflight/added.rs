@@ -51,9 +51,24 @@ pub fn open(
         tracing::warn!("{}: {}", warning.title, warning.label);
     }
     match (Unfit::of(&diagnostics), opened) {
-        (None, Some(opened)) => Ok(opened),
+        (None, Some(opened)) => {
+            conceal(&opened, secret);
+            Ok(opened)
+        }
         (Some(unfit), _) => Err(unfit),
         (None, None) => Err(Unfit::new("it can't be used", "see `journalctl -u stakeout`")),
+    }
+}
+
+/// Only what is accepted: the list of secrets never shrinks.
+fn conceal(opened: &Opened, secret: Option<&Secret>) {
+    let Some(secret) = secret else { return };
+    redact::conceal(secret);
+    if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
+        redact::conceal(&Secret::new(encoded));
+    }
+    if let Opened::Camera(Address::Rtsp(_, Some(login))) = opened {
+        redact::conceal_login(&login.username, &login.password);
     }
 }
 
@@ -71,7 +86,6 @@ fn camera(camera: &Camera, secret: Option<&Secret>, diagnostics: &mut Diagnostic
     match address {
         Some(Address::Rtsp(url, Some(mut login))) => {
             login.password = password.clone();
-            redact::conceal_login(&login.username, &login.password);
             Ok(Some(Address::Rtsp(url, Some(login))))
         }
         Some(_) => Err(Unfit::new(format!("{whose}: a password needs a `username`"), "add `username`")),
@@ -94,10 +108,6 @@ fn signed(
     if !endpoint.secrets.is_empty() {
         let what = format!("endpoint `{}`: `secret` stands beside a file or credential", endpoint.name);
         return Err(Unfit::new(what, "leave one of them out"));
-    }
-    redact::conceal(secret);
-    if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
-        redact::conceal(&Secret::new(encoded));
     }
     let key = Key::new(secret.expose()).map_err(|_| {
         let what = format!("endpoint `{}`: `secret` is empty, or what follows `whsec_` is not base64", endpoint.name);

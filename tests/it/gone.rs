@@ -33,7 +33,7 @@ fn what_a_gone_endpoint_is_owed_is_skipped_until_an_operator_enables_it() {
     assert_eq!(String::from_utf8_lossy(&enabled.stdout), "endpoint `ops` is sent events again\n");
     assert_eq!(String::from_utf8_lossy(&enabled.stderr), "what was skipped: `stakeout dlq retry --endpoint ops`\n");
     let log = appliance.log();
-    assert!(log.lines().any(|line| line.contains("endpoint enabled") && line.contains("uid=")), "{log}");
+    assert!(log.lines().any(|line| line.contains("/v1/endpoints/ops/enable") && line.contains("by=uid ")), "{log}");
     assert_eq!(appliance.json(&["endpoint", "enable", "ops", "--json"])[0]["was_gone"], false);
     let unknown = appliance.run(&["endpoint", "enable", "nobody"]);
     assert_eq!(

@@ -168,8 +168,8 @@ impl Mailer {
         Ok(dialogue)
     }
 
-    /// A recipient who is refused keeps nobody else from the letter, whether for good or for now (a mailbox can be full for
-    /// days): it is handed in once somebody takes it, and who didn't is told.
+    /// A recipient who is refused for good keeps nobody else from the letter; one who is refused for now does, as nobody
+    /// should get it twice.
     async fn hand_in(&self, dialogue: &mut Dialogue, message: &[u8], handed_in: &mut bool) -> Result<Taken, Problem> {
         let addresses = &self.inner.addresses;
         let mail = Mail::new(Some(addresses.sender().clone()), Vec::<MailParameter>::new());
@@ -179,15 +179,14 @@ impl Mailer {
             let what = format!("RCPT TO:<{recipient}>");
             match dialogue.ask(&Rcpt::new(recipient.clone(), Vec::new()), Step::Letter, &what).await {
                 Ok(_) => accepted += 1,
-                Err(problem @ Problem::Refused { .. }) => refused.push(problem),
+                Err(problem) if problem.outcome(false).status().is_some_and(|code| code >= 500) => {
+                    refused.push(problem)
+                }
                 Err(problem) => return Err(problem),
             }
         }
         if accepted == 0 {
-            // One that may be taken later comes first.
-            let later =
-                refused.iter().position(|problem| problem.outcome(false).status().is_some_and(|code| code < 500));
-            return Err(refused.swap_remove(later.unwrap_or(0)));
+            return Err(refused.swap_remove(0));
         }
         dialogue.leave().await?;
         *handed_in = true;

@@ -48,6 +48,12 @@ fn this_machine_may_call_by_its_own_names_and_no_web_page_may() {
     get(&["Host: evil.example:8787", "Origin: http://evil.example:8787"]).assert_refusal(403);
     get(&["Origin: https://evil.example"]).assert_refusal(403);
     get(&["Origin: https://evil.example", right]).assert_refusal(403);
+    get(&["Sec-Fetch-Site: cross-site", right]).assert_refusal(403);
+    let answer = get(&["Sec-Fetch-Site: same-origin"]);
+    assert_eq!(answer.status, 200);
+    for header in ["x-content-type-options: nosniff", "cross-origin-resource-policy: same-origin"] {
+        assert!(answer.head.contains(&format!("\r\n{header}\r\n")), "{}", answer.head);
+    }
     for denied in [vec![wrong.as_str()], vec!["X-Forwarded-For: 10.0.0.9"], vec!["Forwarded: for=10.0.0.9", &wrong]] {
         let answer = get(&denied);
         answer.assert_refusal(401);
