@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
+use super::commission::{Commission, Commissioned};
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
@@ -44,6 +45,12 @@ pub trait Registrar: Send + Sync + 'static {
     /// # Errors
     /// As [`Registrar::make`].
     fn switch(&self, monitor: &Name, enabled: bool) -> Result<Switched, Denied>;
+
+    /// Begins a client's job, with all that it needs; one that is asked for in the same words and runs is the same.
+    ///
+    /// # Errors
+    /// As [`Registrar::make`], and nothing of it is left.
+    fn commission(&self, commission: Commission) -> Result<Commissioned, Denied>;
 }
 
 /// What is to be made.
@@ -144,10 +151,10 @@ fn paths(part: Part) -> (&'static str, &'static str) {
 }
 
 /// The body of an order, as axum read it.
-type Body = Result<Json<Map<String, Value>>, JsonRejection>;
+pub(super) type Body = Result<Json<Map<String, Value>>, JsonRejection>;
 
 /// Who gives an order.
-type By = ConnectInfo<Peer>;
+pub(super) type By = ConnectInfo<Peer>;
 
 async fn make(
     State(shared): State<Shared>,
@@ -237,7 +244,7 @@ impl Turns {
 }
 
 /// Off tokio's workers: an order waits for threads, models and the disk. Once begun it goes on without its client.
-async fn carry_out<T: Send + 'static>(
+pub(super) async fn carry_out<T: Send + 'static>(
     shared: &Shared,
     (by, what): (Peer, String),
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,

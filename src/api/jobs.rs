@@ -137,9 +137,14 @@ pub(super) async fn list(
 }
 
 pub(super) async fn one(State(shared): State<Shared>, Path(job): Path<String>) -> Result<Json<JobLine>, Refusal> {
-    let job = id(&job)?;
-    let found = lines(&shared, JobFilter { id: Some(job), ..JobFilter::default() }).await?.pop();
-    found.map(Json).ok_or_else(|| no_such_job(job))
+    line_of(&shared, &job).await.map(Json)
+}
+
+/// One job, by what a client says is its id.
+pub(super) async fn line_of(shared: &Shared, job: &str) -> Result<JobLine, Refusal> {
+    let job = id(job)?;
+    let found = lines(shared, JobFilter { id: Some(job), ..JobFilter::default() }).await?.pop();
+    found.ok_or_else(|| no_such_job(job))
 }
 
 fn no_such_job(job: Uuid) -> Refusal {
@@ -224,7 +229,7 @@ fn request(text: &str) -> Map<String, Value> {
 }
 
 /// A stream's address without the login in it.
-fn stripped(url: &str) -> String {
+pub(super) fn stripped(url: &str) -> String {
     let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
     if parsed.username().is_empty() && parsed.password().is_none() {
         return url.to_owned();

@@ -8,7 +8,8 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::{
-    Shared, channels, check, definitions, deliveries, dlq, events, jobs, metrics, openapi, parts, snapshot, status,
+    Shared, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
+    snapshot, status,
 };
 
 /// All there are.
@@ -38,6 +39,8 @@ pub(super) fn routes() -> Routes {
         .post("/v1/dlq/drop", dlq::drop_them)
         .get("/jobs", jobs::list)
         .get("/jobs/{job_id}", jobs::one)
+        .delete("/jobs/{job_id}", live_monitor::stop)
+        .post("/live-monitor", live_monitor::start)
 }
 
 /// A router that knows what is in it.

@@ -139,6 +139,11 @@ impl Client {
         self.send(request.header("content-type", "application/json").body(body))
     }
 
+    /// Has an end put to `path`.
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(self.http.request(Method::DELETE, address(path)))
+    }
+
     fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         serde_json::from_slice(&self.answer(request)?).map_err(strange)
     }

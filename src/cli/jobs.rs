@@ -1,4 +1,4 @@
-//! `stakeout jobs`: the runs of monitors, those that run and those that ended.
+//! `stakeout jobs`: the runs of monitors, those that run and those that ended, and how to end one.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use uuid::Uuid;
 
+use super::client::Client;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::Records;
@@ -28,6 +29,8 @@ enum Command {
     List(List),
     /// Show one job
     Show(Show),
+    /// End a job; its monitor watches no more until it is enabled
+    Stop(Show),
 }
 
 #[derive(clap::Args)]
@@ -71,6 +74,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::List(args) => list(args),
         Command::Show(args) => show(args),
+        Command::Stop(args) => stop(args),
     }
 }
 
@@ -96,6 +100,18 @@ fn show(args: &Show) -> Result<(), Failure> {
         print::json_line(&mut out, &job)?;
     } else {
         facts(&job).print_rows(&mut out, print::colour_on_stdout())?;
+    }
+    Ok(out.flush()?)
+}
+
+fn stop(args: &Show) -> Result<(), Failure> {
+    let client = Client::new(&args.file.load()?.config.api.socket)?;
+    let job: JobLine = client.delete(&format!("/jobs/{}", args.id))?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        print::json_line(&mut out, &job)?;
+    } else {
+        writeln!(out, "job `{}` has ended", job.job_id)?;
     }
     Ok(out.flush()?)
 }

@@ -14,6 +14,7 @@ use super::read::Section;
 use super::settings::{Api, Device, Located, Log, LogFormat, Runtime, Storage};
 use super::value::{self, Problem, Read, Value};
 use crate::egress::{self, Egress};
+use crate::name::Name;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -52,12 +53,11 @@ pub(super) fn runtime(section: &mut Section<'_, '_>) -> Runtime {
 
 /// Reads `[api]`.
 pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
-    for later in ["webhook_secret_file", "default_model"] {
-        section.not_yet(later, &[""]);
-    }
     let socket = section.or("socket", PathBuf::from("/run/stakeout/stakeout.sock"), path);
     let listen = section.take("listen", address_and_port);
     let token = camera::secret(section, "token_file", "token_credential");
+    let webhook_secret = camera::secret(section, "webhook_secret_file", "webhook_secret_credential");
+    let default_model = section.or("default_model", None, model);
     let open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
     if let Some(Located { value: Some(address), at }) = listen.as_ref().filter(|_| token.is_none())
         && open(address)
@@ -65,7 +65,12 @@ pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
         let label = "set `token_file` beside it, or listen at `127.0.0.1`";
         section.problem(at.clone(), "`listen` lets other machines call, and there is no token", label);
     }
-    Api { socket, listen: listen.and_then(|listen| listen.value), token }
+    Api { socket, listen: listen.and_then(|listen| listen.value), token, webhook_secret, default_model }
+}
+
+/// None for the empty text.
+fn model(value: &Value<'_>) -> Read<Option<Name>> {
+    if value::text(value)?.is_empty() { Ok(None) } else { value::name(value).map(Some) }
 }
 
 /// None for the empty text.

@@ -102,6 +102,10 @@ pub struct Api {
     pub listen: Option<SocketAddr>,
     /// What has to be shown there, but by this machine.
     pub token: Option<SecretRef>,
+    /// Signs what goes to the webhooks of jobs, subscriptions and alerts.
+    pub webhook_secret: Option<SecretRef>,
+    /// Who judges their conditions where they don't say.
+    pub default_model: Option<Name>,
 }
 
 /// `[log]`

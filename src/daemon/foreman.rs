@@ -50,10 +50,10 @@ pub(super) struct Foreman {
 /// What a change is about, beside what differs between two plans.
 #[derive(Default)]
 pub(super) struct Change {
-    /// What is made, or made anew under its name.
-    pub(super) renewed: Option<(Part, Name)>,
-    /// What it needs.
-    pub(super) opened: Option<Opened>,
+    /// What is made, or made anew under its name: of each kind one at most.
+    pub(super) renewed: Vec<(Part, Name)>,
+    /// What these need.
+    pub(super) opened: Vec<Opened>,
     /// The monitor whose ended jobs begin anew.
     pub(super) starts: Option<Name>,
 }
@@ -87,8 +87,7 @@ impl Foreman {
         let Some(_hands) = self.crew.hands() else { return Err(StartError::Stopping) };
         let before = self.plans.now();
         let Change { renewed, opened, starts } = change;
-        let turn =
-            Turn { before: &before.config, next: &next, renewed: renewed.as_ref(), starts: starts.as_ref(), reader };
+        let turn = Turn { before: &before.config, next: &next, renewed: &renewed, starts: starts.as_ref(), reader };
         let address = self.open(&turn, opened)?;
         self.plans.replace(next.clone());
         self.scribe.addressees.replace(&next.config.endpoints);
@@ -100,21 +99,23 @@ impl Foreman {
         changed
     }
 
-    /// Starts what a new part needs; gives back where a new camera is.
-    fn open(&self, turn: &Turn<'_>, opened: Option<Opened>) -> Result<Option<Address>, StartError> {
-        match opened {
-            Some(Opened::Camera(address)) => return Ok(Some(address)),
-            Some(Opened::Monitor(models)) => self.crew.start_models(models, self.limits)?,
-            Some(Opened::Endpoint(credentials, tls)) => {
-                let mut endpoints = turn.next.config.endpoints.iter();
-                if let Some(endpoint) = endpoints.find(|it| turn.renews(Part::Endpoint, &it.name)) {
-                    self.desks.close(&endpoint.name);
-                    self.desks.open(endpoint, credentials, tls)?;
+    /// Starts what new parts need; gives back where a new camera is.
+    fn open(&self, turn: &Turn<'_>, opened: Vec<Opened>) -> Result<Option<Address>, StartError> {
+        let mut place = None;
+        for opened in opened {
+            match opened {
+                Opened::Camera(address) => place = Some(address),
+                Opened::Monitor(models) => self.crew.start_models(models, self.limits)?,
+                Opened::Endpoint(credentials, tls) => {
+                    let mut endpoints = turn.next.config.endpoints.iter();
+                    if let Some(endpoint) = endpoints.find(|it| turn.renews(Part::Endpoint, &it.name)) {
+                        self.desks.close(&endpoint.name);
+                        self.desks.open(endpoint, credentials, tls)?;
+                    }
                 }
             }
-            None => {}
         }
-        Ok(None)
+        Ok(place)
     }
 
     /// All of it is tried; the first error is told.
@@ -223,14 +224,14 @@ impl Foreman {
 struct Turn<'t> {
     before: &'t Config,
     next: &'t Plan,
-    renewed: Option<&'t (Part, Name)>,
+    renewed: &'t [(Part, Name)],
     starts: Option<&'t Name>,
     reader: &'t Reader,
 }
 
 impl Turn<'_> {
     fn renews(&self, part: Part, name: &Name) -> bool {
-        self.renewed.is_some_and(|(of, it)| *of == part && it == name)
+        self.renewed.iter().any(|(of, it)| *of == part && it == name)
     }
 
     /// Whether others watch `camera`, or the same ones otherwise.

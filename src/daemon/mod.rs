@@ -5,12 +5,14 @@
 
 mod admitted;
 mod attendance;
+mod commissions;
 mod crew;
 mod decoding;
 mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod leftovers;
 mod models;
 mod notices;
 mod orders;
@@ -20,6 +22,7 @@ mod resume;
 mod roster;
 mod scribe;
 mod site;
+mod step;
 mod vigil;
 
 use std::io;
@@ -161,6 +164,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let site =
         Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
     let registrar = Arc::new(Orders::new(foreman, reader));
+    let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
     let broadcast = scribe.broadcast.clone();
     let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
     let (stop, stopped) = flag::channel(false);
@@ -172,6 +176,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
 
     systemd::stopping();
     tracing::info!("stopping");
+    clearing.abort();
     let settled = stop_watching(crew.dismiss());
     let _ = stop.send(true);
     tokio.block_on(async {

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use super::foreman::{Change, Foreman};
 use super::plan::Plan;
-use super::roster::{self, Body, Made, Roster};
+use super::roster::{self, Body, Made};
+use super::step::Step;
 use super::{StartError, departed};
-use crate::api::{self, Denied, Order, Switched};
+use crate::api::{self, Commission, Commissioned, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
 use crate::journal::{self, Origin, Reader, Revision};
 use crate::name::Name;
@@ -26,7 +27,7 @@ const LONGEST_SECRET: usize = 512;
 
 /// Who takes orders.
 pub(super) struct Orders {
-    foreman: Foreman,
+    pub(super) foreman: Foreman,
     /// Held by whoever's turn it is.
     reader: Mutex<Reader>,
 }
@@ -37,22 +38,43 @@ impl Orders {
         Orders { foreman, reader: Mutex::new(reader) }
     }
 
-    fn turn(&self) -> MutexGuard<'_, Reader> {
+    /// Waits for one's turn.
+    pub(super) fn turn(&self) -> MutexGuard<'_, Reader> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// First the journal, then what runs: a kill between the two leaves the rest to the next start.
-    fn establish(&self, next: Roster, revision: Revision, change: Change, reader: &Reader) -> Result<(), Denied> {
+    pub(super) fn take(&self, step: Step, reader: &Reader) -> Result<(), Denied> {
+        let Step { roster, revision, change } = step;
+        let departed: Vec<Name> =
+            revision.gone.iter().filter(|(_, gone)| *gone).map(|(name, _)| name.clone()).collect();
         self.foreman.scribe.writer.revise(revision).wait()?;
-        let config = next.config();
-        let plan = Plan { roster: next, config };
+        let config = roster.config();
+        let plan = Plan { roster, config };
         self.foreman.go_over_to(plan.into(), change, reader).map_err(|error| {
             tracing::error!(%error, "a change is not in force yet");
             match error {
                 StartError::Stopping => Denied::Journal(journal::Error::Closed),
                 error => Denied::Unfinished(error.to_string()),
             }
-        })
+        })?;
+        for endpoint in departed {
+            self.foreman.desks.tokio.spawn(departed::skip(self.foreman.scribe.writer.clone(), endpoint));
+        }
+        Ok(())
+    }
+
+    /// Looks at `made`, and opens what it needs beside everything else that runs after `step`.
+    pub(super) fn add(&self, step: &mut Step, made: Made) -> Result<(), Denied> {
+        if step.roster.made(made.part, &made.name).is_none() && step.roster.count() >= MOST {
+            let error = format!("there are {MOST} parts already that were made over the API");
+            return Err(Denied::Conflict(Unfit::new(error, "take some away, or put them into the file")));
+        }
+        let beside = step.roster.without_definition(made.part, &made.name).config();
+        let defined = config::define(made.part, &made.body.section, &beside).map_err(Denied::Bad)?;
+        let running = self.foreman.crew.models();
+        let opened = preflight::open(&defined, made.body.secret().as_ref(), &beside, &running).map_err(Denied::Bad)?;
+        step.make(made, opened).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain JSON")))
     }
 }
 
@@ -72,23 +94,11 @@ impl api::Registrar for Orders {
             let error = format!("{what} `{name}` exists already");
             return Err(Denied::Conflict(Unfit::new(error, format!("change it with PUT /v1/{what}s/{name}"))));
         }
-        if old.is_none() && before.roster.count() >= MOST {
-            let error = format!("there are {MOST} parts already that were made over the API");
-            return Err(Denied::Conflict(Unfit::new(error, "take some away, or put them into the file")));
-        }
         let is_new = old.is_none();
         let made = old.map_or(time::now().wall, |old| old.made);
-        let beside = before.roster.without_definition(part, &name).config();
-        let defined = config::define(part, &body.section, &beside).map_err(Denied::Bad)?;
-        let running = self.foreman.crew.models();
-        let opened = preflight::open(&defined, body.secret().as_ref(), &beside, &running).map_err(Denied::Bad)?;
-        let made = Made { part, name: name.clone(), body: body.clone(), made, idle: None };
-        let row = made.row().map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain JSON")))?;
-        // What an endpoint of that name was owed before stays as it ended: it can be sent again by hand.
-        let gone = if part == Part::Endpoint { vec![(name.clone(), false)] } else { Vec::new() };
-        let revision = Revision { keep: vec![row], gone, ..Revision::default() };
-        let change = Change { renewed: Some((part, name.clone())), opened: Some(opened), starts: None };
-        self.establish(before.roster.with(made), revision, change, &reader)?;
+        let mut step = Step::from(&before.roster);
+        self.add(&mut step, Made { part, name: name.clone(), body: body.clone(), made, idle: None })?;
+        self.take(step, &reader)?;
         let (kind, definition) = (part.as_str().to_owned(), body.section);
         Ok(api::Made { kind, name, origin: Origin::Api, definition, is_new })
     }
@@ -106,27 +116,13 @@ impl api::Registrar for Orders {
                 false => Denied::Unknown(unknown(&before.config, part, name)),
             });
         }
-        // An idle one may share its name with a part of the file: that one stays as it is, switch and all.
-        let is_alone = !before.roster.is_in_file(part, name);
-        let next = match is_alone {
-            true => before.roster.without(part, name),
-            false => before.roster.without_definition(part, name),
-        };
-        if let Some((other, _)) = next.misfit() {
+        let mut step = Step::from(&before.roster);
+        step.forget(part, name);
+        if let Some((other, _)) = step.roster.misfit() {
             let error = format!("{} `{}` needs {what} `{name}`", other.part.as_str(), other.name);
             return Err(Denied::Conflict(Unfit::new(error, "change that first, or take it away")));
         }
-        let mut revision = Revision { forget: vec![(what.to_owned(), name.clone())], ..Revision::default() };
-        match part {
-            Part::Monitor if is_alone => revision.forget.push(roster::switch_key(name)),
-            Part::Endpoint if is_alone => revision.gone.push((name.clone(), true)),
-            Part::Monitor | Part::Endpoint | Part::Camera => {}
-        }
-        self.establish(next, revision, Change::default(), &reader)?;
-        if part == Part::Endpoint && is_alone {
-            self.foreman.desks.tokio.spawn(departed::skip(self.foreman.scribe.writer.clone(), name.clone()));
-        }
-        Ok(())
+        self.take(step, &reader)
     }
 
     fn switch(&self, monitor: &Name, enabled: bool) -> Result<Switched, Denied> {
@@ -143,8 +139,12 @@ impl api::Registrar for Orders {
             None => revision.forget.push(roster::switch_key(monitor)),
         }
         let starts = enabled.then(|| monitor.clone());
-        self.establish(next, revision, Change { starts, ..Change::default() }, &reader)?;
+        self.take(Step { roster: next, revision, change: Change { starts, ..Change::default() } }, &reader)?;
         Ok(Switched { monitor: monitor.clone(), enabled, differs_from_file })
+    }
+
+    fn commission(&self, commission: Commission) -> Result<Commissioned, Denied> {
+        self.begin(commission)
     }
 }
 
@@ -192,7 +192,7 @@ fn read(
             );
         }
     };
-    Ok((name, Body { section, secret, request }))
+    Ok((name, Body { section, secret, request, attached: false }))
 }
 
 fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {

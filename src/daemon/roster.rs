@@ -56,6 +56,9 @@ pub(super) struct Body {
     /// What a client asked for whose job this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Value>,
+    /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) attached: bool,
 }
 
 impl Body {
@@ -91,7 +94,7 @@ impl Roster {
         }
         // Other kinds are others' to know.
         let Some(part) = Part::parse(&kind) else { return };
-        let damaged = || Body { section: Map::new(), secret: None, request: None };
+        let damaged = || Body { section: Map::new(), secret: None, request: None, attached: false };
         let body: Body = serde_json::from_str(&body).unwrap_or_else(|_| damaged());
         // From the first moment on, whether it runs or not.
         body.secret().iter().for_each(redact::conceal);
@@ -113,7 +116,12 @@ impl Roster {
         let mut config = (*self.file).clone();
         for made in self.made.iter().filter(|made| made.idle.is_none()) {
             // Whoever made this roster has seen to it that it fits: `examine`, `misfit`.
-            if let Ok(defined) = config::define(made.part, &made.body.section, &config) {
+            if let Ok(mut defined) = config::define(made.part, &made.body.section, &config) {
+                if let Defined::Monitor(monitor) = &mut defined
+                    && !made.body.section.contains_key("endpoints")
+                {
+                    monitor.endpoints.retain(|endpoint| !self.is_attached(Part::Endpoint, endpoint));
+                }
                 config::add(&mut config, defined);
             }
         }
@@ -164,6 +172,21 @@ impl Roster {
     /// What was made under that name.
     pub(super) fn made(&self, part: Part, name: &Name) -> Option<&Made> {
         self.made.iter().find(|made| made.part == part && made.name == *name)
+    }
+
+    /// Everything that was made, those that others refer to first.
+    pub(super) fn all_made(&self) -> &[Made] {
+        &self.made
+    }
+
+    /// Whether it is for clients' monitors only.
+    pub(super) fn is_attached(&self, part: Part, name: &Name) -> bool {
+        self.made(part, name).is_some_and(|made| made.body.attached)
+    }
+
+    /// Whether its jobs are a client's.
+    pub(super) fn is_a_clients(&self, monitor: &Name) -> bool {
+        self.made(Part::Monitor, monitor).is_some_and(|made| made.body.request.is_some())
     }
 
     /// How many were made.

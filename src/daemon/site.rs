@@ -105,7 +105,7 @@ impl api::Site for Site {
         let plan = self.plans.now();
         down.chain(models)
             .chain(cameras.into_iter().flatten())
-            .chain(monitors.iter().filter_map(ended))
+            .chain(monitors.iter().filter(|it| !plan.roster.is_a_clients(&it.name)).filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
             .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
             .collect()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{advice, keys};
-use crate::config::{self, Diagnostic, Diagnostics, Endpoint, EndpointUrl, Mail, SecretRef};
+use crate::config::{self, Api, Diagnostic, Diagnostics, Endpoint, EndpointUrl, Mail, SecretRef};
 use crate::credentials::{Credentials, Login};
 use crate::egress::Egress;
 use crate::name::Name;
@@ -25,6 +25,13 @@ pub(super) fn of(
         .iter()
         .filter_map(|endpoint| Some((endpoint.name.clone(), read(endpoint, egress, diagnostics)?)))
         .collect()
+}
+
+/// Whether what goes to the webhooks of clients can be signed.
+pub(super) fn of_clients(api: &Api, diagnostics: &mut Diagnostics) {
+    if let Some(reference) = &api.webhook_secret {
+        key("`[api]`", reference, diagnostics);
+    }
 }
 
 /// Whatever is wrong with any of them is told at once.

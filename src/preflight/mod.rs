@@ -49,6 +49,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     tls::of_cameras(&config.cameras, diagnostics);
     cameras::check(&config.cameras, diagnostics);
     let token = keys::token(&config.api, diagnostics);
+    credentials::of_clients(&config.api, diagnostics);
     let models = models::load(config, &BTreeMap::new(), diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls, token })
 }

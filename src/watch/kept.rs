@@ -5,7 +5,7 @@
 
 use super::ledger::{Happening, Ledger, Refused};
 use super::subject::{About, Subject};
-use crate::condition::{self, Ids, Input, Saved, Shutdown, Spec, State, Unreadable};
+use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
 use crate::event::JobReason;
 use crate::journal::MachineRow;
 use crate::time::{Boot, Deadline, Now};
@@ -88,7 +88,7 @@ pub fn resume(
         None => State::new(),
     };
     let input = match subject.enabled {
-        true if begins(&state, &subject.spec, restart) => Input::Start,
+        true if begins(&state, subject, restart) => Input::Start,
         false if state.is_active() => Input::Stop(JobReason::UserRequested),
         _ => return Ok(state),
     };
@@ -136,8 +136,13 @@ pub fn farewell(ledger: &mut dyn Ledger, kept: Kept, restart: Restart) -> Result
 
 /// Whether going on begins a new job: there was none; or what ended it is gone: the clip plays again, the
 /// monitor is enabled again, the limit or `stop_on_trigger` is no longer in the file. Otherwise an ended job stays ended.
-fn begins(state: &State, spec: &Spec, restart: Restart) -> bool {
+/// A client's job ends for good.
+fn begins(state: &State, subject: &Subject, restart: Restart) -> bool {
     let Some(job) = state.job() else { return true };
+    let spec = &subject.spec;
+    if subject.about.request.is_some() {
+        return false;
+    }
     match job.ended() {
         None => false,
         Some(JobReason::StreamEnded) => restart.replays,

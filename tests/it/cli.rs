@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Denied, Errand, Expectation, Library, Made, Model, Monitor, MonitorState, NoPicture,
-    Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Camera, CameraState, Commission, Commissioned, Denied, Errand, Expectation, Library, Made, Model, Monitor,
+    MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -192,6 +192,9 @@ impl Registrar for Quiet {
     }
     fn switch(&self, monitor: &Name, _: bool) -> Result<Switched, Denied> {
         Err(self.remove(Part::Monitor, monitor).unwrap_err())
+    }
+    fn commission(&self, _: Commission) -> Result<Commissioned, Denied> {
+        Err(self.remove(Part::Monitor, &name("x")).unwrap_err())
     }
 }
 

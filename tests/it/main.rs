@@ -25,6 +25,7 @@ mod faults;
 mod formats;
 mod gate;
 mod gone;
+mod jobs;
 mod journal;
 mod kills;
 mod layers;

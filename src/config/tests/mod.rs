@@ -111,7 +111,10 @@ fn the_manual_names_every_key_of_the_contract() {
         ("device", "id heartbeat"),
         ("storage", "path max_size keep_delivered keep_dead snapshot_width snapshot_quality"),
         ("runtime", "onnxruntime execution_providers threads run_timeout"),
-        ("api", "socket listen token_file token_credential webhook_secret_file default_model"),
+        (
+            "api",
+            "socket listen token_file token_credential webhook_secret_file webhook_secret_credential default_model",
+        ),
         ("log", "filter format"),
         ("egress", "allow"),
         (
