@@ -39,7 +39,7 @@ pub(super) fn grouped(root: Command) -> Command {
         listed.push_str(&format!("\n\n{header}{title}:{header:#}"));
         for command in commands {
             let about = command.get_about().map(StyledStr::to_string).unwrap_or_default();
-            listed.push_str(&format!("\n  {literal}{:<12}{literal:#}{about}", command.get_name()));
+            listed.push_str(&format!("\n  {literal}{:<13}{literal:#}{about}", command.get_name()));
         }
     }
     let template = format!(
@@ -70,6 +70,6 @@ mod tests {
         for line in listed.take_while(|line| !line.starts_with("Options:")) {
             assert!(line.chars().count() <= 80, "{line}");
         }
-        assert!(help.contains("\nRun and watch:\n  run         Run the daemon\n"), "{help}");
+        assert!(help.contains("\nRun and watch:\n  run          Run the daemon\n"), "{help}");
     }
 }

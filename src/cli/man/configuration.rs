@@ -56,7 +56,7 @@ pub(super) fn page() -> String {
     example(&mut roff, EXAMPLE);
     section(&mut roff, "FILES");
     entry(&mut roff, "/etc/stakeout/stakeout.toml", "Read unless `--config` or STAKEOUT_CONFIG names another file.");
-    entry(&mut roff, "/usr/share/stakeout/stakeout.toml.schema.json", "The same for editors.");
+    entry(&mut roff, "/usr/share/stakeout/schemas/stakeout.toml.schema.json", "The same for editors.");
     let others = [("stakeout", "1"), ("stakeout-check", "1"), ("stakeout-config", "1"), ("systemd.exec", "5")];
     see_also(&mut roff, &others.map(|(name, number)| (name.to_owned(), number)));
     roff.render()

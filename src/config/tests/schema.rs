@@ -132,6 +132,8 @@ fn it_judges_values_as_the_parser_does() {
                 let source = with(&section.header(), key.name, value);
                 let fits = fits(&source);
                 match parse(&source, "stakeout.toml") {
+                    // Of keys of another format the parser takes whatever is empty.
+                    Ok(_) if matches!(value, "\"\"" | "[]" | "{}") => {}
                     Ok(_) => {
                         taken += 1;
                         assert_eq!(fits, Ok(()), "the parser takes\n{source}");
