@@ -36,7 +36,7 @@ secret_file = "/etc/stakeout/ops.secret""#;
 pub(super) fn page() -> String {
     let mut roff = Roff::new();
     let source = concat!("stakeout ", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", ["STAKEOUT.TOML", "5", "", source, "Stakeout"]);
+    roff.control("TH", ["STAKEOUT.TOML", "5", "\"\"", source, "Stakeout"]);
     section(&mut roff, "NAME");
     roff.text([roman("stakeout.toml - configuration of stakeout")]);
     section(&mut roff, "SYNOPSIS");

@@ -51,8 +51,10 @@ pub(super) fn name(command: &Command) -> String {
 /// # Errors
 /// None that memory doesn't make.
 pub(super) fn render(root: &Command, command: &Command) -> io::Result<String> {
-    let man = Man::new(command.clone())
+    let man = Man::new(command.clone().subcommand_value_name("COMMAND"))
         .title(name(command).to_uppercase())
+        // Empty but there: what follows would take its place.
+        .date("\"\"")
         .source(concat!("stakeout ", env!("CARGO_PKG_VERSION")))
         .manual("Stakeout");
     let mut page = Roff::new().render();
@@ -154,8 +156,14 @@ fn exit_status(roff: &mut Roff, root: &Command, command: &Command, said: Said) {
     codes.extend(said.codes);
     section(roff, "EXIT STATUS");
     for (code, meaning) in codes {
-        entry(roff, &code.to_string(), &format!("{meaning}."));
+        entry(roff, &code.to_string(), &sentence(&meaning));
     }
+}
+
+/// `no TLS` as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn files_and_environment(roff: &mut Roff, root: &Command, command: &Command) {
@@ -236,7 +244,7 @@ mod tests {
     #[test]
     fn codes_of_its_own_stand_beside_those_of_all() {
         let check = page(&["endpoint", "check"]);
-        for code in ["\\fB2\\fR\nusage.", "\\fB3\\fR\n", "\\fB6\\fR\nno TLS.", "\\fB78\\fR\n"] {
+        for code in ["\\fB2\\fR\nUsage.", "\\fB3\\fR\n", "\\fB6\\fR\nNo TLS.", "\\fB78\\fR\n"] {
             assert!(check.contains(code), "{code}\n{check}");
         }
         assert!(!check.contains("Exit codes"), "{check}");
@@ -244,7 +252,7 @@ mod tests {
         assert!(keygen.contains("\\fB2\\fR\n") && !keygen.contains("\\fB78\\fR\n"), "it reads no configuration");
         assert!(!keygen.contains("STAKEOUT_CONFIG") && keygen.contains("NO_COLOR"), "{keygen}");
         let run = page(&["run"]);
-        assert!(run.contains("\\fB78\\fR\nwhen the configuration has to change first"), "{run}");
+        assert!(run.contains("\\fB78\\fR\nWhen the configuration has to change first"), "{run}");
         assert!(run.contains("GST_DEBUG"), "{run}");
     }
 }

@@ -44,6 +44,11 @@ const ROWS: &[Row] = &[
         Ends(0, "usage: "),
         &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("yolox-nano", "yolox-nano --help")],
     ),
+    (
+        "scripts/demo --seconds 60 --json",
+        Ends(0, "usage: "),
+        &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("--json", "--json --help")],
+    ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
     // README.md: installing, below a folder of our own.
     (
@@ -77,7 +82,7 @@ const ROWS: &[Row] = &[
     (
         "chown stakeout: /etc/stakeout/*.secret /etc/stakeout/*.pass && chmod 600 /etc/stakeout/*.secret /etc/stakeout/*.pass",
         Ends(0, ""),
-        &[("chown stakeout:", "chown $UID:")],
+        &[("chown stakeout:", "chown $UID")],
     ),
     ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("tests/it/service.rs", "READY=1"), &[]),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
@@ -151,13 +156,14 @@ const ROWS: &[Row] = &[
     ),
     // Man pages.
     ("stakeout check && systemctl restart stakeout", Ends(0, ""), &[(" && systemctl restart stakeout", "")]),
+    ("source <(stakeout completions bash)", Ends(0, ""), &[]),
     ("stakeout run --config ./stakeout.toml", Daemon, &[("./stakeout.toml", "HERE/stakeout.toml")]),
     ("stakeout events --follow", GoesOn("", "job.status"), &[]),
     ("stakeout status --watch", GoesOn("", "person-at-dock"), &[]),
     (
         "stakeout models pull smolvlm-256m --base-url http://mirror.lan/",
         Ends(0, ""),
-        &[("smolvlm-256m", "smolvlm-256m --precision fp32")],
+        &[("smolvlm-256m", "smolvlm-256m --precision fp32 --to HERE/elsewhere")],
     ),
     (
         "stakeout verify --secret-file ops.secret --signature \"$SIGNATURE\" --id \"$ID\" --timestamp \"$TIMESTAMP\" < body.json",
