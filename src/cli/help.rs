@@ -62,6 +62,35 @@ mod tests {
         assert_eq!(shown, root.get_subcommands().count(), "none twice");
     }
 
+    /// It asks for what is left out.
+    const ASKS: &str = " stakeout init";
+
+    /// Words by which a value that is left out explains itself: it chooses, adds, or belongs to something else.
+    const SELF_EXPLAINING: [&str; 7] =
+        ["Only ", " only", "Any of ", "Another ", "several times", "instead of", "needed for"];
+
+    fn each(command: &Command, path: &str, look: &mut dyn FnMut(&str, &clap::Arg)) {
+        let path = format!("{path} {}", command.get_name());
+        command.get_arguments().for_each(|argument| look(&path, argument));
+        command.get_subcommands().for_each(|inner| each(inner, &path, look));
+    }
+
+    #[test]
+    fn every_option_says_what_it_is_and_what_holds_without_it() {
+        let mut looked = 0;
+        each(&crate::cli::command(), "", &mut |path, argument| {
+            looked += 1;
+            let help = argument.get_help().map(StyledStr::to_string).unwrap_or_default();
+            let at = format!("{path} {}: `{help}`", argument.get_id());
+            assert!(help.starts_with(char::is_uppercase) && !help.ends_with('.'), "{at}");
+            let takes_value = argument.get_action().takes_values() && !argument.is_positional();
+            let has_default = !argument.get_default_values().is_empty() || help.contains("[default: ");
+            let explained = has_default || path == ASKS || SELF_EXPLAINING.iter().any(|words| help.contains(words));
+            assert!(!takes_value || argument.is_required_set() || explained, "{at}: what holds without it?");
+        });
+        assert!(looked > 60, "{looked}");
+    }
+
     /// The narrowest terminal that anybody has.
     #[test]
     fn no_line_of_it_is_wider_than_80_columns() {

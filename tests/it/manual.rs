@@ -2,6 +2,7 @@
 //! pages that do what they say, each of them run.
 
 mod commands;
+mod editors;
 mod pages;
 mod world;
 mod written;

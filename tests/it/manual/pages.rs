@@ -83,11 +83,9 @@ fn a_page_reads_well_on_a_terminal() {
     }
     assert!(retry.contains("\n           stakeout dlq retry --endpoint ops --since 12h --until 2h\n"), "{retry}");
     let file = shown("stakeout.toml.5");
-    for words in [
-        "[storage]",
-        "[[camera]]",
-        "\n       keep_delivered = \"7d\"\n       keep_dead = \"30d\"\n              How long",
-    ] {
+    for words in
+        ["[storage]", "[[camera]]", "\n       keep_delivered = \"7d\"\n       keep_dead = \"30d\"\n              How"]
+    {
         assert!(file.contains(words), "{words}\n{file}");
     }
     let first = Command::new(env!("CARGO_BIN_EXE_stakeout")).arg("man").output().unwrap().stdout;
