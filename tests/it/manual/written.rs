@@ -82,7 +82,7 @@ fn without_remark(line: &str) -> &str {
     }
     let remark = line.match_indices(" #").find(|(at, _)| {
         let before = &line[..*at];
-        before.matches('\'').count() % 2 == 0 && before.matches('"').count() % 2 == 0
+        ['\'', '"'].iter().all(|quote| before.matches(*quote).count().is_multiple_of(2))
     });
     remark.map_or(line, |(at, _)| &line[..at])
 }
