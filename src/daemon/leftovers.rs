@@ -1,9 +1,11 @@
-//! What clients' jobs leave behind: their monitors, cameras and endpoints, taken away once nobody needs them.
+//! What clients leave behind: the monitors of their jobs, and the cameras and endpoints of all their monitors, taken away once
+//! nobody needs them.
 //!
 //! Owns when that is; refuses to make any. Runs as a task, and looks on a thread that may wait.
 //!
 //! A job's parts go when it has ended and its endpoint is owed nothing more. One that ended by its limit keeps them for a
-//! while: its receiver may start it again from `/jobs/{id}`, which doesn't tell the camera's login.
+//! while: its receiver may start it again from `/jobs/{id}`, which doesn't tell the camera's login. A subscription's monitor
+//! only goes when its client says so.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use super::orders::Orders;
 use super::roster::{Made, Roster};
 use super::step::Step;
-use crate::api::Denied;
+use crate::api::{Denied, Request};
 use crate::config::{Config, Part};
 use crate::event::JobReason;
 use crate::journal::{JobFilter, JobRow, Reader};
@@ -33,8 +35,8 @@ pub(super) async fn keep_clear(orders: Arc<Orders>) {
         let orders = orders.clone();
         match tokio::task::spawn_blocking(move || orders.clear_away()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "what jobs left behind is not taken away yet"),
-            Err(error) => tracing::error!(%error, "nobody could look for what jobs left behind"),
+            Ok(Err(error)) => tracing::error!(%error, "what clients left behind is not taken away yet"),
+            Err(error) => tracing::error!(%error, "nobody could look for what clients left behind"),
         }
     }
 }
@@ -65,16 +67,17 @@ impl Orders {
         if step.revision.forget.is_empty() {
             return Ok(());
         }
-        tracing::info!(parts = step.revision.forget.len(), "what jobs left behind is taken away");
+        tracing::info!(parts = step.revision.forget.len(), "what clients left behind is taken away");
         self.take(step, &reader)
     }
 }
 
-/// Clients' monitors whose job has ended and owes nothing.
+/// Monitors of clients' jobs that have ended and owe nothing.
 fn over(roster: &Roster, config: &Config, owing: &BTreeSet<Name>, reader: &Reader) -> Result<Vec<Name>, Denied> {
     let now = time::now().wall;
     let mut over = Vec::new();
-    for Made { name, .. } in roster.all_made().iter().filter(|it| roster.is_a_clients(&it.name)) {
+    let of_jobs = |made: &&Made| matches!(made.body.request, Some(Request::Job(_)));
+    for Made { name, .. } in roster.all_made().iter().filter(of_jobs) {
         let running = config.monitors.iter().find(|monitor| monitor.name == *name);
         if running.is_some_and(|monitor| monitor.endpoints.iter().any(|endpoint| owing.contains(endpoint))) {
             continue;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::api::Request;
 use crate::config::{self, Config, Defined, Part, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
@@ -53,9 +54,9 @@ pub(super) struct Body {
     /// What came with it and is never shown: the key of an endpoint, the password of a camera.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret: Option<String>,
-    /// What a client asked for whose job this is.
+    /// What a client asked for whose monitor this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<Value>,
+    pub(super) request: Option<Request>,
     /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) attached: bool,
@@ -184,9 +185,12 @@ impl Roster {
         self.made(part, name).is_some_and(|made| made.body.attached)
     }
 
-    /// Whether its jobs are a client's.
-    pub(super) fn is_a_clients(&self, monitor: &Name) -> bool {
-        self.made(Part::Monitor, monitor).is_some_and(|made| made.body.request.is_some())
+    /// What a client asked for whose job this monitor runs.
+    pub(super) fn job_request(&self, monitor: &Name) -> Option<&Value> {
+        match self.made(Part::Monitor, monitor)?.body.request.as_ref()? {
+            Request::Job(request) => Some(request),
+            Request::Subscription(_) => None,
+        }
     }
 
     /// How many were made.

@@ -52,6 +52,7 @@ mod sending;
 mod service;
 mod shared;
 mod statistics;
+mod streams;
 mod transport;
 mod verifiers;
 mod visits;
