@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rusqlite::Row;
 use uuid::Uuid;
 
-use super::columns::{id, optional_name, unsigned, word};
+use super::columns::{id, unsigned, word};
 use super::deliveries::LAST_ATTEMPT;
 use super::error::Error;
 use super::letters::DEAD_STATES;
@@ -28,8 +28,8 @@ pub(super) fn by_job_sql() -> String {
 /// A range of `dead_letter`.
 pub(super) fn of_monitor_sql() -> String {
     format!(
-        "SELECT e.id AS event_id, e.camera, d.body, d.attempts, d.state, d.reason, {LAST_ATTEMPT}
-         FROM dead_letter l CROSS JOIN delivery d ON d.n = l.n CROSS JOIN event e ON e.seq = d.event_seq
+        "SELECT d.body, d.attempts, d.state, d.reason, {LAST_ATTEMPT}
+         FROM dead_letter l CROSS JOIN delivery d ON d.n = l.n
          WHERE l.monitor = ?1 AND l.endpoint = ?2 ORDER BY l.n DESC LIMIT ?3"
     )
 }
@@ -42,8 +42,8 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// What could not be told to `endpoint` of the events of `monitor`, and no operator dropped: the newest `limit`, the
-    /// newest first.
+    /// What could not be told to `endpoint` of the events of `monitor`, was not dropped by an operator and did not have to
+    /// make room: the newest `limit`, the newest first.
     pub fn failed(&self, monitor: &Name, endpoint: &Name, limit: u32) -> Result<Vec<Failed>, Error> {
         let mut statement = self.connection.prepare_cached(&of_monitor_sql())?;
         let rows = statement.query_map((monitor.as_str(), endpoint.as_str(), limit), failed_row)?;
@@ -53,8 +53,6 @@ impl Reader {
 
 fn failed_row(row: &Row<'_>) -> rusqlite::Result<Failed> {
     Ok(Failed {
-        event_id: id(row, "event_id")?,
-        camera: optional_name(row, "camera")?,
         body: row.get("body")?,
         attempts: row.get("attempts")?,
         state: word(row, "state", State::parse)?,

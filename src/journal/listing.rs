@@ -103,15 +103,11 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
 }
 
-/// A dead letter of a monitor's event.
+/// A dead letter of a monitor's event, with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// The event's id.
-    pub event_id: Uuid,
-    /// Where it happened.
-    pub camera: Option<Name>,
-    /// The frozen body without its frame. None: it had to make room.
-    pub body: Option<String>,
+    /// The frozen body without its frame.
+    pub body: String,
     /// Attempts burnt.
     pub attempts: u32,
     /// Where it stands.

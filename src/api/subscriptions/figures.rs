@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::Shared;
 use super::super::events::limit;
@@ -14,7 +14,6 @@ use super::super::refusal::Refusal;
 use super::super::status::to_places;
 use super::find;
 use crate::journal::{Counts, Failed};
-use crate::name::Name;
 use crate::time::now;
 
 /// How its webhooks stand, and how they did within the last 24 hours.
@@ -78,26 +77,14 @@ pub(in crate::api) async fn failed_events(
     let (limit, subscription) = (limit(query.limit)?, find(&shared, &id)?);
     let Some(endpoint) = subscription.endpoint else { return Ok(Json(FailedEvents { failed_events: Vec::new() })) };
     let monitor = subscription.id;
-    let failed = shared.store.read({
-        let monitor = monitor.clone();
-        move |reader| Ok(reader.failed(&monitor, &endpoint, limit)?)
-    });
-    let failed_events = failed.await?.into_iter().map(|failed| line(&monitor, failed)).collect();
-    Ok(Json(FailedEvents { failed_events }))
+    let failed = shared.store.read(move |reader| Ok(reader.failed(&monitor, &endpoint, limit)?)).await?;
+    Ok(Json(FailedEvents { failed_events: failed.into_iter().map(line).collect() }))
 }
 
-/// The body as it was frozen; where it had to make room, what is still known of it.
-fn line(monitor: &Name, failed: Failed) -> Map<String, Value> {
-    let Failed { event_id, camera, body, attempts, state, reason, last_status, last_error } = failed;
-    let known = || {
-        let stream_id = camera.as_ref().map_or("", Name::as_str);
-        [("request_id", json!(event_id)), ("stream_id", json!(stream_id)), ("subscription_id", json!(monitor))]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
-    };
-    let frozen = body.and_then(|body| serde_json::from_str(&body).ok());
-    let mut line: Map<String, Value> = frozen.unwrap_or_else(known);
+/// The body as it was frozen, and what became of it.
+fn line(failed: Failed) -> Map<String, Value> {
+    let Failed { body, attempts, state, reason, last_status, last_error } = failed;
+    let mut line: Map<String, Value> = serde_json::from_str(&body).unwrap_or_default();
     let why = last_error.or_else(|| last_status.map(|status| format!("status {status}"))).or(reason);
     line.insert("error".to_owned(), Value::from(why.unwrap_or_else(|| state.as_str().to_owned())));
     line.insert("attempts".to_owned(), Value::from(attempts));
@@ -106,38 +93,30 @@ fn line(monitor: &Name, failed: Failed) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
+    use serde_json::json;
 
     use super::*;
     use crate::delivery::State;
 
-    fn failed() -> Failed {
-        Failed {
-            event_id: Uuid::from_u128(7),
-            camera: Some(Name::new("dock").unwrap()),
-            body: Some(r#"{"request_id": "x", "answer": "Fire.", "metadata": {"z": 1, "a": 2}}"#.to_owned()),
+    #[test]
+    fn a_failed_event_is_its_body_with_what_went_wrong() {
+        let failed = Failed {
+            body: r#"{"request_id": "x", "answer": "Fire.", "metadata": {"z": 1, "a": 2}}"#.to_owned(),
             attempts: 6,
-            state: State::Dead,
+            state: State::SkippedGone,
             reason: Some("exhausted".to_owned()),
             last_status: Some(500),
             last_error: None,
-        }
-    }
-
-    #[test]
-    fn a_failed_event_is_its_body_with_what_went_wrong() {
-        let told = |failed| Value::from(line(&Name::new("fire").unwrap(), failed)).to_string();
-        let told_of_body =
+        };
+        let told = |failed| Value::from(line(failed)).to_string();
+        let expected =
             r#"{"request_id":"x","answer":"Fire.","metadata":{"z":1,"a":2},"error":"status 500","attempts":6}"#;
-        assert_eq!(told(failed()), told_of_body, "in the order of the body");
-        let tombstone = Failed { body: None, last_status: None, reason: None, state: State::DroppedQuota, ..failed() };
-        let told_of_tombstone = json!({
-            "request_id": Uuid::from_u128(7), "stream_id": "dock", "subscription_id": "fire", "error": "dropped_quota",
-            "attempts": 6,
-        });
-        assert_eq!(told(tombstone), told_of_tombstone.to_string());
-        let refused = Failed { last_error: Some("connection refused".to_owned()), ..failed() };
+        assert_eq!(told(failed.clone()), expected, "in the order of the body");
+        let refused = Failed { last_error: Some("connection refused".to_owned()), ..failed.clone() };
         assert!(told(refused).contains(r#""error":"connection refused""#));
+        let never_tried = Failed { last_status: None, ..failed };
+        assert!(told(never_tried.clone()).contains(r#""error":"exhausted""#));
+        assert!(told(Failed { reason: None, ..never_tried }).contains(r#""error":"skipped_gone""#));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The figures of endpoints and monitors: what they count, and that neither a restart, nor a purge, nor a wrong clock changes them.
 
 use stakeout::event::Priority;
-use stakeout::journal::{Counts, DeadFilter};
+use stakeout::journal::{Counts, DeadFilter, Failed};
 
 use super::*;
 
@@ -191,8 +191,8 @@ fn the_counts_are_those_that_counting_gives() {
 /// The sequence numbers of what failed, the newest first.
 fn failed(journal: &Journal, monitor: &str, endpoint: &str, limit: u32) -> Vec<u64> {
     let failed = journal.reader().unwrap().failed(&name(monitor), &name(endpoint), limit).unwrap();
-    let sequence = |body: String| serde_json::from_str::<serde_json::Value>(&body).unwrap()["sequence"].as_u64();
-    failed.into_iter().map(|failed| failed.body.and_then(sequence).unwrap_or(0)).collect()
+    let body = |failed: &Failed| serde_json::from_str::<serde_json::Value>(&failed.body).unwrap();
+    failed.iter().map(|failed| body(failed)["sequence"].as_u64().unwrap()).collect()
 }
 
 #[test]
@@ -211,10 +211,7 @@ fn what_failed_is_listed_by_monitor_and_endpoint_until_it_is_dead_no_more() {
     assert_eq!(all(&journal), before);
     assert_eq!(failed(&journal, "gate", "a", 2), [5, 3], "at most so many");
     let newest = journal.reader().unwrap().failed(&name("gate"), &name("a"), 1).unwrap().remove(0);
-    assert_eq!(
-        (newest.state, newest.last_status, newest.last_error.as_deref()),
-        (State::Dead, Some(501), Some("status 501"))
-    );
+    assert_eq!((newest.state, newest.last_status, newest.last_error.as_deref()), (State::Dead, Some(501), None));
     journal.close().unwrap();
     let journal = open(dir.path());
     assert_eq!(all(&journal), before);
