@@ -9,12 +9,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::Shared;
 use super::camera::CameraState;
 use super::commission::Connected;
 use super::definitions::{self, Body, By, carry_out};
 use super::refusal::Refusal;
 use super::words::Words;
-use super::{Shared, parts};
 use crate::config::{Part, Unfit};
 use crate::name::Name;
 use crate::secret::Secret;
@@ -74,7 +74,9 @@ pub(super) async fn disconnect(shared: State<Shared>, by: By, Path(id): Path<Str
 
 /// The stream of that id.
 pub(super) fn known(shared: &Shared, id: &str) -> Result<Name, Refusal> {
-    let known: Vec<Name> = shared.site.streams().into_iter().map(|stream| stream.id).collect();
-    let names: Vec<&str> = known.iter().map(Name::as_str).collect();
-    known.iter().find(|name| name.as_str() == id).cloned().ok_or_else(|| parts::unknown("stream", id, &names))
+    let known = shared.site.streams().into_iter().map(|stream| stream.id).find(|known| known.as_str() == id);
+    known.ok_or_else(|| {
+        let hint = "GET /streams lists them, POST /streams connects one";
+        Refusal::not_found(format!("there is no stream `{id}`"), hint)
+    })
 }

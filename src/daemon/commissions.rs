@@ -14,7 +14,7 @@ use super::roster::{Body, Made, Roster};
 use super::sources::{Source, camera};
 use super::step::Step;
 use crate::api::{Commission, Commissioned, Denied, Request};
-use crate::config::{Api, Format, Part, SecretRef, Unfit};
+use crate::config::{Format, Part, Unfit};
 use crate::event::JobStatus;
 use crate::journal::Reader;
 use crate::name::Name;
@@ -51,8 +51,7 @@ impl Orders {
         };
         let endpoint = names::of_hook(commission.format, &commission.webhook_url)?;
         if plan.roster.made(Part::Endpoint, &endpoint).is_none_or(|made| made.idle.is_some()) {
-            let api = &plan.config.api;
-            self.add(&mut step, made_endpoint(&endpoint, commission.format, &commission.webhook_url, api, now))?;
+            self.add(&mut step, made_endpoint(&endpoint, commission.format, &commission.webhook_url, now))?;
         }
         let made = monitor(commission, &camera, &endpoint, plan.config.api.default_model.as_ref(), now)?;
         let monitor = made.name.clone();
@@ -113,17 +112,9 @@ fn goes_on(request: &Request, job: Option<(Uuid, JobStatus)>) -> bool {
     }
 }
 
-fn made_endpoint(name: &Name, format: Format, url: &str, api: &Api, now: Now) -> Made {
-    let mut section = object(json!({"name": name, "url": url, "format": format.as_str()}));
-    match &api.webhook_secret {
-        Some(SecretRef::File(path)) => {
-            section.insert("secret_file".to_owned(), Value::from(path.value.to_string_lossy()));
-        }
-        Some(SecretRef::Credential(name)) => {
-            section.insert("secret_credential".to_owned(), Value::from(name.value.as_str()));
-        }
-        None => {}
-    }
+/// It is signed as the file says at the time: [`Roster::section`].
+fn made_endpoint(name: &Name, format: Format, url: &str, now: Now) -> Made {
+    let section = object(json!({"name": name, "url": url, "format": format.as_str()}));
     let body = Body { section, secret: None, request: None, attached: true };
     Made { part: Part::Endpoint, name: name.clone(), body, made: now.wall, idle: None }
 }

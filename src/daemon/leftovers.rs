@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::orders::Orders;
 use super::roster::{Made, Roster};
 use super::step::Step;
@@ -97,15 +99,29 @@ fn is_over(job: &JobRow, now: Wall) -> bool {
     !(job.reason.is_some_and(JobReason::auto_stopped) && is_recent)
 }
 
-/// Cameras and endpoints that were made for monitors that are gone.
+/// Cameras and endpoints that were made for monitors that are gone. One that no longer fits the file isn't gone: it may fit
+/// again.
 fn spare(roster: &Roster, left: &Config, owing: &BTreeSet<Name>) -> Vec<(Part, Name)> {
+    let idle: Vec<&Made> = roster.idle().map(|(made, _)| made).filter(|made| made.part == Part::Monitor).collect();
     let is_spare = |made: &&Made| match made.part {
-        Part::Camera => !left.monitors.iter().any(|monitor| monitor.cameras.contains(&made.name)),
+        Part::Camera => {
+            !left.monitors.iter().any(|monitor| monitor.cameras.contains(&made.name))
+                && !idle.iter().any(|it| names(it, &["camera", "cameras"], &made.name))
+        }
         Part::Endpoint => {
-            !owing.contains(&made.name) && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+            !owing.contains(&made.name)
+                && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+                && !idle.iter().any(|it| names(it, &["endpoints"], &made.name))
         }
         Part::Monitor => false,
     };
     let attached = roster.all_made().iter().filter(|made| made.body.attached);
     attached.filter(is_spare).map(|made| (made.part, made.name.clone())).collect()
+}
+
+/// Whether a monitor's section has `name` under one of these keys.
+fn names(monitor: &Made, keys: &[&str], name: &Name) -> bool {
+    let is_it = |value: &Value| value == name.as_str();
+    let has = |value: &Value| is_it(value) || value.as_array().is_some_and(|list| list.iter().any(is_it));
+    keys.iter().filter_map(|key| monitor.body.section.get(*key)).any(has)
 }

@@ -72,7 +72,7 @@ impl Orders {
             return Err(Denied::Conflict(Unfit::new(error, "take some away, or put them into the file")));
         }
         let beside = step.roster.without_definition(made.part, &made.name).config();
-        let defined = config::define(made.part, &made.body.section, &beside).map_err(Denied::Bad)?;
+        let defined = config::define(made.part, &step.roster.section(&made), &beside).map_err(Denied::Bad)?;
         let running = self.foreman.crew.models();
         let opened = preflight::open(&defined, made.body.secret().as_ref(), &beside, &running).map_err(Denied::Bad)?;
         step.make(made, opened).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain JSON")))

@@ -321,3 +321,66 @@ fn a_stream_that_a_job_brought_stays_once_it_is_connected() {
     }
     appliance.stop();
 }
+
+/// What to ask so that it is told again and again.
+fn often(text: &str, receiver: &Receiver) -> Value {
+    let mut asked = question(text, receiver);
+    (asked["cooldown_seconds"], asked["clear_after"]) = (json!(0.5), json!("100ms"));
+    asked
+}
+
+#[test]
+fn what_no_longer_fits_the_file_is_kept_and_webhooks_are_signed_as_the_file_says() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = yard();
+    let signing = format!("webhook_secret_file = \"{}\"\n", appliance.folder.path().join("ops.secret").display());
+    appliance.edit(&signing, "# no signature\n");
+    appliance.start();
+    let id = subscribed(&appliance, "yard", &often("Is a person there?", &receiver));
+    let path = format!("/subscriptions/{id}");
+    let active = get(&appliance, &path);
+    let first = receiver.wait_for(1).remove(0);
+    assert!(!first.has_header("x-trio-signature"));
+    appliance.stop();
+
+    appliance.edit("name = \"yard\"\nurl", "name = \"gate\"\nurl");
+    appliance.edit("# no signature\n", &signing);
+    appliance.start();
+    let unfit = get(&appliance, &path);
+    assert_eq!((&unfit["status"], &unfit["cooldown_seconds"]), (&json!("unfit"), &json!(0.5)), "{unfit}");
+    fits(&unfit, "Subscription");
+    assert!(get(&appliance, &format!("{path}/stats"))["events_24h"].as_u64() > Some(0));
+    appliance.stop();
+
+    appliance.edit("name = \"gate\"\nurl", "name = \"yard\"\nurl");
+    let before = receiver.arrived().len();
+    appliance.start();
+    assert_eq!(get(&appliance, &path), active, "it was kept");
+    assert!(is_signed(&receiver.wait_for(before + 1)[before]));
+    appliance.stop();
+}
+
+#[test]
+fn a_webhook_gets_what_it_is_owed_after_its_subscription_is_gone() {
+    let repaired = Arc::new(AtomicBool::new(false));
+    let broken = {
+        let repaired = Arc::clone(&repaired);
+        Receiver::start(move |_, _| Answer::status(if repaired.load(Ordering::SeqCst) { 200 } else { 500 }))
+    };
+    let fine = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = yard();
+    appliance.start();
+    let ids = [&broken, &fine].map(|receiver| subscribed(&appliance, "yard", &question("A person?", receiver)));
+    let owed = body(&broken.wait_for(1)[0])["request_id"].clone();
+    fine.wait_for(1);
+    for id in &ids {
+        assert_eq!(delete(&appliance, &format!("/subscriptions/{id}")), 204);
+    }
+    appliance.until("the endpoint that is owed nothing goes", |it| (parts(it)[2] < 2).then_some(()));
+    assert_eq!(parts(&appliance), [1, 0, 1, 1], "the other one stays");
+    repaired.store(true, Ordering::SeqCst);
+    appliance.until("that one goes, too", |it| (parts(it) == [1, 0, 0, 0]).then_some(()));
+    let last = broken.arrived().pop().unwrap();
+    assert_eq!((&body(&last)["request_id"], is_signed(&last)), (&owed, true), "it had what it was owed");
+    appliance.stop();
+}

@@ -19,7 +19,7 @@ use super::lines::Utc;
 use super::refusal::Refusal;
 use super::words::{Wanted, Words};
 use super::{Shared, streams};
-use crate::config::{Format, Part, Unfit, quoted};
+use crate::config::{Format, Part, Unfit};
 use crate::name::Name;
 
 const HINT: &str = "send a JSON object with `question` and `webhook_url`";
@@ -133,13 +133,9 @@ pub(super) async fn unsubscribe(
 }
 
 fn find(shared: &Shared, id: &str) -> Result<Subscription, Refusal> {
-    let (mut named, others): (Vec<_>, Vec<_>) =
-        shared.site.subscriptions().into_iter().partition(|subscription| subscription.id.as_str() == id);
-    named.pop().ok_or_else(|| {
-        let hint = match others.as_slice() {
-            [] => "POST /streams/{id}/subscriptions makes one".to_owned(),
-            others => format!("subscriptions known here: {}", quoted(others.iter().map(|other| other.id.as_str()))),
-        };
+    let found = shared.site.subscriptions().into_iter().find(|subscription| subscription.id.as_str() == id);
+    found.ok_or_else(|| {
+        let hint = "GET /subscriptions lists them, POST /streams/{id}/subscriptions makes one";
         Refusal::not_found(format!("there is no subscription `{id}`"), hint)
     })
 }
