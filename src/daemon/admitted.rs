@@ -11,7 +11,7 @@ use crate::config::{Config, Defined, Unfit};
 use crate::credentials::Credentials;
 use crate::model::Limits;
 use crate::name::Name;
-use crate::preflight::{self, Opened};
+use crate::preflight::{self, Folders, Opened};
 use crate::transport::Tls;
 
 /// Where what was opened is laid.
@@ -20,6 +20,8 @@ pub(super) struct Admitted<'a> {
     pub(super) crew: &'a Crew,
     /// How long one may take.
     pub(super) limits: Limits,
+    /// What is known of their folders, so that none is opened twice.
+    pub(super) folders: &'a mut Folders,
     /// Of cameras.
     pub(super) addresses: &'a mut BTreeMap<Name, Address>,
     /// Of endpoints.
@@ -34,7 +36,7 @@ impl Admitted<'_> {
     /// # Errors
     /// Why it can't.
     pub(super) fn admit(&mut self, config: &Config, part: &Defined, body: &Body) -> Result<(), Unfit> {
-        let opened = preflight::open(part, body.secret().as_ref(), config, &self.crew.models())?;
+        let opened = preflight::open(part, body.secret().as_ref(), config, &self.crew.models(), self.folders)?;
         match (opened, part) {
             (Opened::Camera(address), Defined::Camera(camera)) => {
                 self.addresses.insert(camera.name.clone(), address);

@@ -12,6 +12,7 @@ mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod hopeless;
 mod leftovers;
 mod models;
 mod notices;
@@ -60,8 +61,9 @@ use vigil::Vigil;
 pub use errands::check_line;
 pub use site::device_id;
 
-/// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, then [`desks::DRAIN`] for deliveries in
-/// flight; the rest is for the journal.
+/// SIGTERM to the end takes 10 s at most: so long for an order that is being carried out, so long for cameras and watch
+/// loops, then [`desks::DRAIN`] for deliveries in flight; the rest is for the journal.
+const LAY_DOWN: Duration = Duration::from_secs(1);
 const STOP_WATCHING: Duration = Duration::from_secs(2);
 
 /// Why the daemon could not start.
@@ -114,13 +116,19 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
     let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
     let reader = journal.reader()?;
-    let Ready { mut addresses, mut credentials, mut tls, models, .. } = ready;
+    let Ready { mut addresses, mut credentials, mut tls, models, mut folders, .. } = ready;
 
     let crew = Arc::<Crew>::default();
     let limits = Limits { run: config.runtime.run_timeout, ..Limits::default() };
     crew.start_models(models, limits)?;
-    let mut admitted =
-        Admitted { crew: &crew, limits, addresses: &mut addresses, credentials: &mut credentials, tls: &mut tls };
+    let mut admitted = Admitted {
+        crew: &crew,
+        limits,
+        folders: &mut folders,
+        addresses: &mut addresses,
+        credentials: &mut credentials,
+        tls: &mut tls,
+    };
     let roster = Roster::read(config.clone(), reader.definitions()?, &mut |config, part, body| {
         admitted.admit(config, part, body)
     });
@@ -156,14 +164,12 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
             opened => opened?,
         }
     }
-    for endpoint in departed::all(&reader, &plan.config)? {
-        tokio.spawn(departed::skip(journal.writer(), endpoint));
-    }
-
+    let gone = departed::all(&reader, &plan.config)?;
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
     let site =
         Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
-    let registrar = Arc::new(Orders::new(foreman, reader));
+    let registrar = Arc::new(Orders::new(foreman, reader, folders));
+    gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
     let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
     let broadcast = scribe.broadcast.clone();
     let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
@@ -177,7 +183,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     systemd::stopping();
     tracing::info!("stopping");
     clearing.abort();
-    let settled = stop_watching(crew.dismiss());
+    let settled = stop_watching(crew.dismiss(time::now().mono.plus(LAY_DOWN)));
     let _ = stop.send(true);
     tokio.block_on(async {
         desks.close_all().await;
@@ -199,13 +205,14 @@ async fn stop_of(mut stopped: flag::Receiver<bool>) {
 
 /// No more frames, then no more events: everybody is asked before anybody is waited for. Whether every machine is on disk
 /// as it was last; if not, the journal must not say that this was a clean end.
-fn stop_watching((mut watches, mut cameras): (Vec<Watch>, Vec<Camera>)) -> bool {
+fn stop_watching((mut watches, mut cameras, free): (Vec<Watch>, Vec<Camera>, bool)) -> bool {
     cameras.iter_mut().for_each(Camera::ask_to_stop);
     watches.iter_mut().for_each(Watch::ask_to_stop);
     let deadline = time::now().mono.plus(STOP_WATCHING);
     let settled: Vec<bool> = watches.into_iter().map(|watch| watch.join_by(deadline) == Joined::Settled).collect();
     for camera in cameras {
-        camera.join_by(deadline);
+        // One that hangs ends with the process.
+        let _ended = camera.join_by(deadline);
     }
-    settled.into_iter().all(|settled| settled)
+    free && settled.into_iter().all(|settled| settled)
 }

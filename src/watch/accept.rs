@@ -63,7 +63,7 @@ impl JournalLedger {
     /// The journal refused.
     pub fn checkpoint(&mut self, machines: &[Machine], now: Now) -> Result<(), Refused> {
         let mut checkpoint = Checkpoint::default();
-        for machine in machines {
+        for machine in machines.iter().filter(|machine| machine.is_alone()) {
             checkpoint.machines.push(Kept::row(&machine.subject().about, machine.state(), now, self.boot)?);
             checkpoint.jobs.extend(machine.state().job().map(|job| (job.id(), job.counters().clone())));
         }
