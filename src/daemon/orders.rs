@@ -252,3 +252,6 @@ fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     };
     Unfit::new(format!("there is no {what} `{name}`"), hint)
 }
+
+#[cfg(test)]
+mod tests;

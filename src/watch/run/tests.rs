@@ -90,7 +90,7 @@ fn a_model_that_takes_too_long_is_not_waited_for_nor_when_the_daemon_stops() {
 
 #[test]
 fn a_thread_that_has_ended_does_not_look_as_if_it_hung() {
-    let Post { scene, mut watch, .. } = post(Vec::new());
+    let Post { scene, mut watch, _folder, .. } = post(Vec::new());
     let beat = watch.beat_reader();
     watch.ask_to_finish(after(LONG));
     while !watch.thread.is_finished() {
