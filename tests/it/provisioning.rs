@@ -66,7 +66,8 @@ fn a_change_that_fails_half_way_is_taken_back_and_the_next_start_watches_as_befo
     newer["machine"]["version"] = json!(9999);
     by_hand()
         .execute(
-            "INSERT INTO machine SELECT 'ghost', camera, definition, ?1, NULL, NULL, counters FROM machine",
+            "INSERT INTO machine (monitor, camera, definition, state, counters) \
+             SELECT 'ghost', camera, definition, ?1, counters FROM machine",
             [newer.to_string()],
         )
         .unwrap();
