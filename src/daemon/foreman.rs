@@ -29,7 +29,7 @@ use crate::preflight::Opened;
 use crate::time;
 use crate::watch::{self, Asker, Joined, Watch, Watcher};
 
-/// A thread that doesn't end in so long hangs, in a commit, a picture or the farewell to a camera: then the process ends, as
+/// A thread that is silent for so long hangs, in a commit, a picture or the farewell to a camera: then the process ends, as
 /// the watchdog would have it.
 const HANGS: Duration = Duration::from_secs(20);
 
@@ -174,7 +174,7 @@ impl Foreman {
         let Some(mut watch) = watch else { return Shutdown::Unclean };
         let camera = watch.camera().clone();
         watch.ask_to_finish(time::now().mono.plus(FINISHES));
-        match watch.join_finished(time::now().mono.plus(HANGS), || self.crew.is_stopping()) {
+        match watch.join_finished(HANGS, || self.crew.is_stopping()) {
             Joined::Settled => Shutdown::Clean,
             Joined::Unsettled => Shutdown::Unclean,
             Joined::Hangs => hopeless::end(&format!("the thread that watches camera `{camera}` hangs")),

@@ -11,13 +11,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::accept::JournalLedger;
+use super::ledger::{Happening, Ledger, Refused};
 use super::machine::Shown;
+use super::subject::About;
 use super::watcher::Watcher;
 use crate::camera::{Mailbox, Notice};
 use crate::event::JobReason;
 use crate::model::Reply;
 use crate::name::Name;
 use crate::time::{self, Mono, Now};
+use crate::verdict::Verdict;
 
 /// Machines are told at least this often that nothing came (contracts/condition.md).
 const TICK: Duration = Duration::from_millis(250);
@@ -71,23 +74,30 @@ impl Watch {
     /// Waits until `deadline` for the thread, which ends at once.
     pub fn join_by(mut self, deadline: Mono) -> Joined {
         self.ask_to_stop();
-        self.join_finished(deadline, || false)
+        self.join_unless(|now, _| now >= deadline)
     }
 
-    /// The same for a thread that may finish what it has, until `hurries` says otherwise.
-    pub fn join_finished(mut self, deadline: Mono, hurries: impl Fn() -> bool) -> Joined {
-        while !self.thread.is_finished() && time::now().mono < deadline {
+    /// The same for a thread that may finish what it has, until `hurries` says otherwise: however much that is, it shows that
+    /// it is alive, unless it is silent for so long.
+    pub fn join_finished(self, silent: Duration, hurries: impl Fn() -> bool) -> Joined {
+        let beat = self.beat.clone();
+        self.join_unless(|now, stop| {
             if hurries() {
-                self.ask_to_stop();
+                *stop = None;
+            }
+            now.since(Mono(beat.load(Ordering::Relaxed))) >= silent
+        })
+    }
+
+    fn join_unless(mut self, hangs: impl Fn(Mono, &mut Option<Sender<Mono>>) -> bool) -> Joined {
+        while !self.thread.is_finished() {
+            if hangs(time::now().mono, &mut self.stop) {
+                return Joined::Hangs;
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        match self.thread.is_finished() {
-            false => Joined::Hangs,
-            // A panic there has been reported by its own thread.
-            true if self.thread.join().unwrap_or(false) => Joined::Settled,
-            true => Joined::Unsettled,
-        }
+        // A panic there has been reported by its own thread.
+        if self.thread.join().unwrap_or(false) { Joined::Settled } else { Joined::Unsettled }
     }
 }
 
@@ -111,15 +121,34 @@ pub fn start(camera: Name, mailbox: Arc<Mailbox>, watcher: Watcher, ledger: Jour
     let beat = Arc::new(AtomicU64::new(time::now().mono.0));
     let shown = watcher.machines().iter().map(|machine| machine.shown()).collect();
     let (ticked, checkpointed) = (Mono(0), slot(time::now()));
+    let ledger = Alive { ledger, beat: beat.clone() };
     let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended: false, ticked, checkpointed };
     let thread = std::thread::Builder::new().name(format!("watch-{camera}")).spawn(move || run.run())?;
     Ok(Watch { camera, shown, beat, stop: Some(stop), thread })
 }
 
+/// A ledger that shows with every commit that its thread is alive: a check of hundreds of monitors may be hundreds of them.
+struct Alive {
+    ledger: JournalLedger,
+    beat: Arc<AtomicU64>,
+}
+
+impl Ledger for Alive {
+    fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
+        let recorded = self.ledger.record(happening);
+        self.beat.store(time::now().mono.0, Ordering::Relaxed);
+        recorded
+    }
+
+    fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
+        self.ledger.verdict(about, verdict, seen);
+    }
+}
+
 struct Run {
     mailbox: Arc<Mailbox>,
     watcher: Watcher,
-    ledger: JournalLedger,
+    ledger: Alive,
     stop: Receiver<Mono>,
     beat: Arc<AtomicU64>,
     /// The clip is at its end: its jobs end when the last answers are in.
@@ -219,7 +248,7 @@ impl Run {
     }
 
     fn checkpoint(&mut self, now: Now) -> bool {
-        let made = self.ledger.checkpoint(self.watcher.machines(), now);
+        let made = self.ledger.ledger.checkpoint(self.watcher.machines(), now);
         if let Err(error) = &made {
             tracing::error!(%error, "counters were not checkpointed");
         }

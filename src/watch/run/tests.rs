@@ -66,7 +66,7 @@ fn what_was_seen_before_others_take_over_is_judged_first() {
     for _ in 0..3 {
         scene.script.send(Some(0.9)).unwrap();
     }
-    assert_eq!(watch.join_finished(after(LONG), || false), Joined::Settled);
+    assert_eq!(watch.join_finished(LONG, || false), Joined::Settled);
     assert_eq!(checks(&journal), 3);
     // What comes from then on is for whoever watches next.
     mailbox.put(now_seen(Motion::Moved));
@@ -78,7 +78,7 @@ fn a_model_that_takes_too_long_is_not_waited_for_nor_when_the_daemon_stops() {
     let of = |ask: fn(&mut Watch), hurries: bool| {
         let Post { journal, scene, mut watch, _folder, .. } = post(vec![now_seen(Motion::Moved)]);
         ask(&mut watch);
-        assert_eq!(watch.join_finished(after(LONG), || hurries), Joined::Settled);
+        assert_eq!(watch.join_finished(LONG, || hurries), Joined::Settled);
         // Now it answers, and nobody hears it.
         scene.script.send(Some(0.9)).unwrap();
         checks(&journal)
