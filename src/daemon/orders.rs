@@ -80,7 +80,8 @@ impl Orders {
     /// Nothing of the endpoints that `revision` makes is still going away.
     fn are_free(&self, revision: &Revision) -> Result<(), Denied> {
         let mut made = revision.gone.iter().filter(|(_, gone)| !gone).map(|(endpoint, _)| endpoint);
-        match made.find(|endpoint| !self.departures.is_over(&self.foreman.desks.tokio, endpoint)) {
+        let hurries = || self.foreman.crew.is_stopping();
+        match made.find(|endpoint| !self.departures.is_over(endpoint, hurries)) {
             None => Ok(()),
             Some(endpoint) => {
                 let error = format!("what the last endpoint `{endpoint}` was owed has not ended yet");
