@@ -12,7 +12,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::examples;
-use super::roff::{entry, example, paragraph, section, see_also, spans};
+use super::roff::{entry, example, paragraph, passage, section, see_also, spans};
 use crate::cli::help;
 
 const ABOUT: &str = "\
@@ -68,7 +68,7 @@ pub(super) fn render(root: &Command, command: &Command) -> io::Result<String> {
     let is_root = command.get_name() == root.get_name();
     let about = command.get_about().map(StyledStr::to_string).unwrap_or_default();
     roff.text(if is_root { spans(ABOUT) } else { spans(&format!("{about}.")) });
-    said.paragraphs.iter().for_each(|text| paragraph(&mut roff, text));
+    said.passages.iter().for_each(|text| passage(&mut roff, text));
     commands(&mut roff, command, is_root);
     page.push_str(roff.render().trim_start_matches(PREAMBLE));
     made_by_library(&mut page, |out| man.render_options_section(out))?;
@@ -94,7 +94,7 @@ fn made_by_library(page: &mut String, render: impl Fn(&mut dyn io::Write) -> io:
 
 /// What a command says below its options.
 struct Said {
-    paragraphs: Vec<String>,
+    passages: Vec<String>,
     /// What it says of its exit codes.
     codes: BTreeMap<u8, String>,
 }
@@ -106,8 +106,8 @@ impl Said {
         let text = command.get_after_help().map(StyledStr::to_string).unwrap_or_default();
         let (before, codes) = text.split_once(CODES).unwrap_or((&text, ""));
         let (codes, after) = codes.split_once(".\n").unwrap_or((codes, ""));
-        let paragraphs = [before, after].into_iter().map(str::trim).filter(|text| !text.is_empty());
-        Said { paragraphs: paragraphs.map(str::to_owned).collect(), codes: exit_codes(codes) }
+        let passages = [before, after].into_iter().map(|text| text.trim_matches('\n')).filter(|text| !text.is_empty());
+        Said { passages: passages.map(str::to_owned).collect(), codes: exit_codes(codes) }
     }
 }
 

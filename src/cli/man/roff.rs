@@ -15,6 +15,20 @@ pub(super) fn paragraph(roff: &mut Roff, text: &str) {
     roff.text(spans(text));
 }
 
+/// Text as it is laid out, where lines are indented; otherwise paragraphs.
+pub(super) fn passage(roff: &mut Roff, text: &str) {
+    for part in text.split("\n\n") {
+        if part.lines().all(|line| line.starts_with("  ")) {
+            roff.control("PP", []);
+            roff.control("nf", []);
+            part.lines().for_each(|line| drop(roff.text([roman(line)])));
+            roff.control("fi", []);
+        } else {
+            paragraph(roff, part);
+        }
+    }
+}
+
 /// An entry of a list: what it is about, and what is said.
 pub(super) fn entry(roff: &mut Roff, term: &str, text: &str) {
     roff.control("TP", []);

@@ -115,6 +115,16 @@ const ROWS: &[Row] = &[
         &[("curl ", "curl --fail-with-body ")],
     ),
     (
+        "post /streams '{\"url\": \"rtsp://viewer:PASSWORD@10.0.0.21/stream1\", \"label\": \"Loading dock\"}'",
+        Ends(0, "\"loading-dock\""),
+        &[("rtsp://viewer:PASSWORD@10.0.0.21/stream1", "ANOTHER")],
+    ),
+    (
+        "post /streams/loading-dock/subscriptions '{\"question\": \"Is a person in the yellow zone?\", \"webhook_url\": \"https://your-app.example/events\", \"confidence_threshold\": 0.85, \"cooldown_seconds\": 60, \"metadata\": {\"severity\": \"high\"}}'",
+        Ends(0, "\"subscription-"),
+        &[],
+    ),
+    (
         "curl -N --unix-socket /run/stakeout/stakeout.sock http://x/v1/events/stream",
         GoesOn(EVENT, "event: job.status"),
         &[],
@@ -183,15 +193,15 @@ fn row(command: &str) -> Option<&'static Row> {
 fn run(world: &mut World, commands: &[Written]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();
-    for Written { command, place } in commands.iter().filter(|it| seen.insert(it.command.clone())) {
-        if let Err(why) = follow(world, command) {
+    for it @ Written { command, place, .. } in commands.iter().filter(|it| seen.insert(it.command.clone())) {
+        if let Err(why) = follow(world, it) {
             wrong.push(format!("{place}: `{command}`: {why}"));
         }
     }
     wrong
 }
 
-fn follow(world: &mut World, command: &str) -> Result<(), String> {
+fn follow(world: &mut World, Written { command, functions, .. }: &Written) -> Result<(), String> {
     let Some((_, way, places)) = row(command) else {
         return match command {
             _ if command.starts_with(BENCH) => ends(world, &format!("{command} --help"), 0, "usage: bench"),
@@ -199,7 +209,10 @@ fn follow(world: &mut World, command: &str) -> Result<(), String> {
             _ => Err("not in ROWS: say there how it is run".to_owned()),
         };
     };
-    let meant = world.meant(command, places);
+    let mut meant = world.meant(command, places);
+    if !functions.is_empty() {
+        meant = format!("{}\n{meant}", world.meant(functions, &[]));
+    }
     match way {
         Ends(code, words) => ends(world, &meant, *code, words),
         GoesOn(meanwhile, words) => world.goes_on(&meant, meanwhile, words),
@@ -249,9 +262,9 @@ fn every_command_of_the_readmes_does_what_it_says() {
     assert!(commands.len() > 40, "{commands:?}");
     let wrong = run(&mut world, &commands);
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n\n"), world.appliance.log());
-    let forged = Written { command: "systemctl stop everything".to_owned(), place: String::new() };
+    let forged = Written::alone("systemctl stop everything", "");
     assert_eq!(run(&mut world, &[forged]).len(), 1, "what nobody knows is wrong");
-    let broken = Written { command: "stakeout snapshot no-such-camera".to_owned(), place: String::new() };
+    let broken = Written::alone("stakeout snapshot no-such-camera", "");
     assert_eq!(run(&mut world, &[broken]).len(), 1, "what doesn't work is wrong");
 }
 

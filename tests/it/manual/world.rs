@@ -34,6 +34,7 @@ const PASSWORD: &str = "hunter2-hunter2";
 pub struct World {
     pub appliance: Appliance,
     camera: Server,
+    another: Server,
     receiver: Receiver,
     hub: Hub,
 }
@@ -62,8 +63,8 @@ impl World {
     pub fn new() -> Option<World> {
         shared("models/yolox_nano.onnx")?;
         runtime()?;
-        let camera =
-            Server::start(&root().join("tests/data/yard.mp4"), 0, &["--user", "viewer", "--password", PASSWORD]);
+        let clip = root().join("tests/data/yard.mp4");
+        let [camera, another] = [(); 2].map(|()| Server::start(&clip, 0, &["--user", "viewer", "--password", PASSWORD]));
         let receiver = Receiver::start(|_, request| verified(request));
         let config = written::toml("README.md").remove(0);
         let config = [
@@ -79,7 +80,7 @@ impl World {
         let appliance = Appliance::new(&config);
         appliance.edit("[api]\n", "[api]\ndefault_model = \"yard\"\nwebhook_secret_file = \"HERE/ops.secret\"\n");
         appliance.edit("HERE/", &format!("{}/", appliance.folder.path().display()));
-        let mut world = World { appliance, camera, receiver, hub: hub() };
+        let mut world = World { appliance, camera, another, receiver, hub: hub() };
         world.furnish();
         world.owe();
         world.start();
@@ -159,16 +160,19 @@ impl World {
             assert!(command.contains(from), "`{from}` is not in `{command}`");
             command.replace(from, to)
         });
-        let with_login = self.camera.url.as_str().replace("rtsp://", &format!("rtsp://viewer:{PASSWORD}@"));
+        let with_login =
+            |camera: &Server| camera.url.as_str().replace("rtsp://", &format!("rtsp://viewer:{PASSWORD}@"));
         let everywhere = [
             ("HUB", self.hub.url()),
+            ("ANOTHER", with_login(&self.another)),
             ("HERE", here.clone()),
             ("BINARY", env!("CARGO_BIN_EXE_stakeout").to_owned()),
             ("/run/stakeout/stakeout.sock", format!("{here}/stakeout.sock")),
             ("/etc/stakeout/", format!("{here}/etc/stakeout/")),
             ("/usr/share/", format!("{here}/usr/share/")),
-            ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login),
+            ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login(&self.camera)),
             ("https://your-app.example/hook", self.receiver.url()),
+            ("https://your-app.example/events", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
         ];
         for (from, to) in everywhere {

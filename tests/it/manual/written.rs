@@ -8,8 +8,17 @@ use std::path::Path;
 pub struct Written {
     /// One line, without its remark.
     pub command: String,
+    /// The functions that its block defines.
+    pub functions: String,
     /// A file, for messages.
     pub place: String,
+}
+
+impl Written {
+    /// A command that needs nothing else.
+    pub fn alone(command: &str, place: &str) -> Written {
+        Written { command: command.to_owned(), functions: String::new(), place: place.to_owned() }
+    }
 }
 
 fn read(file: &str) -> String {
@@ -18,21 +27,16 @@ fn read(file: &str) -> String {
 
 /// The commands of the blocks that are for a shell: fenced without a language, or as `sh`.
 pub fn blocks(file: &str) -> Vec<Written> {
-    let text = read(file);
-    let mut blocks = String::new();
-    let mut fence: Option<&str> = None;
-    for line in text.lines() {
-        match (line.strip_prefix("```"), fence) {
-            (Some(language), None) => fence = Some(language),
-            (Some(_), Some(_)) => fence = None,
-            (None, Some("" | "sh")) => {
-                blocks.push_str(line);
-                blocks.push('\n');
-            }
-            _ => {}
-        }
-    }
-    lines(&blocks).map(|command| Written { command, place: file.to_owned() }).collect()
+    let text = format!("\n{}", read(file));
+    let fenced = text.split("\n```").skip(1).step_by(2);
+    let for_shells = fenced.filter_map(|block| block.strip_prefix("sh\n").or_else(|| block.strip_prefix('\n')));
+    for_shells.flat_map(|block| commands(block, file)).collect()
+}
+
+fn commands(block: &str, place: &str) -> Vec<Written> {
+    let (functions, commands): (Vec<_>, Vec<_>) = lines(block).partition(|line| line.contains("() { "));
+    let written = |command| Written { command, functions: functions.join("\n"), place: place.to_owned() };
+    commands.into_iter().map(written).collect()
 }
 
 /// What the text around the blocks names between backticks and begins with a program that people type.
@@ -44,7 +48,7 @@ pub fn mentions(file: &str) -> Vec<Written> {
         let program = span.split(' ').next().unwrap_or_default();
         program.starts_with("scripts/") || ["stakeout", "curl"].contains(&program) && *span != program
     };
-    spans.filter(is_typed).map(|span| Written { command: span.replace("\\|", "|"), place: file.to_owned() }).collect()
+    spans.filter(is_typed).map(|span| Written::alone(&span.replace("\\|", "|"), file)).collect()
 }
 
 /// The TOML blocks.
@@ -63,33 +67,43 @@ pub fn examples(page: &Path) -> Vec<Written> {
         line.replace("\\*(Aq", "'").replace("\\-", "-").replace("\\\\", "\\")
     };
     let blocks: String = blocks.flat_map(str::lines).map(|line| shown(line) + "\n").collect();
-    let place = page.file_name().unwrap().to_string_lossy().into_owned();
-    lines(&blocks).map(|command| Written { command, place: place.clone() }).collect()
+    commands(&blocks, &page.file_name().unwrap().to_string_lossy())
 }
 
-/// Commands, a line each: lines that go on are joined, remarks are left out.
+/// Commands, a line each: lines that go on, also within quotes, are joined, and remarks are left out.
 fn lines(block: &str) -> impl Iterator<Item = String> {
-    let joined = block.replace("\\\n", "");
-    let commands: Vec<String> = joined.lines().map(|line| without_remark(line).trim().to_owned()).collect();
-    let tidy =
-        |command: String| command.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
+    let mut commands = Vec::new();
+    let mut open = String::new();
+    for line in block.replace("\\\n", "").lines() {
+        open = format!("{open} {line}");
+        let command = without_remark(&open);
+        if is_closed(command) {
+            commands.push(command.trim().to_owned());
+            open.clear();
+        }
+    }
+    let tidy = |command: String| {
+        command.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
+    };
     commands.into_iter().filter(|command| !command.is_empty()).map(tidy)
 }
 
+/// Whether every quote in it has its other half.
+fn is_closed(text: &str) -> bool {
+    ['\'', '"'].iter().all(|quote| text.matches(*quote).count().is_multiple_of(2))
+}
+
 fn without_remark(line: &str) -> &str {
-    if line.trim_start().starts_with('#') {
-        return "";
-    }
-    let remark = line.match_indices(" #").find(|(at, _)| {
-        let before = &line[..*at];
-        ['\'', '"'].iter().all(|quote| before.matches(*quote).count().is_multiple_of(2))
-    });
+    let remark = line.match_indices(" #").find(|(at, _)| is_closed(&line[..*at]));
     remark.map_or(line, |(at, _)| &line[..at])
 }
 
 #[test]
 fn commands_are_found_as_they_are_typed() {
-    let found: Vec<_> =
-        lines("a b   # a remark\n# nothing\ncurl x \\\n  -d '{\"a\": \"b #c\"}'\n\nc > d && e").collect();
-    assert_eq!(found, ["a b", "curl x -d '{\"a\": \"b #c\"}'", "c > d && e"]);
+    let block = "a b   # a remark that isn't one\n# nothing\ncurl x \\\n  -d '{\"a\": \"b #c\"}'\n\nc > d && e\nf '{\n  \"g\"}'  # h's";
+    let found: Vec<_> = lines(block).collect();
+    assert_eq!(found, ["a b", "curl x -d '{\"a\": \"b #c\"}'", "c > d && e", "f '{ \"g\"}'"]);
+    let found = commands("say() { echo \"$1\"; }\nsay a\nsay b", "here");
+    let found: Vec<_> = found.iter().map(|it| (it.functions.as_str(), it.command.as_str())).collect();
+    assert_eq!(found, [("say() { echo \"$1\"; }", "say a"), ("say() { echo \"$1\"; }", "say b")]);
 }
