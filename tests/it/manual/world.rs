@@ -64,7 +64,8 @@ impl World {
         shared("models/yolox_nano.onnx")?;
         runtime()?;
         let clip = root().join("tests/data/yard.mp4");
-        let [camera, another] = [(); 2].map(|()| Server::start(&clip, 0, &["--user", "viewer", "--password", PASSWORD]));
+        let [camera, another] =
+            [(); 2].map(|()| Server::start(&clip, 0, &["--user", "viewer", "--password", PASSWORD]));
         let receiver = Receiver::start(|_, request| verified(request));
         let config = written::toml("README.md").remove(0);
         let config = [

@@ -82,9 +82,8 @@ fn lines(block: &str) -> impl Iterator<Item = String> {
             open.clear();
         }
     }
-    let tidy = |command: String| {
-        command.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
-    };
+    let tidy =
+        |command: String| command.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
     commands.into_iter().filter(|command| !command.is_empty()).map(tidy)
 }
 
