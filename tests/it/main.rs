@@ -51,6 +51,7 @@ mod secrecy;
 mod sending;
 mod service;
 mod shared;
+mod starts;
 mod statistics;
 mod transport;
 mod verifiers;
