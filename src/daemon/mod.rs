@@ -14,6 +14,7 @@ mod errands;
 mod foreman;
 mod leftovers;
 mod models;
+mod names;
 mod notices;
 mod orders;
 mod plan;
@@ -22,7 +23,9 @@ mod resume;
 mod roster;
 mod scribe;
 mod site;
+mod sources;
 mod step;
+mod subscriptions;
 mod vigil;
 
 use std::io;

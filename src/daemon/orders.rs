@@ -12,11 +12,12 @@ use super::plan::Plan;
 use super::roster::{self, Body, Made};
 use super::step::Step;
 use super::{StartError, departed};
-use crate::api::{self, Commission, Commissioned, Denied, Order, Switched};
+use crate::api::{self, Commission, Commissioned, Connected, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
 use crate::journal::{self, Origin, Reader, Revision};
 use crate::name::Name;
 use crate::preflight;
+use crate::secret::Secret;
 use crate::time;
 
 /// So many parts are made at most, so that nothing is unbounded.
@@ -71,7 +72,7 @@ impl Orders {
             return Err(Denied::Conflict(Unfit::new(error, "take some away, or put them into the file")));
         }
         let beside = step.roster.without_definition(made.part, &made.name).config();
-        let defined = config::define(made.part, &made.body.section, &beside).map_err(Denied::Bad)?;
+        let defined = config::define(made.part, &step.roster.section(&made), &beside).map_err(Denied::Bad)?;
         let running = self.foreman.crew.models();
         let opened = preflight::open(&defined, made.body.secret().as_ref(), &beside, &running).map_err(Denied::Bad)?;
         step.make(made, opened).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain JSON")))
@@ -82,9 +83,9 @@ impl api::Registrar for Orders {
     fn make(&self, order: Order) -> Result<api::Made, Denied> {
         let reader = self.turn();
         let before = self.foreman.plans.now();
-        let Order { part, name, body, request } = order;
+        let Order { part, name, body } = order;
         let replaces = name.is_some();
-        let (name, body) = read(part, name, body, request)?;
+        let (name, body) = read(part, name, body)?;
         if before.roster.is_in_file(part, &name) {
             return Err(Denied::Conflict(roster::taken_by_file(part, &name)));
         }
@@ -146,15 +147,14 @@ impl api::Registrar for Orders {
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied> {
         self.begin(commission)
     }
+
+    fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied> {
+        self.camera_of(stream, label)
+    }
 }
 
 /// The name and the parts of a body; what is secret stands apart from here on.
-fn read(
-    part: Part,
-    name: Option<Name>,
-    mut section: Map<String, Value>,
-    request: Option<Value>,
-) -> Result<(Name, Body), Denied> {
+fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Result<(Name, Body), Denied> {
     let what = part.as_str();
     let bad = |error: String, hint: &str| Err(Denied::Bad(Unfit::new(error, hint)));
     let secret_key = match part {
@@ -192,10 +192,11 @@ fn read(
             );
         }
     };
-    Ok((name, Body { section, secret, request, attached: false }))
+    Ok((name, Body { section, secret, request: None, attached: false }))
 }
 
-fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
+/// There is no such part.
+pub(super) fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     let names: Vec<&str> = match part {
         Part::Camera => config.cameras.iter().map(|camera| camera.name.as_str()).collect(),
         Part::Endpoint => config.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect(),

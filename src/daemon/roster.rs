@@ -5,13 +5,15 @@
 //!
 //! Names in the file win. What no longer fits the file is kept, not run, and warned of ([`Roster::idle`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Config, Defined, Part, Unfit};
+use crate::api::Request;
+use crate::config::{self, Config, Defined, Part, SecretRef, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
 use crate::redact;
@@ -53,9 +55,9 @@ pub(super) struct Body {
     /// What came with it and is never shown: the key of an endpoint, the password of a camera.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret: Option<String>,
-    /// What a client asked for whose job this is.
+    /// What a client asked for whose monitor this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<Value>,
+    pub(super) request: Option<Request>,
     /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) attached: bool,
@@ -107,7 +109,7 @@ impl Roster {
             return Err(taken_by_file(*part, name));
         }
         let beside = self.config();
-        let defined = config::define(*part, &body.section, &beside)?;
+        let defined = config::define(*part, &self.section(&self.made[index]), &beside)?;
         admit(&beside, &defined, body)
     }
 
@@ -116,7 +118,7 @@ impl Roster {
         let mut config = (*self.file).clone();
         for made in self.made.iter().filter(|made| made.idle.is_none()) {
             // Whoever made this roster has seen to it that it fits: `examine`, `misfit`.
-            if let Ok(mut defined) = config::define(made.part, &made.body.section, &config) {
+            if let Ok(mut defined) = config::define(made.part, &self.section(made), &config) {
                 if let Defined::Monitor(monitor) = &mut defined
                     && !made.body.section.contains_key("endpoints")
                 {
@@ -129,6 +131,21 @@ impl Roster {
             monitor.enabled = self.switches.get(&monitor.name).copied().unwrap_or(monitor.enabled);
         }
         config
+    }
+
+    /// The section that it comes to: the webhooks of clients are signed with what the file says now.
+    pub(super) fn section<'m>(&self, made: &'m Made) -> Cow<'m, Map<String, Value>> {
+        let signing = match &self.file.api.webhook_secret {
+            _ if !made.body.attached || made.part != Part::Endpoint => None,
+            Some(SecretRef::File(path)) => Some(("secret_file", path.value.to_string_lossy().into_owned())),
+            Some(SecretRef::Credential(name)) => Some(("secret_credential", name.value.clone())),
+            None => None,
+        };
+        let mut section = Cow::Borrowed(&made.body.section);
+        if let Some((key, value)) = signing {
+            section.to_mut().insert(key.to_owned(), Value::from(value));
+        }
+        section
     }
 
     /// The same with `made`, in the place of what had its name.
@@ -184,9 +201,12 @@ impl Roster {
         self.made(part, name).is_some_and(|made| made.body.attached)
     }
 
-    /// Whether its jobs are a client's.
-    pub(super) fn is_a_clients(&self, monitor: &Name) -> bool {
-        self.made(Part::Monitor, monitor).is_some_and(|made| made.body.request.is_some())
+    /// What a client asked for whose job this monitor runs.
+    pub(super) fn job_request(&self, monitor: &Name) -> Option<&Value> {
+        match self.made(Part::Monitor, monitor)?.body.request.as_ref()? {
+            Request::Job(request) => Some(request),
+            Request::Subscription(_) => None,
+        }
     }
 
     /// How many were made.
@@ -203,7 +223,7 @@ impl Roster {
     pub(super) fn misfit(&self) -> Option<(&Made, Unfit)> {
         let config = self.config();
         let running = self.made.iter().filter(|made| made.idle.is_none());
-        running.filter_map(|made| Some((made, config::define(made.part, &made.body.section, &config).err()?))).next()
+        running.filter_map(|made| Some((made, config::define(made.part, &self.section(made), &config).err()?))).next()
     }
 
     /// Whether the file has that name.

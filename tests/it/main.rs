@@ -53,6 +53,7 @@ mod service;
 mod shared;
 mod starts;
 mod statistics;
+mod streams;
 mod transport;
 mod verifiers;
 mod visits;
