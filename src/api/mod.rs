@@ -28,6 +28,7 @@ mod openapi;
 mod parts;
 mod peer;
 mod refusal;
+mod restart;
 mod routes;
 mod seat;
 mod site;

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::{
     Shared, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
-    snapshot, status, streams, subscriptions,
+    restart, snapshot, status, streams, subscriptions,
 };
 
 /// All there are.
@@ -40,6 +40,7 @@ pub(super) fn routes() -> Routes {
         .get("/jobs", jobs::list)
         .get("/jobs/{job_id}", jobs::one)
         .delete("/jobs/{job_id}", live_monitor::stop)
+        .post("/jobs/{job_id}/start", restart::start)
         .post("/live-monitor", live_monitor::start)
         .get("/streams", streams::list)
         .post("/streams", streams::connect)

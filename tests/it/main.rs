@@ -53,6 +53,7 @@ mod secrecy;
 mod sending;
 mod service;
 mod shared;
+mod starts;
 mod statistics;
 mod streams;
 mod transport;
