@@ -69,7 +69,7 @@ enum Command {
     Events(events::Args),
     /// List deliveries: what endpoints are owed, and what became of it
     Deliveries(deliveries::Args),
-    /// List jobs, the runs of monitors; show or stop one
+    /// List jobs, the runs of monitors; show, stop or start one
     Jobs(jobs::Args),
     /// Save what a camera sees now, as JPEG
     Snapshot(snapshot::Args),

@@ -538,7 +538,7 @@ fn the_help_says_what_there_is() {
       status       Show cameras, monitors, endpoints and warnings of the daemon
       events       List events, or follow them
       deliveries   List deliveries: what endpoints are owed, and what became of it
-      jobs         List jobs, the runs of monitors; show or stop one
+      jobs         List jobs, the runs of monitors; show, stop or start one
       snapshot     Save what a camera sees now, as JPEG
 
     Change and repair:

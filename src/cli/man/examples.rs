@@ -6,7 +6,7 @@
 type Example = (&'static str, &'static str);
 
 /// By the name of the page.
-const EXAMPLES: [(&str, &[Example]); 31] = [
+const EXAMPLES: [(&str, &[Example]); 32] = [
     (
         "stakeout",
         &[
@@ -58,6 +58,7 @@ const EXAMPLES: [(&str, &[Example]); 31] = [
     ),
     ("stakeout-jobs-list", &[("Those that run:", "stakeout jobs list --status running")]),
     ("stakeout-jobs-show", &[("One, by its id:", "stakeout jobs show 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80")]),
+    ("stakeout-jobs-start", &[("Do again what it did:", "stakeout jobs start 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80")]),
     ("stakeout-jobs-stop", &[("End it:", "stakeout jobs stop 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80")]),
     (
         "stakeout-snapshot",
