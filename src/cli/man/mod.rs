@@ -53,6 +53,7 @@ fn pages() -> io::Result<Vec<Page>> {
     let mut pages = Vec::new();
     collect(&root, &root, &mut pages)?;
     pages.push(Page { file: "stakeout.toml.5".to_owned(), text: configuration::page() });
+    pages.iter_mut().for_each(|page| page.text = roff::in_ascii(&page.text));
     Ok(pages)
 }
 
@@ -78,6 +79,7 @@ mod tests {
     #[test]
     fn every_page_has_what_people_look_for() {
         for page in pages().unwrap() {
+            assert!(page.text.is_ascii(), "{}", page.file);
             for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "SEE ALSO"] {
                 let heading = format!("\n.SH {section}\n").replace("SEE ALSO", "\"SEE ALSO\"");
                 assert!(page.text.contains(&heading), "{}: {section}", page.file);

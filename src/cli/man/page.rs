@@ -195,8 +195,12 @@ fn shown(roff: &mut Roff, root: &Command, command: &Command) {
     section(roff, "EXAMPLES");
     let is_root = command.get_name() == root.get_name();
     let path = name(command);
-    for (what, line) in examples::of(&path, !is_root && command.has_subcommands()) {
-        paragraph(roff, what);
+    for (at, (what, line)) in examples::of(&path, !is_root && command.has_subcommands()).enumerate() {
+        if at == 0 {
+            roff.text(spans(what));
+        } else {
+            paragraph(roff, what);
+        }
         example(roff, line);
     }
 }

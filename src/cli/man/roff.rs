@@ -4,6 +4,12 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+/// A finished page in ASCII, which every formatter reads, whatever it takes for granted of its input.
+pub(super) fn in_ascii(page: &str) -> String {
+    let written = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    page.chars().map(written).collect()
+}
+
 /// A heading.
 pub(super) fn section(roff: &mut Roff, title: &str) {
     roff.control("SH", [title]);
@@ -21,7 +27,9 @@ pub(super) fn passage(roff: &mut Roff, text: &str) {
         if part.lines().all(|line| line.starts_with("  ")) {
             roff.control("PP", []);
             roff.control("nf", []);
-            part.lines().for_each(|line| drop(roff.text([roman(line)])));
+            for line in part.lines() {
+                roff.text([roman(line)]);
+            }
             roff.control("fi", []);
         } else {
             paragraph(roff, part);
@@ -70,6 +78,11 @@ pub(super) fn spans(text: &str) -> Vec<Inline> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_ascii_is_escaped() {
+        assert_eq!(in_ascii("so \u{2026}\n"), "so \\[u2026]\n");
+    }
 
     #[test]
     fn backticks_are_bold_if_they_come_in_pairs() {
