@@ -165,12 +165,13 @@ fn camera(url: &str, login: Option<(String, Secret)>, now: Now) -> Result<Made, 
 }
 
 /// The endpoint of a webhook: always the same name, so that its sequence goes on.
-fn hook(format: Format, url: &str) -> Result<Name, Denied> {
+pub(super) fn hook(format: Format, url: &str) -> Result<Name, Denied> {
     let digest = Sha256::new().chain_update(format.as_str()).chain_update([0]).chain_update(url).finalize();
     named(format!("hook-{}", hex::encode(&digest[..8])))
 }
 
-fn made_endpoint(name: &Name, format: Format, url: &str, api: &Api, now: Now) -> Made {
+/// An endpoint for as long as clients need it.
+pub(super) fn made_endpoint(name: &Name, format: Format, url: &str, api: &Api, now: Now) -> Made {
     let mut section = object(json!({"name": name, "url": url, "format": format.as_str()}));
     match &api.webhook_secret {
         Some(SecretRef::File(path)) => {

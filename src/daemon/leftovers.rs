@@ -99,7 +99,9 @@ fn spare(roster: &Roster, left: &Config, owing: &BTreeSet<Name>) -> Vec<(Part, N
     let is_spare = |made: &&Made| match made.part {
         Part::Camera => !left.monitors.iter().any(|monitor| monitor.cameras.contains(&made.name)),
         Part::Endpoint => {
-            !owing.contains(&made.name) && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+            let is_needed = left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+                || roster.bindings.needing(&made.name).is_some();
+            !owing.contains(&made.name) && !is_needed
         }
         Part::Monitor => false,
     };

@@ -122,6 +122,10 @@ impl api::Registrar for Orders {
             let error = format!("{} `{}` needs {what} `{name}`", other.part.as_str(), other.name);
             return Err(Denied::Conflict(Unfit::new(error, "change that first, or take it away")));
         }
+        if let Some(alert) = step.roster.bindings.needing(name).filter(|_| part == Part::Endpoint) {
+            let (error, hint) = (format!("alert `{alert}` needs endpoint `{name}`"), "take that away with DELETE");
+            return Err(Denied::Conflict(Unfit::new(error, format!("{hint} /v1/alerts/{alert} first"))));
+        }
         self.take(step, &reader)
     }
 
@@ -195,7 +199,8 @@ fn read(
     Ok((name, Body { section, secret, request, attached: false }))
 }
 
-fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
+/// There is nothing of that name.
+pub(super) fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     let names: Vec<&str> = match part {
         Part::Camera => config.cameras.iter().map(|camera| camera.name.as_str()).collect(),
         Part::Endpoint => config.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect(),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::bindings::Bindings;
 use crate::config::{self, Config, Defined, Part, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
@@ -28,6 +29,8 @@ pub(super) struct Roster {
     made: Vec<Made>,
     /// Monitors that were enabled or disabled by hand.
     switches: BTreeMap<Name, bool>,
+    /// Webhooks that clients bound monitors to.
+    pub(super) bindings: Bindings,
 }
 
 /// Something that was made over the API.
@@ -75,7 +78,7 @@ impl Roster {
     /// The file with what the journal keeps beside it. `admit` is asked about each part, those that others refer to first; what
     /// it refuses is idle.
     pub(super) fn read(file: Arc<Config>, definitions: Vec<Definition>, admit: &mut Admit<'_>) -> Roster {
-        let mut roster = Roster { file, made: Vec::new(), switches: BTreeMap::new() };
+        let mut roster = Roster { file, made: Vec::new(), switches: BTreeMap::new(), bindings: Bindings::default() };
         for definition in definitions {
             roster.take(definition);
         }
@@ -86,7 +89,11 @@ impl Roster {
         roster
     }
 
-    fn take(&mut self, Definition { kind, name, body, made }: Definition) {
+    fn take(&mut self, definition: Definition) {
+        if self.bindings.take(&definition) {
+            return;
+        }
+        let Definition { kind, name, body, made } = definition;
         if kind == SWITCH {
             let enabled = serde_json::from_str::<Value>(&body).ok().and_then(|body| body["enabled"].as_bool());
             self.switches.extend(enabled.map(|enabled| (name, enabled)));
@@ -128,6 +135,7 @@ impl Roster {
         for monitor in &mut config.monitors {
             monitor.enabled = self.switches.get(&monitor.name).copied().unwrap_or(monitor.enabled);
         }
+        self.bindings.apply(&mut config);
         config
     }
 

@@ -24,6 +24,7 @@ use crate::config::{Format, FrameChoice};
 use crate::event::Event;
 
 pub use check::{CHECK, check};
+pub use videodb::rule;
 
 /// Stands in a rendered body, once at most, where the base64 of the frame goes (`journal::Body::marked` takes it out).
 /// JSON text cannot contain it otherwise: strings escape it.

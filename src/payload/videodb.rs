@@ -45,8 +45,8 @@ struct Alert<'a> {
     player_url: &'static str,
 }
 
-/// `event-` and 16 hex digits.
-fn rule(device: &str, monitor: &str) -> String {
+/// What names the monitor for ever: `event-` and 16 hex digits.
+pub fn rule(device: &str, monitor: &str) -> String {
     // No name holds a NUL, so no two pairs make the same text.
     let digest = Sha256::new().chain_update(device).chain_update([0]).chain_update(monitor).finalize();
     format!("event-{}", hex::encode(&digest[..8]))

@@ -6,9 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::alerts::{body, guarded, pair};
 use crate::appliance::Appliance;
 use crate::python;
 use crate::receiver::{Answer, Arrived, Receiver};
+use crate::shared::runtime;
 
 /// What `messages` needs: packaging/examples/client/requirements.txt.
 const WEBSOCKETS: &str =
@@ -16,13 +18,18 @@ const WEBSOCKETS: &str =
 
 /// What the calls of `calls.py` come to, with that Python.
 fn calls(python: &Path, address: &str, token: &[&str]) -> Vec<Value> {
+    lines_of("calls.py", python, address, token)
+}
+
+/// What a script beside this file prints.
+fn lines_of(script: &str, python: &Path, address: &str, more: &[&str]) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut python = Command::new(python);
     python
-        .arg(root.join("tests/it/client/calls.py"))
+        .arg(root.join("tests/it/client").join(script))
         .arg(root.join("packaging/examples/client"))
         .arg(address)
-        .args(token);
+        .args(more);
     let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
@@ -37,7 +44,9 @@ fn echo(request: &Arrived) -> Answer {
         "GET /broken" => ("502 x", "<html>".to_owned()),
         _ if asked.starts_with("DELETE") => ("204 x", String::new()),
         _ => {
-            ("200 x", json!({"asked": asked, "with": serde_json::from_slice::<Value>(&request.body).ok()}).to_string())
+            let told = json!({"asked": asked, "with": serde_json::from_slice::<Value>(&request.body).ok()});
+            let is_list = asked == "GET /v1/alerts";
+            ("200 x", if is_list { json!({"alerts": told}) } else { told }.to_string())
         }
     };
     let length = body.len();
@@ -94,4 +103,31 @@ fn over_the_socket_the_client_talks_to_the_daemon() {
     assert_eq!(told[2]["refused"], 404, "{told:?}");
     assert!(told[2]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told:?}");
     assert_eq!(told[3], "box", "over the WebSocket");
+}
+
+#[test]
+fn alerts_of_the_client_reach_its_connection_and_its_webhook_alike() {
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
+    if runtime().is_none() {
+        return;
+    }
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = guarded("");
+    appliance.start();
+    let address = format!("unix:{}", appliance.folder.path().join("stakeout.sock").display());
+    let told = lines_of("alerts.py", &python, &address, &[&receiver.url().to_string()]);
+    let rule = &told[0]["event_id"];
+    for alert in told[0]["alerts"].as_array().unwrap() {
+        assert_eq!(&alert["event_id"], rule);
+        let arrived = || receiver.arrived().iter().map(body).find(|it| pair(it) == pair(alert));
+        assert_eq!(appliance.until("its webhook", |_| arrived()), *alert);
+    }
+    let ids = |key: &str| {
+        let ids = told[1][key].as_array().unwrap();
+        ids.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!((ids("listed"), ids("made").len()), (ids("made"), 2));
+    assert_eq!(told[2], json!({"disabled": "disabled", "enabled": "enabled"}));
+    assert_eq!((&told[3], &told[4]["refused"]), (&json!({"left": []}), &json!(404)));
+    appliance.stop();
 }
