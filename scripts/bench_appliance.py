@@ -13,21 +13,13 @@ import subprocess
 import tempfile
 import time
 
+from bench_config import APPLIANCE
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 ABSURD_S = 60
 
-CONFIG = """
-[device]
-id = "bench"
-[storage]
-path = "{folder}/state"
-[runtime]
-onnxruntime = "{library}"
-threads = 1
-[api]
-socket = "{folder}/stakeout.sock"
-[[camera]]
+CONFIG = APPLIANCE + """[[camera]]
 name = "cam"
 url = "{url}"
 [[model]]

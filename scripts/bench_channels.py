@@ -22,28 +22,16 @@ import threading
 import time
 
 from bench_appliance import _seconds as seconds_of
+from bench_config import APPLIANCE, YARD
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PONG = b"\x8a\x80" + bytes(4)
 ABSURD_S = 120
 
-CONFIG = """
-[device]
-id = "bench"
-[storage]
-path = "{folder}/state"
-[runtime]
-onnxruntime = "{library}"
-threads = 1
-[api]
-socket = "{folder}/stakeout.sock"
-[log]
+CONFIG = APPLIANCE + """[log]
 filter = "info,stakeout::watch=debug"
-[[model]]
-name = "yard-classifier"
-path = "{root}/models/yard-classifier"
-{cameras}
+""" + YARD + """{cameras}
 [[endpoint]]
 name = "ops"
 format = "videodb"

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from bench_appliance import Camera, Daemon
+from bench_config import APPLIANCE, YARD
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The longest that a camera may stay away after its fault is over: the longest delay of a young outage, a timeout that
@@ -31,20 +32,7 @@ labels = ["person"]
 check_interval = "1s"
 """
 
-CONFIG = """
-[device]
-id = "soak"
-[storage]
-path = "{folder}/state"
-[runtime]
-onnxruntime = "{library}"
-threads = 1
-[api]
-socket = "{folder}/stakeout.sock"
-[[model]]
-name = "yard-classifier"
-path = "{root}/models/yard-classifier"
-"""
+CONFIG = APPLIANCE + YARD
 
 
 class Site:

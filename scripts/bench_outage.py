@@ -16,28 +16,17 @@ import tempfile
 import threading
 import time
 
+from bench_config import APPLIANCE, YARD
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 RATE, BURST = 10, 20
 ABSURD_S = 900
 
-CONFIG = """
-[device]
-id = "bench"
-[storage]
-path = "{folder}/state"
-[runtime]
-onnxruntime = "{library}"
-threads = 1
-[api]
-socket = "{folder}/stakeout.sock"
-[[camera]]
+CONFIG = APPLIANCE + YARD + """[[camera]]
 name = "yard"
 url = "file://{root}/tests/data/yard.mp4"
 loop = true
-[[model]]
-name = "yard-classifier"
-path = "{root}/models/yard-classifier"
 {monitors}
 [[endpoint]]
 name = "ops"

@@ -10,24 +10,13 @@ import subprocess
 import threading
 import time
 
+from bench_config import APPLIANCE
 from bench_pinned import LIBRARY, SHARED, die
 from model_folder import model_folder
 
 from . import clips
 
 READY_S = 60
-
-APPLIANCE = """
-[device]
-id = "bench"
-[storage]
-path = "{folder}/state"
-[runtime]
-onnxruntime = "{library}"
-threads = 1
-[api]
-socket = "{folder}/stakeout.sock"
-"""
 
 MODEL = """
 [[model]]

@@ -106,6 +106,8 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let config = Arc::new(config);
     let started = time::now();
     let tokio = Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
+    // Of its own, so that a crowd of clients never stands between an alert and its receiver.
+    let counter = Builder::new_multi_thread().worker_threads(1).thread_name("api").enable_all().build()?;
     // Before anything starts: a stop that comes early is an orderly one, too.
     let vigil = Vigil::new(&tokio)?;
     let socket = Socket::bind(&config.api.socket)?;
@@ -170,7 +172,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let broadcast = scribe.broadcast.clone();
     let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
     let (stop, stopped) = flag::channel(false);
-    let api = tokio.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
+    let api = counter.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
@@ -187,6 +189,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     });
     // Not the destructor: that one waits for name lookups that hang.
     tokio.shutdown_background();
+    counter.shutdown_background();
     if settled {
         journal.close()?;
     }
