@@ -168,11 +168,11 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     })?)
 }
 
-/// Microseconds of the wall clock that no other delivery of the endpoint has, but for a thousandth later one of the same
-/// millisecond. Events come with milliseconds, and not in order; what is below them tells deliveries apart, and boxes that
-/// share a receiver, whose epochs differ.
-fn moment_us(event: &Event, sequence: i64, epoch: Uuid) -> i64 {
-    let below = (epoch.as_u128() % 1000) as i64 + sequence % 1000;
+/// Microseconds of the wall clock that no other event has, but for a thousandth later one of the same millisecond; the same
+/// for whoever is owed it. Events come with milliseconds, and not in order; what is below them tells events apart, and boxes
+/// that share a receiver, whose epochs differ.
+fn moment_us(event: &Event, seq: i64, epoch: Uuid) -> i64 {
+    let below = (epoch.as_u128() % 1000) as i64 + seq % 1000;
     event.observed.wall.0.saturating_mul(1000).saturating_add(below % 1000)
 }
 
@@ -195,7 +195,7 @@ fn insert_delivery(
         )?
         .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (delivery, epoch) = (at.new_id(), ledger.start.epoch);
-    let moment_us = moment_us(event, sequence, epoch);
+    let moment_us = moment_us(event, seq, epoch);
     let stamp = Stamp { delivery, sequence: sequence.unsigned_abs(), moment_us, epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };

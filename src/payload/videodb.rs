@@ -1,7 +1,7 @@
 //! The format `videodb`: VideoDB's alert webhook.
 //!
 //! Owns the keys and their order (contracts/payloads.md). `event_id` names the rule: the monitor on this device, for ever.
-//! What tells occurrences apart is `timestamp`, the envelope's moment, which no other delivery of the endpoint has.
+//! What tells occurrences apart is `timestamp`, the envelope's moment, which no other event has.
 //! `stream_url` and `player_url` are empty until there are clips. Pure.
 
 use serde::Serialize;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::appliance::Appliance;
 use crate::channels::clients::Ws;
+use crate::channels::websocket::assert_documented;
 use crate::definitions::{ask, clip, good, is_signed, line, monitor, name, state, when_triggered};
 use crate::owing::journal;
 use crate::receiver::{Answer, Arrived, Receiver};
@@ -83,6 +84,7 @@ fn a_monitor_of_the_file_alerts_a_clients_webhook_too_across_kills_and_goes_on_u
         assert_eq!(told, status, "{alert}");
         assert_eq!((&alert["event_id"], &alert["monitor"], &alert["label"]), (&busy, &json!("busy"), &json!("busy")));
         assert_eq!((&alert["status"], &alert["callback_url"]), (&json!("enabled"), &json!(receiver.url())));
+        assert_documented(&alert, "Alert");
         ids.push(alert["alert_id"].clone());
     }
     ids.dedup();
@@ -96,6 +98,7 @@ fn a_monitor_of_the_file_alerts_a_clients_webhook_too_across_kills_and_goes_on_u
     );
     let screen = String::from_utf8_lossy(&appliance.run(&["status"]).stdout).into_owned();
     assert!(screen.contains("alerts over the API: 1"), "{screen}");
+    assert_documented(&after, "Monitor");
 
     appliance.kill();
     for kill in [true, true, false] {
@@ -211,6 +214,7 @@ fn an_alert_whose_monitor_is_gone_is_kept_and_warned_of_and_holds_nothing_up() {
     appliance.start();
     let listed = alerts(&appliance).remove(0);
     assert_eq!((&listed["alert_id"], &listed["event_id"]), (&bound["alert_id"], &bound["event_id"]));
+    assert_documented(&listed, "Alert");
     assert_eq!((&listed["label"], &listed["problem"]), (&Value::Null, &json!("there is no monitor `busy`")));
     let warnings = appliance.status()["warnings"].to_string();
     assert!(warnings.contains(&format!("alert `{}` tells nothing", bound["alert_id"].as_str().unwrap())), "{warnings}");
@@ -292,7 +296,7 @@ fn a_connection_hears_the_alerts_that_are_bound_to_it_and_the_webhook_gets_the_s
     if runtime().is_none() {
         return;
     }
-    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let [receiver, late] = [(); 2].map(|()| Receiver::start(|_, _| Answer::status(200)));
     let mut appliance = guarded("");
     appliance.start();
     good(&appliance, "POST", "/v1/monitors", &monitor("other", "yard", "400ms"));
@@ -300,18 +304,23 @@ fn a_connection_hears_the_alerts_that_are_bound_to_it_and_the_webhook_gets_the_s
     let mut bound = Ws::open(&socket(&appliance), "?channels=status");
     let mut all = Ws::open(&socket(&appliance), "?channels=alert");
     let mut one = Ws::open(&socket(&appliance), "");
-    good(&appliance, "POST", "/v1/alerts", &json!({"event_id": busy, "callback_url": receiver.url()}));
+    for webhook in [&receiver, &late] {
+        good(&appliance, "POST", "/v1/alerts", &json!({"event_id": busy, "callback_url": webhook.url()}));
+        more(webhook, 1);
+    }
     let asked = json!({"event_id": busy, "callback_url": "", "ws_connection_id": bound.1});
     let (status, alert) = ask(&appliance, "POST", "/v1/alerts", &asked);
     assert_eq!((status, &alert["callback_url"], &alert["ws_connection_id"]), (201, &Value::Null, &json!(bound.1)));
     assert_eq!(ask(&appliance, "POST", "/v1/alerts", &asked), (200, alert.clone()));
     good(&appliance, "POST", "/v1/alerts", &json!({"event_id": other, "ws_connection_id": one.1}));
+    // What it heard before it was bound is of both.
+    catch_up(&mut one);
 
     // Byte for byte what the webhook gets, and of nobody else.
     let heard: Vec<Value> = (0..5).map(|_| bound.next_of("alert")).collect();
     assert!(heard.iter().all(|it| it["event_id"] == busy), "{heard:?}");
-    for alert in &heard {
-        let arrived = || receiver.arrived().iter().map(body).find(|it| pair(it) == pair(alert));
+    for (alert, webhook) in heard.iter().flat_map(|alert| [(alert, &receiver), (alert, &late)]) {
+        let arrived = || webhook.arrived().iter().map(body).find(|it| pair(it) == pair(alert));
         let same = appliance.until("its webhook", |_| arrived());
         assert_eq!(same.to_string(), alert.to_string());
     }
@@ -332,9 +341,9 @@ fn a_connection_hears_the_alerts_that_are_bound_to_it_and_the_webhook_gets_the_s
 
     // Such an alert goes with its connection.
     good(&appliance, "POST", "/v1/alerts", &asked);
-    assert_eq!(alerts(&appliance).len(), 3);
+    assert_eq!(alerts(&appliance).len(), 4);
     drop((bound, one));
-    appliance.until("they go with their connections", |it| (alerts(it).len() == 1).then_some(()));
+    appliance.until("they go with their connections", |it| (alerts(it).len() == 2).then_some(()));
     assert_eq!(ask(&appliance, "POST", "/v1/alerts", &asked).0, 404);
     appliance.stop();
 }
