@@ -70,12 +70,13 @@ impl Change for Acceptance {
         for (accepted, files) in self.record.events.into_iter().zip(self.files) {
             let Accepted { event, owed, .. } = accepted;
             let seq = insert_event(ledger, &event, at, files.original.as_deref(), owed.len())?;
+            let moment_us = moment_us(&event, seq, ledger.start.epoch);
             let mut deliveries = Vec::with_capacity(owed.len());
             for (owed, file) in owed.into_iter().zip(files.owed) {
-                deliveries.push(insert_delivery(ledger, &event, seq, at, owed, file)?);
+                deliveries.push(insert_delivery(ledger, &event, (seq, moment_us), at, owed, file)?);
             }
             ledger.newest = Some(seq);
-            events.push(RecordedEvent { seq, deliveries });
+            events.push(RecordedEvent { seq, moment_us, deliveries });
         }
         if let Some(machine) = &self.record.machine {
             put_machine(ledger.connection, machine)?;
@@ -181,7 +182,7 @@ fn moment_us(event: &Event, seq: i64, epoch: Uuid) -> i64 {
 fn insert_delivery(
     ledger: &mut Ledger<'_>,
     event: &Event,
-    seq: i64,
+    (seq, moment_us): (i64, i64),
     at: Now,
     owed: Owed,
     frame: Option<String>,
@@ -195,7 +196,6 @@ fn insert_delivery(
         )?
         .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (delivery, epoch) = (at.new_id(), ledger.start.epoch);
-    let moment_us = moment_us(event, seq, epoch);
     let stamp = Stamp { delivery, sequence: sequence.unsigned_abs(), moment_us, epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };

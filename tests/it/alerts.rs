@@ -291,6 +291,54 @@ pub fn pair(alert: &Value) -> (String, String) {
     (alert["event_id"].to_string(), alert["timestamp"].to_string())
 }
 
+/// Clients that are read from again and again, so that none is left for its silence, and what each has heard.
+struct Crowd(Vec<(Ws, Vec<Value>)>);
+
+impl Crowd {
+    /// The id of a client's connection.
+    fn id(&self, client: usize) -> String {
+        self.0[client].0.1.clone()
+    }
+
+    /// Reads what was sent to each by now: up to the answer to a ping.
+    fn catch_up(&mut self) {
+        for (client, heard) in &mut self.0 {
+            client.0.send(tungstenite::Message::Ping("here".into())).unwrap();
+            loop {
+                match client.0.read().unwrap() {
+                    tungstenite::Message::Pong(_) => break,
+                    tungstenite::Message::Text(text) => {
+                        let mut message: Value = serde_json::from_str(&text).unwrap();
+                        heard.extend((message["channel"] == "alert").then(|| message["data"].take()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Forgets what was heard up to now.
+    fn begin_anew(&mut self) {
+        self.catch_up();
+        self.0.iter_mut().for_each(|(_, heard)| heard.clear());
+    }
+
+    /// Reads until a client has heard so many alerts of `rule`.
+    fn until(&mut self, client: usize, count: usize, rule: &Value) {
+        let began = std::time::Instant::now();
+        while self.0[client].1.iter().filter(|alert| alert["event_id"] == *rule).count() < count {
+            assert!(began.elapsed().as_secs() < 90, "client {client} heard {:?}", self.0[client].1);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            self.catch_up();
+        }
+    }
+
+    /// Of which monitors a client has heard.
+    fn rules(&self, client: usize) -> BTreeSet<String> {
+        self.0[client].1.iter().map(|alert| alert["event_id"].to_string()).collect()
+    }
+}
+
 #[test]
 fn a_connection_hears_the_alerts_that_are_bound_to_it_and_the_webhook_gets_the_same() {
     if runtime().is_none() {
@@ -301,75 +349,57 @@ fn a_connection_hears_the_alerts_that_are_bound_to_it_and_the_webhook_gets_the_s
     appliance.start();
     good(&appliance, "POST", "/v1/monitors", &monitor("other", "yard", "400ms"));
     let (busy, other) = (event_id(&appliance, "busy"), event_id(&appliance, "other"));
-    let mut bound = Ws::open(&socket(&appliance), "?channels=status");
-    let mut all = Ws::open(&socket(&appliance), "?channels=alert");
-    let mut one = Ws::open(&socket(&appliance), "");
     for webhook in [&receiver, &late] {
         good(&appliance, "POST", "/v1/alerts", &json!({"event_id": busy, "callback_url": webhook.url()}));
         more(webhook, 1);
     }
-    let asked = json!({"event_id": busy, "callback_url": "", "ws_connection_id": bound.1});
+    // One that chose no alerts, one that chose all, which is the negative control, and one that chose everything.
+    let (bound, all, one) = (0, 1, 2);
+    let clients = ["?channels=status", "?channels=alert", ""].map(|chosen| Ws::open(&socket(&appliance), chosen));
+    let mut crowd = Crowd(clients.into_iter().map(|client| (client, Vec::new())).collect());
+    let asked = json!({"event_id": busy, "callback_url": "", "ws_connection_id": crowd.id(bound)});
     let (status, alert) = ask(&appliance, "POST", "/v1/alerts", &asked);
-    assert_eq!((status, &alert["callback_url"], &alert["ws_connection_id"]), (201, &Value::Null, &json!(bound.1)));
+    assert_eq!(
+        (status, &alert["callback_url"], &alert["ws_connection_id"]),
+        (201, &Value::Null, &json!(crowd.id(bound)))
+    );
     assert_eq!(ask(&appliance, "POST", "/v1/alerts", &asked), (200, alert.clone()));
-    good(&appliance, "POST", "/v1/alerts", &json!({"event_id": other, "ws_connection_id": one.1}));
-    // What it heard before it was bound is of both.
-    catch_up(&mut one);
+    good(&appliance, "POST", "/v1/alerts", &json!({"event_id": other, "ws_connection_id": crowd.id(one)}));
+    crowd.begin_anew();
+    crowd.until(all, 3, &busy);
+    crowd.until(all, 3, &other);
+    crowd.until(bound, 5, &busy);
+    crowd.until(one, 3, &other);
+    assert_eq!(crowd.rules(bound), BTreeSet::from([busy.to_string()]));
+    assert_eq!(crowd.rules(one), BTreeSet::from([other.to_string()]));
 
-    // Byte for byte what the webhook gets, and of nobody else.
-    let heard: Vec<Value> = (0..5).map(|_| bound.next_of("alert")).collect();
-    assert!(heard.iter().all(|it| it["event_id"] == busy), "{heard:?}");
+    // Byte for byte what every webhook gets.
+    let heard = crowd.0[bound].1[..5].to_vec();
+    assert_eq!(heard.iter().map(pair).collect::<BTreeSet<_>>().len(), 5);
     for (alert, webhook) in heard.iter().flat_map(|alert| [(alert, &receiver), (alert, &late)]) {
         let arrived = || webhook.arrived().iter().map(body).find(|it| pair(it) == pair(alert));
         let same = appliance.until("its webhook", |_| arrived());
         assert_eq!(same.to_string(), alert.to_string());
     }
-    assert_eq!(heard.iter().map(pair).collect::<BTreeSet<_>>().len(), 5);
-    // One that chose everything and was bound, too; and one that only chose: the negative control.
-    assert!((0..3).all(|_| one.next_of("alert")["event_id"] == other));
-    let mut told = BTreeSet::new();
-    while !(told.contains(&busy.to_string()) && told.contains(&other.to_string())) {
-        told.insert(all.next_of("alert")["event_id"].to_string());
-    }
 
     good(&appliance, "POST", &format!("{}/disable", path(&alert)), &json!({}));
-    assert_silent(&mut bound, &mut all, &busy);
+    crowd.begin_anew();
+    crowd.until(all, 5, &busy);
+    assert_eq!(crowd.0[bound].1, [] as [Value; 0], "it is disabled");
     good(&appliance, "POST", &format!("{}/enable", path(&alert)), &json!({}));
-    bound.next_of("alert");
+    crowd.until(bound, 1, &busy);
     good(&appliance, "DELETE", &path(&alert), &Value::Null);
-    assert_silent(&mut bound, &mut all, &busy);
+    crowd.begin_anew();
+    crowd.until(all, 5, &busy);
+    assert_eq!(crowd.0[bound].1, [] as [Value; 0], "it is gone");
 
     // Such an alert goes with its connection.
     good(&appliance, "POST", "/v1/alerts", &asked);
     assert_eq!(alerts(&appliance).len(), 4);
-    drop((bound, one));
+    drop(crowd);
     appliance.until("they go with their connections", |it| (alerts(it).len() == 2).then_some(()));
     assert_eq!(ask(&appliance, "POST", "/v1/alerts", &asked).0, 404);
     appliance.stop();
-}
-
-/// Reads what was sent to a client by now: up to the answer to a ping. How many alerts that were.
-fn catch_up(client: &mut Ws) -> usize {
-    client.0.send(tungstenite::Message::Ping("here".into())).unwrap();
-    let mut alerts = 0;
-    loop {
-        match client.0.read().unwrap() {
-            tungstenite::Message::Pong(_) => return alerts,
-            tungstenite::Message::Text(text) => alerts += usize::from(text.contains("\"channel\":\"alert\"")),
-            _ => {}
-        }
-    }
-}
-
-/// Whoever hears everything hears of `rule`, and the other one no longer.
-fn assert_silent(bound: &mut Ws, all: &mut Ws, rule: &Value) {
-    catch_up(bound);
-    catch_up(all);
-    let mut told = 0;
-    while told < 5 {
-        told += usize::from(all.next_of("alert")["event_id"] == *rule);
-    }
-    assert_eq!(catch_up(bound), 0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
 
-use super::alert::Alerts;
+use super::alert;
 use super::pace::Pace;
 use super::scene::Scene;
 use crate::broadcast::{Broadcast, Checked, Listening};
@@ -85,12 +85,13 @@ impl Relay {
 
     async fn pass_on_alerts(&self) {
         let mut said = self.broadcast.alerts.receive();
-        let mut alerts = Alerts::default();
         loop {
             match said.recv().await {
                 Ok(said) => {
                     let monitor = said.event.monitor.as_ref();
-                    alerts.object(&said).into_iter().for_each(|alert| tell(&self.alerts, ("alert", monitor), alert));
+                    if let Some(alert) = alert::object(&said) {
+                        tell(&self.alerts, ("alert", monitor), alert);
+                    }
                 }
                 Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "alerts were not told over WebSocket"),
                 Err(RecvError::Closed) => return,

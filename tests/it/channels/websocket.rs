@@ -56,7 +56,7 @@ fn alert(explanation: &str) -> Alert {
         metadata: Metadata::new(),
         data: EventData::Triggered(triggered),
     };
-    Alert { event, moment_us: None }
+    Alert { event, moment_us: observed.wall.0 * 1000 }
 }
 
 #[test]
