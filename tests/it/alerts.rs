@@ -327,7 +327,7 @@ impl Crowd {
     fn until(&mut self, client: usize, count: usize, rule: &Value) {
         let began = std::time::Instant::now();
         while self.0[client].1.iter().filter(|alert| alert["event_id"] == *rule).count() < count {
-            assert!(began.elapsed().as_secs() < 90, "client {client} heard {:?}", self.0[client].1);
+            assert!(began.elapsed().as_secs() < 180, "client {client} heard {:?}", self.0[client].1);
             std::thread::sleep(std::time::Duration::from_millis(100));
             self.catch_up();
         }
