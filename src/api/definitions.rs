@@ -32,7 +32,7 @@ pub trait Registrar: Alerting {
     /// Makes a part, or makes it anew.
     ///
     /// # Errors
-    /// Nothing has changed, but for [`Denied::Unfinished`].
+    /// Nothing has changed, but for [`Denied::Stopping`] and [`Denied::Unfinished`].
     fn make(&self, order: Order) -> Result<Made, Denied>;
 
     /// Takes a part away that was made.
@@ -108,6 +108,9 @@ pub enum Denied {
     /// The journal refused.
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    /// The daemon stops: it is in the journal, and in force once the daemon runs again.
+    #[error("the daemon stops; this is kept, and is in force once it runs again")]
+    Stopping,
     /// It is in the journal, but not in force before the daemon starts again.
     #[error("it is kept, but is not in force: {0}; restart the daemon")]
     Unfinished(String),
@@ -120,6 +123,11 @@ impl From<Denied> for Refusal {
             Denied::Unknown(Unfit { error, hint }) => Refusal::not_found(error, hint),
             Denied::Conflict(Unfit { error, hint }) => Refusal::new(StatusCode::CONFLICT, error, hint),
             Denied::Journal(error) => error.into(),
+            Denied::Stopping => Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the daemon stops: this is kept, but not in force yet",
+                "nothing is to be sent again: it is in force once the daemon runs again",
+            ),
             Denied::Unfinished(why) => Refusal::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 format!("it is kept, but is not in force: {why}"),

@@ -6,6 +6,7 @@
 //! A binding needs no monitor and no endpoint to be kept: what lacks one adds nothing, and is told of.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +23,9 @@ use crate::time::Wall;
 /// The kind of a [`Definition`] that binds a monitor.
 const ALERT: &str = "alert";
 
-/// All bindings, by their ids.
+/// All bindings, by their ids. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Bindings(BTreeMap<Name, Binding>);
+pub(super) struct Bindings(Arc<BTreeMap<Name, Binding>>);
 
 /// A monitor's alerts are owed to an endpoint, too.
 #[derive(Clone, PartialEq)]
@@ -55,7 +56,7 @@ impl Bindings {
             return false;
         }
         match serde_json::from_str(body) {
-            Ok(body) => drop(self.0.insert(name.clone(), Binding { body, made: *made })),
+            Ok(body) => self.insert(name, Binding { body, made: *made }),
             Err(error) => tracing::error!(alert = %name, %error, "its row makes no sense; make it again"),
         }
         true
@@ -77,6 +78,14 @@ impl Bindings {
         self.0.get(id)
     }
 
+    /// The row that keeps it, if that is its kind; None: there is none.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn row(&self, kind: &str, id: &Name) -> Result<Option<Definition>, serde_json::Error> {
+        self.get(id).filter(|_| kind == ALERT).map(|binding| binding.row(id)).transpose()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.0.len()
@@ -95,9 +104,20 @@ impl Bindings {
         self.0.values().filter(adds).count() as u64
     }
 
+    fn insert(&mut self, id: &Name, binding: Binding) {
+        Arc::make_mut(&mut self.0).insert(id.clone(), binding);
+    }
+
     fn of(&self, monitor: &Name) -> Vec<Name> {
         let its = self.0.iter().filter(|(_, binding)| binding.body.monitor == *monitor);
         its.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+impl Binding {
+    fn row(&self, id: &Name) -> Result<Definition, serde_json::Error> {
+        let body = serde_json::to_string(&self.body)?;
+        Ok(Definition { kind: ALERT.to_owned(), name: id.clone(), body, made: self.made })
     }
 }
 
@@ -144,16 +164,15 @@ impl Step {
     /// # Errors
     /// It can't be written as JSON.
     pub(super) fn bind(&mut self, id: &Name, binding: Binding) -> Result<(), serde_json::Error> {
-        let body = serde_json::to_string(&binding.body)?;
-        self.revision.keep.push(Definition { kind: ALERT.to_owned(), name: id.clone(), body, made: binding.made });
-        self.roster.bindings.0.insert(id.clone(), binding);
+        self.revision.keep.push(binding.row(id)?);
+        self.roster.bindings.insert(id, binding);
         Ok(())
     }
 
     /// That binding is taken away.
     pub(super) fn unbind(&mut self, id: &Name) {
         self.revision.forget.push((ALERT.to_owned(), id.clone()));
-        self.roster.bindings.0.remove(id);
+        Arc::make_mut(&mut self.roster.bindings.0).remove(id);
     }
 
     /// A monitor that was made over the API takes its bindings along: nobody could give them back to it.

@@ -24,7 +24,7 @@ use crate::payload;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
-use crate::watch::{Shown, Subject};
+use crate::watch::{About, Shown, Subject};
 
 /// What is asked from outside while the daemon runs.
 pub(super) struct Site {
@@ -111,6 +111,7 @@ impl api::Site for Site {
             .chain(cameras.into_iter().flatten())
             .chain(monitors.iter().filter(|it| !plan.roster.is_a_clients(&it.name)).filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
+            .chain(self.crew.shown().iter().filter_map(waiting))
             .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
             .chain(plan.binding_warnings())
             .collect()
@@ -192,7 +193,7 @@ fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
 }
 
 fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
-    let Shown { subject, state, last, spared } = shown;
+    let Shown { subject, state, last, spared, .. } = shown;
     let counters = state.job().map(|job| job.counters().clone()).unwrap_or_default();
     api::Monitor {
         name: subject.about.monitor.clone(),
@@ -226,6 +227,18 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         switched: false,
         differs_from_file: false,
     }
+}
+
+/// The journal has no room for what a monitor has to say before it goes on.
+fn waiting(shown: &Arc<Mutex<Shown>>) -> Option<Warning> {
+    let Shown { subject, waits, .. } = &*shown.lock().unwrap_or_else(PoisonError::into_inner);
+    let About { monitor, camera, .. } = Some(&subject.about).filter(|_| *waits)?;
+    Some(Warning::new(
+        format!(
+            "monitor `{monitor}` does not go on on camera `{camera}`: the journal has no room for what happened to it"
+        ),
+        "free some space on its disk, or raise `[storage] max_size`; it is tried again by itself",
+    ))
 }
 
 /// Something that was made over the API, and that nobody sees running.

@@ -18,7 +18,7 @@ use crate::owing::{accept, journal};
 use crate::receiver::{Answer, Arrived, Receiver};
 
 /// A box with a camera that shows the yard over and over, and whatever else `more` says.
-fn yard(more: &str) -> Appliance {
+pub fn yard(more: &str) -> Appliance {
     Appliance::new(&format!("[[camera]]\nname = \"yard\"\nurl = \"{}\"\nloop = true\n{more}", clip()))
 }
 

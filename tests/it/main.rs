@@ -40,6 +40,7 @@ mod owing;
 mod poison;
 mod preflight;
 mod providers;
+mod provisioning;
 mod published;
 mod pull;
 mod pull_hub;
