@@ -18,13 +18,14 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
 use super::alerts::Alerting;
-use super::commission::{Commission, Commissioned};
+use super::commission::{Commission, Commissioned, Connected};
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::config::{Part, Unfit};
 use crate::journal::{self, Origin};
 use crate::name::Name;
+use crate::secret::Secret;
 
 /// Carries out orders. Every method may block for as long as a model takes to load, and returns once what it did is on
 /// stable storage and in force.
@@ -47,11 +48,18 @@ pub trait Registrar: Alerting {
     /// As [`Registrar::make`].
     fn switch(&self, monitor: &Name, enabled: bool) -> Result<Switched, Denied>;
 
-    /// Begins a client's job, with all that it needs; one that is asked for in the same words and runs is the same.
+    /// Begins what a client wants watched, with all that it needs; what is asked for in the same words and goes on is the same.
     ///
     /// # Errors
     /// As [`Registrar::make`], and nothing of it is left.
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied>;
+
+    /// The camera of a stream (a URL, maybe with a login in it, or a camera's name or URL), which is made and named after
+    /// `label` where there is none, and stays until it is taken away.
+    ///
+    /// # Errors
+    /// As [`Registrar::commission`].
+    fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied>;
 }
 
 /// What is to be made.
@@ -62,8 +70,6 @@ pub struct Order {
     pub name: Option<Name>,
     /// The keys of its section in the file, and `secret` (endpoints) or `password` (cameras).
     pub body: Map<String, Value>,
-    /// What a client asked for whose job this is: then it ends for good, and fails where no frame ever comes.
-    pub request: Option<Value>,
 }
 
 /// What was made.
@@ -180,14 +186,15 @@ async fn make(
     }
     let said = name.as_ref().map(Name::as_str).or_else(|| body.get("name")?.as_str()).unwrap_or_default();
     let what = format!("make {} `{said}`", part.as_str());
-    let order = Order { part, name, body, request: None };
+    let order = Order { part, name, body };
     let made = carry_out(&shared, (by, what), move |registrar| registrar.make(order)).await?;
     tracing::info!(kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
     let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)).into_response())
 }
 
-async fn remove(
+/// Takes away what was made.
+pub(super) async fn remove(
     State(shared): State<Shared>,
     ConnectInfo(by): By,
     part: Part,

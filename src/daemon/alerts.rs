@@ -6,7 +6,8 @@
 //! Binding and endpoint are one change in the journal: a kill leaves nothing of it, or the next start puts it in force.
 
 use super::bindings::{Binding, Body};
-use super::commissions::{hook, made_endpoint};
+use super::commissions::made_endpoint;
+use super::names;
 use super::orders::{Orders, unknown};
 use super::plan::Plan;
 use super::roster;
@@ -36,7 +37,8 @@ impl Alerting for Orders {
             return Err(Denied::Conflict(Unfit::new(error, "DELETE /v1/alerts/{id} takes one away")));
         }
         let (monitor, callback_url) = (monitor.clone(), callback_url.to_owned());
-        let body = Body { monitor, endpoint: hook(Format::Videodb, &callback_url)?, callback_url, enabled: true };
+        let body =
+            Body { monitor, endpoint: names::of_hook(Format::Videodb, &callback_url)?, callback_url, enabled: true };
         let mut step = Step::from(&plan.roster);
         self.put(&mut step, &plan, &id, Binding { body, made: time::now().wall })?;
         self.take(step, &reader)?;
@@ -69,7 +71,7 @@ impl Orders {
     fn put(&self, step: &mut Step, plan: &Plan, id: &Name, binding: Binding) -> Result<(), Denied> {
         let Body { endpoint, callback_url, enabled, .. } = &binding.body;
         if *enabled && !roster::has(&plan.config, Part::Endpoint, endpoint) {
-            let made = made_endpoint(endpoint, Format::Videodb, callback_url, &plan.config.api, time::now());
+            let made = made_endpoint(endpoint, Format::Videodb, callback_url, time::now());
             self.add(step, made)?;
         }
         step.bind(id, binding).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain text")))

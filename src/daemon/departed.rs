@@ -23,6 +23,9 @@ const REFUSED: Duration = Duration::from_secs(30);
 /// So long it is waited for one that is still being taken away, when another one is to have its name.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether it is over.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Those whose end is under way.
 #[derive(Default)]
 pub(super) struct Departures(Mutex<BTreeMap<Name, JoinHandle<()>>>);
@@ -36,15 +39,21 @@ impl Departures {
     }
 
     /// Waits until what was owed to the last one of that name has ended: what a new one is owed must not end with it, nor
-    /// may the new one get what was the old one's. False: it takes too long.
-    pub(super) fn is_over(&self, tokio: &Handle, endpoint: &Name) -> bool {
-        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(task) = under_way.get_mut(endpoint) else { return true };
-        let over = tokio.block_on(async { tokio::time::timeout(PATIENCE, task).await.is_ok() });
-        if over {
-            under_way.remove(endpoint);
+    /// may the new one get what was the old one's. False: it takes too long, or somebody `hurries`.
+    pub(super) fn is_over(&self, endpoint: &Name, hurries: impl Fn() -> bool) -> bool {
+        let deadline = time::now().mono.plus(PATIENCE);
+        while self.is_under_way(endpoint) {
+            if hurries() || time::now().mono >= deadline {
+                return false;
+            }
+            std::thread::park_timeout(LOOK);
         }
-        over
+        true
+    }
+
+    fn is_under_way(&self, endpoint: &Name) -> bool {
+        let under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.get(endpoint).is_some_and(|task| !task.is_finished())
     }
 }
 

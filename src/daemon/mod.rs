@@ -17,6 +17,7 @@ mod foreman;
 mod hopeless;
 mod leftovers;
 mod models;
+mod names;
 mod notices;
 mod orders;
 mod plan;
@@ -25,7 +26,9 @@ mod resume;
 mod roster;
 mod scribe;
 mod site;
+mod sources;
 mod step;
+mod subscriptions;
 mod vigil;
 
 use std::io;

@@ -13,12 +13,13 @@ use super::plan::Plan;
 use super::roster::{self, Body, Made};
 use super::step::{self, Step};
 use super::{StartError, hopeless};
-use crate::api::{self, Commission, Commissioned, Denied, Order, Switched};
+use crate::api::{self, Commission, Commissioned, Connected, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
 use crate::journal::{Origin, Reader, Revision};
 use crate::name::Name;
 use crate::preflight::{self, Folders};
 use crate::redact::Loan;
+use crate::secret::Secret;
 use crate::time;
 
 /// So many parts are made at most, so that nothing is unbounded.
@@ -80,7 +81,8 @@ impl Orders {
     /// Nothing of the endpoints that `revision` makes is still going away.
     fn are_free(&self, revision: &Revision) -> Result<(), Denied> {
         let mut made = revision.gone.iter().filter(|(_, gone)| !gone).map(|(endpoint, _)| endpoint);
-        match made.find(|endpoint| !self.departures.is_over(&self.foreman.desks.tokio, endpoint)) {
+        let hurries = || self.foreman.crew.is_stopping();
+        match made.find(|endpoint| !self.departures.is_over(endpoint, hurries)) {
             None => Ok(()),
             Some(endpoint) => {
                 let error = format!("what the last endpoint `{endpoint}` was owed has not ended yet");
@@ -121,9 +123,9 @@ impl api::Registrar for Orders {
     fn make(&self, order: Order) -> Result<api::Made, Denied> {
         let reader = self.turn();
         let before = self.foreman.plans.now();
-        let Order { part, name, body, request } = order;
+        let Order { part, name, body } = order;
         let replaces = name.is_some();
-        let (name, body) = read(part, name, body, request)?;
+        let (name, body) = read(part, name, body)?;
         if before.roster.is_in_file(part, &name) {
             return Err(Denied::Conflict(roster::taken_by_file(part, &name)));
         }
@@ -190,6 +192,10 @@ impl api::Registrar for Orders {
         // What is refused is not to be remembered for good.
         Loan::begin().during(|| self.begin(commission))
     }
+
+    fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied> {
+        self.camera_of(stream, label)
+    }
 }
 
 fn bad_json(error: &serde_json::Error) -> Denied {
@@ -197,12 +203,7 @@ fn bad_json(error: &serde_json::Error) -> Denied {
 }
 
 /// The name and the parts of a body; what is secret stands apart from here on.
-fn read(
-    part: Part,
-    name: Option<Name>,
-    mut section: Map<String, Value>,
-    request: Option<Value>,
-) -> Result<(Name, Body), Denied> {
+fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Result<(Name, Body), Denied> {
     let what = part.as_str();
     let bad = |error: String, hint: &str| Err(Denied::Bad(Unfit::new(error, hint)));
     let secret_key = match part {
@@ -240,10 +241,10 @@ fn read(
             );
         }
     };
-    Ok((name, Body { section, secret, request, attached: false }))
+    Ok((name, Body { section, secret, request: None, attached: false }))
 }
 
-/// There is nothing of that name.
+/// There is no such part.
 pub(super) fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     let names: Vec<&str> = match part {
         Part::Camera => config.cameras.iter().map(|camera| camera.name.as_str()).collect(),

@@ -103,10 +103,7 @@ impl<'p> Resumption<'p> {
         let roster = &self.plan.roster;
         Ok(match roster.origin(Part::Monitor, &monitor.name) {
             Origin::File => subject,
-            Origin::Api => {
-                let made = roster.made(Part::Monitor, &monitor.name);
-                subject.made_by_api(made.and_then(|made| made.body.request.clone()))
-            }
+            Origin::Api => subject.made_by_api(roster.job_request(&monitor.name).cloned()),
         })
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Names in the file win. What no longer fits the file is kept, not run, and warned of ([`Roster::idle`]).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::bindings::Bindings;
-use crate::config::{self, Config, Defined, Part, Unfit};
+use crate::api::Request;
+use crate::config::{self, Api, Config, Defined, Part, SecretRef, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
 use crate::redact::{self, Loan};
@@ -64,9 +66,9 @@ pub(super) struct Body {
     /// What came with it and is never shown: the key of an endpoint, the password of a camera.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret: Option<String>,
-    /// What a client asked for whose job this is.
+    /// What a client asked for whose monitor this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<Value>,
+    pub(super) request: Option<Request>,
     /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) attached: bool,
@@ -163,6 +165,14 @@ impl Roster {
         }
     }
 
+    /// What `made` says is kept otherwise: nothing of what runs changes.
+    pub(super) fn keep(&mut self, made: Made) {
+        let kept = Arc::make_mut(&mut self.made);
+        if let Some(other) = kept.iter_mut().find(|other| other.part == made.part && other.name == made.name) {
+            *other = made;
+        }
+    }
+
     /// Takes that one away.
     pub(super) fn forget(&mut self, part: Part, name: &Name) {
         self.forget_definition(part, name);
@@ -198,9 +208,12 @@ impl Roster {
         &self.made
     }
 
-    /// Whether its jobs are a client's.
-    pub(super) fn is_a_clients(&self, monitor: &Name) -> bool {
-        self.made(Part::Monitor, monitor).is_some_and(|made| made.body.request.is_some())
+    /// What a client asked for whose job this monitor runs.
+    pub(super) fn job_request(&self, monitor: &Name) -> Option<&Value> {
+        match self.made(Part::Monitor, monitor)?.body.request.as_ref()? {
+            Request::Job(request) => Some(request),
+            Request::Subscription(_) => None,
+        }
     }
 
     /// How many were made.
@@ -357,7 +370,22 @@ impl Made {
     /// All that is wrong with it.
     pub(super) fn define(&self, config: &Config) -> Result<Defined, Unfit> {
         tracing::trace!(kind = self.part.as_str(), name = %self.name, "a definition is read");
-        config::define(self.part, &self.body.section, config)
+        config::define(self.part, &self.section(&config.api), config)
+    }
+
+    /// The section that it comes to: the webhooks of clients are signed with what the file says now.
+    pub(super) fn section(&self, api: &Api) -> Cow<'_, Map<String, Value>> {
+        let signing = match &api.webhook_secret {
+            _ if !self.body.attached || self.part != Part::Endpoint => None,
+            Some(SecretRef::File(path)) => Some(("secret_file", path.value.to_string_lossy().into_owned())),
+            Some(SecretRef::Credential(name)) => Some(("secret_credential", name.value.clone())),
+            None => None,
+        };
+        let mut section = Cow::Borrowed(&self.body.section);
+        if let Some((key, value)) = signing {
+            section.to_mut().insert(key.to_owned(), Value::from(value));
+        }
+        section
     }
 
     /// Of a monitor: it sends to some endpoints only.

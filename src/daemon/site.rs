@@ -10,8 +10,10 @@ use super::crew::Crew;
 use super::desks::Desks;
 use super::plan::Plans;
 use super::roster::{Made, Roster};
-use super::{decoding, errands, models};
-use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
+use super::{decoding, errands, models, subscriptions};
+use crate::api::{
+    self, CameraState, Errand, Expectation, MonitorState, NoPicture, StreamLine, Subscription, Warning, Watched,
+};
 use crate::camera;
 use crate::condition::Phase;
 use crate::config::{self, Config, Part, Unfit};
@@ -109,7 +111,7 @@ impl api::Site for Site {
         let plan = self.plans.now();
         down.chain(models)
             .chain(cameras.into_iter().flatten())
-            .chain(monitors.iter().filter(|it| !plan.roster.is_a_clients(&it.name)).filter_map(ended))
+            .chain(monitors.iter().filter(|it| plan.roster.job_request(&it.name).is_none()).filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
             .chain(self.crew.shown().iter().filter_map(waiting))
             .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
@@ -143,6 +145,16 @@ impl api::Site for Site {
         self.crew.shown().iter().map(watched).collect()
     }
 
+    fn streams(&self) -> Vec<StreamLine> {
+        let line =
+            |name: &Name, url: &str, state| StreamLine { id: name.clone(), url: url.to_owned(), status: shown(state) };
+        self.crew.each(|it| line(it.camera.name(), &it.source_url, it.camera.status().state))
+    }
+
+    fn subscriptions(&self) -> Vec<Subscription> {
+        subscriptions::all(&self.plans.now(), &self.crew)
+    }
+
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
         match self.crew.with(camera, |lookout| lookout.camera.mailbox()) {
             Some(mailbox) => Box::pin(errands::picture(mailbox, self.plans.now().config.storage.clone())),
@@ -170,12 +182,7 @@ fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
     api::Camera {
         name: name.clone(),
         origin: Origin::File,
-        state: match status.state {
-            camera::State::Connecting => CameraState::Connecting,
-            camera::State::Online => CameraState::Online,
-            camera::State::Offline => CameraState::Offline,
-            camera::State::Ended => CameraState::Ended,
-        },
+        state: shown(status.state),
         cause: status.cause.map(|problem| problem.to_string()),
         decode: status.decoding.mode.as_str().to_owned(),
         decode_why: status.decoding.why.to_string(),
@@ -189,6 +196,15 @@ fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
         degraded: status.decoder.degraded(),
         decoder_failures: status.decoder.fallen.len() as u64,
         reconnects: status.reconnects,
+    }
+}
+
+fn shown(state: camera::State) -> CameraState {
+    match state {
+        camera::State::Connecting => CameraState::Connecting,
+        camera::State::Online => CameraState::Online,
+        camera::State::Offline => CameraState::Offline,
+        camera::State::Ended => CameraState::Ended,
     }
 }
 

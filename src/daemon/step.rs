@@ -50,6 +50,16 @@ impl Step {
         Ok(())
     }
 
+    /// The same part is kept otherwise: nothing of what runs changes.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn keep(&mut self, made: Made) -> Result<(), serde_json::Error> {
+        self.revision.keep.push(made.row()?);
+        self.roster.keep(made);
+        Ok(())
+    }
+
     /// That one is taken away. An idle one may share its name with a part of the file: that one stays as it is, switch and
     /// all.
     pub(super) fn forget(&mut self, part: Part, name: &Name) {

@@ -61,7 +61,7 @@ fn name(text: &str) -> Name {
 
 fn endpoint(endpoint: &str) -> Order {
     let body = json!({"name": endpoint, "url": "http://127.0.0.1:9/events"});
-    Order { part: Part::Endpoint, name: None, body: body.as_object().unwrap().clone(), request: None }
+    Order { part: Part::Endpoint, name: None, body: body.as_object().unwrap().clone() }
 }
 
 /// So many events that are owed to `endpoint`.
@@ -119,7 +119,7 @@ fn a_name_is_free_again_once_what_the_last_one_was_owed_has_ended() {
     let ops = name("ops");
     orders.make(endpoint("ops")).unwrap();
     orders.remove(Part::Endpoint, &ops).unwrap();
-    assert!(orders.departures.is_over(tokio.handle(), &ops));
+    assert!(orders.departures.is_over(&ops, || false));
     let gone = Revision { gone: vec![(ops.clone(), true)], ..Revision::default() };
     journal.writer().revise(gone).wait().unwrap();
     owe(&journal, &ops, 1200);

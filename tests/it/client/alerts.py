@@ -24,11 +24,11 @@ with box.stream("status") as stream:
     kept = box.create_alert(monitor["event_id"], callback_url=webhook)
     bound = box.create_alert(monitor["event_id"], ws_connection_id=stream.connection_id)
     tell(alerts=heard(stream, 3), event_id=monitor["event_id"])
-    tell(listed=[alert["alert_id"] for alert in box.list_alerts()], made=[kept["alert_id"], bound["alert_id"]])
+    tell(listed=[alert["alert_id"] for alert in box.list_alerts()["alerts"]], made=[kept["alert_id"], bound["alert_id"]])
     tell(disabled=box.disable_alert(kept["alert_id"])["status"], enabled=box.enable_alert(kept["alert_id"])["status"])
     for alert in (kept, bound):
         box.delete_alert(alert["alert_id"])
-    tell(left=box.list_alerts())
+    tell(left=box.list_alerts()["alerts"])
     try:
         box.delete_alert(kept["alert_id"])
     except Refused as refused:
