@@ -97,7 +97,7 @@ impl Roster {
             match taken(definition) {
                 Some(Taken::Part(part, loan)) => {
                     loans.insert((part.part, part.name.clone()), Arc::new(loan));
-                    made.push(part);
+                    made.push(*part);
                 }
                 Some(Taken::Switch(monitor, enabled)) => drop(switches.insert(monitor, enabled)),
                 None => {}
@@ -293,7 +293,7 @@ impl Roster {
 
 /// What a row of the journal keeps.
 enum Taken {
-    Part(Made, Loan),
+    Part(Box<Made>, Loan),
     Switch(Name, bool),
 }
 
@@ -309,7 +309,8 @@ fn taken(Definition { kind, name, body, made }: Definition) -> Option<Taken> {
     // From the first moment on, whether it runs or not.
     let loan = Loan::begin();
     loan.during(|| body.secret().iter().for_each(redact::conceal));
-    Some(Taken::Part(Made { part, name, body, made, idle: Some(Unfit::new("it was not looked at", "")) }, loan))
+    let idle = Some(Unfit::new("it was not looked at", ""));
+    Some(Taken::Part(Box::new(Made { part, name, body, made, idle }), loan))
 }
 
 fn examine(file: &Config, made: &Made, beside: &Config, admit: &mut Admit<'_>) -> Result<Defined, Unfit> {
