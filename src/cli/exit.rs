@@ -84,6 +84,13 @@ impl Failure {
     }
 }
 
+/// Without `error:`.
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text.strip_prefix("error: ").unwrap_or(&self.text))
+    }
+}
+
 /// Of writing to stdout: a reader that left early (`| head`) got what it wanted.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {

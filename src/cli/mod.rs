@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod deliveries;
 mod dlq;
+mod doctor;
 mod enable;
 mod endpoint;
 mod environment;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Args),
     /// Check the configuration: syntax, references, secrets, models and labels
     Check(check::Args),
+    /// Check everything that Stakeout needs of this machine, and say how to mend what is wrong
+    Doctor(doctor::Args),
     /// Print the manual of the configuration: every key at its default
     Config,
     /// Show cameras, monitors, endpoints and warnings of the running daemon
@@ -108,7 +111,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn loads_models(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) | Command::Doctor(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -120,6 +123,7 @@ impl Command {
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config => config::run(),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),
