@@ -75,6 +75,11 @@ impl Failure {
         Failure { exit, ..Failure::configuration(diagnostics) }
     }
 
+    /// The same with exit code 1.
+    pub(super) fn plainly(self) -> Failure {
+        Failure { exit: Exit::Failure, ..self }
+    }
+
     /// Says it on stderr.
     pub(super) fn report(self) -> Exit {
         if self.exit != Exit::Ok {

@@ -3,6 +3,7 @@
 //! Owns the words of the commands and the way from a command to an exit code; refuses to know what commands do. Runs on
 //! the main thread.
 
+mod account;
 mod ask;
 mod check;
 mod checked;
@@ -16,6 +17,7 @@ mod endpoint;
 mod environment;
 mod events;
 mod exit;
+mod init;
 mod jobs;
 mod keygen;
 mod models;
@@ -52,6 +54,8 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set up a first camera, monitor and endpoint: asks, tries them, and writes the configuration
+    Init(init::Args),
     /// Run the daemon
     Run(run::Args),
     /// Check the configuration: syntax, references, secrets, models and labels
@@ -111,7 +115,8 @@ pub fn main() -> ExitCode {
 impl Command {
     fn loads_models(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) | Command::Doctor(_) => true,
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Doctor(_) | Command::Init(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -120,6 +125,7 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Ask(args) => ask::run(&args),
+            Command::Init(args) => init::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config => config::run(),

@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::account::{Account, Obstacle, Want, described};
 use super::reach;
 use super::report::{Finding, Report};
+use crate::cli::account::{Account, Obstacle, Want, described};
 use crate::config::{Config, SecretRef};
 
 const CHECK: &str = "permissions";

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::report::{Finding, Report};
+use crate::cli::check::counted;
 use crate::config::{self, Config, Diagnostics, Severity};
 
 const CHECK: &str = "configuration";
@@ -38,8 +39,8 @@ pub(super) fn examine(path: &Path, report: &mut Report) -> io::Result<Config> {
         ))?,
         Some(config) => {
             let Config { cameras, monitors, endpoints, .. } = config;
-            let counts = [(cameras.len(), "cameras"), (monitors.len(), "monitors"), (endpoints.len(), "endpoints")];
-            let counts = counts.map(|(count, things)| format!("{count} {things}")).join(", ");
+            let counts = [(cameras.len(), "camera"), (monitors.len(), "monitor"), (endpoints.len(), "endpoint")];
+            let counts = counts.map(|(count, thing)| counted(count, thing)).join(", ");
             let empty = cameras.is_empty() || monitors.is_empty() || endpoints.is_empty();
             report.tell(match empty {
                 true => Finding::warn(

@@ -51,8 +51,8 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
         Err(failure) => return vec![Finding::fail(CHECK, failure.to_string(), "see `stakeout endpoint check`")],
     };
     if let Some((_, why, advice)) = checked::trouble(&credentials, &checked) {
-        let advice = advice.unwrap_or("`stakeout endpoint check NAME` shows how far it came");
-        return vec![Finding::fail(CHECK, why, advice)];
+        let shows = || format!("`stakeout endpoint check {}` shows how far it came", endpoint.name);
+        return vec![Finding::fail(CHECK, why, advice.map_or_else(shows, str::to_owned))];
     }
     let seen = check_line(endpoint, &checked);
     let mut found = format!("{} answered {} after {} ms", seen.url, seen.status.unwrap_or_default(), seen.latency_ms);

@@ -5,7 +5,6 @@
 //! their own.
 
 mod access;
-mod account;
 mod cameras;
 mod clock;
 mod configuration;
@@ -21,9 +20,9 @@ mod reach;
 mod report;
 mod unit;
 
+use super::account::Account;
 use super::exit::Failure;
 use super::settings::ConfigFile;
-use account::Account;
 use report::Report;
 
 const AFTER_HELP: &str = "\

@@ -8,14 +8,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// As the package calls it.
-pub(in crate::cli) const SERVICE: &str = "stakeout";
+pub(super) const SERVICE: &str = "stakeout";
 
 /// A user of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Account {
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) uid: u32,
-    pub(in crate::cli) gid: u32,
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
     /// Those that list the user as a member.
     groups: Vec<u32>,
 }
@@ -41,7 +41,7 @@ impl Account {
     }
 
     /// By name, if there is one.
-    pub(in crate::cli) fn named(name: &str) -> Option<Account> {
+    pub(super) fn named(name: &str) -> Option<Account> {
         let users = fs::read_to_string("/etc/passwd").ok()?;
         let (name, uid, gid) = users.lines().filter_map(user).find(|(found, ..)| *found == name)?;
         Some(Account { name: name.to_owned(), uid, gid, groups: groups(name) })
@@ -53,6 +53,10 @@ impl Account {
             Some((name, uid, gid)) => Account { name: name.to_owned(), uid, gid, groups: groups(name) },
             None => Account { name: format!("user {uid}"), uid, gid, groups: Vec::new() },
         }
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.uid == 0
     }
 
     /// Whether it may do so with `path`, by the modes of the file and of all folders on the way. The error: what is in the way.
