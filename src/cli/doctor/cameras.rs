@@ -12,7 +12,7 @@ use super::report::{Finding, Report};
 use crate::api::{CameraState, Status};
 use crate::camera::{self, Glimpse, Problem, Settings};
 use crate::config::{Camera, Config, Defined};
-use crate::preflight::{self, Opened};
+use crate::preflight::{self, Folders, Opened};
 
 /// For the picture: slow cameras need 8 s to connect, and then a keyframe.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -35,7 +35,8 @@ fn look(camera: &Camera, config: &Config, status: Option<&Status>) -> Finding {
     if let Some((what, remedy)) = reach::beyond(reach::of_camera(camera)) {
         return Finding::warn("camera", what, remedy);
     }
-    let opened = preflight::open(&Defined::Camera(camera.clone()), None, config, &BTreeMap::new());
+    let opened =
+        preflight::open(&Defined::Camera(camera.clone()), None, config, &BTreeMap::new(), &mut Folders::default());
     let address = match opened {
         Ok(Opened::Camera(address)) => address,
         Ok(_) => return Finding::failed("camera", Problem::Decoder),

@@ -10,7 +10,7 @@ use super::report::{Finding, Report};
 use crate::cli::{checked, endpoint};
 use crate::config::{Config, Defined, Endpoint};
 use crate::daemon::check_line;
-use crate::preflight::{self, Opened};
+use crate::preflight::{self, Folders, Opened};
 use crate::time::now;
 
 const CHECK: &str = "endpoint";
@@ -38,8 +38,13 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
     if let Some((what, remedy)) = reach::beyond(reach::of_endpoint(endpoint)) {
         return vec![Finding::warn(CHECK, what, remedy)];
     }
-    let (credentials, tls) = match preflight::open(&Defined::Endpoint(endpoint.clone()), None, config, &BTreeMap::new())
-    {
+    let (credentials, tls) = match preflight::open(
+        &Defined::Endpoint(endpoint.clone()),
+        None,
+        config,
+        &BTreeMap::new(),
+        &mut Folders::default(),
+    ) {
         Ok(Opened::Endpoint(credentials, tls)) => (credentials, tls),
         Ok(_) => return Vec::new(),
         Err(unfit) => return vec![Finding::fail(CHECK, unfit.error, unfit.hint)],

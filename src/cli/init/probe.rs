@@ -18,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::frame::Frame;
 use crate::model::Runtime;
 use crate::picture::{self, Scaler};
-use crate::preflight::{self, Opened};
+use crate::preflight::{self, Folders, Opened};
 use crate::sign::Key;
 use crate::transport::Tls;
 use crate::trial::Trial;
@@ -112,7 +112,13 @@ impl Probe {
         if !self.tries {
             return Ok(());
         }
-        let opened = preflight::open(&Defined::Monitor(monitor.clone()), None, &config, &BTreeMap::new());
+        let opened = preflight::open(
+            &Defined::Monitor(monitor.clone()),
+            None,
+            &config,
+            &BTreeMap::new(),
+            &mut Folders::default(),
+        );
         let opened = opened.map_err(|unfit| Failure::plain(unfit.error).hint(unfit.hint))?;
         let Opened::Monitor(mut models) = opened else { return Ok(()) };
         let (loaded, frame) = (models.remove(model), &self.frame);
