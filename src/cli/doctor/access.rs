@@ -58,7 +58,9 @@ fn state(folder: &Path, service: &Account) -> Finding {
         Err(obstacle) => return kept_away(folder, service, &obstacle, remedy),
         Ok(()) => {}
     }
+    // Models may be root's.
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|file| file.is_file() || file.ends_with("frames"));
     let stranger = files.filter_map(|file| Some((service.may(&file, &all[..2]).err()?, file))).next();
     match stranger {
         Some((obstacle, file)) => kept_away(&file, service, &obstacle, remedy),

@@ -4,6 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use url::Url;
 
 use super::reach;
 use super::report::{Finding, Report};
@@ -14,6 +18,9 @@ use crate::preflight::{self, Folders, Opened};
 use crate::time::now;
 
 const CHECK: &str = "endpoint";
+
+/// For a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whoever renews certificates by hand needs so many days.
 const SOON: i64 = 14;
@@ -52,7 +59,7 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
     let checked = match endpoint::send(config, endpoint, &credentials, tls) {
         Ok(Ok(checked)) => checked,
         // What it would act on is not sent.
-        Ok(Err(why)) => return vec![Finding::ok(CHECK, format!("not tried: {why}"))],
+        Ok(Err(_)) => return vec![reached(&credentials.url)],
         Err(failure) => return vec![Finding::fail(CHECK, failure.to_string(), "see `stakeout endpoint check`")],
     };
     if let Some((_, why, advice)) = checked::trouble(&credentials, &checked) {
@@ -71,6 +78,22 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
     let odd = checked::oddities(endpoint, &credentials, &checked);
     findings.extend(odd.into_iter().map(|(what, remedy)| Finding::warn(CHECK, what, remedy)));
     findings
+}
+
+/// A connection, and not a word on it.
+fn reached(url: &Url) -> Finding {
+    let connect = || {
+        let address = url.socket_addrs(|| None)?.into_iter().next().ok_or(io::ErrorKind::NotFound)?;
+        TcpStream::connect_timeout(&address, PATIENCE).map(|_| address)
+    };
+    match connect() {
+        Ok(address) => {
+            Finding::ok(CHECK, format!("{address} can be reached; its format has no message for trying out"))
+        }
+        Err(error) => {
+            Finding::fail(CHECK, format!("it can't be reached: {error}"), "check its URL, the network and the receiver")
+        }
+    }
 }
 
 fn expiry(not_after: &str) -> Option<Finding> {

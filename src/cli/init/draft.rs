@@ -258,3 +258,82 @@ fn quoted(text: impl ToString) -> String {
 fn list(texts: &[String]) -> String {
     toml::Value::Array(texts.iter().cloned().map(toml::Value::String).collect()).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Severity};
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn draft(folder: &Path, format: Format) -> Draft {
+        let place = Place::find(&folder.join("stakeout.toml"), false).unwrap();
+        let mut draft = Draft::new(&place, &Given::default());
+        let login = Some(("vi\"ew\\er".to_owned(), Secret::new("hunter2-pass")));
+        let url = "rtsp://10.0.0.21/stream1".parse().unwrap();
+        draft.camera = Some(Camera { name: name("dock"), url, is_secret: false, login });
+        let url = match format {
+            Format::Pagerduty => None,
+            Format::Slack => Some("https://hooks.slack.com/services/T0/B0/hunter2-url"),
+            _ => Some("https://ops.example/hook"),
+        };
+        let secret = (format != Format::Slack).then(|| Secret::new("hunter2-key"));
+        draft.endpoint = Some(Endpoint { name: name("ops"), format, url: url.map(Secret::new), secret, is_new: true });
+        draft.watch = Some(Watch {
+            name: name("person-at-dock"),
+            model: name("yolox-nano"),
+            model_path: Some("/models/yolox-nano".into()),
+            condition: "Is \"it\" there?\n".to_owned(),
+            labels: vec!["person".to_owned()],
+            negatives: Vec::new(),
+        });
+        draft
+    }
+
+    #[test]
+    fn every_format_gives_a_configuration_without_a_warning_and_without_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in Format::ALL.into_iter().filter(|format| *format != Format::Email) {
+            let draft = draft(folder.path(), format);
+            let text = draft.text();
+            let parsed = config::parse(&text, "it").unwrap_or_else(|wrong| panic!("{wrong}\n{text}"));
+            assert!(parsed.diagnostics.iter().all(|one| one.severity != Severity::Warning), "{}", parsed.diagnostics);
+            assert!(!text.contains("hunter2"), "{text}");
+            let [camera, endpoint, monitor] =
+                [&parsed.config.cameras[0].name, &parsed.config.endpoints[0].name, &parsed.config.monitors[0].name];
+            assert_eq!([camera.as_str(), endpoint.as_str(), monitor.as_str()], ["dock", "ops", "person-at-dock"]);
+            assert_eq!(parsed.config.cameras[0].username.as_deref(), Some("vi\"ew\\er"));
+            let files: Vec<_> = draft.secrets().into_iter().map(|file| file.path).collect();
+            let of_endpoint = match format {
+                Format::Slack => "ops.url",
+                Format::Pagerduty => "ops.key",
+                _ => "ops.secret",
+            };
+            assert_eq!(files, [folder.path().join("dock.pass"), folder.path().join(of_endpoint)]);
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_a_secret_lies_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = draft(folder.path(), Format::Stakeout);
+        let camera = draft.camera.as_mut().unwrap();
+        (camera.url, camera.is_secret) = ("rtsp://10.0.0.21/x?password=hunter2-query".parse().unwrap(), true);
+        assert!(config::parse(&draft.text(), "it").is_ok() && !draft.text().contains("hunter2"));
+        assert!(draft.secrets()[0].content.expose().ends_with("hunter2-query"));
+    }
+
+    #[test]
+    fn without_a_model_there_is_an_example() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = draft(folder.path(), Format::Stakeout);
+        draft.watch = None;
+        assert!(config::parse(&draft.text(), "it").unwrap().config.monitors.is_empty());
+        let on = draft.text().replace("\n#[[monitor]]", "\n[[monitor]]").replace("\n#name", "\nname");
+        let on = on.replace("\n#camera", "\ncamera").replace("\n#model", "\nmodel").replace("\n#labels", "\nlabels");
+        assert_eq!(config::parse(&on, "it").unwrap().config.monitors.len(), 1);
+        assert!(draft.next_steps(Path::new("/x/stakeout.toml"))[0].contains("stakeout models list"));
+    }
+}

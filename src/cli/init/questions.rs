@@ -50,7 +50,7 @@ pub(super) fn camera(dialogue: &Dialogue, given: &Given) -> Result<Camera, Failu
 }
 
 fn ask_for_login(dialogue: &Dialogue) -> Result<Option<(String, Secret)>, Failure> {
-    let username = dialogue.text(None, "User name (none: nothing)", "", |text| Ok(text.to_owned()))?;
+    let username = dialogue.text(None, "User name (Enter: no login)", "", |text| Ok(text.to_owned()))?;
     if username.is_empty() {
         return Ok(None);
     }
@@ -128,7 +128,7 @@ fn signing_secret(
     name: &Name,
     place: &Place,
 ) -> Result<(Secret, bool), Failure> {
-    let answer = dialogue.secret(given, "The secret that its receiver has already (none: one is made)")?;
+    let answer = dialogue.secret(given, "The secret that its receiver has already (Enter: a new one is made)")?;
     let (secret, is_new) = match (answer.expose(), place.kept(&format!("{name}.secret"))) {
         ("", Some(kept)) => {
             dialogue.remark(&format!("the secret in `{name}.secret` is kept"));

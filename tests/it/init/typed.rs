@@ -43,7 +43,7 @@ fn the_rest(site: &Site) -> Script<'static> {
         ("How are events written?", "\r".to_owned()),
         ("Its URL, ", "nonsense\r".to_owned()),
         ("is not a URL", format!("{}\r", site.receiver.url())),
-        ("The secret that its receiver has already", "\r".to_owned()),
+        ("The secret that its receiver has already (Enter: a new one is made) (not shown): ", "\r".to_owned()),
         ("Who judges?", "\r".to_owned()),
         ("What is looked for, of `person`, ", "persn\r".to_owned()),
         ("the nearest it has: `person`", "\r".to_owned()),
