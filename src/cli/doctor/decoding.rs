@@ -8,7 +8,7 @@ use super::report::{Finding, Report};
 use crate::camera::{self, Codec, Distrust, Lineup};
 use crate::config::{Camera, CameraUrl, Hardware};
 
-const CHECK: &str = "gstreamer";
+const CHECK: &str = "decoding";
 
 /// Whether cameras can be looked at.
 pub(super) fn examine(cameras: &[Camera], report: &mut Report) -> io::Result<bool> {
@@ -35,26 +35,28 @@ fn speaks_tls(camera: &Camera) -> bool {
 
 fn decoders(report: &mut Report) -> io::Result<bool> {
     let lineup = Lineup::from(&Hardware::Auto);
-    let (works, fails): (Vec<_>, Vec<_>) = Codec::ALL.into_iter().partition(|codec| lineup.works(*codec).is_ok());
+    let (mut works, mut works_at_all) = (Vec::new(), false);
+    for codec in Codec::ALL {
+        let needed_by_all = codec == Codec::H264;
+        match lineup.works(codec) {
+            Ok(()) => {
+                works_at_all |= needed_by_all;
+                works.push(codec.as_str());
+            }
+            Err(problem) => {
+                let finding = Finding::failed(CHECK, format_args!("{}: {problem}", codec.as_str()));
+                report.tell(finding.only_odd(!needed_by_all))?;
+            }
+        }
+    }
     for fallen in lineup.report().fallen {
         let found = format!("the decoder `{}` {}: the next one decodes in its place", fallen.element, fallen.why);
-        report.tell(Finding::warn(
-            "decoders",
-            found,
-            "mend its driver, or write `hardware = \"off\"` for every camera",
-        ))?;
-    }
-    for codec in &fails {
-        let found = format!("there is no decoder of {} that works", codec.as_str());
-        let finding = Finding::fail("decoders", found, "install `gstreamer1.0-libav` and `gstreamer1.0-plugins-good`");
-        report.tell(finding.only_odd(*codec != Codec::H264))?;
+        report.tell(Finding::warn(CHECK, found, "mend its driver, or write `hardware = \"off\"` for every camera"))?;
     }
     let hardware = match camera::hardware_decoders() {
         some if some.is_empty() => "no hardware decoder is installed".to_owned(),
         some => format!("hardware: {}", some.join(", ")),
     };
-    let works_at_all = works.contains(&Codec::H264);
-    let works: Vec<&str> = works.into_iter().map(Codec::as_str).collect();
-    report.tell(Finding::ok("decoders", format!("tried: {} can be decoded; {hardware}", works.join(", "))))?;
+    report.tell(Finding::ok(CHECK, format!("tried: {} can be decoded; {hardware}", works.join(", "))))?;
     Ok(works_at_all)
 }

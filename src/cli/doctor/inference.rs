@@ -7,7 +7,7 @@ use std::io;
 use super::configuration;
 use super::report::{Finding, Report};
 use crate::config::{Config, Diagnostics};
-use crate::model::{self, Folder, Runtime};
+use crate::model::{self, Folder, FolderError, LoadError, Problem, Runtime};
 use crate::name::Name;
 use crate::preflight;
 
@@ -63,6 +63,9 @@ fn folders(config: &Config, report: &mut Report) -> io::Result<bool> {
                 let family = folder.manifest.family().as_str();
                 Finding::ok("model", format!("{family}, its files are the right ones: {}", folder.path.display()))
             }
+            Err(error) if !needed && is_absent(&error) => {
+                Finding::ok("model", "nobody asks it, and its files were not fetched")
+            }
             Err(error) => {
                 whole &= !needed;
                 Finding::failed("model", error).only_odd(!needed)
@@ -71,6 +74,12 @@ fn folders(config: &Config, report: &mut Report) -> io::Result<bool> {
         report.tell(finding.of(&name))?;
     }
     Ok(whole)
+}
+
+/// A folder that only describes a model.
+fn is_absent(error: &LoadError) -> bool {
+    let Problem::Folder(FolderError::Unreadable { error, .. }) = &error.problem else { return false };
+    error.kind() == io::ErrorKind::NotFound
 }
 
 /// Those of the configuration, and those that lie where models are looked for.
