@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::settings;
+
 /// As the package calls it.
 pub(super) const SERVICE: &str = "stakeout";
 
@@ -29,10 +31,14 @@ pub(super) enum Want {
 }
 
 impl Account {
-    /// Whom the service runs as: the owner of its state, or the package's user, or whoever we are.
-    pub(super) fn of_service(state: &Path) -> Account {
+    /// Whom the daemon runs as that reads `config`: the package's user if it is the service's; else the owner of its state,
+    /// or whoever we are.
+    pub(super) fn of_service(config: &Path, state: &Path) -> Account {
+        if let (true, Some(service)) = (config == Path::new(settings::DEFAULT), Account::named(SERVICE)) {
+            return service;
+        }
         let owner = fs::metadata(state).ok().map(|folder| Account::of(folder.uid(), folder.gid()));
-        owner.or_else(|| Account::named(SERVICE)).unwrap_or_else(Account::own)
+        owner.unwrap_or_else(Account::own)
     }
 
     /// Who runs this command.

@@ -119,8 +119,7 @@ fn a_box_that_is_well_has_nothing_to_mend_with_a_daemon_and_without() {
         "onnxruntime",
         "model",
         "monitors",
-        "gstreamer",
-        "decoders",
+        "decoding",
         "camera",
         "dns",
         "endpoint",
@@ -158,10 +157,10 @@ fn a_broken_configuration_is_told_and_the_rest_is_looked_at() {
     let receiver = Receiver::start(|_, arrived| verifying(arrived));
     let Some(appliance) = with_clip(&receiver) else { return };
     assert_failures(&appliance, &[]);
-    appliance.edit("labels =", "lables =");
-    assert_failures(&appliance, &[("configuration", "lables")]);
+    appliance.edit("name = \"ops\"", "nmae = 1\nname = \"ops\"");
+    assert_failures(&appliance, &[("configuration", "nmae")]);
     let lines = examine(&appliance);
-    assert!(lines.iter().any(|line| line["check"] == "gstreamer" && line["level"] == "ok"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line["check"] == "decoding" && line["level"] == "ok"), "{lines:#?}");
     fs::remove_file(appliance.config()).unwrap();
     assert_failures(&appliance, &[("configuration", "can't be read")]);
 }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     clock::examine(&mut report)?;
     let path = args.file.path();
     let config = configuration::examine(&path, &mut report)?;
-    let service = Account::of_service(&config.storage.path);
+    let service = Account::of_service(&path, &config.storage.path);
     access::examine(&path, &config, &service, &mut report)?;
     disk::examine(&config.storage, &mut report)?;
     let status = daemon::examine(&config.api.socket, &mut report)?;

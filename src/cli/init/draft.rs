@@ -9,6 +9,7 @@ use url::Url;
 
 use super::given::Given;
 use super::place::Place;
+use crate::cli::settings;
 use crate::config::Format;
 use crate::name::Name;
 use crate::secret::Secret;
@@ -226,7 +227,7 @@ impl Draft {
 
     /// What to do now, a line each.
     pub(super) fn next_steps(&self, path: &Path) -> Vec<String> {
-        let usual = path == Path::new("/etc/stakeout/stakeout.toml");
+        let usual = path == Path::new(settings::DEFAULT);
         let option = if usual { String::new() } else { format!(" --config {}", path.display()) };
         let mut steps = Vec::new();
         if self.watch.is_none() {
