@@ -55,7 +55,7 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 #[derive(Subcommand)]
 enum Command {
     /// Set up a first camera, monitor and endpoint: asks, tries them, and writes the configuration
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Run the daemon
     Run(run::Args),
     /// Check the configuration: syntax, references, secrets, models and labels
