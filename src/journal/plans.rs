@@ -12,7 +12,7 @@ use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
-use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
+use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, WAITS, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
 use super::relief::{DEAD_LETTERS, OWED, ended_frame_sql, unsent_frame_sql};
 use super::settle::REIN_IN;
@@ -61,6 +61,20 @@ fn what_the_sender_asks_is_a_range() {
     uses(&connection, RELEASE, "USING INDEX delivery_endpoint_state (endpoint=? AND state=?)");
     uses(&connection, REIN_IN, "USING INDEX delivery_due (endpoint=? AND priority=? AND due_ms>?)");
     uses(&connection, FRAME_IS_NAMED, "delivery_event (event_seq=?)");
+}
+
+#[test]
+fn whether_an_end_must_wait_is_found_from_it_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    for range in [
+        "SEARCH ending USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH over USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH alert USING INDEX event_open (open_id=?)",
+        "SEARCH owed USING INDEX delivery_event (event_seq=?)",
+    ] {
+        uses(&connection, WAITS, range);
+    }
 }
 
 #[test]

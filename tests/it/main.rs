@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod alerts;
 mod announcements;
 mod api;
 mod appliance;
@@ -54,6 +55,7 @@ mod secrecy;
 mod sending;
 mod service;
 mod shared;
+mod starts;
 mod statistics;
 mod streams;
 mod transport;
