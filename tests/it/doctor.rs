@@ -268,3 +268,20 @@ fn an_endpoint_that_refuses_is_told_and_not_asked_offline() {
     assert!(appliance.run(&["doctor", "--offline"]).status.success());
     assert_eq!(receiver.arrived().len(), asked);
 }
+
+/// Also one that this release would have to bring up first.
+#[test]
+fn a_journal_without_a_daemon_is_left_as_it_is() {
+    let receiver = Receiver::start(|_, arrived| verifying(arrived));
+    let Some(appliance) = with_clip(&receiver) else { return };
+    let state = appliance.folder.path().join("state");
+    let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1.sqlite");
+    fs::copy(older, state.join("journal.db")).unwrap();
+    let before = files(&state);
+    let lines = examine(&appliance);
+    let journal = lines.iter().find(|line| line["check"] == "journal").unwrap();
+    assert!(journal["level"] == "warn" && journal["do"].as_str().unwrap().contains("older journal"), "{journal}");
+    assert_eq!(files(&state), before);
+    fs::write(state.join("journal.db"), "no journal at all").unwrap();
+    assert_failures(&appliance, &[("journal", "is damaged")]);
+}

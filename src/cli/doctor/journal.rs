@@ -8,7 +8,7 @@ use std::path::Path;
 use super::report::{Finding, Report};
 use crate::api::{self, Status};
 use crate::cli::print;
-use crate::journal::{OpenError, Reader, Totals};
+use crate::journal::{Error, OpenError, Reader, Totals};
 
 const CHECK: &str = "journal";
 
@@ -29,8 +29,14 @@ fn unattended(folder: &Path) -> Finding {
             OpenError::Denied { .. } => Finding::warn(CHECK, "this user may not read it", "run this as root"),
             error => Finding::failed(CHECK, error),
         })
-        .and_then(|reader| reader.totals().map_err(|error| Finding::failed(CHECK, error)));
+        .and_then(|reader| reader.totals().map_err(|error| unread(&error)));
     totals.map_or_else(|finding| finding, |totals| facts(api::Journal::from(&totals)))
+}
+
+/// Of an older release, or damaged.
+fn unread(error: &Error) -> Finding {
+    let remedy = "start the daemon: it brings an older journal up, and mends a damaged one";
+    Finding::warn(CHECK, format!("its figures can't be read: {error}"), remedy)
 }
 
 fn facts(journal: api::Journal) -> Finding {
