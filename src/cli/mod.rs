@@ -3,6 +3,7 @@
 //! Owns the words of the commands and the way from a command to an exit code; refuses to know what commands do. Runs on
 //! the main thread.
 
+mod account;
 mod ask;
 mod check;
 mod checked;
@@ -11,12 +12,14 @@ mod completions;
 mod config;
 mod deliveries;
 mod dlq;
+mod doctor;
 mod enable;
 mod endpoint;
 mod environment;
 mod events;
 mod exit;
 mod help;
+mod init;
 mod jobs;
 mod keygen;
 mod man;
@@ -55,8 +58,12 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set up a first camera, monitor and endpoint, and try them
+    Init(init::Args),
     /// Check the configuration, and all that it leads to
     Check(check::Args),
+    /// Check all that is needed of this machine, and say how to mend it
+    Doctor(doctor::Args),
     /// Print the manual of the configuration: every key at its default
     Config(config::Args),
     /// Print a new secret, for webhooks or the API
@@ -123,6 +130,7 @@ impl Command {
     fn loads_models(&self) -> bool {
         match self {
             Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Doctor(_) | Command::Init(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -131,9 +139,11 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Ask(args) => ask::run(&args),
+            Command::Init(args) => init::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),

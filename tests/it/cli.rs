@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library, Made, Model,
-    Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library,
+    Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -152,6 +152,9 @@ impl Site for Quiet {
             job: None,
             statistics: Default::default(),
             origin: Default::default(),
+            event_id: "event-0123456789abcdef".into(),
+            alerts: 0,
+            switched: false,
             differs_from_file: false,
         }]
     }
@@ -181,6 +184,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Alerting for Quiet {
+    fn bind(&self, monitor: &Name, _: &str) -> Result<bool, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
+    }
+    fn switch_alert(&self, alert: &Name, _: bool) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
+    }
+    fn unbind(&self, alert: &Name) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
     }
 }
 
@@ -529,7 +544,9 @@ fn the_help_says_what_there_is() {
     Usage: stakeout <COMMAND>
 
     Set up:
+      init         Set up a first camera, monitor and endpoint, and try them
       check        Check the configuration, and all that it leads to
+      doctor       Check all that is needed of this machine, and say how to mend it
       config       Print the manual of the configuration: every key at its default
       keygen       Print a new secret, for webhooks or the API
 

@@ -6,7 +6,7 @@
 type Example = (&'static str, &'static str);
 
 /// By the name of the page.
-const EXAMPLES: [(&str, &[Example]); 32] = [
+const EXAMPLES: [(&str, &[Example]); 34] = [
     (
         "stakeout",
         &[
@@ -17,6 +17,23 @@ const EXAMPLES: [(&str, &[Example]); 32] = [
     (
         "stakeout-run",
         &[("In the foreground, with a configuration of one's own:", "stakeout run --config ./stakeout.toml")],
+    ),
+    (
+        "stakeout-init",
+        &[
+            ("Ask for everything, on a terminal:", "stakeout init"),
+            (
+                "Ask for nothing:",
+                "stakeout init --camera-url rtsp://10.0.0.21/stream1 --camera-username viewer --camera-password-file dock.pass --endpoint-url https://your-app.example/hooks/stakeout",
+            ),
+        ],
+    ),
+    (
+        "stakeout-doctor",
+        &[
+            ("What is odd here, and how to mend it?", "stakeout doctor"),
+            ("For a script, without the network:", "stakeout doctor --offline --json"),
+        ],
     ),
     (
         "stakeout-check",

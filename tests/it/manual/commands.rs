@@ -78,6 +78,16 @@ const ROWS: &[Row] = &[
     ),
     ("install -d /usr/share/stakeout/models", Ends(0, ""), &[]),
     ("cp -r models/yolox-nano /usr/share/stakeout/models/", Ends(0, ""), &[]),
+    ("stakeout init", Elsewhere("tests/it/init/typed.rs", "fn answers_are_tried_asked_anew_written_and_run()"), &[]),
+    (
+        "stakeout init --camera-url rtsp://10.0.0.21/stream1 --camera-username viewer --camera-password-file dock.pass --endpoint-url https://your-app.example/hooks/stakeout",
+        Ends(0, "written"),
+        &[
+            ("stakeout init", "stakeout init --force --config HERE/new/stakeout.toml --state HERE/new/state --onnxruntime LIBRARY"),
+            ("rtsp://10.0.0.21/stream1", "CAMERA"),
+            ("dock.pass", "HERE/dock.pass"),
+        ],
+    ),
     ("printf '%s' 'the password' > /etc/stakeout/dock.pass", Ends(0, ""), &[]),
     (
         "chown stakeout: /etc/stakeout/*.secret /etc/stakeout/*.pass && chmod 600 /etc/stakeout/*.secret /etc/stakeout/*.pass",

@@ -104,7 +104,7 @@ impl World {
             fs::set_permissions(here.join(name), fs::Permissions::from_mode(0o600)).unwrap();
         };
         secret("dock.pass", PASSWORD);
-        for folder in ["etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
+        for folder in ["new", "etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
             fs::create_dir_all(here.join(folder)).unwrap();
         }
         for (known, name) in [("scripts", "scripts"), ("tests", "tests"), ("systemd", "systemd"), (".setup", ".setup")]
@@ -165,6 +165,8 @@ impl World {
             |camera: &Server| camera.url.as_str().replace("rtsp://", &format!("rtsp://viewer:{PASSWORD}@"));
         let everywhere = [
             ("HUB", self.hub.url()),
+            ("CAMERA", self.camera.url.to_string()),
+            ("LIBRARY", library().display().to_string()),
             ("ANOTHER", with_login(&self.another)),
             ("HERE", here.clone()),
             ("BINARY", env!("CARGO_BIN_EXE_stakeout").to_owned()),
@@ -172,6 +174,7 @@ impl World {
             ("/etc/stakeout/", format!("{here}/etc/stakeout/")),
             ("/usr/share/", format!("{here}/usr/share/")),
             ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login(&self.camera)),
+            ("https://your-app.example/hooks/stakeout", self.receiver.url()),
             ("https://your-app.example/hook", self.receiver.url()),
             ("https://your-app.example/events", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
@@ -268,6 +271,11 @@ impl World {
         self.start();
         if answers && ended.success() { Ok(()) } else { Err(format!("it answered: {answers}; {ended}")) }
     }
+}
+
+/// ONNX Runtime, where nobody would look for it.
+fn library() -> PathBuf {
+    std::env::var_os("ORT_LIB").map_or_else(|| root().join(".setup/lib/libonnxruntime.so"), PathBuf::from)
 }
 
 /// A hub with a model in the published layout.
