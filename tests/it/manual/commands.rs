@@ -83,7 +83,10 @@ const ROWS: &[Row] = &[
         "stakeout init --camera-url rtsp://10.0.0.21/stream1 --camera-username viewer --camera-password-file dock.pass --endpoint-url https://your-app.example/hooks/stakeout",
         Ends(0, "written"),
         &[
-            ("stakeout init", "stakeout init --force --config HERE/new/stakeout.toml --state HERE/new/state --onnxruntime LIBRARY"),
+            (
+                "stakeout init",
+                "stakeout init --force --config HERE/new/stakeout.toml --state HERE/new/state --onnxruntime LIBRARY",
+            ),
             ("rtsp://10.0.0.21/stream1", "CAMERA"),
             ("dock.pass", "HERE/dock.pass"),
         ],
