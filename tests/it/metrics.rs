@@ -137,6 +137,12 @@ fn scrape(appliance: &Appliance) -> Scrape {
     parse(&body).unwrap_or_else(|broken| panic!("{broken}\n{body}"))
 }
 
+/// The samples that alert rules ask for.
+fn asked_for(rules: &str) -> BTreeSet<String> {
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("stakeout_")).map(str::to_owned).collect()
+}
+
 /// A clip that shows somebody in the zone, to an endpoint that takes it and one that never does.
 fn appliance(takes: &str, refuses: &str) -> Appliance {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4");
@@ -199,6 +205,13 @@ fn what_prometheus_is_told_is_the_format_and_true() {
         let short = family.strip_prefix("stakeout_").expect("every name begins alike");
         let suffix = if kind == "counter" { "_total" } else { "" };
         assert!(manual.contains(&format!("`{short}{suffix}`")), "README.md does not tell of `{family}`");
+    }
+    let rules = include_str!("../../packaging/prometheus/stakeout.rules.yml");
+    let asked = asked_for(rules);
+    assert!(asked.len() > 10, "{asked:?}");
+    let served: BTreeSet<&str> = told.samples.keys().map(|(name, _)| name.as_str()).collect();
+    for name in &asked {
+        assert!(served.contains(name.as_str()), "the alert rules ask for `{name}`, which is not served");
     }
     let text = ask(&appliance, "/metrics").1;
     for secret in [SECRET, "http", "file:", "127.0.0.1", ".secret"] {
