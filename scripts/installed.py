@@ -11,7 +11,7 @@ from pathlib import Path
 
 from installed_debian import ROOT, STORE, run, say
 from installed_files import check_files
-from installed_machine import check_machine
+from installed_unit import check_machine
 from installed_package import check_package
 
 PARTS = {"files": check_files, "package": check_package, "machine": check_machine}
