@@ -18,7 +18,7 @@ use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
 use crate::verdict::{Answer, Verdict, rounded};
-use crate::watch::{About, Asker, Candidate, Happening, Ledger, Machine, Refused, Restart, Subject, Watcher, resume};
+use crate::watch::{About, Asker, Candidate, Happening, Ledger, Refused, Restart, Subject, Watcher, take_up};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +103,8 @@ fn machines(
         let camera = camera_of(config, monitor);
         let (Some(camera), Some(model)) = (camera, models.get(&monitor.model.value)) else { continue };
         let subject = Subject { enabled: true, ..Subject::new(monitor, camera, model.model(), String::new())? };
-        let state = resume(timeline, None, &subject, restart).map_err(ReplayError::Begin)?;
-        let (machine, candidate) = (Machine::new(subject, state), Candidate::of(monitor, models)?);
+        let machine = take_up(timeline, None, subject, restart, false).map_err(ReplayError::Begin)?;
+        let candidate = Candidate::of(monitor, models)?;
         machines.push(Asker { machine, model: model.clone(), candidate });
     }
     Ok(machines)

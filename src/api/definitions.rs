@@ -17,13 +17,14 @@ use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
-use super::commission::{Commission, Commissioned};
+use super::commission::{Commission, Commissioned, Connected};
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::config::{Part, Unfit};
 use crate::journal::{self, Origin};
 use crate::name::Name;
+use crate::secret::Secret;
 
 /// Carries out orders. Every method may block for as long as a model takes to load, and returns once what it did is on
 /// stable storage and in force.
@@ -31,7 +32,7 @@ pub trait Registrar: Send + Sync + 'static {
     /// Makes a part, or makes it anew.
     ///
     /// # Errors
-    /// Nothing has changed, but for [`Denied::Unfinished`].
+    /// Nothing has changed, but for [`Denied::Stopping`] and [`Denied::Unfinished`].
     fn make(&self, order: Order) -> Result<Made, Denied>;
 
     /// Takes a part away that was made.
@@ -46,11 +47,18 @@ pub trait Registrar: Send + Sync + 'static {
     /// As [`Registrar::make`].
     fn switch(&self, monitor: &Name, enabled: bool) -> Result<Switched, Denied>;
 
-    /// Begins a client's job, with all that it needs; one that is asked for in the same words and runs is the same.
+    /// Begins what a client wants watched, with all that it needs; what is asked for in the same words and goes on is the same.
     ///
     /// # Errors
     /// As [`Registrar::make`], and nothing of it is left.
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied>;
+
+    /// The camera of a stream (a URL, maybe with a login in it, or a camera's name or URL), which is made and named after
+    /// `label` where there is none, and stays until it is taken away.
+    ///
+    /// # Errors
+    /// As [`Registrar::commission`].
+    fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied>;
 }
 
 /// What is to be made.
@@ -61,8 +69,6 @@ pub struct Order {
     pub name: Option<Name>,
     /// The keys of its section in the file, and `secret` (endpoints) or `password` (cameras).
     pub body: Map<String, Value>,
-    /// What a client asked for whose job this is: then it ends for good, and fails where no frame ever comes.
-    pub request: Option<Value>,
 }
 
 /// What was made.
@@ -107,6 +113,9 @@ pub enum Denied {
     /// The journal refused.
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    /// The daemon stops: it is in the journal, and in force once the daemon runs again.
+    #[error("the daemon stops; this is kept, and is in force once it runs again")]
+    Stopping,
     /// It is in the journal, but not in force before the daemon starts again.
     #[error("it is kept, but is not in force: {0}; restart the daemon")]
     Unfinished(String),
@@ -119,6 +128,11 @@ impl From<Denied> for Refusal {
             Denied::Unknown(Unfit { error, hint }) => Refusal::not_found(error, hint),
             Denied::Conflict(Unfit { error, hint }) => Refusal::new(StatusCode::CONFLICT, error, hint),
             Denied::Journal(error) => error.into(),
+            Denied::Stopping => Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the daemon stops: this is kept, but not in force yet",
+                "nothing is to be sent again: it is in force once the daemon runs again",
+            ),
             Denied::Unfinished(why) => Refusal::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 format!("it is kept, but is not in force: {why}"),
@@ -171,14 +185,15 @@ async fn make(
     }
     let said = name.as_ref().map(Name::as_str).or_else(|| body.get("name")?.as_str()).unwrap_or_default();
     let what = format!("make {} `{said}`", part.as_str());
-    let order = Order { part, name, body, request: None };
+    let order = Order { part, name, body };
     let made = carry_out(&shared, (by, what), move |registrar| registrar.make(order)).await?;
     tracing::info!(kind = made.kind, name = %made.name, is_new = made.is_new, "made over the API");
     let status = if made.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)).into_response())
 }
 
-async fn remove(
+/// Takes away what was made.
+pub(super) async fn remove(
     State(shared): State<Shared>,
     ConnectInfo(by): By,
     part: Part,

@@ -18,7 +18,7 @@ use super::events::id;
 use super::refusal::Refusal;
 use super::which::Which;
 use crate::delivery;
-use crate::journal::{DeadFilter, Reader, Reply, Writer};
+use crate::journal::{DeadFilter, DeliveryFilter, Reader, Reply, Writer};
 use crate::name::Name;
 use crate::time::now;
 
@@ -77,8 +77,10 @@ impl DeadQuery {
             }
             Some(id) if which == Which::default() => Ok((vec![id], None)),
             Some(id) => {
+                // What makes no sense is told about a delivery that nobody knows, too.
+                let filter = which.dead_filter(now(), 0, 1)?;
                 let Some((row, _)) = reader.delivery(id)? else { return Ok((Vec::new(), None)) };
-                let rows = reader.dead_letters(&which.dead_filter(now(), row.n - 1, 1)?)?;
+                let rows = reader.dead_letters(&DeliveryFilter { after: row.n - 1, ..filter })?;
                 Ok((rows.into_iter().map(|row| row.id).filter(|found| *found == id).collect(), None))
             }
         }

@@ -11,45 +11,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::commission::{Commission, Commissioned};
+use super::commission::{Commission, Commissioned, Request, Stream};
 use super::definitions::{Body, By, carry_out};
 use super::jobs::{self, JobLine, stripped};
 use super::refusal::Refusal;
+use super::words::{Wanted, Words};
 use super::{Shared, Watched};
 use crate::config::{Format, Unfit};
 use crate::event::JobStatus;
 use crate::secret::Secret;
-
-/// What a client may say of its monitor, in the words of `[[monitor]]`. Everything else in a body is ignored: clients of
-/// that service send more than we know.
-const OF_MONITORS: [&str; 22] = [
-    "condition",
-    "model",
-    "labels",
-    "min_count",
-    "zone",
-    "prompts",
-    "negatives",
-    "only_when",
-    "confidence_threshold",
-    "clear_threshold",
-    "hold",
-    "cooldown",
-    "repeat",
-    "clear_after",
-    "lost_after",
-    "check_interval",
-    "notice_within",
-    "gate",
-    "recheck",
-    "max_duration",
-    "stop_on_trigger",
-    "metadata",
-];
-
-/// What a number of these counts.
-const IN_SECONDS: [&str; 7] =
-    ["max_duration", "cooldown", "clear_after", "lost_after", "check_interval", "notice_within", "recheck"];
 
 const HINT: &str = "send a JSON object with `stream_url`, `condition` and `webhook_url`";
 
@@ -64,47 +34,34 @@ pub(super) async fn start(State(shared): State<Shared>, ConnectInfo(by): By, bod
     let commission = commission(body).map_err(|Unfit { error, hint }| Refusal::bad_request(error, hint))?;
     let what = "start a job".to_owned();
     let done = carry_out(&shared, (by, what), move |registrar| registrar.commission(commission)).await?;
-    let Commissioned { job, status, is_new } = done;
-    tracing::info!(%job, is_new, "a job was asked for over the API");
+    let Commissioned { monitor, job, is_new } = done;
+    let (job_id, status) = job.ok_or_else(|| {
+        Refusal::new(StatusCode::CONFLICT, format!("monitor `{monitor}` has no job"), "see `journalctl -u stakeout`")
+    })?;
+    tracing::info!(job = %job_id, is_new, "a job was asked for over the API");
     let code = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((code, Json(Answer { job_id: job, status })).into_response())
+    Ok((code, Json(Answer { job_id, status })).into_response())
 }
 
-/// What is asked for. A number counts seconds where a span is meant, and null is as good as nothing.
-fn commission(mut body: Map<String, Value>) -> Result<Commission, Unfit> {
-    body.retain(|_, value| !value.is_null());
-    let stream = text(&body, "stream_url", "\"rtsp://10.0.0.21/stream1\"")?;
-    text(&body, "condition", "\"Is there a person at the dock?\"")?;
-    let webhook_url = text(&body, "webhook_url", "\"https://your-app.example/hook\"")?;
+/// What is asked for.
+fn commission(body: Map<String, Value>) -> Result<Commission, Unfit> {
+    let mut words = Words::new(body);
+    let stream = words.text("stream_url", "\"rtsp://10.0.0.21/stream1\"")?;
+    words.text("condition", "\"Is there a person at the dock?\"")?;
+    let webhook_url = words.text("webhook_url", "\"https://your-app.example/hook\"")?;
+    let Wanted { section, said } = words.monitor(&["max_duration", "stop_on_trigger"]);
     let mut request = Map::from_iter([
         ("stream_url".to_owned(), Value::from(stripped(&stream))),
         ("webhook_url".to_owned(), Value::from(webhook_url.as_str())),
     ]);
-    let mut monitor = Map::new();
-    for key in OF_MONITORS {
-        let Some(value) = body.remove(key) else { continue };
-        let spelt = match &value {
-            Value::Number(seconds) if IN_SECONDS.contains(&key) => Value::from(format!("{seconds}s")),
-            _ => value.clone(),
-        };
-        monitor.insert(key.to_owned(), spelt);
-        request.insert(key.to_owned(), value);
-    }
+    request.extend(said);
     Ok(Commission {
-        stream: Secret::new(stream),
+        stream: Stream::At(Secret::new(stream)),
         webhook_url,
         format: Format::TrioLiveMonitor,
-        monitor,
-        request: Value::Object(request),
+        monitor: section,
+        request: Request::Job(Value::Object(request)),
     })
-}
-
-fn text(body: &Map<String, Value>, key: &str, example: &str) -> Result<String, Unfit> {
-    match body.get(key) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
-        Some(_) => Err(Unfit::new(format!("`{key}` is no text, or empty"), format!("for example {example}"))),
-        None => Err(Unfit::new(format!("`{key}` is missing"), format!("add `\"{key}\": {example}`"))),
-    }
 }
 
 /// Ends a job by ending its monitor, which stays so until somebody enables it again.
@@ -148,7 +105,9 @@ mod tests {
             "webhook_url": "https://app.example/hook?k=1", "include_frame": true, "name": "mine", "endpoints": ["ops"],
             "max_duration": 60, "cooldown": "5s", "zone": null, "restart": "always",
         }));
-        let Commission { stream, monitor, request, webhook_url, .. } = asked.unwrap();
+        let Commission { stream: Stream::At(stream), monitor, request, webhook_url, .. } = asked.unwrap() else {
+            panic!()
+        };
         assert_eq!(stream.expose(), "rtsp://viewer:hunter2@10.0.0.21/1?channel=1");
         assert_eq!(webhook_url, "https://app.example/hook?k=1");
         let spelt = json!({"condition": "Is there fire?", "cooldown": "5s", "max_duration": "60s"});
@@ -157,7 +116,7 @@ mod tests {
             "stream_url": "rtsp://10.0.0.21/1?channel=1", "webhook_url": "https://app.example/hook?k=1",
             "condition": "Is there fire?", "cooldown": "5s", "max_duration": 60,
         });
-        assert_eq!(request, kept);
+        assert_eq!(request, Request::Job(kept.clone()));
         assert_eq!(super::tests::asked(kept).unwrap().request, request, "what is answered asks for the same again");
     }
 

@@ -21,6 +21,7 @@ mod tests {
 
     use super::super::routes::{Routes, routes};
     use super::*;
+    use crate::config::{self, Part};
 
     fn written() -> Value {
         serde_json::from_str(DOCUMENT).unwrap()
@@ -46,6 +47,33 @@ mod tests {
         let mut fewer = written();
         fewer["paths"].as_object_mut().unwrap().remove("/metrics");
         assert_eq!(differences(&routes(), &fewer), ["get /metrics"]);
+    }
+
+    /// What may stand in a section of the file and not in a request: where a secret of the box is.
+    fn reads_a_secret(key: &str) -> bool {
+        key != "ca_file" && (key.ends_with("_file") || key.ends_with("_credential"))
+    }
+
+    #[test]
+    fn definitions_have_the_keys_of_the_manual_but_those_that_read_secrets() {
+        let switched_on = |line: &str| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => setting.to_owned(),
+            _ => line.to_owned(),
+        };
+        let manual: Vec<_> = config::MANUAL.lines().map(switched_on).collect();
+        let manual: toml::Table = manual.join("\n").parse().unwrap();
+        let document = written();
+        for (part, schema, brought) in [
+            (Part::Camera, "CameraDefinition", &["password"][..]),
+            (Part::Endpoint, "EndpointDefinition", &["secret"]),
+            (Part::Monitor, "MonitorDefinition", &[]),
+        ] {
+            let section = manual[part.as_str()][0].as_table().unwrap();
+            let keys = section.keys().map(String::as_str).filter(|key| !reads_a_secret(key));
+            let expected: BTreeSet<&str> = keys.chain(brought.iter().copied()).collect();
+            let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+            assert_eq!(properties.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{schema}");
+        }
     }
 
     #[test]

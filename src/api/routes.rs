@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::{
     Shared, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
-    snapshot, status,
+    restart, snapshot, status, streams, subscriptions,
 };
 
 /// All there are.
@@ -40,7 +40,17 @@ pub(super) fn routes() -> Routes {
         .get("/jobs", jobs::list)
         .get("/jobs/{job_id}", jobs::one)
         .delete("/jobs/{job_id}", live_monitor::stop)
+        .post("/jobs/{job_id}/start", restart::start)
         .post("/live-monitor", live_monitor::start)
+        .get("/streams", streams::list)
+        .post("/streams", streams::connect)
+        .delete("/streams/{id}", streams::disconnect)
+        .post("/streams/{id}/subscriptions", subscriptions::subscribe)
+        .get("/subscriptions", subscriptions::list)
+        .get("/subscriptions/{id}", subscriptions::one)
+        .delete("/subscriptions/{id}", subscriptions::unsubscribe)
+        .get("/subscriptions/{id}/stats", subscriptions::figures::stats)
+        .get("/subscriptions/{id}/failed-events", subscriptions::figures::failed_events)
 }
 
 /// A router that knows what is in it.

@@ -11,6 +11,8 @@ use super::camera::Camera;
 use super::check::Check;
 use super::model::{Library, Model};
 use super::status::Monitor;
+use super::streams::StreamLine;
+use super::subscriptions::Subscription;
 use super::warnings::Warning;
 use crate::journal::Origin;
 use crate::meter::Reading;
@@ -58,6 +60,16 @@ pub trait Site: Send + Sync + 'static {
 
     /// What every (monitor, camera) pair looks at.
     fn watched(&self) -> Vec<Watched>;
+
+    /// Every camera, as clients of streams see it.
+    fn streams(&self) -> Vec<StreamLine> {
+        Vec::new()
+    }
+
+    /// Every monitor that a client asked for as a subscription, whether it runs or not.
+    fn subscriptions(&self) -> Vec<Subscription> {
+        Vec::new()
+    }
 
     /// What a camera that is online sees, as JPEG: comes with the camera's next packet or keyframe.
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture>;

@@ -217,16 +217,18 @@ impl Camera {
         self.end();
     }
 
-    /// The same, but not beyond `deadline`: a thread that hangs is left to the end of the process.
-    pub fn join_by(mut self, deadline: Mono) {
+    /// The same, but not beyond `deadline`: a thread that hangs (false) is left to the end of the process.
+    pub fn join_by(mut self, deadline: Mono) -> bool {
         self.ask_to_stop();
         let finished = |thread: &JoinHandle<()>| thread.is_finished();
         while !self.thread.as_ref().is_none_or(finished) && time::now().mono < deadline {
             std::thread::park_timeout(std::time::Duration::from_millis(5));
         }
-        if !self.thread.as_ref().is_none_or(finished) {
+        let ended = self.thread.as_ref().is_none_or(finished);
+        if !ended {
             self.thread = None;
         }
+        ended
     }
 
     fn end(&mut self) {

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
@@ -129,7 +129,7 @@ impl Client {
 
     /// Asks for `path`, which is no JSON.
     pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        self.answer(self.http.request(Method::GET, address(path)))
+        Ok(self.answer(self.http.request(Method::GET, address(path)))?.1)
     }
 
     /// Gives an order.
@@ -144,11 +144,17 @@ impl Client {
         self.send(self.http.request(Method::DELETE, address(path)))
     }
 
-    fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.answer(request)?).map_err(strange)
+    /// Has something made at `path`; whether it is new (201), and what there is now.
+    pub(super) fn make<T: DeserializeOwned>(&self, path: &str) -> Result<(bool, T), ClientError> {
+        let (status, body) = self.answer(self.http.request(Method::POST, address(path)))?;
+        Ok((status == StatusCode::CREATED, serde_json::from_slice(&body).map_err(strange)?))
     }
 
-    fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
+    fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.answer(request)?.1).map_err(strange)
+    }
+
+    fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ClientError> {
         let answer = self.runtime.block_on(async {
             let response = request.send().await?;
             self.tell_skew(&response);
@@ -157,7 +163,7 @@ impl Client {
         });
         let (status, body) = answer.map_err(|error| ClientError::Unreachable(self.unreachable(&error)))?;
         if status.is_success() {
-            return Ok(body.into());
+            return Ok((status, body.into()));
         }
         let refusal: Refusal = serde_json::from_slice(&body).map_err(strange)?;
         Err(ClientError::Refused(Refusal { status: status.as_u16(), ..refusal }))

@@ -1,7 +1,5 @@
 //! `stakeout deliveries`: what is owed to endpoints, and what became of it.
 
-use std::io::{self, Write};
-
 use clap::builder::PossibleValuesParser;
 
 use super::events::tint;
@@ -9,6 +7,7 @@ use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::{PAGE, Records};
 use super::settings::ConfigFile;
+use super::shown;
 use super::which::Which;
 use crate::api::{DeliveryLine, DeliveryQuery, Page, reasons};
 use crate::delivery::State;
@@ -49,18 +48,12 @@ pub(super) fn print_all(
     json: bool,
     ask: impl Fn(&DeliveryQuery) -> Result<Page<DeliveryLine>, Failure>,
 ) -> Result<bool, Failure> {
-    let mut out = io::stdout().lock();
     query.limit = Some(PAGE);
     loop {
         let Page { items, next } = ask(&query)?;
-        if json {
-            items.iter().try_for_each(|line| print::json_line(&mut out, line))?;
-        } else if !items.is_empty() {
-            table(&items).print(&mut out, print::colour_on_stdout())?;
-        }
+        shown::many(&items, json, table)?;
         let printed = query.after.is_some() || !items.is_empty();
         if next.is_none() {
-            out.flush()?;
             return Ok(printed);
         }
         query.after = next;

@@ -12,6 +12,7 @@ use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::Records;
 use super::settings::ConfigFile;
+use super::shown::{self, One};
 use super::which::Which;
 use crate::api::{AttemptLine, DeadQuery, Deed, DeliveryDetail, DeliveryQuery, Dropped, Redriven, why_unchanged};
 use crate::config::Config;
@@ -30,7 +31,7 @@ enum Command {
     /// List dead letters
     List(List),
     /// Show a delivery with all its attempts
-    Show(Show),
+    Show(One),
     /// Send dead letters again: same id, same body, a fresh schedule
     Retry(Order),
     /// Drop dead letters: no longer listed, kept until `keep_dead` is over
@@ -44,17 +45,6 @@ struct List {
     #[command(flatten)]
     which: Dead,
     /// Print JSON lines
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args)]
-struct Show {
-    /// Id of the delivery
-    id: Uuid,
-    #[command(flatten)]
-    file: ConfigFile,
-    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -137,15 +127,9 @@ fn list(args: &List) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(args: &Show) -> Result<(), Failure> {
+fn show(args: &One) -> Result<(), Failure> {
     let delivery = Records::open(&args.file.load()?.config)?.delivery(args.id)?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        print::json_line(&mut out, &delivery)?;
-    } else {
-        describe(&delivery, &mut out)?;
-    }
-    Ok(out.flush()?)
+    Ok(shown::one(&delivery, args.json, describe)?)
 }
 
 fn describe(delivery: &DeliveryDetail, out: &mut dyn Write) -> io::Result<()> {

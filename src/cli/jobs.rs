@@ -1,21 +1,25 @@
-//! `stakeout jobs`: the runs of monitors, those that run and those that ended, and how to end one.
+//! `stakeout jobs`: the runs of monitors, those that run and those that ended, and how to end one or have it run again.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use uuid::Uuid;
 
 use super::client::Client;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::records::Records;
 use super::settings::ConfigFile;
+use super::shown::{self, One};
 use crate::api::{JobLine, JobQuery};
 use crate::event::JobStatus;
 use crate::name::Name;
 use crate::time::now;
+
+const START_HELP: &str = "\
+Enables the monitor of the job, and prints the id of the job that runs from then on; one that runs
+already is said to. What a client asked for over the API is kept for two minutes after its job came
+to its end by itself: later, its client has to ask again.";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -28,9 +32,12 @@ enum Command {
     /// List jobs, the newest first
     List(List),
     /// Show one job
-    Show(Show),
+    Show(One),
     /// End a job; its monitor watches no more until it is enabled
-    Stop(Show),
+    Stop(One),
+    /// Do again what an ended job did, as a new job
+    #[command(after_help = START_HELP)]
+    Start(One),
 }
 
 #[derive(clap::Args)]
@@ -51,17 +58,6 @@ struct List {
     json: bool,
 }
 
-#[derive(clap::Args)]
-struct Show {
-    /// Id of the job
-    id: Uuid,
-    #[command(flatten)]
-    file: ConfigFile,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 const STATUSES: [JobStatus; 5] =
     [JobStatus::Pending, JobStatus::Running, JobStatus::Stopped, JobStatus::Completed, JobStatus::Failed];
 
@@ -75,6 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Command::List(args) => list(args),
         Command::Show(args) => show(args),
         Command::Stop(args) => stop(args),
+        Command::Start(args) => start(args),
     }
 }
 
@@ -82,38 +79,35 @@ fn list(args: &List) -> Result<(), Failure> {
     let records = Records::open(&args.file.load()?.config)?;
     let query = JobQuery { status: args.status, monitor: args.monitor.clone(), limit: args.limit };
     let jobs = records.jobs(&query)?.jobs;
-    let mut out = io::stdout().lock();
-    if args.json {
-        jobs.iter().try_for_each(|job| print::json_line(&mut out, job))?;
-    } else if jobs.is_empty() {
+    if jobs.is_empty() {
         print::say("no such jobs");
-    } else {
-        table(&jobs).print(&mut out, print::colour_on_stdout())?;
     }
-    Ok(out.flush()?)
+    Ok(shown::many(&jobs, args.json, table)?)
 }
 
-fn show(args: &Show) -> Result<(), Failure> {
+fn show(args: &One) -> Result<(), Failure> {
     let job = Records::open(&args.file.load()?.config)?.job(args.id)?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        print::json_line(&mut out, &job)?;
-    } else {
-        facts(&job).print_rows(&mut out, print::colour_on_stdout())?;
-    }
-    Ok(out.flush()?)
+    Ok(shown::one(&job, args.json, |job, out| facts(job).print_rows(out, print::colour_on_stdout()))?)
 }
 
-fn stop(args: &Show) -> Result<(), Failure> {
+fn stop(args: &One) -> Result<(), Failure> {
     let client = Client::new(&args.file.load()?.config.api.socket)?;
     let job: JobLine = client.delete(&format!("/jobs/{}", args.id))?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        print::json_line(&mut out, &job)?;
-    } else {
-        writeln!(out, "job `{}` has ended", job.job_id)?;
+    Ok(shown::one(&job, args.json, |job, out| writeln!(out, "job `{}` has ended", job.job_id))?)
+}
+
+fn start(args: &One) -> Result<(), Failure> {
+    let client = Client::new(&args.file.load()?.config.api.socket)?;
+    let (is_new, job): (bool, JobLine) = client.make(&format!("/jobs/{}/start", args.id))?;
+    shown::one(&job, args.json, |JobLine { job_id, monitor, .. }, out| match is_new {
+        true => writeln!(out, "job `{job_id}` has begun"),
+        false if *job_id == args.id => writeln!(out, "job `{job_id}` runs already"),
+        false => writeln!(out, "monitor `{monitor}` runs already, as job `{job_id}`"),
+    })?;
+    if let (true, Some(reason)) = (is_new, job.details.reason) {
+        print::say(&format!("it has ended at once: {}", reason.as_str()));
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 fn table(jobs: &[JobLine]) -> Table<8> {

@@ -24,6 +24,7 @@ mod records;
 mod replay;
 mod run;
 mod settings;
+mod shown;
 mod sightings;
 mod snapshot;
 mod status;

@@ -2,17 +2,11 @@
 //!
 //! Owns that order; refuses to know what is checked (`preflight`). Runs on the main thread.
 
-use std::collections::BTreeMap;
-
 use super::crew::Crew;
 use super::roster::Body;
-use crate::camera::Address;
 use crate::config::{Config, Defined, Unfit};
-use crate::credentials::Credentials;
 use crate::model::Limits;
-use crate::name::Name;
-use crate::preflight::{self, Opened};
-use crate::transport::Tls;
+use crate::preflight::{self, Opened, Ready};
 
 /// Where what was opened is laid.
 pub(super) struct Admitted<'a> {
@@ -20,12 +14,8 @@ pub(super) struct Admitted<'a> {
     pub(super) crew: &'a Crew,
     /// How long one may take.
     pub(super) limits: Limits,
-    /// Of cameras.
-    pub(super) addresses: &'a mut BTreeMap<Name, Address>,
-    /// Of endpoints.
-    pub(super) credentials: &'a mut BTreeMap<Name, Credentials>,
-    /// Of endpoints.
-    pub(super) tls: &'a mut BTreeMap<Name, Tls>,
+    /// What the file needs.
+    pub(super) ready: &'a mut Ready,
 }
 
 impl Admitted<'_> {
@@ -34,14 +24,15 @@ impl Admitted<'_> {
     /// # Errors
     /// Why it can't.
     pub(super) fn admit(&mut self, config: &Config, part: &Defined, body: &Body) -> Result<(), Unfit> {
-        let opened = preflight::open(part, body.secret().as_ref(), config, &self.crew.models())?;
+        let opened =
+            preflight::open(part, body.secret().as_ref(), config, &self.crew.models(), &mut self.ready.folders)?;
         match (opened, part) {
             (Opened::Camera(address), Defined::Camera(camera)) => {
-                self.addresses.insert(camera.name.clone(), address);
+                self.ready.addresses.insert(camera.name.clone(), address);
             }
             (Opened::Endpoint(credentials, tls), Defined::Endpoint(endpoint)) => {
-                self.credentials.insert(endpoint.name.clone(), credentials);
-                self.tls.insert(endpoint.name.clone(), tls);
+                self.ready.credentials.insert(endpoint.name.clone(), credentials);
+                self.ready.tls.insert(endpoint.name.clone(), tls);
             }
             (Opened::Monitor(models), _) => self
                 .crew

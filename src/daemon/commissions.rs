@@ -1,65 +1,63 @@
 //! What clients want watched: a monitor of their own, with the camera and the endpoint that it needs, made in one step.
 //!
-//! Owns what of that there is already, and the names of what is made; refuses to know HTTP and any client's format. Runs on
+//! Owns what of that there is already; refuses to know HTTP, any client's format and what is called how. Runs on
 //! tokio's threads for blocking calls.
 //!
-//! All parts are one change in the journal: a kill leaves nothing of it, or the next start begins the job.
+//! All parts are one change in the journal: a kill leaves nothing of it, or the next start begins what was asked for.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::names;
 use super::orders::Orders;
-use super::plan::Plan;
 use super::roster::{Body, Made, Roster};
+use super::sources::{Source, camera};
 use super::step::Step;
-use crate::api::{Commission, Commissioned, Denied};
-use crate::config::{self, Api, CameraUrl, Format, Part, SecretRef, SecretUrl, Unfit};
+use crate::api::{Commission, Commissioned, Denied, Request};
+use crate::config::{Format, Part, Unfit};
 use crate::event::JobStatus;
 use crate::journal::Reader;
 use crate::name::Name;
-use crate::redact;
-use crate::secret::Secret;
 use crate::time::{self, Now};
 
 /// The limit of a job that names none.
 const MAX_DURATION: &str = "10m";
 
 impl Orders {
-    /// Begins what is asked for, unless the same runs already.
+    /// Begins what is asked for, unless the same goes on.
     pub(super) fn begin(&self, commission: Commission) -> Result<Commissioned, Denied> {
         let reader = self.turn();
         let plan = self.foreman.plans.now();
-        let stream = Stream::find(&plan, commission.stream.expose()).map_err(Denied::Bad)?;
+        let source = Source::of(&plan, &commission.stream)?;
         let now = time::now();
         let mut step = Step::from(&plan.roster);
-        if let Stream::Known(camera) = &stream {
+        if let Source::Known(camera) = &source {
             for equal in equals(&plan.roster, camera, &commission.request) {
-                match self.job_of(&equal) {
-                    Some((job, status)) if goes_on(status) => return Ok(Commissioned { job, status, is_new: false }),
-                    // It had ended, and this one takes its place.
-                    _ => step.forget(Part::Monitor, &equal),
+                let job = self.job_of(&equal);
+                if goes_on(&commission.request, job) {
+                    return Ok(Commissioned { monitor: equal, job, is_new: false });
                 }
+                // It had ended, and this one takes its place.
+                step.forget(Part::Monitor, &equal);
             }
         }
-        let camera = match stream {
-            Stream::Known(camera) => camera,
-            Stream::New(url, login) => {
-                let made = camera(&url, login, now)?;
-                let name = made.name.clone();
-                self.add(&mut step, made)?;
+        let camera = match source {
+            Source::Known(camera) => camera,
+            Source::New(address) => {
+                let name = names::fresh("stream", now)?;
+                self.add(&mut step, camera(name.clone(), address, true, now))?;
                 name
             }
         };
-        let endpoint = hook(commission.format, &commission.webhook_url)?;
+        let endpoint = names::of_hook(commission.format, &commission.webhook_url)?;
         if plan.roster.made(Part::Endpoint, &endpoint).is_none_or(|made| made.idle.is_some()) {
-            let api = &plan.config.api;
-            self.add(&mut step, made_endpoint(&endpoint, commission.format, &commission.webhook_url, api, now))?;
+            self.add(&mut step, made_endpoint(&endpoint, commission.format, &commission.webhook_url, now))?;
         }
-        let monitor = monitor(commission, &camera, &endpoint, plan.config.api.default_model.as_ref(), now)?;
-        let name = monitor.name.clone();
-        self.add(&mut step, monitor)?;
-        self.put_in_force(step, &name, &reader)
+        let made = monitor(commission, &camera, &endpoint, plan.config.api.default_model.as_ref(), now)?;
+        let monitor = made.name.clone();
+        self.add(&mut step, made)?;
+        let job = self.put_in_force(step, &reader, || self.job_of(&monitor))?;
+        Ok(Commissioned { monitor, job: Some(job), is_new: true })
     }
 
     /// The job of a monitor that watches one camera.
@@ -71,27 +69,33 @@ impl Orders {
         })
     }
 
-    /// All of it, or nothing.
-    fn put_in_force(&self, step: Step, monitor: &Name, reader: &Reader) -> Result<Commissioned, Denied> {
+    /// All of it, or nothing. `runs` tells of what is to run afterwards, if it does.
+    pub(super) fn put_in_force<T>(
+        &self,
+        step: Step,
+        reader: &Reader,
+        runs: impl FnOnce() -> Option<T>,
+    ) -> Result<T, Denied> {
         let parts = step.change.renewed.clone();
-        let taken = self.take(step, reader);
-        let why = match (taken, self.job_of(monitor)) {
-            (Ok(()), Some((job, status))) => return Ok(Commissioned { job, status, is_new: true }),
-            (Ok(()), None) => "nobody watches it".to_owned(),
-            (Err(Denied::Unfinished(why)), _) => why,
-            (Err(denied), _) => return Err(denied),
+        let why = match self.take(step, reader) {
+            Ok(()) => match runs() {
+                Some(running) => return Ok(running),
+                None => "it does not run".to_owned(),
+            },
+            Err(Denied::Unfinished(why)) => why,
+            Err(denied) => return Err(denied),
         };
         let mut back = Step::from(&self.foreman.plans.now().roster);
         // Those that refer to others first.
         parts.iter().rev().for_each(|(part, name)| back.forget(*part, name));
         self.take(back, reader)?;
         let hint = "nothing is left of it; `stakeout status` tells what this box lacks";
-        Err(Denied::Conflict(Unfit::new(format!("the job could not begin: {why}"), hint)))
+        Err(Denied::Conflict(Unfit::new(format!("it could not begin: {why}"), hint)))
     }
 }
 
 /// Clients' monitors on `camera` that were asked for in the same words.
-fn equals(roster: &Roster, camera: &Name, request: &Value) -> Vec<Name> {
+fn equals(roster: &Roster, camera: &Name, request: &Request) -> Vec<Name> {
     let is_equal = |made: &&Made| {
         made.body.request.as_ref() == Some(request)
             && made.body.section.get("camera").and_then(Value::as_str) == Some(camera.as_str())
@@ -99,92 +103,23 @@ fn equals(roster: &Roster, camera: &Name, request: &Value) -> Vec<Name> {
     roster.all_made().iter().filter(is_equal).map(|made| made.name.clone()).collect()
 }
 
-/// What is to be watched.
-enum Stream {
-    /// A camera that is there.
-    Known(Name),
-    /// One that isn't: its URL without the login, and the login.
-    New(String, Option<(String, Secret)>),
-}
-
-impl Stream {
-    /// A camera by its name, its URL, or its URL without a login; or a stream that nobody has named yet.
-    fn find(plan: &Plan, text: &str) -> Result<Stream, Unfit> {
-        let cameras = &plan.config.cameras;
-        let is_at = |camera: &&config::Camera, wanted: &str| match &camera.url {
-            CameraUrl::Open(url) => url.value.as_str() == wanted,
-            CameraUrl::Secret(_) => false,
-        };
-        if let Some(known) = cameras.iter().find(|camera| camera.name.as_str() == text || is_at(camera, text)) {
-            return Ok(Stream::Known(known.name.clone()));
-        }
-        if !(text.starts_with("rtsp://") || text.starts_with("rtsps://")) {
-            let known = config::quoted(cameras.iter().map(|camera| camera.name.as_str()));
-            let hint = format!("send `rtsp://host/path` or `rtsps://host/path`, or a camera's name: {known}");
-            return Err(Unfit::new("`stream_url` is neither an RTSP stream nor a camera known here", hint));
-        }
-        let SecretUrl { url, login } = SecretUrl::parse(text).map_err(|why| {
-            let why = why.to_string();
-            let (what, hint) = why.split_once("; ").unwrap_or((&why, "write `rtsp://host/path`"));
-            Unfit::new(format!("`stream_url` can't be used: {what}"), hint)
-        })?;
-        if let Some((username, password)) = &login {
-            redact::conceal_login(username, password);
-            // A name without a password is a token.
-            if password.expose().is_empty() {
-                redact::conceal(&Secret::new(username.as_str()));
-            }
-        }
-        let opens = |camera: &&config::Camera| match &login {
-            None => true,
-            Some((username, password)) => {
-                let made = plan.roster.made(Part::Camera, &camera.name);
-                let secret = made.and_then(|made| made.body.secret.as_deref()).unwrap_or_default();
-                made.is_some() && camera.username.as_ref() == Some(username) && secret == password.expose()
-            }
-        };
-        let known = cameras.iter().filter(|camera| is_at(camera, url.as_str())).find(opens);
-        Ok(known.map_or_else(|| Stream::New(url.into(), login), |known| Stream::Known(known.name.clone())))
+/// Whether what was asked for before is still what is asked for: a job until it has ended, a subscription until it is taken
+/// away.
+fn goes_on(request: &Request, job: Option<(Uuid, JobStatus)>) -> bool {
+    match request {
+        Request::Job(_) => job.is_some_and(|(_, status)| matches!(status, JobStatus::Pending | JobStatus::Running)),
+        Request::Subscription(_) => true,
     }
 }
 
-fn goes_on(status: JobStatus) -> bool {
-    matches!(status, JobStatus::Pending | JobStatus::Running)
+/// It is signed as the file says at the time: [`Roster::section`].
+fn made_endpoint(name: &Name, format: Format, url: &str, now: Now) -> Made {
+    let section = object(json!({"name": name, "url": url, "format": format.as_str()}));
+    let body = Body { section, secret: None, request: None, attached: true };
+    Made { part: Part::Endpoint, name: name.clone(), body, made: now.wall, idle: None }
 }
 
-/// A camera for as long as clients watch it.
-fn camera(url: &str, login: Option<(String, Secret)>, now: Now) -> Result<Made, Denied> {
-    let name = fresh("stream", now)?;
-    let mut section = object(json!({"name": name, "url": url}));
-    let mut secret = None;
-    if let Some((username, password)) = login {
-        section.insert("username".to_owned(), Value::from(username));
-        secret = Some(password.expose().to_owned()).filter(|password| !password.is_empty());
-    }
-    Ok(attached(Part::Camera, name, section, secret, now))
-}
-
-/// The endpoint of a webhook: always the same name, so that its sequence goes on.
-fn hook(format: Format, url: &str) -> Result<Name, Denied> {
-    let digest = Sha256::new().chain_update(format.as_str()).chain_update([0]).chain_update(url).finalize();
-    named(format!("hook-{}", hex::encode(&digest[..8])))
-}
-
-fn made_endpoint(name: &Name, format: Format, url: &str, api: &Api, now: Now) -> Made {
-    let mut section = object(json!({"name": name, "url": url, "format": format.as_str()}));
-    match &api.webhook_secret {
-        Some(SecretRef::File(path)) => {
-            section.insert("secret_file".to_owned(), Value::from(path.value.to_string_lossy()));
-        }
-        Some(SecretRef::Credential(name)) => {
-            section.insert("secret_credential".to_owned(), Value::from(name.value.as_str()));
-        }
-        None => {}
-    }
-    attached(Part::Endpoint, name.clone(), section, None, now)
-}
-
-/// A client's monitor, whose job ends for good.
+/// A client's monitor. Only a job ends by itself.
 fn monitor(
     commission: Commission,
     camera: &Name,
@@ -193,33 +128,26 @@ fn monitor(
     now: Now,
 ) -> Result<Made, Denied> {
     let Commission { monitor: asked, request, .. } = commission;
-    let name = fresh("job", now)?;
+    let (kind, restart) = match &request {
+        Request::Job(_) => ("job", "never"),
+        Request::Subscription(_) => ("subscription", "always"),
+    };
+    let name = names::fresh(kind, now)?;
     let mut section = object(json!({"name": name, "camera": camera, "endpoints": [endpoint]}));
     section.extend(asked);
     if !section.contains_key("model") {
         let Some(model) = model else {
             let hint = "name one as `[api] default_model` in the configuration, or send `\"model\"`";
-            return Err(Denied::Bad(Unfit::new("there is no model for jobs", hint)));
+            return Err(Denied::Bad(Unfit::new(format!("there is no model for {kind}s"), hint)));
         };
         section.insert("model".to_owned(), Value::from(model.as_str()));
     }
-    section.insert("restart".to_owned(), Value::from("never"));
-    section.entry("max_duration").or_insert_with(|| Value::from(MAX_DURATION));
+    section.insert("restart".to_owned(), Value::from(restart));
+    if matches!(request, Request::Job(_)) {
+        section.entry("max_duration").or_insert_with(|| Value::from(MAX_DURATION));
+    }
     let body = Body { section, secret: None, request: Some(request), attached: false };
     Ok(Made { part: Part::Monitor, name, body, made: now.wall, idle: None })
-}
-
-fn attached(part: Part, name: Name, section: Map<String, Value>, secret: Option<String>, now: Now) -> Made {
-    Made { part, name, body: Body { section, secret, request: None, attached: true }, made: now.wall, idle: None }
-}
-
-/// A name that nobody has.
-fn fresh(kind: &str, now: Now) -> Result<Name, Denied> {
-    named(format!("{kind}-{}", now.new_id().simple()))
-}
-
-fn named(text: String) -> Result<Name, Denied> {
-    Name::new(&text).map_err(|why| Denied::Bad(Unfit::new(why.to_string(), "report this")))
 }
 
 fn object(value: Value) -> Map<String, Value> {

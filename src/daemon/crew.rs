@@ -5,13 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use crate::camera::{Camera, Fleet, Snapshot};
 use crate::model::{self, Handle, Limits, Loaded};
 use crate::name::Name;
+use crate::time::{self, Mono};
 use crate::watch::{Shown, Watch};
+
+/// How often it is looked whether somebody is done.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Cameras with the threads that watch them, and the models that these ask.
 #[derive(Default)]
@@ -20,8 +26,10 @@ pub(super) struct Crew {
     pub(super) fleet: Arc<Fleet>,
     lookouts: Mutex<Vec<Lookout>>,
     models: Mutex<BTreeMap<Name, Handle>>,
-    /// Held while threads are started and stopped. True: the daemon stops.
-    hands: Mutex<bool>,
+    /// Held while threads are started and stopped.
+    hands: Mutex<()>,
+    /// The daemon stops.
+    stopping: AtomicBool,
     /// Counts changes of the list of cameras.
     changes: AtomicU64,
 }
@@ -43,16 +51,29 @@ pub(super) type Status = Box<dyn Fn() -> Snapshot + Send + Sync>;
 
 impl Crew {
     /// Leave to start and stop threads, for as long as it is held; None once the daemon stops.
-    pub(super) fn hands(&self) -> Option<MutexGuard<'_, bool>> {
-        Some(held(&self.hands)).filter(|stopping| !**stopping)
+    pub(super) fn hands(&self) -> Option<MutexGuard<'_, ()>> {
+        Some(held(&self.hands)).filter(|_| !self.is_stopping())
     }
 
-    /// The daemon stops: gives away what watches, once whoever starts or stops something is done with it.
-    pub(super) fn dismiss(&self) -> (Vec<Watch>, Vec<Camera>) {
-        *held(&self.hands) = true;
+    /// Whoever has its hands full hurries from then on.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The daemon stops: gives away what watches, once whoever starts or stops something is done with it, but at `deadline`
+    /// at the latest. False: somebody still was at it then, and with whom is not among these.
+    pub(super) fn dismiss(&self, deadline: Mono) -> (Vec<Watch>, Vec<Camera>, bool) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let free = loop {
+            match self.hands.try_lock() {
+                Err(TryLockError::WouldBlock) if time::now().mono < deadline => thread::park_timeout(LOOK),
+                Err(TryLockError::WouldBlock) => break false,
+                Ok(_) | Err(TryLockError::Poisoned(_)) => break true,
+            }
+        };
         let lookouts = std::mem::take(&mut *held(&self.lookouts));
         let (watches, cameras): (Vec<_>, Vec<_>) = lookouts.into_iter().map(|it| (it.watch, it.camera)).unzip();
-        (watches.into_iter().flatten().collect(), cameras)
+        (watches.into_iter().flatten().collect(), cameras, free)
     }
 
     /// Adds a camera, at the place of `index` or behind the others.

@@ -15,7 +15,8 @@ use crate::camera::{Asker, Mailbox};
 use crate::config::{Defined, Endpoint, Storage};
 use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
-use crate::preflight::{self, Opened};
+use crate::preflight::{self, Folders, Opened};
+use crate::redact::Loan;
 use crate::secret::Secret;
 use crate::sender::{self, Checked, Outlet};
 use crate::transport;
@@ -43,7 +44,9 @@ pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Se
     let egress = Arc::new(plan.config.egress.clone());
     let prepared = spawn_blocking(move || {
         let part = Defined::Endpoint(endpoint.clone());
-        let opened = preflight::open(&part, secret.as_ref(), &plan.config, &BTreeMap::new());
+        // What it needs is hidden already, as long as the endpoint is there; what its files hold now may be something else.
+        let open = || preflight::open(&part, secret.as_ref(), &plan.config, &BTreeMap::new(), &mut Folders::default());
+        let opened = Loan::begin().during(open);
         match opened.map_err(|unfit| unfit.error)? {
             Opened::Endpoint(credentials, tls) => Ok((endpoint, credentials, tls)),
             Opened::Camera(_) | Opened::Monitor(_) => Err("it is no endpoint".to_owned()),

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StartError;
 use super::crew::{Crew, Lookout};
 use super::desks::Desks;
 use super::plan::{Plan, Plans};
 use super::resume::Resumption;
 use super::roster::has;
 use super::scribe::Scribe;
+use super::{StartError, hopeless};
 use crate::camera::{self, Address, State};
 use crate::condition::Shutdown;
 use crate::config::{self, Config, Monitor, Part};
@@ -29,9 +29,12 @@ use crate::preflight::Opened;
 use crate::time;
 use crate::watch::{self, Asker, Joined, Watch, Watcher};
 
-/// A watch thread that doesn't end in so long hangs in a commit or a picture: then the process ends, as the watchdog would
-/// have it.
+/// A thread that is silent for so long hangs, in a commit, a picture or the farewell to a camera: then the process ends, as
+/// the watchdog would have it.
 const HANGS: Duration = Duration::from_secs(20);
+
+/// So long whoever watches may take to judge what has been seen, before others take over.
+const FINISHES: Duration = Duration::from_secs(5);
 
 /// Who starts and stops.
 pub(super) struct Foreman {
@@ -76,13 +79,13 @@ impl Foreman {
             let machines = resumption.machines(camera, &address.shown(), None)?;
             self.set_up(&plan.config, camera, address, machines)?;
         }
-        resumption.end().map(drop)
+        resumption.end()
     }
 
     /// Goes from the plan there is to `next`, which is in the journal. Refuses once the daemon stops.
     ///
     /// # Errors
-    /// As [`Foreman::begin`]; [`StartError::Resume`] also where the journal has no room.
+    /// As [`Foreman::begin`]: what is touched by it may be left unwatched.
     pub(super) fn go_over_to(&self, next: Arc<Plan>, change: Change, reader: &Reader) -> Result<(), StartError> {
         let Some(_hands) = self.crew.hands() else { return Err(StartError::Stopping) };
         let before = self.plans.now();
@@ -91,12 +94,12 @@ impl Foreman {
         let address = self.open(&turn, opened)?;
         self.plans.replace(next.clone());
         self.scribe.addressees.replace(&next.config.endpoints);
-        let changed = self.change_cameras(&turn, address);
+        self.change_cameras(&turn, address)?;
         for endpoint in before.config.endpoints.iter().filter(|it| !has(&next.config, Part::Endpoint, &it.name)) {
             self.desks.close(&endpoint.name);
         }
         self.crew.keep_models(|model| next.config.monitors.iter().any(|monitor| asks(monitor, model)));
-        changed
+        Ok(())
     }
 
     /// Starts what new parts need; gives back where a new camera is.
@@ -118,43 +121,70 @@ impl Foreman {
         Ok(place)
     }
 
-    /// All of it is tried; the first error is told.
     fn change_cameras(&self, turn: &Turn<'_>, mut address: Option<Address>) -> Result<(), StartError> {
-        let (mut outcome, mut last) = (Ok(()), Shutdown::Clean);
+        self.let_finish(turn);
+        let mut last = Shutdown::Clean;
         for camera in turn.before.cameras.iter().map(|camera| &camera.name) {
             let stays = has(&turn.next.config, Part::Camera, camera);
             if !stays || turn.renews(Part::Camera, camera) {
                 last = self.take_down(camera);
                 if !stays {
-                    outcome = outcome.and(self.take_leave(turn, camera, last));
+                    self.take_leave(turn, camera, last)?;
                 }
             }
         }
         for camera in &turn.next.config.cameras {
-            let changed = match (turn.renews(Part::Camera, &camera.name), address.take()) {
-                (true, Some(address)) => self.put_up(turn, camera, address, last),
+            match (turn.renews(Part::Camera, &camera.name), address.take()) {
+                (true, Some(address)) => self.put_up(turn, camera, address, last)?,
                 (_, not_its) => {
                     address = not_its;
-                    if turn.touches(&camera.name) { self.rearm(turn, camera) } else { Ok(()) }
+                    if turn.touches(&camera.name) {
+                        self.rearm(turn, camera)?;
+                    }
                 }
-            };
-            outcome = outcome.and(changed);
+            }
         }
-        outcome
+        Ok(())
+    }
+
+    /// Asks everybody whose place is taken to judge what has been seen: all at once, so that they take their time together.
+    fn let_finish(&self, turn: &Turn<'_>) {
+        let by = time::now().mono.plus(FINISHES);
+        for camera in turn.before.cameras.iter().map(|camera| &camera.name) {
+            let goes = !has(&turn.next.config, Part::Camera, camera) || turn.renews(Part::Camera, camera);
+            if goes || turn.touches(camera) {
+                self.crew.with(camera, |lookout| lookout.watch.iter_mut().for_each(|watch| watch.ask_to_finish(by)));
+            }
+        }
     }
 
     /// Ends a camera and whoever watches it.
     fn take_down(&self, camera: &Name) -> Shutdown {
         let Some(Lookout { camera, watch, .. }) = self.crew.remove(camera) else { return Shutdown::Clean };
-        let last = relieved(watch);
-        camera.join();
+        let last = self.relieved(watch);
+        let name = camera.name().clone();
+        if !camera.join_by(time::now().mono.plus(HANGS)) {
+            hopeless::end(&format!("the thread of camera `{name}` hangs"));
+        }
         last
+    }
+
+    /// A thread that watched has ended, with its machines on disk or not.
+    fn relieved(&self, watch: Option<Watch>) -> Shutdown {
+        let Some(mut watch) = watch else { return Shutdown::Unclean };
+        let camera = watch.camera().clone();
+        watch.ask_to_finish(time::now().mono.plus(FINISHES));
+        match watch.join_finished(HANGS, || self.crew.is_stopping()) {
+            Joined::Settled => Shutdown::Clean,
+            Joined::Unsettled => Shutdown::Unclean,
+            Joined::Hangs => hopeless::end(&format!("the thread that watches camera `{camera}` hangs")),
+        }
     }
 
     /// The machines of a camera that is gone say good-bye.
     fn take_leave(&self, turn: &Turn<'_>, camera: &Name, last: Shutdown) -> Result<(), StartError> {
         let models = self.crew.models();
-        ended(Resumption::of_one(turn.next, &models, &self.scribe, (turn.reader, last, false), camera)?)
+        Resumption::of_one(turn.next, &models, &self.scribe, (turn.reader, last, false), camera)?.end()
     }
 
     /// A camera that is new, or anew under its name.
@@ -170,7 +200,7 @@ impl Foreman {
         let mut resumption = Resumption::of_one(turn.next, &models, &self.scribe, kept, &camera.name)?;
         let machines = resumption.machines(camera, &address.shown(), turn.starts)?;
         self.set_up(&turn.next.config, camera, address, machines)?;
-        ended(resumption)
+        resumption.end()
     }
 
     /// Starts a camera, and whoever watches it.
@@ -196,7 +226,7 @@ impl Foreman {
     fn rearm(&self, turn: &Turn<'_>, settings: &config::Camera) -> Result<(), StartError> {
         let name = &settings.name;
         let Some(watch) = self.crew.with(name, |lookout| lookout.watch.take()) else { return Ok(()) };
-        let last = relieved(watch);
+        let last = self.relieved(watch);
         let models = self.crew.models();
         let mut resumption = Resumption::of_one(turn.next, &models, &self.scribe, (turn.reader, last, false), name)?;
         let Some((source_url, mailbox, status)) = self
@@ -216,7 +246,7 @@ impl Foreman {
             lookout.shown = watch.shown().to_vec();
             lookout.watch = Some(watch);
         });
-        ended(resumption)
+        resumption.end()
     }
 }
 
@@ -249,19 +279,4 @@ fn watching<'c>(config: &'c Config, camera: &Name) -> Vec<&'c Monitor> {
 
 fn asks(monitor: &Monitor, model: &Name) -> bool {
     monitor.model.value == *model || monitor.only_when.as_ref().is_some_and(|other| other.model.value == *model)
-}
-
-/// A thread that watched has ended, with its machines on disk or not.
-fn relieved(watch: Option<Watch>) -> Shutdown {
-    let Some(watch) = watch else { return Shutdown::Unclean };
-    let camera = watch.camera().clone();
-    match watch.join_by(time::now().mono.plus(HANGS)) {
-        Joined::Settled => Shutdown::Clean,
-        Joined::Unsettled => Shutdown::Unclean,
-        Joined::Hangs => panic!("the thread that watches camera `{camera}` hangs"),
-    }
-}
-
-fn ended(resumption: Resumption<'_>) -> Result<(), StartError> {
-    resumption.end()?.map_or(Ok(()), |refused| Err(StartError::Resume(refused)))
 }

@@ -1,18 +1,22 @@
-//! What clients' jobs leave behind: their monitors, cameras and endpoints, taken away once nobody needs them.
+//! What clients leave behind: the monitors of their jobs, and the cameras and endpoints of all their monitors, taken away once
+//! nobody needs them.
 //!
 //! Owns when that is; refuses to make any. Runs as a task, and looks on a thread that may wait.
 //!
 //! A job's parts go when it has ended and its endpoint is owed nothing more. One that ended by its limit keeps them for a
-//! while: its receiver may start it again from `/jobs/{id}`, which doesn't tell the camera's login.
+//! while: its receiver may start it again from `/jobs/{id}`, which doesn't tell the camera's login. A subscription's monitor
+//! only goes when its client says so.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::orders::Orders;
 use super::roster::{Made, Roster};
 use super::step::Step;
-use crate::api::Denied;
+use crate::api::{Denied, Request};
 use crate::config::{Config, Part};
 use crate::event::JobReason;
 use crate::journal::{JobFilter, JobRow, Reader};
@@ -33,8 +37,8 @@ pub(super) async fn keep_clear(orders: Arc<Orders>) {
         let orders = orders.clone();
         match tokio::task::spawn_blocking(move || orders.clear_away()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "what jobs left behind is not taken away yet"),
-            Err(error) => tracing::error!(%error, "nobody could look for what jobs left behind"),
+            Ok(Err(error)) => tracing::error!(%error, "what clients left behind is not taken away yet"),
+            Err(error) => tracing::error!(%error, "nobody could look for what clients left behind"),
         }
     }
 }
@@ -65,16 +69,17 @@ impl Orders {
         if step.revision.forget.is_empty() {
             return Ok(());
         }
-        tracing::info!(parts = step.revision.forget.len(), "what jobs left behind is taken away");
+        tracing::info!(parts = step.revision.forget.len(), "what clients left behind is taken away");
         self.take(step, &reader)
     }
 }
 
-/// Clients' monitors whose job has ended and owes nothing.
+/// Monitors of clients' jobs that have ended and owe nothing.
 fn over(roster: &Roster, config: &Config, owing: &BTreeSet<Name>, reader: &Reader) -> Result<Vec<Name>, Denied> {
     let now = time::now().wall;
     let mut over = Vec::new();
-    for Made { name, .. } in roster.all_made().iter().filter(|it| roster.is_a_clients(&it.name)) {
+    let of_jobs = |made: &&Made| matches!(made.body.request, Some(Request::Job(_)));
+    for Made { name, .. } in roster.all_made().iter().filter(of_jobs) {
         let running = config.monitors.iter().find(|monitor| monitor.name == *name);
         if running.is_some_and(|monitor| monitor.endpoints.iter().any(|endpoint| owing.contains(endpoint))) {
             continue;
@@ -94,15 +99,29 @@ fn is_over(job: &JobRow, now: Wall) -> bool {
     !(job.reason.is_some_and(JobReason::auto_stopped) && is_recent)
 }
 
-/// Cameras and endpoints that were made for monitors that are gone.
+/// Cameras and endpoints that were made for monitors that are gone. One that no longer fits the file isn't gone: it may fit
+/// again.
 fn spare(roster: &Roster, left: &Config, owing: &BTreeSet<Name>) -> Vec<(Part, Name)> {
+    let idle: Vec<&Made> = roster.idle().map(|(made, _)| made).filter(|made| made.part == Part::Monitor).collect();
     let is_spare = |made: &&Made| match made.part {
-        Part::Camera => !left.monitors.iter().any(|monitor| monitor.cameras.contains(&made.name)),
+        Part::Camera => {
+            !left.monitors.iter().any(|monitor| monitor.cameras.contains(&made.name))
+                && !idle.iter().any(|it| names(it, &["camera", "cameras"], &made.name))
+        }
         Part::Endpoint => {
-            !owing.contains(&made.name) && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+            !owing.contains(&made.name)
+                && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
+                && !idle.iter().any(|it| names(it, &["endpoints"], &made.name))
         }
         Part::Monitor => false,
     };
     let attached = roster.all_made().iter().filter(|made| made.body.attached);
     attached.filter(is_spare).map(|made| (made.part, made.name.clone())).collect()
+}
+
+/// Whether a monitor's section has `name` under one of these keys.
+fn names(monitor: &Made, keys: &[&str], name: &Name) -> bool {
+    let is_it = |value: &Value| value == name.as_str();
+    let has = |value: &Value| is_it(value) || value.as_array().is_some_and(|list| list.iter().any(is_it));
+    keys.iter().filter_map(|key| monitor.body.section.get(*key)).any(has)
 }

@@ -12,8 +12,10 @@ mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod hopeless;
 mod leftovers;
 mod models;
+mod names;
 mod notices;
 mod orders;
 mod plan;
@@ -22,7 +24,9 @@ mod resume;
 mod roster;
 mod scribe;
 mod site;
+mod sources;
 mod step;
+mod subscriptions;
 mod vigil;
 
 use std::io;
@@ -36,11 +40,12 @@ use crate::api::{self, Socket, Tcp};
 use crate::broadcast::Broadcast;
 use crate::camera::Camera;
 use crate::condition::Shutdown;
-use crate::config::{Config, Part};
-use crate::journal::{self, Journal, Keep, Origin};
+use crate::config::{Config, Part, Storage};
+use crate::journal::{self, Journal, Keep, Origin, Reader, Writer};
 use crate::model::{self, Limits};
 use crate::preflight::Ready;
 use crate::sender::{Clock, Doorbells, Office};
+use crate::time::Now;
 use crate::transport::ClientError;
 use crate::watch::{self, Addressees, Joined, Watch};
 use crate::{condition, systemd, time};
@@ -51,7 +56,7 @@ use desks::Desks;
 use foreman::Foreman;
 use notices::Notices;
 use orders::Orders;
-use plan::Plans;
+use plan::{Plan, Plans};
 use roster::Roster;
 use scribe::Scribe;
 use site::Site;
@@ -60,8 +65,9 @@ use vigil::Vigil;
 pub use errands::check_line;
 pub use site::device_id;
 
-/// SIGTERM to the end takes 10 s at most: so long for cameras and watch loops, then [`desks::DRAIN`] for deliveries in
-/// flight; the rest is for the journal.
+/// SIGTERM to the end takes 10 s at most: so long for an order that is being carried out, so long for cameras and watch
+/// loops, then [`desks::DRAIN`] for deliveries in flight; the rest is for the journal.
+const LAY_DOWN: Duration = Duration::from_secs(1);
 const STOP_WATCHING: Duration = Duration::from_secs(2);
 
 /// Why the daemon could not start.
@@ -100,9 +106,8 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`]: it did not start. Or the journal could not be closed; what it holds is safe all the same.
-pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
-    let config = Arc::new(config);
-    let started = time::now();
+pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
+    let (config, started) = (Arc::new(config), time::now());
     let tokio = Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
     // Of its own, so that a crowd of clients never stands between an alert and its receiver.
     let counter = Builder::new_multi_thread().worker_threads(1).thread_name("api").enable_all().build()?;
@@ -110,65 +115,30 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     let vigil = Vigil::new(&tokio)?;
     let socket = Socket::bind(&config.api.socket)?;
     let tcp = config.api.listen.map(|address| Tcp::bind(address, ready.token.as_ref())).transpose()?;
-
     let bells = Doorbells::new(config.endpoints.iter().map(|endpoint| endpoint.name.clone()));
-    let storage = &config.storage;
-    let keep = Keep { delivered: storage.keep_delivered, dead: storage.keep_dead, max_size: storage.max_size };
-    let journal = Journal::open(&storage.path, keep, started, bells.wake())?;
-    let reader = journal.reader()?;
-    let Ready { mut addresses, mut credentials, mut tls, models, .. } = ready;
+    let journal = journal(&config, started, &bells)?;
+    let (reader, last) = (journal.reader()?, journal.start().clean);
 
-    let crew = Arc::<Crew>::default();
-    let limits = Limits { run: config.runtime.run_timeout, ..Limits::default() };
-    crew.start_models(models, limits)?;
-    let mut admitted =
-        Admitted { crew: &crew, limits, addresses: &mut addresses, credentials: &mut credentials, tls: &mut tls };
-    let roster = Roster::read(config.clone(), reader.definitions()?, &mut |config, part, body| {
-        admitted.admit(config, part, body)
-    });
-    for (kind, name) in roster.stale_switches() {
-        tracing::warn!(monitor = %name, "it was switched by hand, but there is no such monitor any more");
-        drop(journal.writer().undefine(kind, name));
-    }
-    let plans = Plans::new(roster);
-    let plan = plans.now();
-
-    let scribe = Scribe {
-        writer: journal.writer(),
-        device: site::device_id(&config),
-        addressees: Addressees::new(&plan.config.endpoints),
-        storage: Arc::new(config.storage.clone()),
-        broadcast: Broadcast::default(),
-    };
-    let office = Office::new(&bells, Clock::Real, !journal.start().clean);
+    let (crew, limits) = (Arc::<Crew>::default(), Limits { run: config.runtime.run_timeout, ..Limits::default() });
+    let plans = Plans::new(roster(&config, &mut ready, (&crew, limits), (&reader, journal.writer()))?);
+    let scribe = scribe(&config, &plans, journal.writer());
+    let office = Office::new(&bells, Clock::Real, !last);
     let desks = Arc::new(Desks::new(&tokio, office, bells, &config, journal.writer()));
     let foreman =
         Foreman { crew: crew.clone(), desks: desks.clone(), plans: plans.clone(), scribe: scribe.clone(), limits };
-    let last = if journal.start().clean { Shutdown::Clean } else { Shutdown::Unclean };
-    foreman.begin(addresses, &reader, last)?;
-    for endpoint in &plan.config.endpoints {
-        // Preflight and the roster read those of every endpoint.
-        let Some(credentials) = credentials.remove(&endpoint.name) else { continue };
-        let opened = desks.open(endpoint, credentials, tls.remove(&endpoint.name).unwrap_or_default());
-        match opened {
-            // What was made over the API must not keep the file from running, nor the API that could take it away.
-            Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
-                tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
-            }
-            opened => opened?,
-        }
-    }
-    for endpoint in departed::all(&reader, &plan.config)? {
-        tokio.spawn(departed::skip(journal.writer(), endpoint));
-    }
+    let last = if last { Shutdown::Clean } else { Shutdown::Unclean };
+    foreman.begin(std::mem::take(&mut ready.addresses), &reader, last)?;
+    open(&desks, &plans.now(), &mut ready)?;
 
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
-    let site =
-        Arc::new(Site { plans, device: scribe.device.clone(), started, crew: crew.clone(), desks: desks.clone() });
-    let registrar = Arc::new(Orders::new(foreman, reader));
+    let gone = departed::all(&reader, &plans.now().config)?;
+    let registrar = Arc::new(Orders::new(foreman, reader, ready.folders));
+    gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
     let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
-    let broadcast = scribe.broadcast.clone();
-    let parts = api::Parts { site, reader: journal.reader()?, writer: journal.writer(), registrar, broadcast };
+    let device = scribe.device.clone();
+    let site = Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone() });
+    let (reader, broadcast) = (journal.reader()?, scribe.broadcast.clone());
+    let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast };
     let (stop, stopped) = flag::channel(false);
     let api = counter.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
@@ -179,7 +149,7 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     systemd::stopping();
     tracing::info!("stopping");
     clearing.abort();
-    let settled = stop_watching(crew.dismiss());
+    let settled = stop_watching(crew.dismiss(time::now().mono.plus(LAY_DOWN)));
     let _ = stop.send(true);
     tokio.block_on(async {
         desks.close_all().await;
@@ -194,6 +164,60 @@ pub fn run(config: Config, ready: Ready) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The journal, healed where it has to be; it rings `bells` when there is something to send.
+fn journal(config: &Config, started: Now, bells: &Doorbells) -> Result<Journal, journal::OpenError> {
+    let Storage { path, keep_delivered, keep_dead, max_size, .. } = &config.storage;
+    let keep = Keep { delivered: *keep_delivered, dead: *keep_dead, max_size: *max_size };
+    Journal::open(path, keep, started, bells.wake())
+}
+
+/// What is to run, with its models started: the file, and beside it what was made over the API. What these need is laid
+/// into `ready`.
+fn roster(
+    config: &Arc<Config>,
+    ready: &mut Ready,
+    (crew, limits): (&Crew, Limits),
+    (reader, writer): (&Reader, Writer),
+) -> Result<Roster, StartError> {
+    crew.start_models(std::mem::take(&mut ready.models), limits)?;
+    let mut admitted = Admitted { crew, limits, ready };
+    let mut admit = |config: &_, part: &_, body: &_| admitted.admit(config, part, body);
+    let roster = Roster::read(config.clone(), reader.definitions()?, &mut admit);
+    for (kind, name) in roster.stale_switches() {
+        tracing::warn!(monitor = %name, "it was switched by hand, but there is no such monitor any more");
+        drop(writer.undefine(kind, name));
+    }
+    Ok(roster)
+}
+
+/// Who writes down what happens.
+fn scribe(config: &Config, plans: &Plans, writer: Writer) -> Scribe {
+    Scribe {
+        writer,
+        device: site::device_id(config),
+        addressees: Addressees::new(&plans.now().config.endpoints),
+        storage: Arc::new(config.storage.clone()),
+        broadcast: Broadcast::default(),
+    }
+}
+
+/// Begins to send to every endpoint.
+fn open(desks: &Desks, plan: &Plan, ready: &mut Ready) -> Result<(), StartError> {
+    for endpoint in &plan.config.endpoints {
+        // Preflight and the roster read those of every endpoint.
+        let Some(credentials) = ready.credentials.remove(&endpoint.name) else { continue };
+        let opened = desks.open(endpoint, credentials, ready.tls.remove(&endpoint.name).unwrap_or_default());
+        match opened {
+            // What was made over the API must not keep the file from running, nor the API that could take it away.
+            Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
+                tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
+            }
+            opened => opened?,
+        }
+    }
+    Ok(())
+}
+
 /// Completes when the daemon stops.
 async fn stop_of(mut stopped: flag::Receiver<bool>) {
     // The other end's drop means the same.
@@ -202,13 +226,14 @@ async fn stop_of(mut stopped: flag::Receiver<bool>) {
 
 /// No more frames, then no more events: everybody is asked before anybody is waited for. Whether every machine is on disk
 /// as it was last; if not, the journal must not say that this was a clean end.
-fn stop_watching((mut watches, mut cameras): (Vec<Watch>, Vec<Camera>)) -> bool {
+fn stop_watching((mut watches, mut cameras, free): (Vec<Watch>, Vec<Camera>, bool)) -> bool {
     cameras.iter_mut().for_each(Camera::ask_to_stop);
     watches.iter_mut().for_each(Watch::ask_to_stop);
     let deadline = time::now().mono.plus(STOP_WATCHING);
     let settled: Vec<bool> = watches.into_iter().map(|watch| watch.join_by(deadline) == Joined::Settled).collect();
     for camera in cameras {
-        camera.join_by(deadline);
+        // One that hangs ends with the process.
+        let _ended = camera.join_by(deadline);
     }
-    settled.into_iter().all(|settled| settled)
+    free && settled.into_iter().all(|settled| settled)
 }

@@ -7,16 +7,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
+use super::departed::Departures;
 use super::foreman::{Change, Foreman};
 use super::plan::Plan;
 use super::roster::{self, Body, Made};
-use super::step::Step;
-use super::{StartError, departed};
-use crate::api::{self, Commission, Commissioned, Denied, Order, Switched};
+use super::step::{self, Step};
+use super::{StartError, hopeless};
+use crate::api::{self, Commission, Commissioned, Connected, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
-use crate::journal::{self, Origin, Reader, Revision};
+use crate::journal::{Origin, Reader, Revision};
 use crate::name::Name;
-use crate::preflight;
+use crate::preflight::{self, Folders};
+use crate::redact::Loan;
+use crate::secret::Secret;
 use crate::time;
 
 /// So many parts are made at most, so that nothing is unbounded.
@@ -30,12 +33,15 @@ pub(super) struct Orders {
     pub(super) foreman: Foreman,
     /// Held by whoever's turn it is.
     reader: Mutex<Reader>,
+    /// Of the models that run.
+    folders: Mutex<Folders>,
+    departures: Departures,
 }
 
 impl Orders {
-    /// Orders for `foreman`, who reads with `reader` what the journal remembers.
-    pub(super) fn new(foreman: Foreman, reader: Reader) -> Orders {
-        Orders { foreman, reader: Mutex::new(reader) }
+    /// Orders for `foreman`, who reads with `reader` what the journal remembers. `folders` are what is known of models.
+    pub(super) fn new(foreman: Foreman, reader: Reader, folders: Folders) -> Orders {
+        Orders { foreman, reader: Mutex::new(reader), folders: Mutex::new(folders), departures: Departures::default() }
     }
 
     /// Waits for one's turn.
@@ -44,24 +50,54 @@ impl Orders {
     }
 
     /// First the journal, then what runs: a kill between the two leaves the rest to the next start.
+    ///
+    /// # Errors
+    /// The journal refused, and nothing has changed; or the daemon stops.
     pub(super) fn take(&self, step: Step, reader: &Reader) -> Result<(), Denied> {
         let Step { roster, revision, change } = step;
+        let before = self.foreman.plans.now();
         let departed: Vec<Name> =
             revision.gone.iter().filter(|(_, gone)| *gone).map(|(name, _)| name.clone()).collect();
+        let back = step::back(&revision, &before.roster, time::now().wall).map_err(|error| bad_json(&error))?;
+        self.are_free(&revision)?;
         self.foreman.scribe.writer.revise(revision).wait()?;
         let config = roster.config();
         let plan = Plan { roster, config };
-        self.foreman.go_over_to(plan.into(), change, reader).map_err(|error| {
-            tracing::error!(%error, "a change is not in force yet");
-            match error {
-                StartError::Stopping => Denied::Journal(journal::Error::Closed),
-                error => Denied::Unfinished(error.to_string()),
-            }
-        })?;
-        for endpoint in departed {
-            self.foreman.desks.tokio.spawn(departed::skip(self.foreman.scribe.writer.clone(), endpoint));
+        match self.foreman.go_over_to(plan.into(), change, reader) {
+            Ok(()) => {}
+            Err(StartError::Stopping) => return Err(Denied::Stopping),
+            Err(error) => self.give_up(back, &error),
         }
+        departed.into_iter().for_each(|endpoint| self.see_off(endpoint));
         Ok(())
+    }
+
+    /// What `endpoint` is owed, which was taken away, ends.
+    pub(super) fn see_off(&self, endpoint: Name) {
+        let Foreman { desks, scribe, .. } = &self.foreman;
+        self.departures.begin(&desks.tokio, scribe.writer.clone(), endpoint);
+    }
+
+    /// Nothing of the endpoints that `revision` makes is still going away.
+    fn are_free(&self, revision: &Revision) -> Result<(), Denied> {
+        let mut made = revision.gone.iter().filter(|(_, gone)| !gone).map(|(endpoint, _)| endpoint);
+        let hurries = || self.foreman.crew.is_stopping();
+        match made.find(|endpoint| !self.departures.is_over(endpoint, hurries)) {
+            None => Ok(()),
+            Some(endpoint) => {
+                let error = format!("what the last endpoint `{endpoint}` was owed has not ended yet");
+                Err(Denied::Conflict(Unfit::new(error, "try again in a minute, or take another name")))
+            }
+        }
+    }
+
+    /// Half of a change is in force, and the other half can't be: what was before comes back with the next start.
+    fn give_up(&self, back: Revision, error: &StartError) -> ! {
+        let what = match self.foreman.scribe.writer.revise(back).wait() {
+            Ok(()) => "a change could not be put in force and is taken back",
+            Err(_) => "a change could not be put in force",
+        };
+        hopeless::end(&format!("{what}: {error}"))
     }
 
     /// Looks at `made`, and opens what it needs beside everything else that runs after `step`.
@@ -70,11 +106,16 @@ impl Orders {
             let error = format!("there are {MOST} parts already that were made over the API");
             return Err(Denied::Conflict(Unfit::new(error, "take some away, or put them into the file")));
         }
-        let beside = step.roster.without_definition(made.part, &made.name).config();
-        let defined = config::define(made.part, &made.body.section, &beside).map_err(Denied::Bad)?;
+        let beside = step.roster.beside(made.part, &made.name);
+        let defined = made.define(&beside).map_err(Denied::Bad)?;
         let running = self.foreman.crew.models();
-        let opened = preflight::open(&defined, made.body.secret().as_ref(), &beside, &running).map_err(Denied::Bad)?;
-        step.make(made, opened).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain JSON")))
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is asked already is not looked at again: what runs is what was read then.
+        folders.keep(|model| running.contains_key(model));
+        let (secret, loan) = (made.body.secret(), Loan::begin());
+        let open = || preflight::open(&defined, secret.as_ref(), &beside, &running, &mut folders);
+        let opened = loan.during(open).map_err(Denied::Bad)?;
+        step.make(made, (defined, opened), loan).map_err(|error| bad_json(&error))
     }
 }
 
@@ -82,9 +123,9 @@ impl api::Registrar for Orders {
     fn make(&self, order: Order) -> Result<api::Made, Denied> {
         let reader = self.turn();
         let before = self.foreman.plans.now();
-        let Order { part, name, body, request } = order;
+        let Order { part, name, body } = order;
         let replaces = name.is_some();
-        let (name, body) = read(part, name, body, request)?;
+        let (name, body) = read(part, name, body)?;
         if before.roster.is_in_file(part, &name) {
             return Err(Denied::Conflict(roster::taken_by_file(part, &name)));
         }
@@ -144,17 +185,21 @@ impl api::Registrar for Orders {
     }
 
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied> {
-        self.begin(commission)
+        // What is refused is not to be remembered for good.
+        Loan::begin().during(|| self.begin(commission))
+    }
+
+    fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied> {
+        self.camera_of(stream, label)
     }
 }
 
+fn bad_json(error: &serde_json::Error) -> Denied {
+    Denied::Bad(Unfit::new(error.to_string(), "send plain JSON"))
+}
+
 /// The name and the parts of a body; what is secret stands apart from here on.
-fn read(
-    part: Part,
-    name: Option<Name>,
-    mut section: Map<String, Value>,
-    request: Option<Value>,
-) -> Result<(Name, Body), Denied> {
+fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Result<(Name, Body), Denied> {
     let what = part.as_str();
     let bad = |error: String, hint: &str| Err(Denied::Bad(Unfit::new(error, hint)));
     let secret_key = match part {
@@ -192,10 +237,11 @@ fn read(
             );
         }
     };
-    Ok((name, Body { section, secret, request, attached: false }))
+    Ok((name, Body { section, secret, request: None, attached: false }))
 }
 
-fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
+/// There is no such part.
+pub(super) fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     let names: Vec<&str> = match part {
         Part::Camera => config.cameras.iter().map(|camera| camera.name.as_str()).collect(),
         Part::Endpoint => config.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect(),
@@ -208,3 +254,6 @@ fn unknown(config: &config::Config, part: Part, name: &Name) -> Unfit {
     };
     Unfit::new(format!("there is no {what} `{name}`"), hint)
 }
+
+#[cfg(test)]
+mod tests;

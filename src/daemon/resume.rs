@@ -10,11 +10,11 @@ use super::plan::Plan;
 use super::scribe::Scribe;
 use crate::condition::{Shutdown, Unreadable};
 use crate::config::{Camera, Monitor, Part};
-use crate::journal::{self, MachineRow, Origin, Reader};
+use crate::journal::{MachineRow, Origin, Reader};
 use crate::model::Handle;
 use crate::name::Name;
 use crate::time::{self, Boot};
-use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Machine, Refused, Restart, Subject};
+use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Restart, Subject};
 
 /// Machines that go on.
 pub(super) struct Resumption<'p> {
@@ -25,8 +25,6 @@ pub(super) struct Resumption<'p> {
     restart: Restart,
     /// What the journal remembers, by monitor and camera, and nobody has asked for yet.
     kept: BTreeMap<(Name, Name), Kept>,
-    /// The journal had no room for this.
-    refused: Option<Refused>,
 }
 
 impl<'p> Resumption<'p> {
@@ -54,7 +52,7 @@ impl<'p> Resumption<'p> {
         (reader, last, replays): (&Reader, Shutdown, bool),
         camera: &Name,
     ) -> Result<Resumption<'p>, StartError> {
-        let rows = reader.machines()?.into_iter().filter(|row| row.camera == *camera).collect();
+        let rows = reader.machines_of(camera)?;
         Resumption::of(plan, models, scribe, (rows, last, replays))
     }
 
@@ -66,13 +64,13 @@ impl<'p> Resumption<'p> {
     ) -> Result<Resumption<'p>, StartError> {
         let restart = Restart { now: time::now(), boot: Boot::current(), last, replays };
         let (ledger, kept) = (scribe.ledger(), kept(rows)?);
-        Ok(Resumption { plan, models, scribe, ledger, restart, kept, refused: None })
+        Ok(Resumption { plan, models, scribe, ledger, restart, kept })
     }
 
     /// The machines of `camera` as they go on. Those of the monitor `starts` get a new job where the last one has ended.
     ///
     /// # Errors
-    /// What a model can't be asked, or the journal failed. What finds no room there is left out: [`Resumption::end`].
+    /// What a model can't be asked, or the journal failed. Machines for which it has no room wait until it has.
     pub(super) fn machines(
         &mut self,
         camera: &Camera,
@@ -86,28 +84,10 @@ impl<'p> Resumption<'p> {
             let subject = self.subject(monitor, camera, model, source_url)?;
             let candidate = Candidate::of(monitor, self.models)?;
             let before = self.kept.remove(&(monitor.name.clone(), camera.name.clone()));
-            let (ledger, restart) = (&mut self.ledger, self.restart);
-            let resumed = watch::resume(ledger, before, &subject, restart).and_then(|state| {
-                match starts == Some(&monitor.name) {
-                    true => watch::begin(ledger, state, &subject, restart),
-                    false => Ok(state),
-                }
-            });
-            match resumed {
-                Ok(state) => {
-                    let machine = Machine::new(subject, state);
-                    machines.push(Asker { machine, model: model.clone(), candidate });
-                }
-                // What fills the journal goes only while a daemon runs and sends it.
-                Err(error) if is_full(&error) => {
-                    tracing::error!(
-                        monitor = %monitor.name, camera = %camera.name, %error,
-                        "it cannot begin and is not watched: make room, then restart the daemon"
-                    );
-                    self.refused = Some(error);
-                }
-                Err(error) => return Err(StartError::Resume(error)),
-            }
+            let anew = starts == Some(&monitor.name);
+            let machine = watch::take_up(&mut self.ledger, before, subject, self.restart, anew);
+            let machine = machine.map_err(StartError::Resume)?;
+            machines.push(Asker { machine, model: model.clone(), candidate });
         }
         Ok(machines)
     }
@@ -123,39 +103,35 @@ impl<'p> Resumption<'p> {
         let roster = &self.plan.roster;
         Ok(match roster.origin(Part::Monitor, &monitor.name) {
             Origin::File => subject,
-            Origin::Api => {
-                let made = roster.made(Part::Monitor, &monitor.name);
-                subject.made_by_api(made.and_then(|made| made.body.request.clone()))
-            }
+            Origin::Api => subject.made_by_api(roster.job_request(&monitor.name).cloned()),
         })
     }
 
     /// Machines that nobody asked for say good-bye: their monitors are gone.
     ///
     /// # Errors
-    /// The journal failed.
-    pub(super) fn end(mut self) -> Result<Option<Refused>, StartError> {
+    /// The journal failed. Where it only has no room it keeps them for whoever goes on from it next.
+    pub(super) fn end(mut self) -> Result<(), StartError> {
         for ((monitor, camera), gone) in std::mem::take(&mut self.kept) {
-            match watch::farewell(&mut self.ledger, gone, self.restart) {
-                Ok(()) => self.scribe.writer.forget_machine(monitor, camera).wait()?,
-                Err(error) if is_full(&error) => {
-                    tracing::error!(%monitor, %camera, %error, "its end cannot be recorded: the next start tries again");
-                    self.refused = Some(error);
+            let ended = watch::farewell(&mut self.ledger, &gone, self.restart).and_then(|()| {
+                let forgotten = self.scribe.writer.forget_machine(monitor.clone(), camera.clone());
+                Ok(forgotten.wait()?)
+            });
+            match ended {
+                Err(error) if watch::is_full(&error) => {
+                    let later = "its end is not recorded yet: the next change or start tries again";
+                    tracing::error!(%monitor, %camera, %error, "{later}");
                 }
-                Err(error) => return Err(StartError::Resume(error)),
+                ended => ended.map_err(StartError::Resume)?,
             }
         }
-        Ok(self.refused)
+        Ok(())
     }
 
     /// For the thread that goes on with the machines.
     pub(super) fn ledger(&mut self) -> &mut JournalLedger {
         &mut self.ledger
     }
-}
-
-fn is_full(error: &Refused) -> bool {
-    matches!(error.downcast_ref(), Some(journal::Error::Full(_)))
 }
 
 /// What the journal remembers, by monitor and camera. A row that is damaged is left behind, and said; one of a newer

@@ -5,30 +5,40 @@
 //!
 //! Names in the file win. What no longer fits the file is kept, not run, and warned of ([`Roster::idle`]).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Config, Defined, Part, Unfit};
+use crate::api::Request;
+use crate::config::{self, Api, Config, Defined, Part, SecretRef, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
-use crate::redact;
+use crate::redact::{self, Loan};
 use crate::secret::Secret;
 use crate::time::Wall;
 
 /// The kind of a [`Definition`] that says whether a monitor runs, whatever else says otherwise.
 const SWITCH: &str = "switch";
 
-/// The file and what differs from it.
+/// The file and what differs from it. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Roster {
     file: Arc<Config>,
-    made: Vec<Made>,
+    /// Those that others refer to first.
+    made: Arc<Vec<Made>>,
+    /// What those say that run: read once, however often a configuration is made of it.
+    read: Arc<BTreeMap<Key, Defined>>,
+    /// Their secrets are hidden as long as they are kept.
+    loans: Arc<BTreeMap<Key, Arc<Loan>>>,
     /// Monitors that were enabled or disabled by hand.
     switches: BTreeMap<Name, bool>,
 }
+
+/// Under which a part is found.
+type Key = (Part, Name);
 
 /// Something that was made over the API.
 #[derive(Clone)]
@@ -53,9 +63,9 @@ pub(super) struct Body {
     /// What came with it and is never shown: the key of an endpoint, the password of a camera.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret: Option<String>,
-    /// What a client asked for whose job this is.
+    /// What a client asked for whose monitor this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<Value>,
+    pub(super) request: Option<Request>,
     /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) attached: bool,
@@ -75,54 +85,56 @@ impl Roster {
     /// The file with what the journal keeps beside it. `admit` is asked about each part, those that others refer to first; what
     /// it refuses is idle.
     pub(super) fn read(file: Arc<Config>, definitions: Vec<Definition>, admit: &mut Admit<'_>) -> Roster {
-        let mut roster = Roster { file, made: Vec::new(), switches: BTreeMap::new() };
+        let (mut made, mut switches, mut loans) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for definition in definitions {
-            roster.take(definition);
+            match taken(definition) {
+                Some(Taken::Part(part, loan)) => {
+                    loans.insert((part.part, part.name.clone()), Arc::new(loan));
+                    made.push(*part);
+                }
+                Some(Taken::Switch(monitor, enabled)) => drop(switches.insert(monitor, enabled)),
+                None => {}
+            }
         }
-        roster.made.sort_by_key(|made| made.part);
-        for index in 0..roster.made.len() {
-            roster.made[index].idle = roster.examine(index, admit).err();
+        made.sort_by_key(|made| made.part);
+        // Grows with each of them, so that none is read twice.
+        let (mut beside, attached) = ((*file).clone(), attached(&made));
+        let mut read = BTreeMap::new();
+        for made in &mut made {
+            let key = (made.part, made.name.clone());
+            let mut examine = || examine(&file, made, &beside, admit);
+            let examined = match loans.get(&key) {
+                Some(loan) => loan.during(examine),
+                None => examine(),
+            };
+            match examined {
+                Ok(defined) => {
+                    add(&mut beside, made, &defined, &attached);
+                    read.insert(key, defined);
+                    made.idle = None;
+                }
+                Err(unfit) => made.idle = Some(unfit),
+            }
         }
-        roster
-    }
-
-    fn take(&mut self, Definition { kind, name, body, made }: Definition) {
-        if kind == SWITCH {
-            let enabled = serde_json::from_str::<Value>(&body).ok().and_then(|body| body["enabled"].as_bool());
-            self.switches.extend(enabled.map(|enabled| (name, enabled)));
-            return;
-        }
-        // Other kinds are others' to know.
-        let Some(part) = Part::parse(&kind) else { return };
-        let damaged = || Body { section: Map::new(), secret: None, request: None, attached: false };
-        let body: Body = serde_json::from_str(&body).unwrap_or_else(|_| damaged());
-        // From the first moment on, whether it runs or not.
-        body.secret().iter().for_each(redact::conceal);
-        self.made.push(Made { part, name, body, made, idle: Some(Unfit::new("it was not looked at", "")) });
-    }
-
-    fn examine(&self, index: usize, admit: &mut Admit<'_>) -> Result<(), Unfit> {
-        let Made { part, name, body, .. } = &self.made[index];
-        if self.is_in_file(*part, name) {
-            return Err(taken_by_file(*part, name));
-        }
-        let beside = self.config();
-        let defined = config::define(*part, &body.section, &beside)?;
-        admit(&beside, &defined, body)
+        Roster { file, made: Arc::new(made), read: Arc::new(read), loans: Arc::new(loans), switches }
     }
 
     /// Everything that is to run, as if all of it stood in one file.
     pub(super) fn config(&self) -> Config {
-        let mut config = (*self.file).clone();
-        for made in self.made.iter().filter(|made| made.idle.is_none()) {
-            // Whoever made this roster has seen to it that it fits: `examine`, `misfit`.
-            if let Ok(mut defined) = config::define(made.part, &made.body.section, &config) {
-                if let Defined::Monitor(monitor) = &mut defined
-                    && !made.body.section.contains_key("endpoints")
-                {
-                    monitor.endpoints.retain(|endpoint| !self.is_attached(Part::Endpoint, endpoint));
-                }
-                config::add(&mut config, defined);
+        self.config_without(None)
+    }
+
+    /// The same as if that one weren't there: what is to take its place is read beside it.
+    pub(super) fn beside(&self, part: Part, name: &Name) -> Config {
+        self.config_without(Some((part, name.clone())))
+    }
+
+    fn config_without(&self, left_out: Option<Key>) -> Config {
+        let (mut config, attached) = ((*self.file).clone(), attached(&self.made));
+        for made in self.made.iter() {
+            let key = (made.part, made.name.clone());
+            if let Some(defined) = self.read.get(&key).filter(|_| left_out.as_ref() != Some(&key)) {
+                add(&mut config, made, defined, &attached);
             }
         }
         for monitor in &mut config.monitors {
@@ -131,32 +143,41 @@ impl Roster {
         config
     }
 
-    /// The same with `made`, in the place of what had its name.
-    pub(super) fn with(&self, made: Made) -> Roster {
-        let mut roster = self.clone();
-        let before = roster.made.iter().position(|other| other.part == made.part && other.name == made.name);
-        match before {
-            Some(index) => roster.made[index] = made,
-            None => roster.made.push(made),
+    /// Adds `made`, which says what was `defined`, or puts it in the place of what had its name. `loan` are its secrets.
+    pub(super) fn put(&mut self, made: Made, defined: Defined, loan: Loan) {
+        let all = Arc::make_mut(&mut self.made);
+        Arc::make_mut(&mut self.read).insert((made.part, made.name.clone()), defined);
+        Arc::make_mut(&mut self.loans).insert((made.part, made.name.clone()), Arc::new(loan));
+        match all.iter().position(|other| other.part == made.part && other.name == made.name) {
+            Some(index) => all[index] = made,
+            None => {
+                let index = all.partition_point(|other| other.part <= made.part);
+                all.insert(index, made);
+            }
         }
-        roster.made.sort_by_key(|made| made.part);
-        roster
     }
 
-    /// The same without that one.
-    pub(super) fn without(&self, part: Part, name: &Name) -> Roster {
-        let mut roster = self.without_definition(part, name);
+    /// What `made` says is kept otherwise: nothing of what runs changes.
+    pub(super) fn keep(&mut self, made: Made) {
+        let kept = Arc::make_mut(&mut self.made);
+        if let Some(other) = kept.iter_mut().find(|other| other.part == made.part && other.name == made.name) {
+            *other = made;
+        }
+    }
+
+    /// Takes that one away.
+    pub(super) fn forget(&mut self, part: Part, name: &Name) {
+        self.forget_definition(part, name);
         if part == Part::Monitor {
-            roster.switches.remove(name);
+            self.switches.remove(name);
         }
-        roster
     }
 
-    /// The same without that definition, but with its switch: something else takes its place.
-    pub(super) fn without_definition(&self, part: Part, name: &Name) -> Roster {
-        let mut roster = self.clone();
-        roster.made.retain(|made| made.part != part || made.name != *name);
-        roster
+    /// Takes that definition away, but not its switch: something else takes its place.
+    pub(super) fn forget_definition(&mut self, part: Part, name: &Name) {
+        Arc::make_mut(&mut self.made).retain(|made| made.part != part || made.name != *name);
+        Arc::make_mut(&mut self.read).remove(&(part, name.clone()));
+        Arc::make_mut(&mut self.loans).remove(&(part, name.clone()));
     }
 
     /// The same with a monitor that runs, or doesn't.
@@ -179,14 +200,12 @@ impl Roster {
         &self.made
     }
 
-    /// Whether it is for clients' monitors only.
-    pub(super) fn is_attached(&self, part: Part, name: &Name) -> bool {
-        self.made(part, name).is_some_and(|made| made.body.attached)
-    }
-
-    /// Whether its jobs are a client's.
-    pub(super) fn is_a_clients(&self, monitor: &Name) -> bool {
-        self.made(Part::Monitor, monitor).is_some_and(|made| made.body.request.is_some())
+    /// What a client asked for whose job this monitor runs.
+    pub(super) fn job_request(&self, monitor: &Name) -> Option<&Value> {
+        match self.made(Part::Monitor, monitor)?.body.request.as_ref()? {
+            Request::Job(request) => Some(request),
+            Request::Subscription(_) => None,
+        }
     }
 
     /// How many were made.
@@ -199,11 +218,17 @@ impl Roster {
         self.made.iter().filter_map(|made| Some((made, made.idle.as_ref()?)))
     }
 
-    /// What should run and can't because of a change of something else, and why.
+    /// What should run and can't because something it refers to is gone, and why.
     pub(super) fn misfit(&self) -> Option<(&Made, Unfit)> {
         let config = self.config();
-        let running = self.made.iter().filter(|made| made.idle.is_none());
-        running.filter_map(|made| Some((made, config::define(made.part, &made.body.section, &config).err()?))).next()
+        let known = |names: &[Name], there: &BTreeSet<&Name>| names.iter().all(|name| there.contains(name));
+        let cameras = config.cameras.iter().map(|camera| &camera.name).collect();
+        let endpoints = config.endpoints.iter().map(|endpoint| &endpoint.name).collect();
+        self.made.iter().find_map(|made| {
+            let Defined::Monitor(monitor) = self.read.get(&(made.part, made.name.clone()))? else { return None };
+            let fits = known(&monitor.cameras, &cameras) && (!made.chooses() || known(&monitor.endpoints, &endpoints));
+            if fits { None } else { Some((made, made.define(&config).err()?)) }
+        })
     }
 
     /// Whether the file has that name.
@@ -223,8 +248,10 @@ impl Roster {
     }
 
     fn is_enabled_as_defined(&self, monitor: &Name) -> Option<bool> {
-        let unswitched = Roster { switches: BTreeMap::new(), ..self.clone() };
-        unswitched.config().monitors.into_iter().find(|it| it.name == *monitor).map(|it| it.enabled)
+        match self.read.get(&(Part::Monitor, monitor.clone())) {
+            Some(Defined::Monitor(monitor)) => Some(monitor.enabled),
+            _ => self.file.monitors.iter().find(|it| it.name == *monitor).map(|it| it.enabled),
+        }
     }
 
     /// What was switched although nobody has that name.
@@ -240,6 +267,67 @@ impl Roster {
         let body = json!({ "enabled": enabled }).to_string();
         Some(Definition { kind: SWITCH.to_owned(), name: monitor.clone(), body, made: at })
     }
+
+    /// The row of that kind and name; None: there is none.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn row(&self, kind: &str, name: &Name, at: Wall) -> Result<Option<Definition>, serde_json::Error> {
+        match Part::parse(kind) {
+            Some(part) => self.made(part, name).map(Made::row).transpose(),
+            None => Ok(self.switch_row(name, at).filter(|row| row.kind == kind)),
+        }
+    }
+}
+
+/// What a row of the journal keeps.
+enum Taken {
+    Part(Box<Made>, Loan),
+    Switch(Name, bool),
+}
+
+fn taken(Definition { kind, name, body, made }: Definition) -> Option<Taken> {
+    if kind == SWITCH {
+        let enabled = serde_json::from_str::<Value>(&body).ok().and_then(|body| body["enabled"].as_bool());
+        return enabled.map(|enabled| Taken::Switch(name, enabled));
+    }
+    // Other kinds are others' to know.
+    let part = Part::parse(&kind)?;
+    let damaged = || Body { section: Map::new(), secret: None, request: None, attached: false };
+    let body: Body = serde_json::from_str(&body).unwrap_or_else(|_| damaged());
+    // From the first moment on, whether it runs or not.
+    let loan = Loan::begin();
+    loan.during(|| body.secret().iter().for_each(redact::conceal));
+    let idle = Some(Unfit::new("it was not looked at", ""));
+    Some(Taken::Part(Box::new(Made { part, name, body, made, idle }), loan))
+}
+
+fn examine(file: &Config, made: &Made, beside: &Config, admit: &mut Admit<'_>) -> Result<Defined, Unfit> {
+    if has(file, made.part, &made.name) {
+        return Err(taken_by_file(made.part, &made.name));
+    }
+    let defined = made.define(beside)?;
+    admit(beside, &defined, &made.body)?;
+    Ok(defined)
+}
+
+/// The endpoints that are for clients' monitors only.
+fn attached(made: &[Made]) -> BTreeSet<Name> {
+    let attached = made.iter().filter(|made| made.part == Part::Endpoint && made.body.attached);
+    attached.map(|made| made.name.clone()).collect()
+}
+
+/// Adds what `made` says to `config`. A monitor that chooses no endpoints sends to all that there are, but for those that
+/// are `attached` to others.
+fn add(config: &mut Config, made: &Made, defined: &Defined, attached: &BTreeSet<Name>) {
+    let mut defined = defined.clone();
+    if let Defined::Monitor(monitor) = &mut defined
+        && !made.chooses()
+    {
+        let all = config.endpoints.iter().map(|endpoint| &endpoint.name);
+        monitor.endpoints = all.filter(|endpoint| !attached.contains(endpoint)).cloned().collect();
+    }
+    config::add(config, defined);
 }
 
 /// Where the journal keeps how a monitor is switched.
@@ -266,6 +354,35 @@ pub(super) fn has(config: &Config, part: Part, name: &Name) -> bool {
 }
 
 impl Made {
+    /// What it says, read beside `config`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(super) fn define(&self, config: &Config) -> Result<Defined, Unfit> {
+        tracing::trace!(kind = self.part.as_str(), name = %self.name, "a definition is read");
+        config::define(self.part, &self.section(&config.api), config)
+    }
+
+    /// The section that it comes to: the webhooks of clients are signed with what the file says now.
+    pub(super) fn section(&self, api: &Api) -> Cow<'_, Map<String, Value>> {
+        let signing = match &api.webhook_secret {
+            _ if !self.body.attached || self.part != Part::Endpoint => None,
+            Some(SecretRef::File(path)) => Some(("secret_file", path.value.to_string_lossy().into_owned())),
+            Some(SecretRef::Credential(name)) => Some(("secret_credential", name.value.clone())),
+            None => None,
+        };
+        let mut section = Cow::Borrowed(&self.body.section);
+        if let Some((key, value)) = signing {
+            section.to_mut().insert(key.to_owned(), Value::from(value));
+        }
+        section
+    }
+
+    /// Of a monitor: it sends to some endpoints only.
+    fn chooses(&self) -> bool {
+        self.body.section.contains_key("endpoints")
+    }
+
     /// The row that keeps it.
     ///
     /// # Errors

@@ -10,8 +10,10 @@ use super::crew::Crew;
 use super::desks::Desks;
 use super::plan::Plans;
 use super::roster::{Made, Roster};
-use super::{decoding, errands, models};
-use crate::api::{self, CameraState, Errand, Expectation, MonitorState, NoPicture, Warning, Watched};
+use super::{decoding, errands, models, subscriptions};
+use crate::api::{
+    self, CameraState, Errand, Expectation, MonitorState, NoPicture, StreamLine, Subscription, Warning, Watched,
+};
 use crate::camera;
 use crate::condition::Phase;
 use crate::config::{self, Config, Part, Unfit};
@@ -23,7 +25,7 @@ use crate::name::Name;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
-use crate::watch::{Shown, Subject};
+use crate::watch::{About, Shown, Subject};
 
 /// What is asked from outside while the daemon runs.
 pub(super) struct Site {
@@ -105,8 +107,9 @@ impl api::Site for Site {
         let plan = self.plans.now();
         down.chain(models)
             .chain(cameras.into_iter().flatten())
-            .chain(monitors.iter().filter(|it| !plan.roster.is_a_clients(&it.name)).filter_map(ended))
+            .chain(monitors.iter().filter(|it| plan.roster.job_request(&it.name).is_none()).filter_map(ended))
             .chain(monitors.iter().filter_map(mute))
+            .chain(self.crew.shown().iter().filter_map(waiting))
             .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
             .collect()
     }
@@ -122,6 +125,16 @@ impl api::Site for Site {
             }
         };
         self.crew.shown().iter().map(watched).collect()
+    }
+
+    fn streams(&self) -> Vec<StreamLine> {
+        let line =
+            |name: &Name, url: &str, state| StreamLine { id: name.clone(), url: url.to_owned(), status: shown(state) };
+        self.crew.each(|it| line(it.camera.name(), &it.source_url, it.camera.status().state))
+    }
+
+    fn subscriptions(&self) -> Vec<Subscription> {
+        subscriptions::all(&self.plans.now(), &self.crew)
     }
 
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
@@ -151,12 +164,7 @@ fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
     api::Camera {
         name: name.clone(),
         origin: Origin::File,
-        state: match status.state {
-            camera::State::Connecting => CameraState::Connecting,
-            camera::State::Online => CameraState::Online,
-            camera::State::Offline => CameraState::Offline,
-            camera::State::Ended => CameraState::Ended,
-        },
+        state: shown(status.state),
         cause: status.cause.map(|problem| problem.to_string()),
         decode: status.decoding.mode.as_str().to_owned(),
         decode_why: status.decoding.why.to_string(),
@@ -173,8 +181,17 @@ fn camera_line(name: &Name, status: camera::Snapshot, now: Now) -> api::Camera {
     }
 }
 
+fn shown(state: camera::State) -> CameraState {
+    match state {
+        camera::State::Connecting => CameraState::Connecting,
+        camera::State::Online => CameraState::Online,
+        camera::State::Offline => CameraState::Offline,
+        camera::State::Ended => CameraState::Ended,
+    }
+}
+
 fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
-    let Shown { subject, state, last, spared } = shown;
+    let Shown { subject, state, last, spared, .. } = shown;
     let counters = state.job().map(|job| job.counters().clone()).unwrap_or_default();
     api::Monitor {
         name: subject.about.monitor.clone(),
@@ -205,6 +222,18 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         origin: Origin::File,
         differs_from_file: false,
     }
+}
+
+/// The journal has no room for what a monitor has to say before it goes on.
+fn waiting(shown: &Arc<Mutex<Shown>>) -> Option<Warning> {
+    let Shown { subject, waits, .. } = &*shown.lock().unwrap_or_else(PoisonError::into_inner);
+    let About { monitor, camera, .. } = Some(&subject.about).filter(|_| *waits)?;
+    Some(Warning::new(
+        format!(
+            "monitor `{monitor}` does not go on on camera `{camera}`: the journal has no room for what happened to it"
+        ),
+        "free some space on its disk, or raise `[storage] max_size`; it is tried again by itself",
+    ))
 }
 
 /// Something that was made over the API, and that nobody sees running.

@@ -5,10 +5,12 @@
 
 use super::foreman::Change;
 use super::roster::{self, Made, Roster};
-use crate::config::Part;
+use crate::config::{Defined, Part};
 use crate::journal::Revision;
 use crate::name::Name;
 use crate::preflight::Opened;
+use crate::redact::Loan;
+use crate::time::Wall;
 
 /// What follows, and what leads there.
 pub(super) struct Step {
@@ -26,12 +28,17 @@ impl Step {
         Step { roster: roster.clone(), revision: Revision::default(), change: Change::default() }
     }
 
-    /// `made` is added, or takes the place of what had its name; `opened` is what it needs. At most one of each kind in a
-    /// step.
+    /// `made`, which says what is `defined`, is added or takes the place of what had its name; `opened` is what it needs, and
+    /// `loan` are its secrets. At most one of each kind in a step.
     ///
     /// # Errors
     /// It can't be written as JSON.
-    pub(super) fn make(&mut self, made: Made, opened: Opened) -> Result<(), serde_json::Error> {
+    pub(super) fn make(
+        &mut self,
+        made: Made,
+        (defined, opened): (Defined, Opened),
+        loan: Loan,
+    ) -> Result<(), serde_json::Error> {
         self.revision.keep.push(made.row()?);
         if made.part == Part::Endpoint {
             // What an endpoint of that name was owed before stays as it ended: it can be sent again by hand.
@@ -39,7 +46,17 @@ impl Step {
         }
         self.change.renewed.push((made.part, made.name.clone()));
         self.change.opened.push(opened);
-        self.roster = self.roster.with(made);
+        self.roster.put(made, defined, loan);
+        Ok(())
+    }
+
+    /// The same part is kept otherwise: nothing of what runs changes.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn keep(&mut self, made: Made) -> Result<(), serde_json::Error> {
+        self.revision.keep.push(made.row()?);
+        self.roster.keep(made);
         Ok(())
     }
 
@@ -47,10 +64,10 @@ impl Step {
     /// all.
     pub(super) fn forget(&mut self, part: Part, name: &Name) {
         let is_alone = !self.roster.is_in_file(part, name);
-        self.roster = match is_alone {
-            true => self.roster.without(part, name),
-            false => self.roster.without_definition(part, name),
-        };
+        match is_alone {
+            true => self.roster.forget(part, name),
+            false => self.roster.forget_definition(part, name),
+        }
         self.revision.forget.push((part.as_str().to_owned(), name.clone()));
         match part {
             Part::Monitor if is_alone => self.revision.forget.push(roster::switch_key(name)),
@@ -58,4 +75,24 @@ impl Step {
             Part::Monitor | Part::Endpoint | Part::Camera => {}
         }
     }
+}
+
+/// What takes `revision` back, which led away from `before`: a change that can't be put in force must not come into force
+/// with the next start, which might fail for the same reason.
+///
+/// # Errors
+/// What was there can't be written as JSON.
+pub(super) fn back(revision: &Revision, before: &Roster, at: Wall) -> Result<Revision, serde_json::Error> {
+    let mut back = Revision::default();
+    let kept = revision.keep.iter().map(|definition| (&definition.kind, &definition.name));
+    for (kind, name) in kept.chain(revision.forget.iter().map(|(kind, name)| (kind, name))) {
+        match before.row(kind, name, at)? {
+            Some(row) => back.keep.push(row),
+            None => back.forget.push((kind.clone(), name.clone())),
+        }
+    }
+    let is_there = |name: &Name| before.made(Part::Endpoint, name).is_some();
+    let gone = revision.gone.iter().filter(|(name, gone)| *gone == is_there(name));
+    back.gone = gone.map(|(name, gone)| (name.clone(), !gone)).collect();
+    Ok(back)
 }

@@ -20,12 +20,14 @@ pub(super) const FILE: &str = "journal.db";
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What brings the schema from each version to the next, from nothing on.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema-figures.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
     include_str!("schema-5.sql"),
+    include_str!("schema-6.sql"),
+    include_str!("schema-7.sql"),
 ];
 
 /// A version that is higher than this by more is no version: the file is damaged.
@@ -292,6 +294,27 @@ mod tests {
         );
         assert_eq!(open_for_writing(dir.path()).unwrap_err().to_string(), expected);
         assert_eq!(open_for_reading(dir.path()).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn dead_letters_of_an_older_journal_are_found_by_their_monitor() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        STEPS[..5].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        let rows = "
+            INSERT INTO event (seq, id, type, device, camera, monitor, job, priority, observed_ms, boot, observed_ns, synced,
+                recorded_ms, metadata, data, owed) VALUES (1, x'01', 't', 'd', 'c', 'gate', x'00', 2, 0, x'00', 0, 1, 0, '{}', '{}', 3);
+            INSERT INTO delivery (n, id, event_seq, endpoint, sequence, priority, state, reason, due_ms, delay_ms, generation,
+                accepted_ms, accepted_ns, format_version) VALUES
+                (1, x'01', 1, 'a', 1, 2, 'dead', 'exhausted', 0, 0, 1, 0, 0, 1),
+                (2, x'02', 1, 'a', 2, 2, 'delivered', NULL, 0, 0, 1, 0, 0, 1),
+                (3, x'03', 1, 'a', 3, 2, 'dead', 'dropped_by_hand', 0, 0, 1, 0, 0, 1);
+            PRAGMA user_version = 5";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let mut statement = connection.prepare("SELECT monitor, endpoint, n FROM dead_letter").unwrap();
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let found: Vec<(String, String, i64)> = found.map(Result::unwrap).collect();
+        assert_eq!(found, [("gate".to_owned(), "a".to_owned(), 1)]);
     }
 
     #[test]

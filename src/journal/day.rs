@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub(super) struct Day {
     /// Deliveries of an endpoint, events of a monitor.
     pub(super) accepted: u64,
+    /// Of these events, those that somebody is told of.
+    pub(super) owed: u64,
     /// Deliveries that arrived.
     pub(super) delivered: u64,
     /// Deliveries that ended otherwise.

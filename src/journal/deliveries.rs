@@ -25,7 +25,7 @@ pub(super) const COLUMNS: &str =
      e.id AS event_id, e.type, e.observed_ms";
 
 /// What the last attempt said.
-const LAST_ATTEMPT: &str =
+pub(super) const LAST_ATTEMPT: &str =
     "(SELECT status FROM attempt WHERE delivery = d.n ORDER BY attempt.n DESC LIMIT 1) AS last_status,
      (SELECT error FROM attempt WHERE delivery = d.n ORDER BY attempt.n DESC LIMIT 1) AS last_error";
 

@@ -103,6 +103,23 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
 }
 
+/// A dead letter of a monitor's event, with its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The frozen body without its frame.
+    pub body: String,
+    /// Attempts burnt.
+    pub attempts: u32,
+    /// Where it stands.
+    pub state: State,
+    /// Why.
+    pub reason: Option<String>,
+    /// The HTTP status of the last attempt.
+    pub last_status: Option<u16>,
+    /// The error of the last attempt.
+    pub last_error: Option<String>,
+}
+
 /// An attempt as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
@@ -224,6 +241,8 @@ pub struct Counts {
     pub oldest: Option<Duration>,
     /// Deliveries accepted for an endpoint, events of a monitor.
     pub events_24h: u64,
+    /// Of a monitor's events, those that somebody is told of; 0 for endpoints.
+    pub owed_24h: u64,
     /// Deliveries that arrived.
     pub delivered_24h: u64,
     /// Delivered of those that ended, 0 to 1; 1 when none did. What is held has not ended.

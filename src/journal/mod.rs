@@ -59,7 +59,7 @@ pub use entry::{
 pub use error::{Error, OpenError};
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
-    JobFilter, LastError, MonitorCounts, Queue, Totals,
+    Failed, JobFilter, LastError, MonitorCounts, Queue, Totals,
 };
 pub use meters::Meters;
 pub use open::{Journal, Keep, Start};

@@ -7,12 +7,12 @@ use super::clock::FORGET;
 use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
 use super::endpoint::{RELEASE, SKIP};
-use super::failures::by_job_sql;
+use super::failures::{by_job_sql, of_monitor_sql};
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
-use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, load_sql};
+use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, WAITS, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
 use super::relief::{DEAD_LETTERS, OWED, ended_frame_sql, unsent_frame_sql};
 use super::settle::REIN_IN;
@@ -64,6 +64,20 @@ fn what_the_sender_asks_is_a_range() {
 }
 
 #[test]
+fn whether_an_end_must_wait_is_found_from_it_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    for range in [
+        "SEARCH ending USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH over USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH alert USING INDEX event_open (open_id=?)",
+        "SEARCH owed USING INDEX delivery_event (event_seq=?)",
+    ] {
+        uses(&connection, WAITS, range);
+    }
+}
+
+#[test]
 fn suspects_are_found_without_a_look_at_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let connection = open_for_writing(dir.path()).unwrap();
@@ -101,6 +115,9 @@ fn listings_are_ranges() {
     uses(&connection, &jobs_sql(&running).0, "job_status (status=?)");
     uses(&connection, &jobs_sql(&JobFilter { monitor: name(), ..JobFilter::default() }).0, "job_monitor (monitor=?)");
     uses(&connection, &by_job_sql(), "delivery_state (state=?)");
+    uses(&connection, &of_monitor_sql(), "SEARCH l USING PRIMARY KEY (monitor=? AND endpoint=?)");
+    let sorts = plan(&connection, &of_monitor_sql()).iter().any(|line| line.contains("TEMP B-TREE"));
+    assert!(!sorts, "a million dead letters must not be sorted");
 }
 
 #[test]

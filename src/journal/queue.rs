@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::columns::duration;
 use super::deliveries::COLUMNS;
@@ -37,13 +37,15 @@ pub struct Ask {
     pub known: HashSet<i64>,
     /// Accepted since then counts as fresh: when more is due than was asked for, the newest of these are found, too.
     pub fresh_since: Wall,
+    /// The end of an alert waits until the alert and its repeats have ended there, one way or the other.
+    pub in_order: bool,
 }
 
 impl Reader {
     /// What waits for `endpoint`: by priority, within it by when it became due.
     pub fn queue(&self, endpoint: &Name, ask: &Ask) -> Result<Queue, Error> {
         let snapshot = self.snapshot()?;
-        let mut found = Found { known: ask.known.clone(), rows: Vec::new() };
+        let mut found = Found::new(&snapshot, ask)?;
         let more = oldest(&snapshot, endpoint, ask, &mut found)?;
         if more {
             newest(&snapshot, endpoint, ask, &mut found)?;
@@ -65,7 +67,7 @@ impl Reader {
     pub fn probe(&self, endpoint: &Name, ask: &Ask) -> Result<Option<Due>, Error> {
         let snapshot = self.snapshot()?;
         for priority in Priority::ALL {
-            let mut found = Found { known: ask.known.clone(), rows: Vec::new() };
+            let mut found = Found::new(&snapshot, ask)?;
             latest(&snapshot, endpoint, priority, ask.now, &mut found)?;
             if let Some(newest) = found.rows.into_iter().max() {
                 return Ok(self.load(&snapshot, &[newest])?.pop());
@@ -77,7 +79,7 @@ impl Reader {
     /// What may be sent to `endpoint` at `now`: by priority, within it by when it became due, about `limit` of them.
     pub fn due(&self, endpoint: &Name, now: Wall, limit: u32) -> Result<Vec<Due>, Error> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let ask = Ask { now, limit, known: HashSet::new(), fresh_since: now };
+        let ask = Ask { now, limit, known: HashSet::new(), fresh_since: now, in_order: false };
         let mut due = self.queue(endpoint, &ask)?.due;
         due.truncate(limit);
         Ok(due)
@@ -112,23 +114,45 @@ fn is_of_the_row(error: &rusqlite::Error) -> bool {
 }
 
 /// Rows that were found, none twice.
-struct Found {
+struct Found<'c> {
     known: HashSet<i64>,
     rows: Vec<i64>,
+    /// Tells of a row whether it must wait. None: none must.
+    waits: Option<CachedStatement<'c>>,
 }
 
-impl Found {
-    fn add(&mut self, n: i64) -> bool {
-        let new = self.known.insert(n);
-        if new {
-            self.rows.push(n);
+impl<'c> Found<'c> {
+    fn new(connection: &'c Connection, ask: &Ask) -> Result<Found<'c>, Error> {
+        let waits = if ask.in_order { Some(connection.prepare_cached(WAITS)?) } else { None };
+        Ok(Found { known: ask.known.clone(), rows: Vec::new(), waits })
+    }
+
+    /// Whether it is new and may go.
+    fn is_open_to(&mut self, n: i64) -> Result<bool, Error> {
+        if self.known.contains(&n) {
+            return Ok(false);
         }
-        new
+        match &mut self.waits {
+            Some(waits) => Ok(!waits.query_row([n], |row| row.get::<_, bool>(0))?),
+            None => Ok(true),
+        }
+    }
+
+    fn add(&mut self, n: i64) -> Result<(), Error> {
+        if self.is_open_to(n)? {
+            self.take(n);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, n: i64) {
+        self.known.insert(n);
+        self.rows.push(n);
     }
 }
 
 /// The oldest of each priority, up to the limit together. Whether there are more.
-fn oldest(connection: &Connection, endpoint: &Name, ask: &Ask, found: &mut Found) -> Result<bool, Error> {
+fn oldest(connection: &Connection, endpoint: &Name, ask: &Ask, found: &mut Found<'_>) -> Result<bool, Error> {
     let mut statement = connection.prepare_cached(OLDEST)?;
     let mut more = false;
     for priority in 0..4_u8 {
@@ -137,25 +161,30 @@ fn oldest(connection: &Connection, endpoint: &Name, ask: &Ask, found: &mut Found
         let mut taken = 0;
         while let Some(row) = rows.next()? {
             let n = row.get("n")?;
-            if taken == wanted && !found.known.contains(&n) {
+            // What must wait takes nobody's place.
+            if !found.is_open_to(n)? {
+                continue;
+            }
+            if taken == wanted {
                 more = true;
                 break;
             }
-            taken += usize::from(found.add(n));
+            found.take(n);
+            taken += 1;
         }
     }
     Ok(more)
 }
 
 /// The newest that are fresh.
-fn newest(connection: &Connection, endpoint: &Name, ask: &Ask, found: &mut Found) -> Result<(), Error> {
+fn newest(connection: &Connection, endpoint: &Name, ask: &Ask, found: &mut Found<'_>) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(NEWEST_IN_STATE)?;
     for state in ["pending", "retry_wait", "held"] {
         let mut rows = statement.query((endpoint.as_str(), state, NEWEST))?;
         while let Some(row) = rows.next()? {
             let (due, accepted): (i64, i64) = (row.get("due_ms")?, row.get("accepted_ms")?);
             if due <= ask.now.0 && accepted >= ask.fresh_since.0 {
-                found.add(row.get("n")?);
+                found.add(row.get("n")?)?;
             }
         }
     }
@@ -168,12 +197,12 @@ fn latest(
     endpoint: &Name,
     priority: Priority,
     now: Wall,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(LATEST_DUE)?;
     let mut rows = statement.query((endpoint.as_str(), super::columns::to_rank(priority), now.0, LATEST))?;
     while let Some(row) = rows.next()? {
-        found.add(row.get("n")?);
+        found.add(row.get("n")?)?;
     }
     Ok(())
 }
@@ -217,6 +246,16 @@ pub(super) const NEWEST_IN_STATE: &str = "SELECT n, due_ms, accepted_ms FROM del
 
 pub(super) const NEXT_DUE: &str = "SELECT due_ms, delay_ms FROM delivery
      WHERE ended_ms IS NULL AND endpoint = ?1 AND priority = ?2 AND due_ms > ?3 ORDER BY due_ms, n LIMIT 1";
+
+/// Whether a delivery ends an alert that its endpoint is still owed: from its event to those of the same `open_id`, and to
+/// what is owed because of them. (A plus keeps an index out that would find more.)
+pub(super) const WAITS: &str = "SELECT EXISTS (
+     SELECT 1 FROM delivery AS ending
+         CROSS JOIN event AS over ON over.seq = ending.event_seq
+         CROSS JOIN event AS alert ON alert.open_id = over.open_id
+         CROSS JOIN delivery AS owed ON owed.event_seq = alert.seq
+     WHERE ending.n = ?1 AND over.type = 'monitor.cleared' AND +alert.type = 'monitor.triggered'
+       AND +owed.endpoint = ending.endpoint AND owed.ended_ms IS NULL)";
 
 pub(super) fn load_sql() -> String {
     format!("SELECT {COLUMNS} FROM delivery d JOIN event e ON e.seq = d.event_seq WHERE d.n = ?1")

@@ -58,6 +58,16 @@ impl Reader {
         Ok(statement.query_map([], machine_row)?.collect::<Result<_, _>>()?)
     }
 
+    /// Those of one camera.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub fn machines_of(&self, camera: &Name) -> Result<Vec<MachineRow>, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT * FROM machine WHERE camera = ?1 ORDER BY monitor")?;
+        Ok(statement.query_map([camera.as_str()], machine_row)?.collect::<Result<_, _>>()?)
+    }
+
     /// What was last told of each camera, as JSON. A row that makes no sense is left out: that camera begins afresh.
     pub fn presences(&self) -> Result<Vec<(Name, String)>, Error> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM presence ORDER BY camera")?;

@@ -28,9 +28,9 @@ use crate::event::{JournalReset, SequenceRange};
 use crate::name::Name;
 use crate::time::Wall;
 
-/// Tables that are not copied as they are: rows that are chosen, counts that triggers keep, logs, and what is this
+/// Tables that are not copied as they are: rows that are chosen, counts and lists that triggers keep, logs, and what is this
 /// journal's own.
-const APART: [&str; 5] = ["meta", "event", "delivery", "attempt", "account"];
+const APART: [&str; 6] = ["meta", "event", "delivery", "attempt", "account", "dead_letter"];
 
 /// Builds what goes on beside the damaged journal in `dir`, whole under its name when this returns, with the notice that
 /// it begins anew. `log`: the log belongs to it.

@@ -121,6 +121,7 @@ fn counts(connection: &Connection, kind: &str, now: Now) -> Result<Vec<(Name, Co
             dead: unsigned(row, "dead")?,
             oldest: None,
             events_24h: day.accepted,
+            owed_24h: day.owed,
             delivered_24h: day.delivered,
             success_rate: day.success_rate(),
             avg_latency_ms: day.average_ms(),
@@ -148,6 +149,7 @@ fn days(connection: &Connection, kind: &str, now: Now) -> Result<BTreeMap<Name, 
         let (what, amount) = (row.get::<_, String>("what")?, unsigned(row, "amount")?);
         match what.as_str() {
             "accepted" => day.accepted = amount,
+            "owed" => day.owed = amount,
             "delivered" => day.delivered = amount,
             "failed" => day.failed = amount,
             "latency_ms" => day.latency_ms = amount,

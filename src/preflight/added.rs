@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::folders::Folders;
+use super::models::Asked;
 use super::{cameras, endpoint, logins, models, tls};
 use crate::camera::Address;
-use crate::config::{Camera, Config, Defined, Diagnostics, Endpoint, Monitor, Severity, Unfit};
+use crate::config::{Camera, Config, Defined, Diagnostics, Endpoint, Model, Monitor, Severity, Unfit};
 use crate::credentials::Credentials;
 use crate::egress::Egress;
 use crate::model::{Handle, Loaded};
@@ -28,7 +30,7 @@ pub enum Opened {
 }
 
 /// Checks `part`, which `config` doesn't have yet, against the world. `secret` came with it: the password of a camera, the
-/// key of an endpoint. Models of `running` are not loaded again.
+/// key of an endpoint. Models of `running` are not loaded again, and folders that are `known` not opened again.
 ///
 /// # Errors
 /// All that is wrong with it.
@@ -37,14 +39,17 @@ pub fn open(
     secret: Option<&Secret>,
     config: &Config,
     running: &BTreeMap<Name, Handle>,
+    known: &mut Folders,
 ) -> Result<Opened, Unfit> {
     let mut diagnostics = Diagnostics::new("", "the request");
     let opened = match part {
         Defined::Camera(camera) => self::camera(camera, secret, &mut diagnostics)?.map(Opened::Camera),
         Defined::Endpoint(endpoint) => signed(endpoint, secret, &config.egress, &mut diagnostics)?,
         Defined::Monitor(monitor) => {
-            let config = alone(monitor, config);
-            Some(Opened::Monitor(models::load(&config, running, &mut diagnostics)))
+            let models = named(monitor, config);
+            let monitors = std::slice::from_ref(monitor);
+            let asked = Asked { models: &models, monitors, runtime: &config.runtime, storage: &config.storage.path };
+            Some(Opened::Monitor(models::load(&asked, running, known, &mut diagnostics)))
         }
     };
     for warning in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning) {
@@ -60,7 +65,7 @@ pub fn open(
     }
 }
 
-/// Only what is accepted: the list of secrets never shrinks.
+/// What else of it than was read from files.
 fn conceal(opened: &Opened, secret: Option<&Secret>) {
     let Some(secret) = secret else { return };
     redact::conceal(secret);
@@ -116,12 +121,12 @@ fn signed(
     Ok(opened.map(|(open, tls)| Opened::Endpoint(Credentials { keys: vec![key], ..open }, tls)))
 }
 
-/// `config` as if `monitor` were its only one, so that only its models are looked at.
-fn alone(monitor: &Monitor, config: &Config) -> Config {
+/// The models of `monitor`, so that only these are looked at.
+fn named(monitor: &Monitor, config: &Config) -> Vec<Model> {
     let named = |name: &Name| {
         monitor.model.value == *name || monitor.only_when.as_ref().is_some_and(|other| other.model.value == *name)
     };
     let mut models: Vec<_> = config.models.iter().filter(|model| named(&model.name)).cloned().collect();
     crate::config::complete(&mut models, monitor);
-    Config { models, monitors: vec![monitor.clone()], ..config.clone() }
+    models
 }

@@ -4,13 +4,14 @@
 //! are loaded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::{self, Diagnostic, Diagnostics, Monitor};
 use crate::model::{Family, Folder, Kind};
 use crate::name::Name;
 
 /// Tells what is wrong with the candidate of `monitor`. Models without a folder have been told of.
-pub(super) fn check(monitor: &Monitor, folders: &BTreeMap<Name, Folder>, diagnostics: &mut Diagnostics) {
+pub(super) fn check(monitor: &Monitor, folders: &BTreeMap<Name, Arc<Folder>>, diagnostics: &mut Diagnostics) {
     let Some(only_when) = &monitor.only_when else { return };
     let Some(folder) = folders.get(&only_when.model.value) else { return };
     let title = |what: String| format!("monitor `{}`: {what}", monitor.name);

@@ -8,6 +8,7 @@ mod added;
 mod cameras;
 mod candidates;
 mod credentials;
+mod folders;
 mod keys;
 mod logins;
 mod models;
@@ -16,6 +17,7 @@ mod tls;
 use std::collections::BTreeMap;
 
 pub use added::{Opened, open};
+pub use folders::Folders;
 
 use crate::camera::Address;
 use crate::config::{Config, Diagnostics, Endpoint};
@@ -30,6 +32,8 @@ use crate::transport::Tls;
 pub struct Ready {
     /// Every model that a monitor names, loaded.
     pub models: BTreeMap<Name, Loaded>,
+    /// What is known of their folders, and of those that nobody names.
+    pub folders: Folders,
     /// Where every camera is, with its login.
     pub addresses: BTreeMap<Name, Address>,
     /// What opens the way to every endpoint.
@@ -50,8 +54,9 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     cameras::check(&config.cameras, diagnostics);
     let token = keys::token(&config.api, diagnostics);
     credentials::of_clients(&config.api, diagnostics);
-    let models = models::load(config, &BTreeMap::new(), diagnostics);
-    (!diagnostics.has_errors()).then_some(Ready { models, addresses, credentials, tls, token })
+    let mut folders = Folders::default();
+    let models = models::load(&config.into(), &BTreeMap::new(), &mut folders, diagnostics);
+    (!diagnostics.has_errors()).then_some(Ready { models, folders, addresses, credentials, tls, token })
 }
 
 /// Only what sending to `endpoint` needs: its credentials, and what its TLS rests on. Otherwise as [`check`].
@@ -64,7 +69,7 @@ pub fn endpoint(endpoint: &Endpoint, egress: &Egress, diagnostics: &mut Diagnost
 
 /// Only the models, for a replay, which needs neither secrets nor cameras. Otherwise as [`check`].
 pub fn models(config: &Config, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Name, Loaded>> {
-    let models = models::load(config, &BTreeMap::new(), diagnostics);
+    let models = models::load(&config.into(), &BTreeMap::new(), &mut Folders::default(), diagnostics);
     (!diagnostics.has_errors()).then_some(models)
 }
 

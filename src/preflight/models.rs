@@ -3,7 +3,10 @@
 //! Owns that labels, words, zones and counts fit the model that is asked; refuses to know how a model is loaded.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
+use super::folders::Folders;
 use super::{advice, candidates};
 use crate::config::{self, Config, Diagnostic, Diagnostics, Located, Model, Monitor};
 use crate::model::{
@@ -11,43 +14,65 @@ use crate::model::{
 };
 use crate::name::Name;
 
+/// What is looked at: a whole configuration, or one monitor of it.
+pub(super) struct Asked<'c> {
+    /// Models.
+    pub(super) models: &'c [Model],
+    /// Who asks them.
+    pub(super) monitors: &'c [Monitor],
+    /// What they run on.
+    pub(super) runtime: &'c config::Runtime,
+    /// The state directory.
+    pub(super) storage: &'c Path,
+}
+
+impl<'c> From<&'c Config> for Asked<'c> {
+    fn from(config: &'c Config) -> Asked<'c> {
+        let Config { models, monitors, runtime, storage, .. } = config;
+        Asked { models, monitors, runtime, storage: &storage.path }
+    }
+}
+
 /// Every model that a monitor names, but for those of `running`. Models that nobody names are checked, but not loaded.
 pub(super) fn load(
-    config: &Config,
+    asked: &Asked<'_>,
     running: &BTreeMap<Name, Handle>,
+    known: &mut Folders,
     diagnostics: &mut Diagnostics,
 ) -> BTreeMap<Name, Loaded> {
-    let used = |model: &Model| config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.value == model.name));
-    let runtime = if config.models.iter().any(used) { runtime(config, diagnostics) } else { None };
-    let providers = config.runtime.execution_providers.value.clone();
-    let options = Options { threads: config.runtime.threads, providers };
+    let used = |model: &Model| asked.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.value == model.name));
+    let runtime = if asked.models.iter().any(used) { runtime(asked, diagnostics) } else { None };
+    let providers = asked.runtime.execution_providers.value.clone();
+    let options = Options { threads: asked.runtime.threads, providers };
     let (mut all, mut folders) = (BTreeMap::new(), BTreeMap::new());
-    for entry in &config.models {
-        let path = entry.path.as_ref().map(|path| path.value.as_path());
-        let folder = match Folder::open(&entry.name, path, &config.storage.path) {
+    for entry in asked.models {
+        let folder = match known.open(entry, asked.storage) {
             Ok(folder) => folder,
             Err(error) => {
-                diagnostics.push(unusable(config, entry, &error));
+                diagnostics.push(unusable(asked, entry, &error));
                 continue;
             }
         };
-        let asking = || config.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
+        let asking = || asked.monitors.iter().filter(|monitor| monitor.model.value == entry.name);
         asking().for_each(|monitor| fits(monitor, &folder, diagnostics));
-        let folder = folders.entry(entry.name.clone()).or_insert(folder);
+        folders.insert(entry.name.clone(), folder.clone());
         if let Some(model) = running.get(&entry.name) {
             asking().for_each(|monitor| is_understood(monitor, model.model(), diagnostics));
             continue;
         }
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
-        match model::load(runtime, folder, options.clone()) {
+        match model::load(runtime, &folder, options.clone()) {
             Ok(loaded) => {
                 asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
                 all.insert(entry.name.clone(), loaded);
             }
-            Err(error) => diagnostics.push(unusable(config, entry, &error)),
+            Err(error) => {
+                diagnostics.push(unusable(asked, entry, &error));
+                known.is_of_no_use(&entry.name, Arc::new(error));
+            }
         }
     }
-    config.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
+    asked.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
     all
 }
 
@@ -56,10 +81,10 @@ fn named_by(monitor: &Monitor) -> impl Iterator<Item = &Located<Name>> {
     [&monitor.model].into_iter().chain(monitor.only_when.as_ref().map(|only_when| &only_when.model))
 }
 
-fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
-    let configured = config.runtime.onnxruntime.as_ref();
+fn runtime(asked: &Asked<'_>, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
+    let configured = asked.runtime.onnxruntime.as_ref();
     match Runtime::load(configured.map(|library| library.value.as_path())) {
-        Ok(runtime) => offered(config, runtime, diagnostics),
+        Ok(runtime) => offered(asked, runtime, diagnostics),
         Err(error) => {
             let text = error.to_string();
             let (what, advice) = advice(&text, "; ");
@@ -74,8 +99,8 @@ fn runtime(config: &Config, diagnostics: &mut Diagnostics) -> Option<&'static Ru
 }
 
 /// The library, if it has every provider that the file names.
-fn offered(config: &Config, runtime: &'static Runtime, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
-    let wanted = &config.runtime.execution_providers;
+fn offered(asked: &Asked<'_>, runtime: &'static Runtime, diagnostics: &mut Diagnostics) -> Option<&'static Runtime> {
+    let wanted = &asked.runtime.execution_providers;
     let told = |error: NotOffered| {
         let text = error.to_string();
         let (what, advice) = advice(&text, "; ");
@@ -84,10 +109,10 @@ fn offered(config: &Config, runtime: &'static Runtime, diagnostics: &mut Diagnos
     runtime.ways(&wanted.value).map_err(told).is_ok().then_some(runtime)
 }
 
-fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
-    let asking = config.monitors.iter().find(|monitor| named_by(monitor).any(|it| it.at == entry.at));
+fn unusable(asked: &Asked<'_>, entry: &Model, error: &LoadError) -> Diagnostic {
+    let asking = asked.monitors.iter().find(|monitor| named_by(monitor).any(|it| it.at == entry.at));
     if let (Problem::Folder(FolderError::NotFound { .. }), Some(monitor)) = (&error.problem, asking) {
-        return unknown(config, entry, monitor, &error.problem.to_string()).may_heal(error.may_heal());
+        return unknown(asked, entry, monitor, &error.problem.to_string()).may_heal(error.may_heal());
     }
     let at = entry.path.as_ref().map_or(entry.at.clone(), |path| path.at.clone());
     let text = error.to_string();
@@ -96,11 +121,11 @@ fn unusable(config: &Config, entry: &Model, error: &LoadError) -> Diagnostic {
 }
 
 /// A monitor names a model that has no section and is in none of the folders.
-fn unknown(config: &Config, entry: &Model, monitor: &Monitor, text: &str) -> Diagnostic {
-    let named = |other: &Model| config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.at == other.at));
-    let sections = config.models.iter().filter(|other| !named(other));
+fn unknown(asked: &Asked<'_>, entry: &Model, monitor: &Monitor, text: &str) -> Diagnostic {
+    let named = |other: &Model| asked.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.at == other.at));
+    let sections = asked.models.iter().filter(|other| !named(other));
     let mut known: Vec<Name> = sections.map(|model| model.name.clone()).collect();
-    known.extend(model::available(&config.storage.path));
+    known.extend(model::available(asked.storage));
     known.sort();
     known.dedup();
     let names = || known.iter().map(Name::as_str);

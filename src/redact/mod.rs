@@ -1,18 +1,21 @@
 //! What must never be shown, and text without it.
 //!
 //! Owns the process's list of secrets, their other forms (Basic authentication, pieces of a URL, every spelling that a log
-//! line may use) and their replacement by `***`; refuses to know who reads secrets and who writes text. The list only grows,
-//! because secrets are in use as long as the process is, but for the places that cameras send us on to. Asked on any thread; nobody waits but for a list that is growing.
+//! line may use) and their replacement by `***`; refuses to know who reads secrets and who writes text. What is concealed
+//! stays so as long as the process runs, but for the places that cameras send us on to, and for what is lent ([`Loan`]):
+//! secrets of definitions that come and go. Asked on any thread; nobody waits but for a list that changes.
 //!
 //! A secret of fewer than [`SHORTEST`] bytes can't be told from other text. It is replaced where it stands as a login
 //! (`:pw@`, `user:pw`, Basic) and in what follows the host of a secret URL, and nowhere else.
 
+mod loan;
 mod spelling;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine;
@@ -23,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::config;
 use crate::secret::Secret;
+pub use loan::Loan;
 use spelling::Spelling;
 
 /// What stands in a secret's place.
@@ -38,6 +42,9 @@ const SHORTEST_WORD: usize = 8;
 /// Cameras that send us on may name a new token each time: so many of the latest places are remembered.
 const PASSING: usize = 32;
 
+/// Secrets that were lent and have come back may still be in text that is on its way: so many of the latest are hidden on.
+const FORMER: usize = 64;
+
 /// Lines of keys that are shorter say nothing.
 const SHORTEST_LINE: usize = 16;
 
@@ -45,34 +52,62 @@ static LIST: RwLock<List> = RwLock::new(List::new());
 
 /// Whoever reads a secret says so here, before it is used.
 pub fn conceal(secret: &Secret) {
-    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal(secret.expose());
+    changed().add(loan::current(), forms(secret.expose()));
 }
 
 /// The same for a login, which goes over the line in other forms.
 pub fn conceal_login(username: &str, password: &Secret) {
-    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_login(username, password.expose());
+    changed().add(loan::current(), forms_of_login(username, password.expose()));
 }
 
 /// The same for a URL of which only scheme, host and port may be shown; its login is a thing of its own.
 pub fn conceal_url(url: &Url) {
-    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_url(url);
+    changed().conceal_url(loan::current(), url);
 }
 
 /// The same for a URL that holds for one connection: later ones take its place.
 pub fn conceal_passing_url(url: &Url) {
-    LIST.write().unwrap_or_else(PoisonError::into_inner).conceal_passing_url(url);
+    changed().conceal_passing_url(url);
 }
 
 /// `text` with stars in every secret's place.
 pub fn redacted(text: &str) -> Cow<'_, str> {
-    LIST.read().unwrap_or_else(PoisonError::into_inner).redacted(text)
+    asked().redacted(text)
+}
+
+fn asked() -> RwLockReadGuard<'static, List> {
+    LIST.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn changed() -> RwLockWriteGuard<'static, List> {
+    LIST.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is looked for.
+#[derive(PartialEq, Eq)]
+struct Needle(Zeroizing<Vec<u8>>);
+
+impl Ord for Needle {
+    fn cmp(&self, other: &Needle) -> Ordering {
+        self.0.as_slice().cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Needle {
+    fn partial_cmp(&self, other: &Needle) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// All that is known.
 struct List {
-    needles: Vec<Zeroizing<Vec<u8>>>,
-    /// Finds all of them at once.
-    finder: Option<AhoCorasick>,
+    needles: BTreeSet<Needle>,
+    /// What was lent, by loan.
+    lent: BTreeMap<u64, BTreeSet<Needle>>,
+    /// What was lent before, the oldest first; at most [`FORMER`].
+    former: VecDeque<BTreeSet<Needle>>,
+    /// Finds all of them at once; made when it is first asked. None: that took more than memory holds.
+    finder: OnceLock<Option<AhoCorasick>>,
     /// Whatever follows them in a URL is secret.
     hosts: Vec<String>,
     /// Of URLs that hold for one connection, the oldest first; at most [`PASSING`], and lists of this kind hold none.
@@ -81,37 +116,50 @@ struct List {
 
 impl List {
     const fn new() -> List {
-        List { needles: Vec::new(), finder: None, hosts: Vec::new(), passing: VecDeque::new() }
+        List {
+            needles: BTreeSet::new(),
+            lent: BTreeMap::new(),
+            former: VecDeque::new(),
+            finder: OnceLock::new(),
+            hosts: Vec::new(),
+            passing: VecDeque::new(),
+        }
     }
 
-    fn conceal(&mut self, secret: &str) {
-        let lines = secret.lines().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
-        // Some who encode a URL leave a `%` that is there as it is.
-        let decoded = Zeroizing::new(percent_decode_str(secret).decode_utf8_lossy().into_owned());
-        let whole = [secret, decoded.as_str()].into_iter();
-        self.look_for(whole.chain(lines.filter(|line| line.len() < secret.len())));
+    /// For good, or for as long as `loan` lasts.
+    fn add(&mut self, loan: Option<u64>, forms: BTreeSet<Needle>) {
+        let known = match loan {
+            None => &mut self.needles,
+            Some(loan) => self.lent.entry(loan).or_default(),
+        };
+        let before = known.len();
+        known.extend(forms);
+        if known.len() > before {
+            self.finder = OnceLock::new();
+        }
     }
 
-    fn conceal_login(&mut self, username: &str, password: &str) {
-        let pair = Zeroizing::new(format!("{username}:{password}"));
-        let before_host = Zeroizing::new(format!(":{password}@"));
-        // Without the `=` at its end, too: whoever cuts a line or a header there must not save it.
-        let basic = [STANDARD.encode(pair.as_bytes()), STANDARD_NO_PAD.encode(pair.as_bytes())].map(Zeroizing::new);
-        let as_login = [&pair, &before_host].into_iter().filter(|_| !password.is_empty());
-        self.look_for(as_login.chain(&basic).map(|text| text.as_str()));
-        self.conceal(password);
+    /// A loan has ended.
+    fn give_back(&mut self, loan: u64) {
+        let Some(forms) = self.lent.remove(&loan) else { return };
+        self.former.retain(|known| *known != forms);
+        self.former.push_back(forms);
+        if self.former.len() > FORMER {
+            self.former.pop_front();
+            self.finder = OnceLock::new();
+        }
     }
 
-    fn conceal_url(&mut self, url: &Url) {
+    fn conceal_url(&mut self, loan: Option<u64>, url: &Url) {
         if let Some(host) = url.host_str().filter(|host| !self.hosts.iter().any(|known| known == host)) {
             self.hosts.push(host.to_owned());
         }
-        self.look_for(pieces(url).iter().map(|piece| piece.as_str()));
+        self.add(loan, needles(pieces(url).iter().map(|piece| piece.as_str())));
     }
 
     fn conceal_passing_url(&mut self, url: &Url) {
         let mut list = List::new();
-        list.conceal_url(url);
+        list.conceal_url(None, url);
         self.passing.retain(|known| known.needles != list.needles || known.hosts != list.hosts);
         self.passing.push_back(list);
         if self.passing.len() > PASSING {
@@ -119,20 +167,9 @@ impl List {
         }
     }
 
-    fn look_for<'s>(&mut self, more: impl Iterator<Item = &'s str>) {
-        let known = self.needles.len();
-        for needle in more.filter(|needle| needle.len() >= SHORTEST) {
-            if !self.needles.iter().any(|known| known.as_slice() == needle.as_bytes()) {
-                self.needles.push(Zeroizing::new(needle.as_bytes().to_vec()));
-            }
-        }
-        if self.needles.len() == known {
-            return;
-        }
-        // It refuses only more than memory holds; then the old one goes on.
-        if let Ok(finder) = AhoCorasick::new(self.needles.iter().map(|needle| needle.as_slice())) {
-            self.finder = Some(finder);
-        }
+    fn finder(&self) -> Option<&AhoCorasick> {
+        let all = || self.needles.iter().chain(self.lent.values().flatten()).chain(self.former.iter().flatten());
+        self.finder.get_or_init(|| AhoCorasick::new(all().map(|needle| needle.0.as_slice())).ok()).as_ref()
     }
 
     fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -149,13 +186,44 @@ impl List {
     }
 
     fn find(&self, spelling: &Spelling<'_>, hidden: &mut Vec<Range<usize>>) {
-        let found = self.finder.iter().flat_map(|finder| finder.find_overlapping_iter(&*spelling.bytes));
-        hidden.extend(found.map(|found| spelling.start(found.start())..spelling.start(found.end())));
+        match self.finder() {
+            Some(finder) => hidden.extend(
+                finder
+                    .find_overlapping_iter(&*spelling.bytes)
+                    .map(|found| spelling.start(found.start())..spelling.start(found.end())),
+            ),
+            // What can't be looked through is not shown.
+            None => hidden.push(spelling.start(0)..spelling.start(spelling.bytes.len())),
+        }
         if !self.hosts.is_empty() {
             let behind = after_hosts(&spelling.bytes, &self.hosts);
             hidden.extend(behind.map(|range| spelling.start(range.start)..spelling.start(range.end)));
         }
     }
+}
+
+/// A secret, as it is written and as it reads, and its longer lines.
+fn forms(secret: &str) -> BTreeSet<Needle> {
+    let lines = secret.lines().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
+    // Some who encode a URL leave a `%` that is there as it is.
+    let decoded = Zeroizing::new(percent_decode_str(secret).decode_utf8_lossy().into_owned());
+    let whole = [secret, decoded.as_str()].into_iter();
+    needles(whole.chain(lines.filter(|line| line.len() < secret.len())))
+}
+
+fn forms_of_login(username: &str, password: &str) -> BTreeSet<Needle> {
+    let pair = Zeroizing::new(format!("{username}:{password}"));
+    let before_host = Zeroizing::new(format!(":{password}@"));
+    // Without the `=` at its end, too: whoever cuts a line or a header there must not save it.
+    let basic = [STANDARD.encode(pair.as_bytes()), STANDARD_NO_PAD.encode(pair.as_bytes())].map(Zeroizing::new);
+    let as_login = [&pair, &before_host].into_iter().filter(|_| !password.is_empty());
+    let mut all = needles(as_login.chain(&basic).map(|text| text.as_str()));
+    all.extend(forms(password));
+    all
+}
+
+fn needles<'s>(texts: impl Iterator<Item = &'s str>) -> BTreeSet<Needle> {
+    texts.filter(|text| text.len() >= SHORTEST).map(|text| Needle(Zeroizing::new(text.as_bytes().to_vec()))).collect()
 }
 
 /// What of a URL is secret where it stands alone, each as it is written and as it reads.

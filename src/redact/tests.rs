@@ -7,7 +7,7 @@ const NASTY: &str = "p@ss:w/ör%41d \"'\\&=?#";
 
 fn list(secrets: &[&str]) -> List {
     let mut list = List::new();
-    secrets.iter().for_each(|secret| list.conceal(secret));
+    secrets.iter().for_each(|secret| list.add(None, forms(secret)));
     list
 }
 
@@ -38,7 +38,7 @@ fn a_secret_is_hidden_in_every_spelling() {
 #[test]
 fn a_login_is_hidden_as_it_goes_over_the_line() {
     let mut list = List::new();
-    list.conceal_login("viewer", NASTY);
+    list.add(None, forms_of_login("viewer", NASTY));
     let basic = STANDARD.encode(format!("viewer:{NASTY}"));
     assert_eq!(list.redacted(&format!("Authorization: Basic {basic}\r\n")), "Authorization: Basic ***\r\n");
     assert_eq!(list.redacted(&format!("user-pw={NASTY}")), "user-pw=***");
@@ -48,18 +48,18 @@ fn a_login_is_hidden_as_it_goes_over_the_line() {
 #[test]
 fn a_short_password_is_hidden_as_a_login_only() {
     let mut list = List::new();
-    list.conceal_login("me", "pw");
+    list.add(None, forms_of_login("me", "pw"));
     let shown = list.redacted("rtsp://me:pw@h/ rtsp://x:pw@h/ Basic bWU6cHc= and a pw in a word: pwd").into_owned();
     assert_eq!(shown, "rtsp://***h/ rtsp://x***h/ Basic *** and a pw in a word: pwd");
     let mut without = List::new();
-    without.conceal_login("me", "");
+    without.add(None, forms_of_login("me", ""));
     assert_eq!(without.redacted("me: :@ Basic bWU6"), "me: :@ Basic ***");
 }
 
 #[test]
 fn of_a_secret_url_only_the_host_is_left() {
     let mut list = List::new();
-    list.conceal_url(&Url::parse("rtsp://Cam.local:8554/live/s3cr3t-t0ken/a?key=abc&user=ad%20min").unwrap());
+    list.conceal_url(None, &Url::parse("rtsp://Cam.local:8554/live/s3cr3t-t0ken/a?key=abc&user=ad%20min").unwrap());
     let shown = |text: &str| list.redacted(text).into_owned();
     assert_eq!(shown("uri rtsp://cam.local:8554/live/x?key=abc, next"), "uri rtsp://cam.local:8554/*** next");
     assert_eq!(shown("<rtsps://u:p@cam.local/a b>"), "<rtsps://***@cam.local/*** b>");
@@ -69,20 +69,20 @@ fn of_a_secret_url_only_the_host_is_left() {
     assert_eq!(shown("PLAY s3cr3t-t0ken ad min ad%20min live"), "PLAY *** *** *** live");
     assert_eq!(shown("/live/s3cr3t-t0ken/a?key=abc&user=ad%20min"), "***");
     let mut v6 = List::new();
-    v6.conceal_url(&Url::parse("rtsp://[fd00::1]:554/abcdefgh").unwrap());
+    v6.conceal_url(None, &Url::parse("rtsp://[fd00::1]:554/abcdefgh").unwrap());
     assert_eq!(v6.redacted("rtsp://[fd00::1]/x y"), "rtsp://[fd00::1]/*** y");
 }
 
 #[test]
 fn ordinary_words_of_a_secret_url_stay_where_they_stand_alone() {
     let mut list = List::new();
-    list.conceal_url(&Url::parse("rtsp://cam/live?stream=main&codec=h264&token=ab12&%6C%69%76%65").unwrap());
-    list.conceal_url(&Url::parse("rtsp://cam/main").unwrap());
+    list.conceal_url(None, &Url::parse("rtsp://cam/live?stream=main&codec=h264&token=ab12&%6C%69%76%65").unwrap());
+    list.conceal_url(None, &Url::parse("rtsp://cam/main").unwrap());
     let shown = |text: &str| list.redacted(text).into_owned();
     assert_eq!(shown("GET /livez live main /main h264 ab12"), "GET /livez live main /main h264 ***");
     assert_eq!(shown("/live?stream=main&codec=h264&token=ab12&%6C%69%76%65 rtsp://cam/live"), "*** rtsp://cam/***");
     let mut short = List::new();
-    short.conceal_url(&Url::parse("rtsp://cam/a?b").unwrap());
+    short.conceal_url(None, &Url::parse("rtsp://cam/a?b").unwrap());
     assert_eq!(short.redacted("PLAY /a?b"), "PLAY ***", "a path with its query is no word");
 }
 
@@ -93,13 +93,13 @@ fn a_camera_that_sends_us_on_again_and_again_fills_no_memory() {
     for n in 0..100 {
         list.conceal_passing_url(&place(n));
         list.conceal_passing_url(&place(n));
-        list.conceal_url(&Url::parse("rtsp://cam/s3cr3t-t0ken").unwrap());
+        list.conceal_url(None, &Url::parse("rtsp://cam/s3cr3t-t0ken").unwrap());
     }
     assert_eq!((list.passing.len(), list.hosts.len()), (PASSING, 1));
     assert_eq!(list.redacted("token-number-00099 hunter2 s3cr3t-t0ken"), "*** *** ***");
     assert_eq!(list.redacted("token-number-00068 token-number-00067"), "*** token-number-00067", "the latest 32");
     let known = list.needles.len();
-    list.conceal("hunter2");
+    list.add(None, forms("hunter2"));
     assert_eq!(list.needles.len(), known);
 }
 
@@ -147,4 +147,41 @@ proptest::proptest! {
             proptest::prop_assert!(secret.contains('*') || !shown.contains(&secret), "{text} -> {shown}");
         }
     }
+}
+
+#[test]
+fn what_is_lent_is_hidden_while_it_lasts_and_for_a_while_after_it_has_come_back() {
+    let mut list = list(&["for-ever"]);
+    let lend = |list: &mut List, loan: u64| list.add(Some(loan), forms(&format!("lent-{loan:04}")));
+    lend(&mut list, 0);
+    assert_eq!(list.redacted("for-ever lent-0000 lent-0001"), "*** *** lent-0001");
+    for loan in 1..1000 {
+        lend(&mut list, loan);
+        list.give_back(loan);
+    }
+    assert_eq!(
+        list.redacted("for-ever lent-0000 lent-0999 lent-0936"),
+        "*** *** *** ***",
+        "the latest 64 of the others"
+    );
+    assert_eq!(list.redacted("lent-0935 lent-0001"), "lent-0935 lent-0001");
+    assert_eq!((list.needles.len(), list.lent.len(), list.former.len()), (1, 1, FORMER), "it does not grow");
+}
+
+#[test]
+fn what_is_concealed_during_a_loan_comes_back_with_it() {
+    let known = || (asked().lent.len(), asked().needles.len());
+    let before = known();
+    let (outer, inner) = (Loan::begin(), Loan::begin());
+    outer.during(|| {
+        conceal(&Secret::new("of-the-outer-loan"));
+        inner.during(|| conceal_login("me", &Secret::new("of-the-inner-loan")));
+        conceal(&Secret::new("of-the-outer-loan-again"));
+    });
+    assert_eq!(known(), (before.0 + 2, before.1));
+    drop(outer);
+    assert_eq!(redacted("of-the-inner-loan of-the-outer-loan-again"), "*** ***", "still on its way, perhaps");
+    assert_eq!(known(), (before.0 + 1, before.1));
+    drop(inner);
+    assert_eq!(known(), before);
 }

@@ -14,7 +14,7 @@ use super::shelf::{self, LOOK_AGAIN, Look};
 use super::uplink::{self, strictest};
 use super::{Done, Gone, InFlight, Sender, routes};
 use crate::delivery::HoldReason;
-use crate::journal::{self, Due, Queue};
+use crate::journal::{self, Ask, Due, Queue};
 use crate::retry::breaker::Passage;
 use crate::time::Now;
 
@@ -157,6 +157,7 @@ impl Sender {
         // Somebody looks already: the next turn comes when he is back.
         let Some(reader) = self.reader.take() else { return LOOK_AGAIN };
         let ask = self.shelf.ask(now, self.in_flight.values().map(|one| one.n));
+        let ask = Ask { in_order: self.endpoint.format.is_told_in_order(), ..ask };
         let endpoint = Arc::clone(&self.endpoint);
         let knew_gone = self.gone == Gone::Noted;
         self.work.spawn_blocking(move || Done::Looked(shelf::look(reader, &endpoint, ask, probe, knew_gone)));

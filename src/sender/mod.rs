@@ -213,8 +213,11 @@ impl Sender {
     fn settled(&mut self, delivery: Uuid, again: Option<(Wall, Duration)>) {
         self.in_flight.remove(&delivery);
         // Not before: a look would have passed it over as being in flight.
-        if let Some((due, delay)) = again {
-            self.shelf.expect(self.office.clock.now(), due, delay);
+        match again {
+            Some((due, delay)) => self.shelf.expect(self.office.clock.now(), due, delay),
+            // Its end may have waited for it.
+            None if self.endpoint.format.is_told_in_order() => self.shelf.is_stale(),
+            None => {}
         }
         self.office.survived_one();
     }

@@ -114,7 +114,7 @@ impl Shelf {
         self.next.take_if(|next| *next <= now.mono);
         let known: HashSet<i64> = self.rows.iter().map(|due| due.n).chain(in_flight).collect();
         let limit = ENOUGH.saturating_sub(self.rows.len()).max(OLDEST);
-        Ask { now: now.wall, limit, known, fresh_since: now.wall.minus(YOUNG) }
+        Ask { now: now.wall, limit, known, fresh_since: now.wall.minus(YOUNG), in_order: false }
     }
 
     /// Takes in what was found.

@@ -22,7 +22,7 @@ use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
-use crate::time::{Boot, Now, Wall};
+use crate::time::{Boot, Mono, Now, Wall};
 use crate::verdict::{Verdict, rounded};
 
 /// Writes what happens on one camera into the journal.
@@ -34,6 +34,8 @@ pub struct JournalLedger {
     snapshot_quality: u8,
     boot: Boot,
     scaler: Scaler,
+    /// The last picture, and when its frame arrived: many monitors may trigger at one.
+    last: Option<(Mono, Arc<[u8]>)>,
     broadcast: Broadcast,
 }
 
@@ -48,6 +50,7 @@ impl JournalLedger {
             snapshot_quality: storage.snapshot_quality,
             boot: Boot::current(),
             scaler: Scaler::default(),
+            last: None,
             broadcast: Broadcast::default(),
         }
     }
@@ -63,7 +66,7 @@ impl JournalLedger {
     /// The journal refused.
     pub fn checkpoint(&mut self, machines: &[Machine], now: Now) -> Result<(), Refused> {
         let mut checkpoint = Checkpoint::default();
-        for machine in machines {
+        for machine in machines.iter().filter(|machine| machine.is_alone()) {
             checkpoint.machines.push(Kept::row(&machine.subject().about, machine.state(), now, self.boot)?);
             checkpoint.jobs.extend(machine.state().job().map(|job| (job.id(), job.counters().clone())));
         }
@@ -96,8 +99,16 @@ impl JournalLedger {
 
     /// The frame as JPEG. An event without its picture is still an event.
     fn snapshot(&mut self, evidence: Evidence<'_>) -> Option<Arc<[u8]>> {
+        let arrived = evidence.frame.arrived.mono;
+        if let Some((_, jpeg)) = self.last.as_ref().filter(|(of, _)| *of == arrived) {
+            return Some(jpeg.clone());
+        }
         match picture::jpeg(&mut self.scaler, evidence.frame, self.snapshot_width, self.snapshot_quality) {
-            Ok(jpeg) => Some(jpeg.into()),
+            Ok(jpeg) => {
+                let jpeg: Arc<[u8]> = jpeg.into();
+                self.last = Some((arrived, jpeg.clone()));
+                Some(jpeg)
+            }
             Err(error) => {
                 tracing::error!(%error, "an event goes without its frame");
                 None
@@ -297,7 +308,6 @@ fn announce(about: &About, effect: &Effect) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Mono;
 
     fn at(ms: u64) -> Now {
         let wall = Wall(1_769_423_700_000).plus(Duration::from_millis(ms));

@@ -4,14 +4,16 @@
 //! same definition, same job; changed or gone, a farewell. Refuses to know SQL. Runs on whichever thread begins to watch.
 
 use super::ledger::{Happening, Ledger, Refused};
+use super::machine::Machine;
 use super::subject::{About, Subject};
-use crate::condition::{self, Ids, Input, Saved, Shutdown, State, Unreadable};
+use crate::condition::{self, Input, Saved, Shutdown, State, Unreadable};
 use crate::event::JobReason;
-use crate::journal::MachineRow;
+use crate::journal::{self, MachineRow};
 use crate::time::{Boot, Deadline, Now};
 use serde::{Deserialize, Serialize};
 
 /// The `state` column of a machine's row.
+#[derive(Clone)]
 pub struct Kept {
     about: About,
     machine: Saved,
@@ -66,72 +68,55 @@ pub struct Restart {
     pub replays: bool,
 }
 
-/// The state that `subject` goes on with: the one that was kept, when it means the same condition; otherwise the old
-/// machine says good-bye and a new one begins.
+/// The machine that goes on about `subject`: as it was kept, when that means the same condition; otherwise the old one says
+/// good-bye and a new one begins. `anew`: there is a new job, whatever ended the last one.
+///
+/// What finds no room in the journal is said again and again: until then the machine waits, and its old row stays.
 ///
 /// # Errors
-/// The ledger refused the good-bye or the new job.
-pub fn resume(
+/// The ledger refused for another reason.
+pub fn take_up(
     ledger: &mut dyn Ledger,
     kept: Option<Kept>,
-    subject: &Subject,
+    subject: Subject,
     restart: Restart,
-) -> Result<State, Refused> {
-    let state = match kept {
-        Some(kept) if kept.about.definition == subject.about.definition => {
-            kept.machine.load(restart.now, restart.boot, restart.last)
+    anew: bool,
+) -> Result<Machine, Refused> {
+    let (state, before) = match kept {
+        Some(Kept { about, machine }) if about.definition == subject.about.definition => {
+            (machine.load(restart.now, restart.boot, restart.last), None)
         }
-        Some(kept) => {
-            farewell(ledger, kept, restart)?;
-            State::new()
-        }
-        None => State::new(),
+        before => (State::new(), before),
     };
-    let input = match subject.enabled {
-        true if begins(&state, subject, restart) => Input::Start,
-        false if state.is_active() => Input::Stop(JobReason::UserRequested),
-        _ => return Ok(state),
+    let first = match (subject.enabled, state.is_active()) {
+        (true, false) if anew || begins(&state, &subject, restart) => Some(Input::Start),
+        (false, true) => Some(Input::Stop(JobReason::UserRequested)),
+        _ => None,
     };
-    advance(ledger, state, subject, restart, input)
-}
-
-/// A new job, whatever ended the last one, unless one is active or `subject` is disabled.
-///
-/// # Errors
-/// The ledger refused.
-pub fn begin(ledger: &mut dyn Ledger, state: State, subject: &Subject, restart: Restart) -> Result<State, Refused> {
-    if state.is_active() || !subject.enabled {
-        return Ok(state);
+    let mut machine = Machine::new(subject, state).after(before.map(|before| (before, restart)), first);
+    match machine.catch_up(ledger, restart.now) {
+        Err(error) if !is_full(&error) => Err(error),
+        _ => Ok(machine),
     }
-    advance(ledger, state, subject, restart, Input::Start)
 }
 
-fn advance(
-    ledger: &mut dyn Ledger,
-    state: State,
-    subject: &Subject,
-    restart: Restart,
-    input: Input,
-) -> Result<State, Refused> {
-    let ids = Ids { open: restart.now.new_id(), job: restart.now.new_id() };
-    let (next, effects) = condition::step(&subject.spec, &state, restart.now, input, ids);
-    let about = &subject.about;
-    ledger.record(Happening { now: restart.now, about, effects: &effects, state: &next, evidence: None })?;
-    Ok(next)
+/// Whether there was no room for it: that passes.
+pub fn is_full(refused: &Refused) -> bool {
+    matches!(refused.downcast_ref(), Some(journal::Error::Full(_)))
 }
 
 /// A machine whose monitor is gone from the file, or means something else now: its open event is cleared, its job ends.
 ///
 /// # Errors
 /// The ledger refused.
-pub fn farewell(ledger: &mut dyn Ledger, kept: Kept, restart: Restart) -> Result<(), Refused> {
+pub fn farewell(ledger: &mut dyn Ledger, kept: &Kept, restart: Restart) -> Result<(), Refused> {
     let Kept { about, machine } = kept;
-    let state = machine.load(restart.now, restart.boot, restart.last);
+    let state = machine.clone().load(restart.now, restart.boot, restart.last);
     let (next, effects) = condition::stop(&state, restart.now, JobReason::DefinitionChanged);
     if effects.is_empty() {
         return Ok(());
     }
-    ledger.record(Happening { now: restart.now, about: &about, effects: &effects, state: &next, evidence: None })
+    ledger.record(Happening { now: restart.now, about, effects: &effects, state: &next, evidence: None })
 }
 
 /// Whether going on begins a new job: there was none; or what ended it is gone: the clip plays again, the

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Motion};
 use crate::judge::Seen;
 use crate::model::{Asked, Caller, Findings, Handle, Refused, Reply, Request, Unanswered, Work};
 use crate::name::Name;
@@ -48,7 +48,7 @@ pub enum Standing<'a> {
     Free,
     /// It stands in line, for these: a newer one may take its place.
     InLine(&'a [Asking]),
-    /// The model looks at it.
+    /// The model looks at it, or will: nothing takes its place.
     Looked,
 }
 
@@ -132,6 +132,8 @@ impl Lane {
     pub fn standing(&self) -> Standing<'_> {
         match &self.outstanding {
             None => Standing::Free,
+            // What was slept through has its turn, whatever comes meanwhile.
+            Some(Outstanding { frame, .. }) if frame.motion == Motion::SleptThrough => Standing::Looked,
             Some(outstanding) if self.model.is_in_line(self.caller) => Standing::InLine(&outstanding.asking),
             Some(_) => Standing::Looked,
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::attention::Attention;
+use super::kept::{Kept, Restart, farewell};
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::subject::{About, Subject};
 use crate::condition::{self, Effect, Ids, Input, State};
@@ -26,6 +27,10 @@ const EARLY: u32 = 4;
 /// and the hold window has forgotten frames of that age soon after (contracts/condition.md).
 const USELESS: Duration = Duration::from_secs(10);
 
+/// A machine without a job tries so often to have it recorded that one begins: whatever fills the journal is not to be
+/// fought over.
+const TRIED_AGAIN: Duration = Duration::from_secs(5);
+
 /// A condition machine with its rhythm.
 pub struct Machine {
     subject: Arc<Subject>,
@@ -33,8 +38,12 @@ pub struct Machine {
     /// When the next check is due.
     next: Mono,
     attention: Attention,
+    /// What stood in its place and means something else: it says good-bye first. Until then the ledger keeps the old one.
+    before: Option<(Kept, Restart)>,
     /// What the ledger refused although it comes only once: it is tried again before anything else.
     missed: Vec<Input>,
+    /// When that was tried last.
+    tried: Option<Mono>,
     /// The ledger refused the last step that it was given; said once.
     troubled: bool,
     /// Checks that its candidate spared its own model.
@@ -53,23 +62,37 @@ pub struct Shown {
     pub last: Option<(Verdict, Now)>,
     /// Checks since the start that its candidate spared its own model.
     pub spared: u64,
+    /// Something that happened to it is not recorded yet, and nothing else is before that.
+    pub waits: bool,
 }
 
 impl Machine {
     /// A machine that goes on from `state`.
     pub fn new(subject: Subject, state: State) -> Machine {
         let subject = Arc::new(subject);
-        let shown = Shown { subject: subject.clone(), state: state.clone(), last: None, spared: 0 };
+        let shown = Shown { subject: subject.clone(), state: state.clone(), last: None, spared: 0, waits: false };
         Machine {
             attention: Attention::new(subject.recheck),
             subject,
             state,
             next: Mono(0),
+            before: None,
             missed: Vec::new(),
+            tried: None,
             troubled: false,
             spared: 0,
             shown: Arc::new(Mutex::new(shown)),
         }
+    }
+
+    /// The same in the place of one that has to say good-bye, with what happens to it first.
+    pub(super) fn after(self, before: Option<(Kept, Restart)>, first: Option<Input>) -> Machine {
+        Machine { before, missed: Vec::from_iter(first), ..self }
+    }
+
+    /// Whether its row may be written: the one that stood in its place has said good-bye.
+    pub fn is_alone(&self) -> bool {
+        self.before.is_none()
     }
 
     /// What it is about.
@@ -190,18 +213,51 @@ impl Machine {
 
     /// One step, after those that were refused before.
     fn step(&mut self, ledger: &mut dyn Ledger, now: Now, input: Input, evidence: Option<Evidence<'_>>) {
+        let ready = self.catch_up(ledger, now);
+        if let Err(error) = ready.and_then(|()| self.advance(ledger, now, input, evidence)) {
+            self.say(&error);
+            self.remember(input);
+        }
+    }
+
+    /// What was refused before comes first, and in the place of another machine the good-bye of that one.
+    ///
+    /// # Errors
+    /// The ledger refuses it still, or it was asked only just now.
+    pub(super) fn catch_up(&mut self, ledger: &mut dyn Ledger, now: Now) -> Result<(), Refused> {
+        if self.before.is_none() && self.missed.is_empty() {
+            return Ok(());
+        }
+        let is_early = self.tried.is_some_and(|tried| now.mono.since(tried) < TRIED_AGAIN);
+        if is_early && !self.state.is_active() {
+            return Err("it was refused only just now".into());
+        }
+        self.tried = Some(now.mono);
+        let caught_up = self.say_what_was_missed(ledger, now);
+        if let Err(error) = &caught_up {
+            self.say(error);
+        }
+        self.show(None);
+        caught_up
+    }
+
+    fn say_what_was_missed(&mut self, ledger: &mut dyn Ledger, now: Now) -> Result<(), Refused> {
+        if let Some((before, restart)) = &self.before {
+            farewell(ledger, before, Restart { now, ..*restart })?;
+            self.before = None;
+        }
         while let Some(first) = self.missed.first().copied() {
-            if self.advance(ledger, now, first, None).is_err() {
-                return self.remember(input);
-            }
+            self.advance(ledger, now, first, None)?;
             self.missed.remove(0);
         }
-        if let Err(error) = self.advance(ledger, now, input, evidence) {
-            if !std::mem::replace(&mut self.troubled, true) {
-                let About { monitor, camera, .. } = &self.subject.about;
-                tracing::error!(%monitor, %camera, %error, "not recorded, so it has not happened; it is tried again");
-            }
-            self.remember(input);
+        Ok(())
+    }
+
+    /// That something is refused is said once.
+    fn say(&mut self, error: &Refused) {
+        if !std::mem::replace(&mut self.troubled, true) {
+            let About { monitor, camera, .. } = &self.subject.about;
+            tracing::error!(%monitor, %camera, %error, "not recorded, so it has not happened; it is tried again");
         }
     }
 
@@ -243,6 +299,7 @@ impl Machine {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.state.clone_from(&self.state);
         shown.spared = self.spared;
+        shown.waits = self.before.is_some() || !self.missed.is_empty();
         shown.last = last.or(shown.last.take());
     }
 }

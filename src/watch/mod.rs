@@ -24,7 +24,7 @@ mod way;
 pub use accept::{JournalLedger, owed_by_the_box};
 pub use addressees::Addressees;
 pub use candidate::Candidate;
-pub use kept::{Kept, Restart, begin, farewell, resume};
+pub use kept::{Kept, Restart, farewell, is_full, take_up};
 pub use ledger::{Evidence, Happening, Ledger, Refused};
 pub use machine::{Machine, Shown};
 pub use run::{Joined, Watch, start};

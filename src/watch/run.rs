@@ -11,13 +11,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::accept::JournalLedger;
+use super::ledger::{Happening, Ledger, Refused};
 use super::machine::Shown;
+use super::subject::About;
 use super::watcher::Watcher;
 use crate::camera::{Mailbox, Notice};
 use crate::event::JobReason;
 use crate::model::Reply;
 use crate::name::Name;
 use crate::time::{self, Mono, Now};
+use crate::verdict::Verdict;
 
 /// Machines are told at least this often that nothing came (contracts/condition.md).
 const TICK: Duration = Duration::from_millis(250);
@@ -26,12 +29,16 @@ const TICK: Duration = Duration::from_millis(250);
 /// makes one commit of it.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 
+/// A thread that has ended doesn't hang.
+const OVER: Mono = Mono(u64::MAX);
+
 /// A camera that is being watched. Dropping it leaves the thread running: [`Watch::ask_to_stop`], then [`Watch::join_by`].
 pub struct Watch {
     camera: Name,
     shown: Vec<Arc<Mutex<Shown>>>,
     beat: Arc<AtomicU64>,
-    stop: Option<Sender<()>>,
+    /// Until when it may go on with what it has; gone: it ends now.
+    stop: Option<Sender<Mono>>,
     /// Whether the last checkpoint was made.
     thread: JoinHandle<bool>,
 }
@@ -58,18 +65,39 @@ impl Watch {
         self.stop = None;
     }
 
-    /// Waits for the thread until `deadline`.
+    /// The same once everything is judged that was seen until now, or at `by`. It takes no more frames in meanwhile.
+    pub fn ask_to_finish(&mut self, by: Mono) {
+        // Who was asked before keeps to what was said then.
+        let _ = self.stop.as_ref().map(|stop| stop.try_send(by));
+    }
+
+    /// Waits until `deadline` for the thread, which ends at once.
     pub fn join_by(mut self, deadline: Mono) -> Joined {
         self.ask_to_stop();
-        while !self.thread.is_finished() && time::now().mono < deadline {
+        self.join_unless(|now, _| now >= deadline)
+    }
+
+    /// The same for a thread that may finish what it has, until `hurries` says otherwise: however much that is, it shows that
+    /// it is alive, unless it is silent for so long.
+    pub fn join_finished(self, silent: Duration, hurries: impl Fn() -> bool) -> Joined {
+        let beat = self.beat.clone();
+        self.join_unless(|now, stop| {
+            if hurries() {
+                *stop = None;
+            }
+            now.since(Mono(beat.load(Ordering::Relaxed))) >= silent
+        })
+    }
+
+    fn join_unless(mut self, hangs: impl Fn(Mono, &mut Option<Sender<Mono>>) -> bool) -> Joined {
+        while !self.thread.is_finished() {
+            if hangs(time::now().mono, &mut self.stop) {
+                return Joined::Hangs;
+            }
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        match self.thread.is_finished() {
-            false => Joined::Hangs,
-            // A panic there has been reported by its own thread.
-            true if self.thread.join().unwrap_or(false) => Joined::Settled,
-            true => Joined::Unsettled,
-        }
+        // A panic there has been reported by its own thread.
+        if self.thread.join().unwrap_or(false) { Joined::Settled } else { Joined::Unsettled }
     }
 }
 
@@ -89,52 +117,111 @@ pub enum Joined {
 /// # Errors
 /// The operating system gives no thread.
 pub fn start(camera: Name, mailbox: Arc<Mailbox>, watcher: Watcher, ledger: JournalLedger) -> io::Result<Watch> {
-    let (stop, stopped) = bounded(0);
+    let (stop, stopped) = bounded(1);
     let beat = Arc::new(AtomicU64::new(time::now().mono.0));
     let shown = watcher.machines().iter().map(|machine| machine.shown()).collect();
-    let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended: false };
+    let (ticked, checkpointed) = (Mono(0), slot(time::now()));
+    let ledger = Alive { ledger, beat: beat.clone() };
+    let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended: false, ticked, checkpointed };
     let thread = std::thread::Builder::new().name(format!("watch-{camera}")).spawn(move || run.run())?;
     Ok(Watch { camera, shown, beat, stop: Some(stop), thread })
+}
+
+/// A ledger that shows with every commit that its thread is alive: a check of hundreds of monitors may be hundreds of them.
+struct Alive {
+    ledger: JournalLedger,
+    beat: Arc<AtomicU64>,
+}
+
+impl Ledger for Alive {
+    fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
+        let recorded = self.ledger.record(happening);
+        self.beat.store(time::now().mono.0, Ordering::Relaxed);
+        recorded
+    }
+
+    fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
+        self.ledger.verdict(about, verdict, seen);
+    }
 }
 
 struct Run {
     mailbox: Arc<Mailbox>,
     watcher: Watcher,
-    ledger: JournalLedger,
-    stop: Receiver<()>,
+    ledger: Alive,
+    stop: Receiver<Mono>,
     beat: Arc<AtomicU64>,
     /// The clip is at its end: its jobs end when the last answers are in.
     ended: bool,
+    /// When machines were last told that nothing came.
+    ticked: Mono,
+    /// In which period the last checkpoint was made.
+    checkpointed: u128,
 }
 
 impl Run {
     fn run(mut self) -> bool {
-        let mut ticked = Mono(0);
-        let mut checkpointed = slot(time::now());
-        loop {
+        let asked = loop {
             self.mailbox.demand(self.watcher.demand(time::now()));
-            let reply: Option<Reply> = select! {
+            let reply = select! {
                 recv(self.mailbox.bell()) -> _ => None,
                 recv(self.watcher.replies()) -> reply => reply.ok(),
-                recv(self.stop) -> _ => break,
+                recv(self.stop) -> asked => break asked,
                 default(TICK) => None,
             };
-            let now = time::now();
-            self.beat.store(now.mono.0, Ordering::Relaxed);
-            if let Some(reply) = reply {
-                self.watcher.reply(&mut self.ledger, now, reply);
-            }
+            let now = self.answer(reply);
             self.mail(now);
-            if now.mono.since(ticked) >= TICK {
-                ticked = now.mono;
-                self.watcher.tick(&mut self.ledger, now);
-            }
-            if slot(now) != checkpointed {
-                checkpointed = slot(now);
-                self.checkpoint(now);
-            }
+            self.keep_time(now);
+        };
+        if let Ok(by) = asked {
+            self.finish(by);
         }
-        self.checkpoint(time::now())
+        let settled = self.checkpoint(time::now());
+        self.beat.store(OVER.0, Ordering::Relaxed);
+        settled
+    }
+
+    /// Whoever watches next finds in the mailbox what comes from here on; what has come is judged here.
+    fn finish(&mut self, by: Mono) {
+        let now = time::now();
+        self.mail(now);
+        let mut left = by.since(now.mono);
+        while self.watcher.is_waiting() && !left.is_zero() {
+            let reply = select! {
+                recv(self.watcher.replies()) -> reply => reply.ok(),
+                recv(self.stop) -> asked => match asked {
+                    Ok(_) => None,
+                    // Now it hurries.
+                    Err(_) => return,
+                },
+                default(left.min(TICK)) => None,
+            };
+            let now = self.answer(reply);
+            self.end_if_over(now);
+            self.keep_time(now);
+            left = by.since(now.mono);
+        }
+    }
+
+    /// Something was answered, or not.
+    fn answer(&mut self, reply: Option<Reply>) -> Now {
+        let now = time::now();
+        self.beat.store(now.mono.0, Ordering::Relaxed);
+        if let Some(reply) = reply {
+            self.watcher.reply(&mut self.ledger, now, reply);
+        }
+        now
+    }
+
+    fn keep_time(&mut self, now: Now) {
+        if now.mono.since(self.ticked) >= TICK {
+            self.ticked = now.mono;
+            self.watcher.tick(&mut self.ledger, now);
+        }
+        if slot(now) != self.checkpointed {
+            self.checkpointed = slot(now);
+            self.checkpoint(now);
+        }
     }
 
     fn mail(&mut self, now: Now) {
@@ -150,6 +237,10 @@ impl Run {
                 Notice::Ended => self.ended = true,
             }
         }
+        self.end_if_over(now);
+    }
+
+    fn end_if_over(&mut self, now: Now) {
         if self.ended && !self.watcher.is_waiting() {
             self.ended = false;
             self.watcher.stop(&mut self.ledger, now, JobReason::StreamEnded);
@@ -157,7 +248,7 @@ impl Run {
     }
 
     fn checkpoint(&mut self, now: Now) -> bool {
-        let made = self.ledger.checkpoint(self.watcher.machines(), now);
+        let made = self.ledger.ledger.checkpoint(self.watcher.machines(), now);
         if let Err(error) = &made {
             tracing::error!(%error, "counters were not checkpointed");
         }
@@ -169,3 +260,6 @@ impl Run {
 fn slot(now: Now) -> u128 {
     u128::from(now.mono.0) / CHECKPOINT.as_nanos()
 }
+
+#[cfg(test)]
+mod tests;

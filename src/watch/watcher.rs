@@ -313,4 +313,4 @@ impl Watcher {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

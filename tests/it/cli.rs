@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Commission, Commissioned, Denied, Errand, Expectation, Library, Made, Model, Monitor,
-    MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library, Made, Model,
+    Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -19,6 +19,7 @@ use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
 use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
+use stakeout::secret::Secret;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
 
@@ -195,6 +196,9 @@ impl Registrar for Quiet {
     }
     fn commission(&self, _: Commission) -> Result<Commissioned, Denied> {
         Err(self.remove(Part::Monitor, &name("x")).unwrap_err())
+    }
+    fn connect(&self, _: &Secret, _: Option<&str>) -> Result<Connected, Denied> {
+        Err(self.remove(Part::Camera, &name("x")).unwrap_err())
     }
 }
 

@@ -1,8 +1,11 @@
 //! The client of `packaging/examples/client`: what each of its functions asks for, and that the daemon answers those whose
 //! routes there are.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -58,6 +61,12 @@ fn each_function_of_the_client_asks_what_the_contract_says() {
     let expected = [
         posted("POST /streams", json!({"url": "rtsp://camera/1", "label": "dock"})),
         posted("POST /streams/dock%2F1/subscriptions", subscribed),
+        posted(
+            "POST /streams/dock/subscriptions",
+            json!({"question": "A person?", "webhook_url": hook, "labels": ["person"]}),
+        ),
+        asked("GET /streams"),
+        Value::Null,
         asked("GET /subscriptions"),
         asked("GET /subscriptions/s%201"),
         asked("GET /subscriptions/s1/stats"),
@@ -78,7 +87,10 @@ fn each_function_of_the_client_asks_what_the_contract_says() {
     assert!(arrived.iter().all(|request| request.header("authorization") == "Bearer s3cret"));
     let deleted: Vec<_> =
         arrived.iter().map(|it| &*it.request_line).filter(|line| line.starts_with("DELETE")).collect();
-    assert_eq!(deleted, ["DELETE /subscriptions/s1 HTTP/1.1", "DELETE /v1/alerts/a1 HTTP/1.1"]);
+    assert_eq!(
+        deleted,
+        ["DELETE /streams/dock%2F1 HTTP/1.1", "DELETE /subscriptions/s1 HTTP/1.1", "DELETE /v1/alerts/a1 HTTP/1.1"]
+    );
 }
 
 #[test]
@@ -94,4 +106,53 @@ fn over_the_socket_the_client_talks_to_the_daemon() {
     assert_eq!(told[2]["refused"], 404, "{told:?}");
     assert!(told[2]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told:?}");
     assert_eq!(told[3], "box", "over the WebSocket");
+}
+
+/// What that script of the kit's or of ours prints, with these arguments and that input.
+fn script(python: &Path, script: &str, arguments: &[&str], input: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(python);
+    python.arg(root.join(script)).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    python.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_client_connects_subscribes_and_looks_after_what_it_asked_for() {
+    let python = Path::new("python3");
+    let mut appliance = Appliance::new("");
+    appliance.edit("[api]\n", "[api]\ndefault_model = \"yard\"\n");
+    appliance.start();
+    let address = format!("unix:{}", appliance.folder.path().join("stakeout.sock").display());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/examples/client");
+    let told = script(python, "tests/it/client/streams.py", &[folder.to_str().unwrap(), &address], "");
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let id = told[1]["id"].clone();
+    assert_eq!((&told[0]["id"], &told[1]["status"]), (&json!("loading-dock"), &json!("active")));
+    assert_eq!(told[2]["streams"][0]["url"], "rtsp://127.0.0.1:9/1");
+    assert_eq!(told[3], json!({"subscriptions": [told[4]]}));
+    let line = &told[4];
+    assert_eq!((&line["id"], &line["stream_id"], &line["question"]), (&id, &told[0]["id"], &json!("A person?")));
+    assert_eq!((&line["cooldown_seconds"], &line["model"]), (&json!(5.5), &json!("yard-classifier")));
+    assert_eq!((&told[5]["delivery_success_rate"], &told[5]["dlq_count"]), (&json!(1.0), &json!(0)));
+    assert_eq!((&told[6], &told[7]), (&json!({"failed_events": []}), &Value::Null));
+    assert_eq!((&told[8], &told[9], &told[10]), (&json!({"refused": 404}), &Value::Null, &json!({"streams": []})));
+
+    // Whoever provisions twice has what he had.
+    fs::write(appliance.folder.path().join("token"), "s3cret").unwrap();
+    let token = appliance.folder.path().join("token");
+    let arguments = [&address, token.to_str().unwrap(), "http://127.0.0.1:9/hook"];
+    let cameras = "rtsp://127.0.0.1:9/1 Loading dock\n\nrtsp://127.0.0.1:9/2 Gate\n";
+    let provision = || script(python, "packaging/examples/client/provision.py", &arguments, cameras);
+    let first = provision();
+    let ids: BTreeSet<&str> = first.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+    assert_eq!((first.lines().count(), ids.len()), (6, 6), "each question of each camera: {first}");
+    appliance.kill();
+    appliance.start();
+    assert_eq!(provision(), first);
+    assert_eq!(appliance.status()["monitors"].as_array().unwrap().len(), 6);
+    appliance.stop();
 }

@@ -18,16 +18,16 @@ use crate::owing::{accept, journal};
 use crate::receiver::{Answer, Arrived, Receiver};
 
 /// A box with a camera that shows the yard over and over, and whatever else `more` says.
-fn yard(more: &str) -> Appliance {
+pub fn yard(more: &str) -> Appliance {
     Appliance::new(&format!("[[camera]]\nname = \"yard\"\nurl = \"{}\"\nloop = true\n{more}", clip()))
 }
 
-fn clip() -> String {
+pub fn clip() -> String {
     format!("file://{}", Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4").display())
 }
 
 /// A monitor on the yard that has something to say again and again; of one that says it once, `cooldown` is long.
-fn monitor(name: &str, camera: &str, cooldown: &str) -> Value {
+pub fn monitor(name: &str, camera: &str, cooldown: &str) -> Value {
     json!({
         "name": name, "camera": camera, "condition": "Is a person inside the marked zone?", "model": "yard-classifier",
         "labels": ["person_in_zone"], "check_interval": "100ms", "cooldown": cooldown, "clear_after": cooldown,
@@ -56,7 +56,7 @@ fn ask(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, V
     (status, if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect(body) })
 }
 
-fn good(appliance: &Appliance, method: &str, path: &str, body: &Value) -> Value {
+pub fn good(appliance: &Appliance, method: &str, path: &str, body: &Value) -> Value {
     let (status, answer) = ask(appliance, method, path, body);
     assert!((200..300).contains(&status), "{method} {path}: {status} {answer}\n{}", appliance.log());
     answer
@@ -67,20 +67,20 @@ fn named(list: &Value, name: &str) -> Option<Value> {
 }
 
 /// The line of a monitor in `status`.
-fn line(appliance: &Appliance, name: &str) -> Option<Value> {
+pub fn line(appliance: &Appliance, name: &str) -> Option<Value> {
     named(&appliance.status()["monitors"], name)
 }
 
 /// Waits until the monitor has triggered; its line.
-fn when_triggered(appliance: &Appliance, name: &str) -> Value {
+pub fn when_triggered(appliance: &Appliance, name: &str) -> Value {
     appliance.until("it triggers", |it| line(it, name).filter(|line| line["triggers"].as_u64() > Some(0)))
 }
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn state(appliance: &Appliance) -> Reader {
+pub fn state(appliance: &Appliance) -> Reader {
     Reader::open(&appliance.folder.path().join("state")).unwrap()
 }
 

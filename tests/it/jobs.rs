@@ -11,14 +11,14 @@ use crate::appliance::{Appliance, SECRET};
 use crate::receiver::{Answer, Arrived, Receiver};
 use crate::rtsp::Server;
 
-const PASSWORD: &str = "Tr0ub4dor-of-the-dock";
+pub const PASSWORD: &str = "Tr0ub4dor-of-the-dock";
 
-fn clip() -> PathBuf {
+pub fn clip() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4")
 }
 
 /// A box that clients may use, and whatever else `more` says.
-fn shared_box(more: &str) -> Appliance {
+pub fn shared_box(more: &str) -> Appliance {
     let appliance = Appliance::new(more);
     let secret = appliance.folder.path().join("ops.secret");
     let settings =
@@ -28,7 +28,7 @@ fn shared_box(more: &str) -> Appliance {
 }
 
 /// What a client sends; the model is one that knows labels.
-fn request(stream: &str, receiver: &Receiver) -> Value {
+pub fn request(stream: &str, receiver: &Receiver) -> Value {
     json!({
         "stream_url": stream, "condition": "Is a person inside the marked zone?", "webhook_url": receiver.url(),
         "labels": ["person_in_zone"], "check_interval": "100ms", "cooldown": 3600, "max_duration": 25,
@@ -37,7 +37,7 @@ fn request(stream: &str, receiver: &Receiver) -> Value {
 }
 
 /// As from a shell: status and answer.
-fn curl(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub fn curl(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let mut curl = Command::new("curl");
     curl.args(["-s", "-w", "\n%{http_code}", "-X", method, "--unix-socket"]);
     curl.arg(appliance.folder.path().join("stakeout.sock")).arg(format!("http://x{path}"));
@@ -50,13 +50,13 @@ fn curl(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, 
     (status.parse().unwrap(), body)
 }
 
-fn get(appliance: &Appliance, path: &str) -> Value {
+pub fn get(appliance: &Appliance, path: &str) -> Value {
     let (status, answer) = curl(appliance, "GET", path, &Value::Null);
     assert_eq!(status, 200, "{answer}");
     answer
 }
 
-fn body(request: &Arrived) -> Value {
+pub fn body(request: &Arrived) -> Value {
     serde_json::from_slice(&request.body).unwrap()
 }
 
@@ -69,14 +69,14 @@ fn told(receiver: &Receiver, kind: &str, job: &Value) -> Option<Arrived> {
     receiver.arrived().into_iter().find(is_it)
 }
 
-fn is_signed(request: &Arrived) -> bool {
+pub fn is_signed(request: &Arrived) -> bool {
     let timestamp = request.header("webhook-timestamp").parse().unwrap();
     let message = Message { id: request.header("webhook-id"), timestamp };
     sign(&[Key::new(SECRET).unwrap()], message, &request.body).unwrap().trio == request.header("x-trio-signature")
 }
 
 /// How many cameras, monitors and endpoints there are, and how many definitions are kept.
-fn parts(appliance: &Appliance) -> [usize; 4] {
+pub fn parts(appliance: &Appliance) -> [usize; 4] {
     let status = appliance.status();
     let count = |key: &str| status[key].as_array().unwrap().len();
     let kept = Reader::open(&appliance.folder.path().join("state")).unwrap().definitions().unwrap().len();

@@ -4,6 +4,7 @@
 mod foreign;
 mod kit;
 mod relay;
+mod round_the_clock;
 mod running;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 mod flow;
 mod letters;
 mod offline;
+mod order;
 mod outage;
 mod services;
 mod taxonomy;

@@ -32,7 +32,7 @@ class Stakeout:
     # As Trio's stream API has them.
 
     def connect(self, url: str, label: str | None = None) -> dict:
-        """Makes a stream of a camera; its "id" is what `subscribe` takes."""
+        """Makes a stream of a camera; its "id" is what `subscribe` takes. A camera that is known is the same stream."""
         return self.post("/streams", url=url, label=label)
 
     def subscribe(
@@ -44,8 +44,13 @@ class Stakeout:
         confidence_threshold: float | None = None,
         cooldown_seconds: float | None = None,
         metadata: dict | None = None,
+        **monitor: Any,
     ) -> dict:
-        """Asks `question` of a stream from now on and tells `webhook_url`. What is None is the box's default."""
+        """Asks `question` of a stream from now on and tells `webhook_url`. What is None is the box's default.
+
+        Asked twice in the same words it is one subscription. `monitor` is what `[[monitor]]` of the configuration has
+        beside these: labels=["person"], model="yolox-nano".
+        """
         return self.post(
             f"/streams/{quoted(stream_id)}/subscriptions",
             question=question,
@@ -53,9 +58,19 @@ class Stakeout:
             confidence_threshold=confidence_threshold,
             cooldown_seconds=cooldown_seconds,
             metadata=metadata,
+            **monitor,
         )
 
-    def subscriptions(self) -> Any:
+    def streams(self) -> dict:
+        """{"streams": […]}: every camera."""
+        return self.get("/streams")
+
+    def disconnect(self, stream_id: str) -> None:
+        """Takes a stream away that `connect` made, once nothing is asked of it any more."""
+        self.call("DELETE", f"/streams/{quoted(stream_id)}")
+
+    def subscriptions(self) -> dict:
+        """{"subscriptions": […]}, the oldest first."""
         return self.get("/subscriptions")
 
     def subscription(self, subscription_id: str) -> dict:
@@ -65,8 +80,8 @@ class Stakeout:
         """events_24h, delivery_success_rate, dlq_count, avg_latency_ms, p95_latency_ms."""
         return self.get(f"/subscriptions/{quoted(subscription_id)}/stats")
 
-    def failed_events(self, subscription_id: str, limit: int = 100) -> Any:
-        """What could not be delivered: the bodies, with `error` and `attempts`."""
+    def failed_events(self, subscription_id: str, limit: int = 100) -> dict:
+        """{"failed_events": […]}, the newest first: the bodies, with `error` and `attempts`."""
         return self.get(f"/subscriptions/{quoted(subscription_id)}/failed-events", limit=limit)
 
     def unsubscribe(self, subscription_id: str) -> None:

@@ -145,3 +145,35 @@ fn a_repeated_clip_of_one_picture_does_not_spin() {
     let rounds = starts.windows(2).map(|pair| pair[1].mono.since(pair[0].mono));
     assert!(rounds.into_iter().all(|round| round >= Duration::from_millis(900)), "{starts:?}");
 }
+
+/// Never comes back from saying good-bye.
+struct Stuck(crossbeam_channel::Receiver<()>);
+
+impl Source for Stuck {
+    fn open(&mut self, _connection: u64) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn next(&mut self, _wait: Duration) -> Result<Option<Packet>, Problem> {
+        self.close();
+        Ok(None)
+    }
+
+    fn close(&mut self) {
+        let _ = self.0.recv();
+    }
+}
+
+#[test]
+fn a_camera_that_hangs_is_not_waited_for_for_ever() {
+    let (let_go, stuck) = crossbeam_channel::bounded(0);
+    let camera = |stuck| {
+        let settings = Arc::new(Settings::at(Address::File { path: "reel".into(), repeat: true }));
+        crate::camera::spawn_source(Name::new("cam").unwrap(), Box::new(Stuck(stuck)), true, false, settings).unwrap()
+    };
+    let soon = |ms| time::now().mono.plus(Duration::from_millis(ms));
+    assert!(!camera(stuck).join_by(soon(100)), "it hangs");
+    drop(let_go);
+    let (_, free) = crossbeam_channel::bounded(0);
+    assert!(camera(free).join_by(soon(60_000)), "one that doesn't has ended");
+}

@@ -64,6 +64,12 @@ impl Format {
         matches!(self, Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb)
     }
 
+    /// Whether the end of an alert waits for the alert: its receiver takes one that comes first for the end of nothing, and
+    /// has no sequence to tell by.
+    pub fn is_told_in_order(self) -> bool {
+        self == Format::Pagerduty
+    }
+
     /// What becomes of the frame of a trigger.
     pub fn frame(self) -> FrameRule {
         match self {

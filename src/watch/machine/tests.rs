@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::*;
-use crate::condition::Spec;
+use crate::condition::{Shutdown, Spec};
 use crate::config::{Calibration, Hold};
 use crate::event::{JobReason, Metadata, ModelIdentity, Priority};
 use crate::frame::{Color, Matrix, PixelFormat};
+use crate::journal;
 use crate::judge::Worded;
 use crate::name::Name;
+use crate::time::Boot;
+use crate::watch::kept::{Kept, take_up};
 
 /// Keeps what it was given, unless it is full.
 #[derive(Default)]
@@ -20,7 +23,7 @@ struct Book {
 impl Ledger for Book {
     fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
         if self.full {
-            return Err("the disk is full".into());
+            return Err(journal::Error::Full("the disk is full".to_owned()).into());
         }
         self.kept.extend(happening.effects.iter().map(|effect| match effect {
             Effect::JobStarted { .. } => "job started",
@@ -38,6 +41,10 @@ fn at(seconds: f64) -> Now {
 }
 
 fn machine() -> Machine {
+    Machine::new(subject(), State::new())
+}
+
+fn subject() -> Subject {
     let name = |text| Name::new(text).unwrap();
     let seconds = Duration::from_secs;
     let spec = Spec {
@@ -70,20 +77,17 @@ fn machine() -> Machine {
     let question = Question::Words(Worded { calibration, threshold: 0.8 });
     let model = ModelIdentity { name: name("x"), sha256: String::new() };
     let asked = Some(Asked::Text { tokens: [1, 2].into(), explain: None });
-    Machine::new(
-        Subject {
-            about,
-            spec,
-            question,
-            asked,
-            model,
-            source_url: String::new(),
-            label: String::new(),
-            recheck: None,
-            enabled: true,
-        },
-        State::new(),
-    )
+    Subject {
+        about,
+        spec,
+        question,
+        asked,
+        model,
+        source_url: String::new(),
+        label: String::new(),
+        recheck: None,
+        enabled: true,
+    }
 }
 
 fn check(machine: &mut Machine, book: &mut Book, seconds: f64, confidence: f32) {
@@ -157,6 +161,55 @@ fn a_stop_that_was_refused_is_tried_again() {
     machine.tell(&mut book, at(3.0), Input::Tick);
     assert_eq!(book.kept, ["cleared", "job ended"]);
     assert!(!machine.state().is_active());
+}
+
+fn restart(seconds: f64) -> Restart {
+    Restart { now: at(seconds), boot: Boot::current(), last: Shutdown::Clean, replays: false }
+}
+
+fn waits(machine: &Machine) -> bool {
+    machine.shown().lock().unwrap().waits
+}
+
+#[test]
+fn a_job_that_finds_no_room_begins_once_there_is_some() {
+    let mut book = Book { full: true, ..Book::default() };
+    let mut machine = take_up(&mut book, None, subject(), restart(0.0), false).unwrap();
+    assert_eq!((waits(&machine), machine.due()), (true, None), "it is there, and waits");
+    machine.tell(&mut book, at(6.0), Input::Tick);
+    assert!(waits(&machine));
+    book.full = false;
+    machine.tell(&mut book, at(7.0), Input::Tick);
+    assert_eq!((waits(&machine), book.kept.len()), (true, 0), "it was refused only just now");
+    machine.tell(&mut book, at(12.0), Input::Tick);
+    assert_eq!((waits(&machine), machine.due().is_some()), (false, true));
+    assert_eq!(book.kept, ["job started"]);
+}
+
+#[test]
+fn where_there_is_no_room_the_old_machine_says_good_bye_later_and_keeps_its_row_until_then() {
+    let (old, mut book) = open();
+    let row = Kept::row(&old.subject().about, old.state(), at(2.0), Boot::current()).unwrap();
+    let mut other = subject();
+    other.about.definition = "another".to_owned();
+    book.full = true;
+    let mut machine = take_up(&mut book, Some(Kept::read(&row).unwrap()), other, restart(3.0), false).unwrap();
+    assert_eq!((waits(&machine), machine.is_alone()), (true, false), "its row is not to be overwritten");
+    book.full = false;
+    machine.tell(&mut book, at(9.0), Input::Tick);
+    assert_eq!((waits(&machine), machine.is_alone()), (false, true));
+    assert_eq!(book.kept, ["cleared", "job ended", "job started"]);
+}
+
+#[test]
+fn what_is_refused_for_another_reason_is_no_machine() {
+    struct Broken;
+    impl Ledger for Broken {
+        fn record(&mut self, _: Happening<'_>) -> Result<(), Refused> {
+            Err(journal::Error::Closed.into())
+        }
+    }
+    assert!(take_up(&mut Broken, None, subject(), restart(0.0), false).is_err());
 }
 
 #[test]

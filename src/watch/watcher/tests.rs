@@ -19,7 +19,7 @@ use crate::watch::ledger::{Happening, Refused};
 use crate::watch::subject::{About, Subject};
 
 /// What the next run of a model gives: a score, or nothing.
-type Script = mpsc::Sender<Option<f32>>;
+pub(in crate::watch) type Script = mpsc::Sender<Option<f32>>;
 
 /// Waits for its script; notes the brightness of every picture that it sees.
 struct Scripted {
@@ -37,13 +37,13 @@ impl Engine for Scripted {
 }
 
 /// A running model that says how bright something is.
-struct Scene {
-    handle: Handle,
-    script: Script,
+pub(in crate::watch) struct Scene {
+    pub(in crate::watch) handle: Handle,
+    pub(in crate::watch) script: Script,
     seen: Arc<Mutex<Vec<f32>>>,
 }
 
-fn model(name: &str) -> Scene {
+pub(in crate::watch) fn model(name: &str) -> Scene {
     let (script, lines) = mpsc::channel();
     let seen = Arc::default();
     let engine = Box::new(Scripted { script: Mutex::new(lines), seen: Arc::clone(&seen) });
@@ -69,7 +69,7 @@ impl Ledger for Notes {
     }
 }
 
-fn at(seconds: f64) -> Now {
+pub(in crate::watch) fn at(seconds: f64) -> Now {
     Now::in_clip(Duration::from_secs_f64(seconds))
 }
 
@@ -78,7 +78,7 @@ fn name(text: &str) -> Name {
 }
 
 /// A machine that checks once a second from 0 on, whatever moves.
-fn machine(monitor: &str, model: &Scene) -> Machine {
+pub(in crate::watch) fn machine(monitor: &str, model: &Scene) -> Machine {
     machine_of(monitor, model, |_| ())
 }
 
@@ -143,7 +143,7 @@ fn machine_of(monitor: &str, model: &Scene, change: impl FnOnce(&mut Subject)) -
     machine
 }
 
-fn frame(seconds: f64) -> Frame {
+pub(in crate::watch) fn frame(seconds: f64) -> Frame {
     Frame {
         width: 2,
         height: 2,
@@ -203,7 +203,7 @@ impl Play {
     }
 }
 
-fn plain(machine: Machine, model: &Scene) -> Asker {
+pub(in crate::watch) fn plain(machine: Machine, model: &Scene) -> Asker {
     Asker { machine, model: model.handle.clone(), candidate: None }
 }
 

@@ -1,14 +1,12 @@
-//! Answers of a running daemon, held against `/openapi.json`: ours by a validator that we did not write, and those to
-//! requests that schemathesis makes up.
+//! Answers of a running daemon, held against `/openapi.json` by a validator that we did not write.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use super::{Answer, ask, daemon, port, unix};
+use super::{Answer, ask, daemon, unix};
 use crate::appliance::Appliance;
 use crate::receiver::{self, Receiver};
 use crate::shared::skip;
@@ -17,10 +15,9 @@ use crate::shared::skip;
 const PYPI: &str = "schemathesis==4.32.5";
 
 /// The folder of its programs; None where it can't be had, which is a failure in CI. Made by the first run and kept.
-fn python() -> Option<PathBuf> {
+pub(super) fn python() -> Option<PathBuf> {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/venv-api");
-    let works =
-        || Command::new(venv.join("bin/schemathesis")).arg("--version").output().is_ok_and(|it| it.status.success());
+    let works = || schemathesis(&venv.join("bin")).arg("--version").output().is_ok_and(|it| it.status.success());
     if !works() {
         let _ = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();
         let pip = Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", PYPI]).output();
@@ -30,6 +27,13 @@ fn python() -> Option<PathBuf> {
         }
     }
     Some(venv.join("bin"))
+}
+
+/// As a module: programs in such a folder work only where it was made.
+pub(super) fn schemathesis(python: &Path) -> Command {
+    let mut schemathesis = Command::new(python.join("python"));
+    schemathesis.args(["-m", "schemathesis.cli"]);
+    schemathesis
 }
 
 /// What the validator says of `answers`; empty: all are as the document says.
@@ -101,6 +105,8 @@ fn asked(appliance: &Appliance, document: &Value) -> Vec<Value> {
         ("post", "/v1/monitors/{name}/disable", "person", ""),
         ("get", "/v1/status", "", ""),
         ("post", "/v1/monitors/{name}/enable", "person", ""),
+        ("post", "/jobs/{job_id}/start", job, ""),
+        ("post", "/jobs/{job_id}/start", nobody, ""),
     ] {
         let (before, rest) = route.split_once('{').unwrap_or((route, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
@@ -124,7 +130,7 @@ fn answers_are_as_the_document_says() {
     let answers = asked(&appliance, &document);
     assert_eq!(validate(&python, &document, &answers), "");
     let fine = answers.iter().filter(|answer| (200..300).contains(&answer["status"].as_u64().unwrap())).count();
-    assert!(fine >= answers.len() - 7, "most of them are no errors: {fine} of {}", answers.len());
+    assert!(fine >= answers.len() - 8, "most of them are no errors: {fine} of {}", answers.len());
 
     // What is not as the document says is found.
     let status = answers.iter().find(|answer| answer["route"] == "/v1/status").unwrap();
@@ -139,36 +145,4 @@ fn answers_are_as_the_document_says() {
         spoil(&mut spoilt);
         assert_ne!(validate(&python, &document, &[spoilt.clone()]), "", "{spoilt}");
     }
-}
-
-#[test]
-fn schemathesis_finds_nothing() {
-    let Some(python) = python() else { return };
-    let receiver = Receiver::start(|_, _| receiver::Answer::status(200));
-    let appliance = daemon("127.0.0.1:0", &receiver);
-    let at = SocketAddr::from(([127, 0, 0, 1], port(&appliance)));
-    let folder = tempfile::tempdir().unwrap();
-    let run = |document: &str| {
-        Command::new(python.join("schemathesis"))
-            .args(["run", document, "--url", &format!("http://{at}"), "--checks", "all"])
-            .args(["--exclude-checks", "positive_data_acceptance"])
-            .args(["--include-method", "GET", "--exclude-path-regex", "/stream$|/ws$|/snapshot$"])
-            .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--no-shrink"])
-            .args(["--request-timeout", "60", "--no-color"])
-            .current_dir(folder.path())
-            .output()
-            .unwrap()
-    };
-    let Output { status, stdout, stderr } = run(&format!("http://{at}/openapi.json"));
-    let told = String::from_utf8_lossy(&stdout);
-    assert!(status.success(), "{told}\n{}\n{}", String::from_utf8_lossy(&stderr), appliance.log());
-    assert!(told.contains("passed"), "{told}");
-
-    // It would find something: a document that promises another answer.
-    let path = folder.path().join("openapi.json");
-    let document = include_str!("../../../packaging/openapi.json");
-    fs::write(&path, document.replace("\"uptime_s\"", "\"uptime_h\"")).unwrap();
-    let found = run(path.to_str().unwrap());
-    assert_eq!(found.status.code(), Some(1), "{}", String::from_utf8_lossy(&found.stdout));
-    assert!(!appliance.log().contains("panicked"), "{}", appliance.log());
 }

@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod answers;
+mod invented;
 mod shown;
 
 use std::fs;
@@ -35,7 +36,10 @@ fn daemon(listen: &str, receiver: &Receiver) -> Appliance {
     let token = appliance.folder.path().join("api.token");
     fs::write(&token, format!("{TOKEN}\n")).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
-    let settings = format!("[api]\nlisten = \"{listen}\"\ntoken_file = \"{}\"\n", token.display());
+    let settings = format!(
+        "[api]\nlisten = \"{listen}\"\ntoken_file = \"{}\"\ndefault_model = \"yard-classifier\"\n",
+        token.display()
+    );
     appliance.edit("[api]\n", &settings);
     appliance.start();
     appliance

@@ -26,6 +26,9 @@ if not token:
 
 told(box.connect, "rtsp://camera/1", label="dock")
 told(box.subscribe, "dock/1", "A person?", "https://app/hook", confidence_threshold=0.8, metadata={"zone": "dock"})
+told(box.subscribe, "dock", "A person?", "https://app/hook", labels=["person"])
+told(box.streams)
+told(box.disconnect, "dock/1")
 told(box.subscriptions)
 told(box.subscription, "s 1")
 told(box.stats, "s1")

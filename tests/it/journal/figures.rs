@@ -1,7 +1,7 @@
 //! The figures of endpoints and monitors: what they count, and that neither a restart, nor a purge, nor a wrong clock changes them.
 
 use stakeout::event::Priority;
-use stakeout::journal::{Counts, DeadFilter};
+use stakeout::journal::{Counts, DeadFilter, Failed};
 
 use super::*;
 
@@ -60,11 +60,13 @@ fn what_is_told_of_endpoints_and_monitors() {
     assert_eq!((b.success_rate, b.dead, b.oldest, b.last_success), (0.0, 1, None, None));
 
     let gate = of_monitor(&journal, "gate", at(10));
+    assert_eq!((gate.owed_24h, a.owed_24h), (2, 0));
     assert_eq!((gate.events_24h, gate.delivered_24h, gate.dead, gate.pending), (2, 2, 1, 0));
     assert_eq!((gate.success_rate, gate.oldest, gate.failing), (2.0 / 3.0, None, false));
     let yard = of_monitor(&journal, "yard", at(10));
     assert_eq!((yard.events_24h, yard.delivered_24h, yard.held, yard.pending), (3, 0, 1, 1));
     assert_eq!((yard.success_rate, yard.oldest), (1.0, Some(Duration::from_secs(6))));
+    assert_eq!(yard.owed_24h, 2, "one of its events nobody is told of");
 }
 
 #[test]
@@ -184,4 +186,50 @@ fn the_counts_are_those_that_counting_gives() {
         assert_eq!((counts.held, counts.dead), (count(&[State::Held]), count(&[State::Dead, State::Expired])));
         assert_eq!(counts.events_24h, 200);
     }
+}
+
+/// The sequence numbers of what failed, the newest first.
+fn failed(journal: &Journal, monitor: &str, endpoint: &str, limit: u32) -> Vec<u64> {
+    let failed = journal.reader().unwrap().failed(&name(monitor), &name(endpoint), limit).unwrap();
+    let body = |failed: &Failed| serde_json::from_str::<serde_json::Value>(&failed.body).unwrap();
+    failed.iter().map(|failed| body(failed)["sequence"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn what_failed_is_listed_by_monitor_and_endpoint_until_it_is_dead_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for second in 0..6 {
+        let ids = accept(&journal, ["gate", "yard"][second % 2], &["a", "b"], at(second as u64));
+        settle(&journal, ids[0], State::Dead, 501, at(10));
+        settle(&journal, ids[1], [State::Delivered, State::Expired][second / 3], 500, at(10));
+    }
+    let all = |journal: &Journal| {
+        [("gate", "a"), ("gate", "b"), ("yard", "a"), ("yard", "b")].map(|(of, to)| failed(journal, of, to, 9))
+    };
+    let before = [vec![5, 3, 1], vec![5], vec![6, 4, 2], vec![6, 4]];
+    assert_eq!(all(&journal), before);
+    assert_eq!(failed(&journal, "gate", "a", 2), [5, 3], "at most so many");
+    let newest = journal.reader().unwrap().failed(&name("gate"), &name("a"), 1).unwrap().remove(0);
+    assert_eq!((newest.state, newest.last_status, newest.last_error.as_deref()), (State::Dead, Some(501), None));
+    journal.close().unwrap();
+    let journal = open(dir.path());
+    assert_eq!(all(&journal), before);
+
+    let again = DeadFilter { endpoint: Some(name("a")), ..DeadFilter::default() };
+    assert_eq!(journal.writer().redrive(again, at(11)).wait().unwrap(), 6);
+    assert_eq!(all(&journal), [vec![], vec![5], vec![], vec![6, 4]]);
+    for due in journal.reader().unwrap().due(&name("a"), at(12).wall, 9).unwrap() {
+        settle(&journal, due.id, State::Dead, 501, at(13));
+    }
+    assert_eq!(all(&journal), before, "dead again");
+    let dropped = DeadFilter { endpoint: Some(name("b")), ..DeadFilter::default() };
+    assert_eq!(journal.writer().drop_dead(dropped).wait().unwrap(), 3);
+    assert_eq!(all(&journal), [vec![5, 3, 1], vec![], vec![6, 4, 2], vec![]]);
+    journal.writer().set_gone(name("b"), true).wait().unwrap();
+    accept(&journal, "yard", &["b"], at(14));
+    assert_eq!(failed(&journal, "yard", "b", 9), [7], "dead from the beginning");
+    journal.writer().purge(at(30 * 24 * 3600)).wait().unwrap();
+    let nothing: [Vec<u64>; 4] = Default::default();
+    assert_eq!(all(&journal), nothing, "they go with their deliveries");
 }

@@ -15,7 +15,7 @@ use crate::shared::{runtime, shared};
 const WRONG: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// The line without which a repeated delivery is handled again.
-const IDEMPOTENCY: (&str, &str) = ("if idempotency_key in processed_events:", "if False:");
+pub const IDEMPOTENCY: (&str, &str) = ("if idempotency_key in processed_events:", "if False:");
 
 /// Monitor, condition, severity: two of them alert on the same frame and end at the same moment.
 const MONITORS: [(&str, &str, &str); 2] =

