@@ -28,7 +28,7 @@ class Packages:
 def build_both(binary, folder):
     say("building two packages")
     newer = build(binary, folder)
-    older = build(binary or newest_release(), folder, "--version", "0.0.9")
+    older = build(binary, folder, "--version", "0.0.9")
     return Packages(newer, with_another_default(older, folder))
 
 
@@ -69,12 +69,6 @@ def main():
             say(f"── {part}")
             PARTS[part](packages)
     say(f"passed in {time.monotonic() - began:.0f} s")
-
-
-def newest_release():
-    """What build-deb has just built."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return max(target.glob("*/release/stakeout"), key=lambda file: file.stat().st_mtime)
 
 
 main()

@@ -147,8 +147,10 @@ def lend_registry(root):
     """What apt and the resolver know here, they know in there; no service starts where there is no init."""
     for file in sources():
         shutil.copy(file, root.path("/etc/apt") / file.relative_to(APT))
-    acquire = [line for file in sorted((APT / "apt.conf.d").glob("*")) for line in file.read_text().splitlines() if line.startswith("Acquire::Check")]
-    root.path("/etc/apt/apt.conf.d/90installed").write_text("\n".join([*acquire, 'Acquire::Languages "none";', 'Binary::apt-get::APT::Keep-Downloaded-Packages "1";', ""]))
+    lines = [line for file in sorted((APT / "apt.conf.d").glob("*")) for line in file.read_text().splitlines()]
+    acquire = [line for line in lines if line.startswith("Acquire::Check")]
+    settings = [*acquire, 'Acquire::Languages "none";', 'Binary::apt-get::APT::Keep-Downloaded-Packages "1";']
+    root.path("/etc/apt/apt.conf.d/90installed").write_text("".join(f"{line}\n" for line in settings))
     for file in ("/etc/resolv.conf", "/etc/hosts"):
         root.path(file).unlink(missing_ok=True)
         shutil.copy(file, root.path(file))

@@ -14,9 +14,10 @@ import time
 
 from installed_debian import STORE, copy_of, fetch_base, run, say, wait_for
 
-# systemd, a kernel, the agent; ps and ip to look and to set up the network; Python to trace a thread with.
-PACKAGES = "systemd-sysv udev dbus linux-image-cloud-amd64 qemu-guest-agent iproute2 procps python3-minimal".split()
+# systemd, a kernel, the agent; ps and ip to look and to set up the network.
+PACKAGES = "systemd-sysv udev dbus linux-image-cloud-amd64 qemu-guest-agent iproute2 procps".split()
 DISK = "3G"
+SHELL = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
 HOST = "10.0.2.2"  # how the machine sees this one
 
 # The kernel's command line says how long it takes.
@@ -175,7 +176,7 @@ class Agent:
         return answer["return"]
 
     def execute(self, line):
-        started = self.ask("guest-exec", path="/bin/sh", arg=["-c", line], **{"capture-output": True, "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]})
+        started = self.ask("guest-exec", path="/bin/sh", arg=["-c", line], env=SHELL, **{"capture-output": True})
         status = wait_for(f"`{line}` ends", lambda: self.ended(started["pid"]), 600)
         decoded = [base64.b64decode(status.get(stream, "")).decode() for stream in ("out-data", "err-data")]
         return status.get("exitcode", 128 + status.get("signal", 0)), *decoded

@@ -135,5 +135,6 @@ def purges(root):
     expect(not root.path("/etc/stakeout").exists(), "`purge` forgets configuration and secrets")
     expect(not root.path("/var/lib/stakeout").exists(), "… and the journal with its pictures")
     expect(root.attempt("getent", "passwd", "stakeout")[0] == 0, "the user stays, so that no other gets its id")
-    left = root.run("find", "/etc", "/usr", "/var", "-xdev", "-iname", "*stakeout*", "-not", "-path", "/var/cache/*", "-not", "-path", "/var/lib/dpkg/*").split()
+    elsewhere = ["-not", "-path", "/var/cache/*", "-not", "-path", "/var/lib/dpkg/*"]
+    left = root.run("find", "/etc", "/usr", "/var", "-xdev", "-iname", "*stakeout*", *elsewhere).split()
     expect(not left, f"nothing else of it is left {left or ''}".rstrip())

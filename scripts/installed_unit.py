@@ -43,19 +43,8 @@ LABELS = ("person", "vehicle", "person_in_zone")
 # The secret is where only root can read it.
 CREDENTIAL = "[Service]\nLoadCredential=ops.secret:/root/ops.secret\n"
 
-# Stops one thread of a process and leaves the others running, for as long as this program runs.
-WEDGE = """
-import ctypes, pathlib, sys, time
-seize, interrupt = 0x4206, 0x4207
-ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-process, name = sys.argv[1:]
-(thread,) = [task.name for task in pathlib.Path(f"/proc/{process}/task").iterdir() if (task / "comm").read_text().strip() == name]
-for request in (seize, interrupt):
-    if ptrace(request, int(thread), None, None):
-        sys.exit(f"ptrace: {ctypes.get_errno()}")
-time.sleep(3600)
-"""
+# PTRACE_SEIZE and PTRACE_INTERRUPT: stops one thread and leaves the others running, for as long as this runs. (Perl is on every Debian.)
+WEDGE = "syscall(101, $_, $ARGV[0] + 0, 0, 0) == 0 or die qq(ptrace: $!) for 0x4206, 0x4207; sleep 3600"
 
 
 def check_machine(packages):
@@ -173,15 +162,16 @@ def watchdog_fired(machine):
     return int(machine.run("journalctl -b -u stakeout -o cat | grep -c 'Watchdog timeout' || true"))
 
 
-def is_restarted_when_wedged(machine, thread):
+def is_restarted_when_wedged(machine, name):
     process, fired = machine.unit("MainPID"), watchdog_fired(machine)
-    machine.write("/root/wedge.py", WEDGE)
-    machine.run("systemctl reset-failed wedge 2>/dev/null || true")
+    thread = machine.run(f"grep -lx {name} /proc/{process}/task/*/comm | cut -d / -f 5").strip()
     began = time.monotonic()
-    machine.run(f"systemd-run --unit wedge --collect python3 /root/wedge.py {process} {thread}")
-    wait_for(f"a restart after {thread} was stopped", lambda: machine.unit("MainPID") not in (process, "0") and is_active(machine))
-    expect(watchdog_fired(machine) == fired + 1, f"with {thread} stopped and all others running, the watchdog restarts it ({time.monotonic() - began:.0f} s)")
-    machine.run("systemctl stop wedge 2>/dev/null || true")
+    machine.run(f"systemd-run --unit wedge --collect perl -e '{WEDGE}' {thread}")
+    stopped = f"grep -q 'State:.t' /proc/{process}/task/{thread}/status && grep -q 'State:.[SR]' /proc/{process}/status"
+    wait_for(f"{name} to be stopped, and no other", lambda: machine.attempt(stopped)[0] == 0)
+    wait_for(f"a restart after {name} was stopped", lambda: machine.unit("MainPID") not in (process, "0") and is_active(machine))
+    expect(watchdog_fired(machine) == fired + 1, f"with {name} stopped and all others running, the watchdog restarts it ({time.monotonic() - began:.0f} s)")
+    machine.attempt("systemctl stop wedge")
 
 
 def is_restarted_when_frozen(machine):
@@ -255,7 +245,8 @@ def every_event_arrives(machine, receiver, accepted):
     began = time.monotonic()
     wait_for("every accepted event", lambda: not lost(accepted, receiver), 900)
     expect(lost(accepted | {"an event that never was"}, receiver), "an event that didn't arrive would be noticed")
-    expect(not receiver.problems, f"every accepted event arrived ({len(accepted)}, {time.monotonic() - began:.0f} s), bodies and signatures are right {receiver.problems or ''}".rstrip())
+    expect(True, f"every accepted event arrived ({len(accepted)}), the last of them {time.monotonic() - began:.0f} s after the start")
+    expect(not receiver.problems, f"… with the right signature, and the same bytes every time {receiver.problems or ''}".rstrip())
     highest = max(receiver.sequences)
     wait_for("a sequence without gaps", lambda: set(range(1, highest + 1)) <= receiver.sequences, 600)
     expect(True, f"the sequence has no gap from 1 to {highest}")
