@@ -10,6 +10,7 @@ from installed_debian import ROOT, STORE, expect, run, say
 EXPOSURE = 3.5
 UNIT = ROOT / "packaging/systemd/stakeout.service"
 RULES = ROOT / "packaging/prometheus"
+READER = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "100"}
 
 
 def check_files(packages):
@@ -67,11 +68,11 @@ def check_manuals(folder):
         return say("skipped: this stakeout writes no man pages")
     for page in pages:
         roff = run(["gzip", "-dc", page]).encode()
-        for command in (["mandoc", "-T", "lint", "-W", "error"], ["groff", "-man", "-Tutf8", "-ww", "-z"]):
+        for command in (["mandoc", "-T", "lint", "-W", "error"], ["groff", "-man", "-Kutf8", "-Tutf8", "-ww", "-z"]):
             done = subprocess.run(command, input=roff, capture_output=True)
             told = (done.stdout + done.stderr).decode().strip()
             expect(done.returncode == 0 and not (told and command[0] == "groff"), f"{page.stem}: {command[0]} {told}".strip())
-        shown = subprocess.run(["man", "-l", page], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "MANWIDTH": "100"})
+        shown = subprocess.run(["man", "-l", page], capture_output=True, text=True, env=READER)
         expect(shown.returncode == 0 and "NAME" in shown.stdout and not shown.stderr, f"{page.stem}: man shows it {shown.stderr}".strip())
 
 
