@@ -3,6 +3,7 @@
 //! Owns the words of the commands and the way from a command to an exit code; refuses to know what commands do. Runs on
 //! the main thread.
 
+mod account;
 mod ask;
 mod check;
 mod checked;
@@ -10,11 +11,13 @@ mod client;
 mod config;
 mod deliveries;
 mod dlq;
+mod doctor;
 mod enable;
 mod endpoint;
 mod environment;
 mod events;
 mod exit;
+mod init;
 mod jobs;
 mod keygen;
 mod models;
@@ -52,10 +55,14 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set up a first camera, monitor and endpoint: asks, tries them, and writes the configuration
+    Init(Box<init::Args>),
     /// Run the daemon
     Run(run::Args),
     /// Check the configuration: syntax, references, secrets, models and labels
     Check(check::Args),
+    /// Check everything that Stakeout needs of this machine, and say how to mend what is wrong
+    Doctor(doctor::Args),
     /// Print the manual of the configuration: every key at its default
     Config,
     /// Show cameras, monitors, endpoints and warnings of the running daemon
@@ -110,6 +117,7 @@ impl Command {
     fn loads_models(&self) -> bool {
         match self {
             Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Doctor(_) | Command::Init(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -118,9 +126,11 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Ask(args) => ask::run(&args),
+            Command::Init(args) => init::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config => config::run(),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Events(args) => events::run(&args),
             Command::Deliveries(args) => deliveries::run(&args),

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use crate::config::{self, Parsed};
 
-const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
+/// Where the service reads it.
+pub(super) const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
 const VARIABLE: &str = "STAKEOUT_CONFIG";
 
 /// The option that names the configuration file.

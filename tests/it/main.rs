@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod alerts;
 mod announcements;
 mod api;
 mod appliance;
@@ -19,12 +20,14 @@ mod decoders;
 mod definitions;
 mod detectors;
 mod dlq;
+mod doctor;
 mod endpoint;
 mod fanout;
 mod faults;
 mod formats;
 mod gate;
 mod gone;
+mod init;
 mod jobs;
 mod journal;
 mod kills;
