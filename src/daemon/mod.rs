@@ -14,6 +14,7 @@ mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod heirloom;
 mod hopeless;
 mod leftovers;
 mod models;

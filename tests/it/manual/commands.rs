@@ -49,6 +49,13 @@ const ROWS: &[Row] = &[
         Ends(0, "usage: "),
         &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("--json", "--json --help")],
     ),
+    ("scripts/test --all", Elsewhere("scripts/test", "run scripts/installed"), &[]),
+    ("packaging/build-deb", Elsewhere("scripts/installed.py", "ROOT / \"packaging/build-deb\""), &[]),
+    (
+        "apt install ./target/deb/stakeout_*.deb",
+        Elsewhere("scripts/installed_package.py", "`apt-get install ./stakeout.deb` brings all that it needs"),
+        &[],
+    ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
     // README.md: installing, below a folder of our own.
     (
@@ -62,7 +69,7 @@ const ROWS: &[Row] = &[
         &[("/usr/lib", "HERE/usr/lib")],
     ),
     (
-        "install -D -m 644 systemd/stakeout.service /etc/systemd/system/stakeout.service",
+        "install -D -m 644 packaging/systemd/stakeout.service /etc/systemd/system/stakeout.service",
         Ends(0, ""),
         &[("/etc/systemd", "HERE/etc/systemd")],
     ),
@@ -125,6 +132,11 @@ const ROWS: &[Row] = &[
     (
         "curl --unix-socket /run/stakeout/stakeout.sock -X POST http://x/live-monitor -H 'content-type: application/json' -d '{\"stream_url\": \"rtsp://viewer:PASSWORD@10.0.0.21/stream1\", \"condition\": \"Is there fire?\", \"webhook_url\": \"https://your-app.example/hook\"}'",
         Ends(0, "\"job_id\""),
+        &[("curl ", "curl --fail-with-body ")],
+    ),
+    (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"person\", \"callback_url\": \"https://your-app.example/alerts\"}'",
+        Ends(0, "\"alert-"),
         &[("curl ", "curl --fail-with-body ")],
     ),
     (
