@@ -333,7 +333,7 @@ fn a_secret_stays_through_a_change_unless_it_is_taken_away_and_a_password_goes_n
     {
         good(&appliance, "PUT", "/v1/endpoints/hq", &body);
         good(&appliance, "POST", "/v1/endpoints/hq/check", &Value::Null);
-        assert_eq!(receiver.wait_for(count)[count - 1].has_header("X-Trio-Signature"), is_signed, "{body}");
+        assert_eq!(receiver.wait_for(count)[count - 1].has_header("x-trio-signature"), is_signed, "{body}");
     }
     let camera = |host: &str| json!({"url": format!("rtsp://{host}/1"), "username": "viewer", "decode": "all"});
     let mut known = camera("127.0.0.1:1");
