@@ -50,7 +50,14 @@ const ROWS: &[Row] = &[
         &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("--json", "--json --help")],
     ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
-    // README.md: installing, below a folder of our own.
+    // README.md: the package, by `scripts/test --all`; by hand, below a folder of our own.
+    ("scripts/test --all", Elsewhere("scripts/test", "run scripts/installed"), &[]),
+    ("packaging/build-deb", Elsewhere("scripts/installed.py", "ROOT / \"packaging/build-deb\""), &[]),
+    (
+        "apt install ./target/deb/stakeout_*.deb",
+        Elsewhere("scripts/installed_package.py", "`apt-get install ./stakeout.deb` brings all that it needs"),
+        &[],
+    ),
     (
         "install -D -m 755 target/release/stakeout /usr/bin/stakeout",
         Ends(0, ""),
@@ -62,7 +69,7 @@ const ROWS: &[Row] = &[
         &[("/usr/lib", "HERE/usr/lib")],
     ),
     (
-        "install -D -m 644 systemd/stakeout.service /etc/systemd/system/stakeout.service",
+        "install -D -m 644 packaging/systemd/stakeout.service /etc/systemd/system/stakeout.service",
         Ends(0, ""),
         &[("/etc/systemd", "HERE/etc/systemd")],
     ),
@@ -97,7 +104,7 @@ const ROWS: &[Row] = &[
         Ends(0, ""),
         &[("chown stakeout:", "chown $UID")],
     ),
-    ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("tests/it/service.rs", "READY=1"), &[]),
+    ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"), &[]),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
     (
         "runuser -u stakeout -- env GSETTINGS_BACKEND=memory GIO_USE_PROXY_RESOLVER=dummy stakeout run",

@@ -107,7 +107,7 @@ impl World {
         for folder in ["new", "etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
             fs::create_dir_all(here.join(folder)).unwrap();
         }
-        for (known, name) in [("scripts", "scripts"), ("tests", "tests"), ("systemd", "systemd"), (".setup", ".setup")]
+        for (known, name) in [("scripts", "scripts"), ("tests", "tests"), ("packaging", "packaging"), (".setup", ".setup")]
         {
             symlink(root().join(known), place.join(name)).unwrap();
         }
