@@ -104,7 +104,11 @@ const ROWS: &[Row] = &[
         Ends(0, ""),
         &[("chown stakeout:", "chown $UID")],
     ),
-    ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"), &[]),
+    (
+        "systemctl daemon-reload && systemctl enable --now stakeout",
+        Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"),
+        &[],
+    ),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
     (
         "runuser -u stakeout -- env GSETTINGS_BACKEND=memory GIO_USE_PROXY_RESOLVER=dummy stakeout run",
@@ -143,6 +147,11 @@ const ROWS: &[Row] = &[
         "post /streams/loading-dock/subscriptions '{\"question\": \"Is a person in the yellow zone?\", \"webhook_url\": \"https://your-app.example/events\", \"confidence_threshold\": 0.85, \"cooldown_seconds\": 60, \"metadata\": {\"severity\": \"high\"}}'",
         Ends(0, "\"subscription-"),
         &[],
+    ),
+    (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"event-…\", \"callback_url\": \"https://your-app.example/alerts\"}'",
+        Ends(0, "\"alert-"),
+        &[("event-…", "person-at-dock"), ("curl ", "curl --fail-with-body ")],
     ),
     (
         "curl -N --unix-socket /run/stakeout/stakeout.sock http://x/v1/events/stream",

@@ -176,6 +176,7 @@ impl World {
             ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login(&self.camera)),
             ("https://your-app.example/hooks/stakeout", self.receiver.url()),
             ("https://your-app.example/hook", self.receiver.url()),
+            ("https://your-app.example/alerts", self.receiver.url()),
             ("https://your-app.example/events", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
         ];
