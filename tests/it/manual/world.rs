@@ -107,9 +107,8 @@ impl World {
         for folder in ["new", "etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
             fs::create_dir_all(here.join(folder)).unwrap();
         }
-        for (known, name) in [("scripts", "scripts"), ("tests", "tests"), ("packaging", "packaging"), (".setup", ".setup")]
-        {
-            symlink(root().join(known), place.join(name)).unwrap();
+        for known in ["scripts", "tests", "packaging", ".setup"] {
+            symlink(root().join(known), place.join(known)).unwrap();
         }
         symlink(root().join("models/yolox-nano"), place.join("models/yolox-nano")).unwrap();
         // Calibration writes into it.
