@@ -57,7 +57,14 @@ const ROWS: &[Row] = &[
         &[],
     ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
-    // README.md: installing, below a folder of our own.
+    // README.md: the package, by `scripts/test --all`; by hand, below a folder of our own.
+    ("scripts/test --all", Elsewhere("scripts/test", "run scripts/installed"), &[]),
+    ("packaging/build-deb", Elsewhere("scripts/installed.py", "ROOT / \"packaging/build-deb\""), &[]),
+    (
+        "apt install ./target/deb/stakeout_*.deb",
+        Elsewhere("scripts/installed_package.py", "`apt-get install ./stakeout.deb` brings all that it needs"),
+        &[],
+    ),
     (
         "install -D -m 755 target/release/stakeout /usr/bin/stakeout",
         Ends(0, ""),
@@ -104,7 +111,11 @@ const ROWS: &[Row] = &[
         Ends(0, ""),
         &[("chown stakeout:", "chown $UID")],
     ),
-    ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("tests/it/service.rs", "READY=1"), &[]),
+    (
+        "systemctl daemon-reload && systemctl enable --now stakeout",
+        Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"),
+        &[],
+    ),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
     (
         "runuser -u stakeout -- env GSETTINGS_BACKEND=memory GIO_USE_PROXY_RESOLVER=dummy stakeout run",
@@ -148,6 +159,11 @@ const ROWS: &[Row] = &[
         "post /streams/loading-dock/subscriptions '{\"question\": \"Is a person in the yellow zone?\", \"webhook_url\": \"https://your-app.example/events\", \"confidence_threshold\": 0.85, \"cooldown_seconds\": 60, \"metadata\": {\"severity\": \"high\"}}'",
         Ends(0, "\"subscription-"),
         &[],
+    ),
+    (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"event-…\", \"callback_url\": \"https://your-app.example/alerts\"}'",
+        Ends(0, "\"alert-"),
+        &[("event-…", "person-at-dock"), ("curl ", "curl --fail-with-body ")],
     ),
     (
         "curl -N --unix-socket /run/stakeout/stakeout.sock http://x/v1/events/stream",

@@ -107,10 +107,8 @@ impl World {
         for folder in ["new", "etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
             fs::create_dir_all(here.join(folder)).unwrap();
         }
-        for (known, name) in
-            [("scripts", "scripts"), ("tests", "tests"), ("packaging", "packaging"), (".setup", ".setup")]
-        {
-            symlink(root().join(known), place.join(name)).unwrap();
+        for known in ["scripts", "tests", "packaging", ".setup"] {
+            symlink(root().join(known), place.join(known)).unwrap();
         }
         symlink(root().join("models/yolox-nano"), place.join("models/yolox-nano")).unwrap();
         // Calibration writes into it.
@@ -177,6 +175,7 @@ impl World {
             ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login(&self.camera)),
             ("https://your-app.example/hooks/stakeout", self.receiver.url()),
             ("https://your-app.example/hook", self.receiver.url()),
+            ("https://your-app.example/alerts", self.receiver.url()),
             ("https://your-app.example/events", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
         ];
