@@ -49,6 +49,13 @@ const ROWS: &[Row] = &[
         Ends(0, "usage: "),
         &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("--json", "--json --help")],
     ),
+    ("scripts/test --all", Elsewhere("scripts/test", "run scripts/installed"), &[]),
+    ("packaging/build-deb", Elsewhere("scripts/installed.py", "packaging/build-deb"), &[]),
+    (
+        "apt install ./target/deb/stakeout_*.deb",
+        Elsewhere("scripts/installed_package.py", "root.install(\"--no-install-recommends\", OLDER)"),
+        &[],
+    ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
     // README.md: installing, below a folder of our own.
     (
@@ -62,7 +69,7 @@ const ROWS: &[Row] = &[
         &[("/usr/lib", "HERE/usr/lib")],
     ),
     (
-        "install -D -m 644 systemd/stakeout.service /etc/systemd/system/stakeout.service",
+        "install -D -m 644 packaging/systemd/stakeout.service /etc/systemd/system/stakeout.service",
         Ends(0, ""),
         &[("/etc/systemd", "HERE/etc/systemd")],
     ),
