@@ -59,7 +59,7 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 #[derive(Subcommand)]
 enum Command {
     /// Set up a first camera, monitor and endpoint, and try them
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Check the configuration, and all that it leads to
     Check(check::Args),
     /// Check all that is needed of this machine, and say how to mend it
