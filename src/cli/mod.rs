@@ -19,6 +19,7 @@ mod jobs;
 mod keygen;
 mod models;
 mod monitor;
+mod plot;
 mod print;
 mod records;
 mod replay;
@@ -28,6 +29,9 @@ mod shown;
 mod sightings;
 mod snapshot;
 mod status;
+mod terminal;
+mod test;
+mod timeline;
 mod verify;
 mod which;
 
@@ -76,6 +80,8 @@ enum Command {
     Dlq(dlq::Args),
     /// Play a recording through the monitors and print what they would have reported
     Replay(replay::Args),
+    /// Assert what the monitors say about recordings, case by case
+    Test(test::Args),
     /// Ask a model about a picture
     Ask(ask::Args),
     /// List, download, check, measure and calibrate models
@@ -109,7 +115,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn loads_models(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Test(_) | Command::Ask(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
         }
@@ -130,6 +136,7 @@ impl Command {
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Monitor(args) => monitor::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),

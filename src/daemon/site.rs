@@ -221,6 +221,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         statistics: api::Statistics::default(),
         origin: Origin::File,
         differs_from_file: false,
+        shadow: subject.about.shadow.then(api::Shadow::default),
     }
 }
 

@@ -152,6 +152,7 @@ impl Site for Quiet {
             job: None,
             statistics: Default::default(),
             origin: Default::default(),
+            shadow: None,
             differs_from_file: false,
         }]
     }
@@ -541,6 +542,7 @@ fn the_help_says_what_there_is() {
       monitor     Enable or disable a monitor while the daemon runs
       dlq         Handle dead letters: deliveries that ended without success
       replay      Play a recording through the monitors and print what they would have reported
+      test        Assert what the monitors say about recordings, case by case
       ask         Ask a model about a picture
       models      List, download, check, measure and calibrate models
       verify      Check the signature of a webhook body, read from stdin

@@ -1,6 +1,6 @@
 //! Channels: server-sent events that lose nothing, messages over WebSocket that wait for nobody.
 
-mod clients;
+pub mod clients;
 mod dual;
 mod many;
 mod resume;
