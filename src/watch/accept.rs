@@ -153,7 +153,7 @@ impl Ledger for JournalLedger {
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
         let shadow = happening.about.shadow.then(|| self.would_be_owed(happening.about, &events));
         let unsaid = match shadow {
-            None => aloud::alerts_of(&events, &self.addressees, &self.broadcast),
+            None => aloud::alerts_of(&events, &self.broadcast),
             Some(_) => Vec::new(),
         };
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library, Made, Model,
-    Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library,
+    Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -153,6 +153,9 @@ impl Site for Quiet {
             statistics: Default::default(),
             origin: Default::default(),
             shadow: None,
+            event_id: "event-0123456789abcdef".into(),
+            alerts: 0,
+            switched: false,
             differs_from_file: false,
         }]
     }
@@ -182,6 +185,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Alerting for Quiet {
+    fn bind(&self, monitor: &Name, _: &str) -> Result<bool, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
+    }
+    fn switch_alert(&self, alert: &Name, _: bool) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
+    }
+    fn unbind(&self, alert: &Name) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
     }
 }
 

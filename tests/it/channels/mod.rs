@@ -5,7 +5,7 @@ mod dual;
 mod many;
 mod resume;
 mod stream;
-mod websocket;
+pub mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;
