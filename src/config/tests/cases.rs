@@ -68,7 +68,7 @@ fn a_case_that_could_never_fail_is_an_error() {
     let label = "add `expect = [{ type = \"triggered\", by = 10 }]`, or `none = true` where nothing may come";
     let never = format!("case `a`: it expects nothing and forbids nothing: it could never fail: {label}");
     for empty in ["", "expect = []", "forbid = []", "expect = []\nforbid = []", "none = false"] {
-        assert_eq!(refused(&format!("[[case]]\nname = \"a\"\nclip = \"a.mp4\"\n{empty}")), [never.clone()], "{empty}");
+        assert_eq!(refused(&format!("[[case]]\nname = \"a\"\nclip = \"a.mp4\"\n{empty}")), [never.as_str()], "{empty}");
     }
     good("[[case]]\nclip = \"a.mp4\"\nforbid = [{}]");
     assert_eq!(refused(""), ["there is no `[[case]]` in this file: "]);
