@@ -70,6 +70,9 @@ pub struct EventLine {
     pub confidence: Option<f64>,
     /// What is owed because of it.
     pub deliveries: Vec<DeliveryBriefLine>,
+    /// Only of a monitor that rehearses (`shadow = true`): the endpoints that would have been owed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Vec<Name>>,
 }
 
 /// A delivery in the line of its event.
@@ -175,7 +178,7 @@ pub struct AttemptLine {
 
 impl From<EventRow> for EventLine {
     fn from(row: EventRow) -> EventLine {
-        let EventRow { seq, event, deliveries, .. } = row;
+        let EventRow { seq, event, deliveries, shadow, .. } = row;
         let confidence = match &event.data {
             EventData::Triggered(triggered) => Some(rounded(triggered.confidence)),
             _ => None,
@@ -190,6 +193,7 @@ impl From<EventRow> for EventLine {
             job_id: event.job,
             confidence,
             deliveries: deliveries.into_iter().map(DeliveryBriefLine::from).collect(),
+            shadow,
         }
     }
 }

@@ -66,6 +66,8 @@ pub(super) enum Tint {
     Bad,
     /// Of lesser weight.
     Faint,
+    /// What a paragraph is about.
+    Bold,
 }
 
 impl Tint {
@@ -76,7 +78,13 @@ impl Tint {
             Tint::Odd => "\x1b[33m",
             Tint::Bad => "\x1b[31m",
             Tint::Faint => "\x1b[2m",
+            Tint::Bold => "\x1b[1m",
         }
+    }
+
+    /// `text` in this colour.
+    pub(super) fn paint(self, text: &str) -> String {
+        if self == Tint::Plain { text.to_owned() } else { format!("{}{text}\x1b[0m", self.code()) }
     }
 }
 

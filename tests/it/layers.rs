@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 1),
     ("credentials", 1),
     ("egress", 1),
+    ("expectation", 1),
     ("gate", 1),
     ("judge", 1),
     ("payload", 1),

@@ -1,6 +1,7 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
 mod api;
+mod cases;
 mod formats;
 mod later;
 mod links;

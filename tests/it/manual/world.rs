@@ -119,6 +119,8 @@ impl World {
         let pictures = root().join("tests/data/yard-questions");
         symlink(&pictures, place.join("frames")).unwrap();
         symlink(root().join("tests/data/yard.mp4"), place.join("recording.mp4")).unwrap();
+        let case = "[[case]]\nname = \"one visit\"\nclip = \"recording.mp4\"\nforbid = [{ after = 39 }]\n";
+        fs::write(place.join("cases.toml"), case).unwrap();
         fs::copy(pictures.join("28000000.png"), place.join("yard.png")).unwrap();
         image::open(place.join("yard.png")).unwrap().to_rgb8().save(place.join("yard.jpg")).unwrap();
         // useradd --prefix
