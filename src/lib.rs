@@ -22,6 +22,7 @@ pub mod condition;
 pub mod config;
 pub mod credentials;
 pub mod egress;
+pub mod heartbeat;
 pub mod judge;
 pub mod payload;
 pub mod picture;

@@ -61,6 +61,8 @@ pub struct Config {
 pub struct Device {
     /// Told to receivers. None: the hostname.
     pub id: Option<String>,
+    /// How often what was watched is told. None: never.
+    pub heartbeat: Option<Duration>,
 }
 
 /// `[storage]`

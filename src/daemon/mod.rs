@@ -12,6 +12,7 @@ mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod heartbeats;
 mod hopeless;
 mod leftovers;
 mod models;
@@ -54,6 +55,7 @@ use attendance::Attendance;
 use crew::Crew;
 use desks::Desks;
 use foreman::Foreman;
+use heartbeats::Heartbeats;
 use notices::Notices;
 use orders::Orders;
 use plan::{Plan, Plans};
@@ -131,6 +133,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     open(&desks, &plans.now(), &mut ready)?;
 
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
+    let heartbeats = heartbeats(&config, &journal, &scribe, &crew, started)?;
     let gone = departed::all(&reader, &plans.now().config)?;
     let registrar = Arc::new(Orders::new(foreman, reader, ready.folders));
     gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
@@ -144,7 +147,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance));
+    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance, heartbeats));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -199,6 +202,18 @@ fn scribe(config: &Config, plans: &Plans, writer: Writer) -> Scribe {
         storage: Arc::new(config.storage.clone()),
         broadcast: Broadcast::default(),
     }
+}
+
+/// Who says what was watched, if that is wanted.
+fn heartbeats(
+    config: &Config,
+    journal: &Journal,
+    scribe: &Scribe,
+    crew: &Arc<Crew>,
+    started: Now,
+) -> Result<Option<Heartbeats>, StartError> {
+    let Some(interval) = config.device.heartbeat else { return Ok(None) };
+    Ok(Some(Heartbeats::new(interval, journal.reader()?, scribe.clone(), crew.clone(), started)?))
 }
 
 /// Begins to send to every endpoint.

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::attendance::Attendance;
 use super::crew::Crew;
+use super::heartbeats::Heartbeats;
 use super::notices::Notices;
 use super::pulse::Pulse;
 use crate::{systemd, time};
@@ -34,9 +35,17 @@ impl Vigil {
         Ok(Vigil { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, and says which cameras are there.
-    pub(super) async fn keep(mut self, crew: &Crew, notices: Notices, attendance: Attendance) {
+    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, says which cameras are there
+    /// and, where that is wanted, what was watched.
+    pub(super) async fn keep(
+        mut self,
+        crew: &Crew,
+        notices: Notices,
+        attendance: Attendance,
+        heartbeats: Option<Heartbeats>,
+    ) {
         let (housekeeping, attending) = (tokio::spawn(keep_house(notices)), tokio::spawn(attendance.keep()));
+        let beating = heartbeats.map(|heartbeats| tokio::spawn(heartbeats.keep()));
         let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
         loop {
             tokio::select! {
@@ -51,6 +60,9 @@ impl Vigil {
         }
         housekeeping.abort();
         attending.abort();
+        if let Some(beating) = beating {
+            beating.abort();
+        }
     }
 }
 

@@ -137,6 +137,7 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
         EventData::JobStatus(_)
         | EventData::CameraOffline(_)
         | EventData::CameraOnline(_)
+        | EventData::Heartbeat(_)
         | EventData::JournalReset(_)
         | EventData::JournalOverflow(_) => (None, None),
     };

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("credentials", 1),
     ("egress", 1),
     ("gate", 1),
+    ("heartbeat", 1),
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),
