@@ -205,7 +205,10 @@ fn notes(monitor: &Monitor) -> String {
     if monitor.origin == Origin::Api {
         notes.push_str("made over the API  ");
     }
-    if monitor.differs_from_file {
+    if monitor.alerts > 0 {
+        let _ = write!(notes, "alerts over the API: {}  ", monitor.alerts);
+    }
+    if monitor.switched {
         let switched = if monitor.state == MonitorState::Disabled { "disabled" } else { "enabled" };
         let _ = write!(notes, "{switched} by hand");
     }

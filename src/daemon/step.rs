@@ -70,7 +70,10 @@ impl Step {
         }
         self.revision.forget.push((part.as_str().to_owned(), name.clone()));
         match part {
-            Part::Monitor if is_alone => self.revision.forget.push(roster::switch_key(name)),
+            Part::Monitor if is_alone => {
+                self.revision.forget.push(roster::switch_key(name));
+                self.unbind_all(name);
+            }
             Part::Endpoint if is_alone => self.revision.gone.push((name.clone(), true)),
             Part::Monitor | Part::Endpoint | Part::Camera => {}
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library, Made, Model,
-    Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library,
+    Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -152,6 +152,9 @@ impl Site for Quiet {
             job: None,
             statistics: Default::default(),
             origin: Default::default(),
+            event_id: "event-0123456789abcdef".into(),
+            alerts: 0,
+            switched: false,
             differs_from_file: false,
         }]
     }
@@ -181,6 +184,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Alerting for Quiet {
+    fn bind(&self, monitor: &Name, _: &str) -> Result<bool, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
+    }
+    fn switch_alert(&self, alert: &Name, _: bool) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
+    }
+    fn unbind(&self, alert: &Name) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
     }
 }
 
