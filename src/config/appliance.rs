@@ -23,10 +23,7 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Reads `[device]`.
 pub(super) fn device(section: &mut Section<'_, '_>) -> Device {
-    Device {
-        id: section.optional_text("id").map(|id| id.value),
-        heartbeat: section.or("heartbeat", None, heartbeat),
-    }
+    Device { id: section.optional_text("id").map(|id| id.value), heartbeat: section.or("heartbeat", None, heartbeat) }
 }
 
 /// None for `off`.

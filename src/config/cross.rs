@@ -82,7 +82,11 @@ pub(super) fn unheard(device: &Device, endpoints: &[Endpoint], found: &mut Vec<D
     let hears = |endpoint: &Endpoint| endpoint.events.contains(&EventType::Heartbeat);
     if device.heartbeat.is_some() && !endpoints.iter().any(hears) {
         let warning = Diagnostic::warning("no endpoint gets the heartbeat that `[device] heartbeat` asks for");
-        found.push(warning.help("an endpoint of `format = \"stakeout\"` gets it, unless its `events` leave `device.heartbeat` out"));
+        found.push(
+            warning.help(
+                "an endpoint of `format = \"stakeout\"` gets it, unless its `events` leave `device.heartbeat` out",
+            ),
+        );
     }
 }
 

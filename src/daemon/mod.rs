@@ -51,7 +51,7 @@ use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Now;
 use crate::transport::ClientError;
 use crate::watch::{self, Addressees, Joined, Watch};
-use crate::{condition, systemd, time};
+use crate::{condition, systemd, telemetry, time};
 use admitted::Admitted;
 use attendance::Attendance;
 use crew::Crew;
@@ -166,6 +166,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     if settled {
         journal.close()?;
     }
+    telemetry::sum_up_at_the_end();
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use super::crew::Crew;
 use super::heartbeats::Heartbeats;
 use super::notices::Notices;
 use super::pulse::Pulse;
-use crate::{systemd, time};
+use crate::{systemd, telemetry, time};
 
 /// What is over is purged this often, in small batches.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -52,6 +52,7 @@ impl Vigil {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 _ = look.tick() => {
+                    telemetry::sum_up();
                     if Pulse::of(crew).is_steady(time::now()) {
                         systemd::alive();
                     }

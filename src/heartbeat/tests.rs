@@ -45,7 +45,10 @@ fn the_rhythm_is_the_journals_not_the_processs() {
     assert!(!due(Some(moment(100, 1000)), at(5, 1299), boot(2)));
     assert!(due(Some(moment(100, 1000)), at(5, 1300), boot(2)), "it was off for long enough");
     let unset = Rhythm::after(Some(moment(100, 1000)), 5 * MINUTE, at(5, -9_000), boot(2));
-    assert!(!unset.is_due(at(304, -9_000)) && unset.is_due(at(305, -9_000)), "a wrong clock costs one interval at most");
+    assert!(
+        !unset.is_due(at(304, -9_000)) && unset.is_due(at(305, -9_000)),
+        "a wrong clock costs one interval at most"
+    );
     let mut rhythm = Rhythm::after(Some(moment(0, 0)), MINUTE, at(1_000, 0), boot(1));
     rhythm.told(at(1_000, 0));
     assert!(!rhythm.is_due(at(1_059, 0)), "what was missed is not caught up on");

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
-    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow, JournalReset,
-    Metadata, ModelIdentity, SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow,
+    JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};

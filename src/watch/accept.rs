@@ -18,7 +18,7 @@ use super::subject::About;
 use crate::broadcast::Broadcast;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
-use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
+use crate::event::{Cleared, Event, EventData, EventType, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
@@ -145,7 +145,7 @@ impl Ledger for JournalLedger {
         let recorded = self.writer.record(record).wait()?;
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
-            tracing::debug!(%event, "accepted");
+            tracing::debug!(id = %event, "accepted");
         }
         aloud::say(unsaid, &recorded, &self.broadcast);
         for effect in happening.effects {
@@ -292,15 +292,18 @@ fn announce(about: &About, effect: &Effect) {
     match effect {
         Effect::Triggered { confidence, repeat, open_id, .. } => {
             let confidence = rounded(*confidence);
-            tracing::info!(%monitor, %camera, confidence, repeat, %open_id, "triggered");
+            let event = EventType::Triggered.as_str();
+            tracing::info!(%monitor, %camera, event, confidence, repeat, %open_id, "triggered");
         }
         Effect::Cleared { open_id, reason, .. } => {
-            tracing::info!(%monitor, %camera, %open_id, reason = reason.as_str(), "cleared");
+            let event = EventType::Cleared.as_str();
+            tracing::info!(%monitor, %camera, event, %open_id, reason = reason.as_str(), "cleared");
         }
         Effect::JobStarted { job } => tracing::info!(%monitor, %camera, %job, "job started"),
         Effect::JobRunning { job } => tracing::info!(%monitor, %camera, %job, "job running"),
         Effect::JobEnded { job, reason, .. } => {
-            tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
+            let event = EventType::JobStatus.as_str();
+            tracing::info!(%monitor, %camera, event, %job, reason = reason.as_str(), "job ended");
         }
     }
 }
