@@ -122,7 +122,7 @@ pub struct Log {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Journald when started by systemd, text otherwise.
+    /// Journald when started by systemd, text on a terminal, JSON otherwise.
     Auto,
     /// For people.
     Text,

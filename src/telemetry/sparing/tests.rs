@@ -39,11 +39,19 @@ fn logged(spared: bool, log: impl FnOnce()) -> Vec<String> {
         tracing::subscriber::with_default(subscriber.with(layer), log);
     }
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    text.lines().map(|line| timeless(line.trim())).collect()
 }
 
 fn fails(endpoint: &str, error: &str, tries: u64) {
     tracing::warn!(endpoint, %error, tries, id = tries.to_string(), "it fails");
+}
+
+/// A slow machine takes longer.
+fn timeless(line: &str) -> String {
+    match line.split_once(" more in the last ").and_then(|(before, rest)| Some((before, rest.split_once(": ")?.1))) {
+        Some((before, message)) => format!("{before} more: {message}"),
+        None => line.to_owned(),
+    }
 }
 
 #[test]
@@ -58,7 +66,7 @@ fn a_repeated_error_is_said_once_and_then_how_often_it_came() {
         told,
         [
             r#"WARN it fails endpoint="ops" error=refused tries=1 id="1""#,
-            r#"WARN … 37 times more in the last 1 s: it fails endpoint="ops" error=refused tries=38 id="38""#,
+            r#"WARN … 37 times more: it fails endpoint="ops" error=refused tries=38 id="38""#,
         ]
     );
     assert_eq!(logged(false, storm).len(), 40, "without the layer every one is written");
@@ -87,7 +95,7 @@ fn something_new_about_the_same_thing_comes_after_the_summary_of_the_old() {
     });
     assert_eq!(told.len(), 4, "{told:#?}");
     assert!(
-        told[2].starts_with("WARN … once more in the last 1 s: it fails endpoint=\"ops\" error=refused"),
+        told[2].starts_with("WARN … once more: it fails endpoint=\"ops\" error=refused"),
         "{told:#?}"
     );
     assert!(told[3].contains("timed out"), "{told:#?}");
