@@ -275,20 +275,6 @@ impl Roster {
         let body = json!({ "enabled": enabled }).to_string();
         Some(Definition { kind: SWITCH.to_owned(), name: monitor.clone(), body, made: at })
     }
-
-    /// The row of that kind and name; None: there is none.
-    ///
-    /// # Errors
-    /// It can't be written as JSON.
-    pub(super) fn row(&self, kind: &str, name: &Name, at: Wall) -> Result<Option<Definition>, serde_json::Error> {
-        match Part::parse(kind) {
-            Some(part) => self.made(part, name).map(Made::row).transpose(),
-            None => match self.bindings.row(kind, name)? {
-                Some(row) => Ok(Some(row)),
-                None => Ok(self.switch_row(name, at).filter(|row| row.kind == kind)),
-            },
-        }
-    }
 }
 
 /// What a row of the journal keeps.

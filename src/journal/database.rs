@@ -156,6 +156,18 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
     }
 }
 
+/// The same of a journal that nobody writes: see [`open_as_it_is`].
+pub(super) fn open_untouched(dir: &Path) -> Result<Connection, OpenError> {
+    if !dir.join(FILE).exists() {
+        return Err(OpenError::Missing { dir: dir.to_owned() });
+    }
+    let connection = open_as_it_is(dir, false).map_err(|source| OpenError::database(dir, source))?;
+    match refuse_newer(&connection, dir)? {
+        0 => Err(OpenError::Missing { dir: dir.to_owned() }),
+        _ => Ok(connection),
+    }
+}
+
 fn refuse_newer(connection: &Connection, dir: &Path) -> Result<i64, OpenError> {
     let found = user_version(connection).map_err(|source| OpenError::database(dir, source))?;
     if !(0..=VERSION + PLAUSIBLE).contains(&found) {
