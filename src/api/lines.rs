@@ -279,6 +279,7 @@ fn said(data: &EventData) -> Value {
             "cause": online.cause, "since": Utc(online.since), "down_s": online.down_ms as f64 / 1000.0,
             "flaps": online.flaps,
         }),
+        EventData::Heartbeat(heartbeat) => serde_json::json!(heartbeat),
         EventData::JournalReset(reset) => reset_data(reset),
         EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
     }

@@ -113,7 +113,8 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     let mut models: Vec<_> = models.into_iter().collect::<Option<_>>()?;
     cross::complete(&mut models, &monitors);
     let cameras = cameras.into_iter().collect::<Option<_>>()?;
-    let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
+    let endpoints: Vec<_> = endpoints.into_iter().collect::<Option<_>>()?;
+    cross::unheard(&device, &endpoints, &mut findings.list);
     whole.then_some(Config { device, storage, runtime, api, log, egress, cameras, models, monitors, endpoints })
 }
 

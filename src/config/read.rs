@@ -100,14 +100,6 @@ impl<'a, 'f> Section<'a, 'f> {
         self.take(key, value::text).filter(|text| !text.value.is_empty())
     }
 
-    /// A key of a later version, which takes one of these strings only.
-    pub(super) fn not_yet(&mut self, key: &'static str, neutral: &'static [&'static str]) {
-        self.take(key, |value| match value.get_ref() {
-            DeValue::String(text) if neutral.contains(&text.as_ref()) => Ok(()),
-            _ => Err(unsupported(value, neutral[0])),
-        });
-    }
-
     /// A key that is of no use here, unless it is empty.
     pub(super) fn out_of_place(&mut self, key: &'static str, predicate: impl Into<String>, label: impl Into<String>) {
         self.take(key, |value| match value.get_ref() {
@@ -208,19 +200,5 @@ impl<'a, 'f> Section<'a, 'f> {
             };
             self.problem(key.span(), format!("unknown key `{}`", key.get_ref()), label);
         }
-    }
-}
-
-/// A value of a key that this version can't do anything with: told without the value, which may be a secret.
-fn unsupported(value: &Value<'_>, neutral: &str) -> Vec<Problem> {
-    match value.get_ref() {
-        DeValue::String(_) => {
-            let label = match neutral {
-                "" => "leave it out for now".to_owned(),
-                neutral => format!("use `\"{neutral}\"`"),
-            };
-            Problem::new(value.span(), " is not implemented yet", label).into()
-        }
-        _ => Problem::wrong_type(value, "a string", &format!("\"{neutral}\"")).into(),
     }
 }

@@ -154,6 +154,7 @@ fn insert_event(
         EventData::JobStatus(_)
         | EventData::CameraOffline(_)
         | EventData::CameraOnline(_)
+        | EventData::Heartbeat(_)
         | EventData::JournalReset(_)
         | EventData::JournalOverflow(_) => (None, None),
     };

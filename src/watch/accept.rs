@@ -166,7 +166,7 @@ impl Ledger for JournalLedger {
         let recorded = recorded.wait()?;
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
-            tracing::debug!(%event, "accepted");
+            tracing::debug!(id = %event, "accepted");
         }
         aloud::say(unsaid, &recorded, &self.broadcast);
         for effect in happening.effects {
@@ -313,15 +313,18 @@ fn announce(about: &About, effect: &Effect) {
     match effect {
         Effect::Triggered { confidence, repeat, open_id, .. } => {
             let confidence = rounded(*confidence);
-            tracing::info!(%monitor, %camera, confidence, repeat, %open_id, "triggered");
+            let event = EventType::Triggered.as_str();
+            tracing::info!(%monitor, %camera, event, confidence, repeat, %open_id, "triggered");
         }
         Effect::Cleared { open_id, reason, .. } => {
-            tracing::info!(%monitor, %camera, %open_id, reason = reason.as_str(), "cleared");
+            let event = EventType::Cleared.as_str();
+            tracing::info!(%monitor, %camera, event, %open_id, reason = reason.as_str(), "cleared");
         }
         Effect::JobStarted { job } => tracing::info!(%monitor, %camera, %job, "job started"),
         Effect::JobRunning { job } => tracing::info!(%monitor, %camera, %job, "job running"),
         Effect::JobEnded { job, reason, .. } => {
-            tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
+            let event = EventType::JobStatus.as_str();
+            tracing::info!(%monitor, %camera, event, %job, reason = reason.as_str(), "job ended");
         }
     }
 }

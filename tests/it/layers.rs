@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("egress", 1),
     ("expectation", 1),
     ("gate", 1),
+    ("heartbeat", 1),
     ("judge", 1),
     ("payload", 1),
     ("picture", 1),

@@ -86,6 +86,23 @@ fn meaning(config: &Config) -> String {
 }
 
 #[test]
+fn a_heartbeat_is_off_or_every_so_often_and_somebody_hears_it() {
+    let with = |heartbeat: &str| format!("[device]\nheartbeat = {heartbeat}\n{LEAST}");
+    assert_eq!(good(LEAST).device.heartbeat, None);
+    assert_eq!(good(&with("\"off\"")).device.heartbeat, None);
+    assert_eq!(good(&with("\"5m\"")).device.heartbeat, Some(Duration::from_secs(300)));
+    for wrong in ["\"9s\"", "\"2d\"", "\"\"", "\"often\"", "5"] {
+        assert!(refused(&with(wrong)).contains("`[device]`: `heartbeat`"), "{wrong}: {}", refused(&with(wrong)));
+    }
+    let unheard = |source: &str| {
+        parse(source, "stakeout.toml").unwrap().diagnostics.to_string().contains("no endpoint gets the heartbeat")
+    };
+    let deaf = LEAST.replace("name = \"ops\"\n", "name = \"ops\"\nevents = [\"monitor.*\"]\n");
+    assert!(unheard(&format!("[device]\nheartbeat = \"5m\"\n{deaf}")));
+    assert!(!unheard(&with("\"5m\"")) && !unheard(&deaf));
+}
+
+#[test]
 fn the_manual_parses_and_changes_nothing() {
     assert_eq!(meaning(&good(MANUAL)), meaning(&good("")));
 }
