@@ -47,6 +47,7 @@ mod settle;
 mod soundness;
 mod statistics;
 mod suspicion;
+mod version;
 mod wreck;
 mod writer;
 

@@ -56,6 +56,7 @@ mod starts;
 mod statistics;
 mod streams;
 mod transport;
+mod upgrade;
 mod verifiers;
 mod visits;
 mod vlm;
