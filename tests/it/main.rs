@@ -48,6 +48,7 @@ mod receiver;
 mod receivers;
 mod rtsp;
 mod scheduling;
+mod screen;
 mod secrecy;
 mod sending;
 mod service;

@@ -56,7 +56,9 @@ fn schema(file: &Path) -> BTreeMap<String, String> {
 /// A box that was switched off an hour ago, with the journal of that version.
 fn box_of(version: i64, ops: &Receiver, hq: &Receiver) -> Appliance {
     let endpoint = |name: &str, url: String| {
-        format!("[[endpoint]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret_file = \"HERE/ops.secret\"\nevents = [\"*\"]\n")
+        format!(
+            "[[endpoint]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret_file = \"HERE/ops.secret\"\nevents = [\"*\"]\n"
+        )
     };
     let endpoints = [endpoint("ops", ops.url()), endpoint("hq", hq.url()), endpoint("attic", ops.url())];
     let appliance = Appliance::new(&endpoints.concat());
@@ -129,7 +131,8 @@ fn upgrades(version: i64) {
     let picture = base64::engine::general_purpose::STANDARD.encode(FRAME);
     let frozen = format!("{{\"event\":\"{FRAMED}\",\"sequence\":13,\"frame_b64\":\"{picture}\"}}");
     assert_eq!(String::from_utf8_lossy(&framed.body), frozen, "as it was frozen then");
-    let ends: BTreeSet<String> = ops.arrived().iter().filter_map(|it| Some(body(it)["type"].as_str()?.into())).collect();
+    let ends: BTreeSet<String> =
+        ops.arrived().iter().filter_map(|it| Some(body(it)["type"].as_str()?.into())).collect();
     assert_eq!(ends, BTreeSet::from(["job.status".to_owned(), "monitor.cleared".to_owned()]));
     counts_are_right(&appliance, version);
     a_dead_letter_is_redriven(&appliance, &ops);
@@ -157,7 +160,8 @@ fn counts_are_right(appliance: &Appliance, version: i64) {
     let settled = |it: &Appliance| it.status()["endpoints"].as_array().unwrap().iter().all(|it| it["pending"] == 0);
     appliance.until("nothing is owed", |it| settled(it).then_some(()));
     let status = appliance.status();
-    let line = |name: &str| status["endpoints"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
+    let line =
+        |name: &str| status["endpoints"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
     let (ops, attic) = (line("ops"), line("attic"));
     assert_eq!((&ops["held"], &ops["dead"], &ops["gone"]), (&0.into(), &3.into(), &false.into()));
     assert_eq!((&attic["dead"], &attic["gone"]), (&1.into(), &true.into()));
