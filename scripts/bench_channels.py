@@ -148,6 +148,7 @@ class Alerts(threading.Thread):
     def __init__(self, path):
         super().__init__(daemon=True)
         self.client, self.buffer = websocket(path, "alert")
+        self.frame()  # the first message only tells which connection this is
         self.came = {}
 
     def run(self):

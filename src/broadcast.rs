@@ -44,9 +44,8 @@ impl Default for Broadcast {
 pub struct Alert {
     /// A `monitor.triggered`.
     pub event: Event,
-    /// Microseconds of the wall clock that stand for it where it is delivered in the same words ([`WORDS`]); None: it is
-    /// delivered nowhere so.
-    pub moment_us: Option<i64>,
+    /// Microseconds of the wall clock that stand for it wherever it is told in these words ([`WORDS`]).
+    pub moment_us: i64,
 }
 
 /// A check that was answered.

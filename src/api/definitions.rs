@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::Shared;
+use super::alerts::Alerting;
 use super::commission::{Commission, Commissioned, Connected};
 use super::peer::Peer;
 use super::refusal::Refusal;
@@ -28,7 +29,7 @@ use crate::secret::Secret;
 
 /// Carries out orders. Every method may block for as long as a model takes to load, and returns once what it did is on
 /// stable storage and in force.
-pub trait Registrar: Send + Sync + 'static {
+pub trait Registrar: Alerting {
     /// Makes a part, or makes it anew.
     ///
     /// # Errors

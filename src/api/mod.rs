@@ -7,6 +7,7 @@
 //! [`Tcp::bind`], then [`serve`].
 
 mod access;
+mod alerts;
 mod body;
 mod camera;
 mod channels;
@@ -52,6 +53,7 @@ use axum::middleware;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use alerts::{AlertLine, AlertStatus, Alerting, Alerts, Binding, Rule, alert_id, no_monitor};
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
 pub use commission::{Commission, Commissioned, Connected, Request, Stream};

@@ -8,7 +8,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::{
-    Shared, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
+    Shared, alerts, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
     restart, snapshot, status, streams, subscriptions,
 };
 
@@ -28,6 +28,11 @@ pub(super) fn routes() -> Routes {
         .get("/v1/events", events::list)
         .get("/v1/events/stream", channels::stream)
         .get("/v1/ws", channels::websocket)
+        .get("/v1/alerts", alerts::list)
+        .post("/v1/alerts", alerts::create)
+        .post("/v1/alerts/{id}/enable", alerts::enable)
+        .post("/v1/alerts/{id}/disable", alerts::disable)
+        .delete("/v1/alerts/{id}", alerts::delete)
         .get("/v1/events/{id}", events::one)
         .get("/v1/events/{id}/frame", events::frame)
         .get("/v1/deliveries", deliveries::list)

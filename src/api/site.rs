@@ -7,6 +7,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use super::alerts::{Binding, Rule};
 use super::camera::Camera;
 use super::check::Check;
 use super::model::{Library, Model};
@@ -57,6 +58,16 @@ pub trait Site: Send + Sync + 'static {
     /// automatically and failed. Dead letters, cameras that are not watched, silent monitors and the clock are the API's
     /// own to warn of.
     fn warnings(&self, now: Now) -> Vec<Warning>;
+
+    /// Every monitor, as clients of alerts know it.
+    fn rules(&self) -> Vec<Rule> {
+        Vec::new()
+    }
+
+    /// Every monitor that a client bound to a webhook.
+    fn bindings(&self) -> Vec<Binding> {
+        Vec::new()
+    }
 
     /// What every (monitor, camera) pair looks at.
     fn watched(&self) -> Vec<Watched>;

@@ -98,7 +98,16 @@ pub struct Monitor {
     /// Who made it: the file, or a client of the API.
     #[serde(default)]
     pub origin: Origin,
+    /// What alerts call it: its id on this device, for ever.
+    #[serde(default)]
+    pub event_id: String,
+    /// Webhooks that alerts made over the API add to its endpoints.
+    #[serde(default)]
+    pub alerts: u64,
     /// It was enabled or disabled by hand, other than the file says, or what it was made with.
+    #[serde(default)]
+    pub switched: bool,
+    /// It was, or alerts add to it.
     #[serde(default)]
     pub differs_from_file: bool,
 }

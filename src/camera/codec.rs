@@ -15,7 +15,7 @@ pub enum Codec {
 
 impl Codec {
     /// All that we speak.
-    pub(super) const ALL: [Codec; 3] = [Codec::H264, Codec::H265, Codec::Mjpeg];
+    pub const ALL: [Codec; 3] = [Codec::H264, Codec::H265, Codec::Mjpeg];
 
     /// As RTP calls it (RFC 6184, RFC 7798, RFC 2435).
     pub(super) fn encoding_name(self) -> &'static str {

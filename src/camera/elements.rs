@@ -74,6 +74,11 @@ pub fn init() -> Result<(), InitError> {
     gst::init().map_err(|error| InitError(error.to_string()))
 }
 
+/// Which GStreamer it is: `GStreamer 1.22.0`.
+pub fn version() -> String {
+    gst::version_string().to_string()
+}
+
 /// The needed elements that are not installed. Needs [`init`].
 pub fn missing_elements() -> Vec<Missing> {
     NEEDED.into_iter().filter(|needed| gst::ElementFactory::find(needed.element).is_none()).collect()

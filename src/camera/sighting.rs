@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::rtsp::Rtsp;
 use super::settings::{Address, Settings};
 use super::source::Source;
+use crate::frame::Frame;
 use crate::time::{self, Mono};
 
 /// For how long a camera is watched after its first picture: enough to count its pictures and, in most cases, to see two
@@ -51,11 +52,40 @@ pub struct Sighting {
     pub saving: Option<Saving>,
 }
 
+/// The first picture, and nothing more.
+#[derive(Clone, Debug)]
+pub struct Glimpse {
+    /// What the camera speaks.
+    pub codec: Codec,
+    /// What it sees.
+    pub frame: Frame,
+    /// From connecting to that picture.
+    pub took: Duration,
+    /// What decoded, and what failed before it.
+    pub decoder: Report,
+}
+
 /// Looks at the camera: `patience` for the first picture, and some seconds more.
 ///
 /// # Errors
 /// Why no picture came; [`Problem::Timeout`] and [`Problem::NoPictures`] after `patience`.
 pub fn look(settings: Settings, patience: Duration) -> Result<Sighting, Problem> {
+    watch(settings, patience, View::is_enough)?.sighting(patience)
+}
+
+/// Looks at the camera until there is a picture, for `patience` at most.
+///
+/// # Errors
+/// As [`look`].
+pub fn glimpse(settings: Settings, patience: Duration) -> Result<Glimpse, Problem> {
+    let mut view = watch(settings, patience, |view, _| view.first.is_some())?;
+    let (codec, decoder) = (view.facts.codec, view.settings.hardware.report());
+    let First { after, frame, .. } = view.first(patience)?;
+    Ok(Glimpse { codec, frame, took: after, decoder })
+}
+
+/// Until it is `enough`, or no more comes.
+fn watch(settings: Settings, patience: Duration, enough: impl Fn(&View, Mono) -> bool) -> Result<View, Problem> {
     let settings = Arc::new(settings);
     let mut source: Box<dyn Source> = match &settings.address {
         Address::Rtsp(..) | Address::Secret(..) => Box::new(Rtsp::new(settings.clone())),
@@ -64,7 +94,7 @@ pub fn look(settings: Settings, patience: Duration) -> Result<Sighting, Problem>
     let began = time::now().mono;
     let mut view = View::new(settings);
     source.open(1)?;
-    while !view.is_enough(time::now().mono) {
+    while !enough(&view, time::now().mono) {
         let more = match source.next(STEP) {
             Ok(Some(packet)) => view.packet(&packet, began).map(|()| true),
             Ok(None) => Ok(true),
@@ -75,15 +105,15 @@ pub fn look(settings: Settings, patience: Duration) -> Result<Sighting, Problem>
             Ok(true) => {}
             Ok(false) => break,
             // What was seen was seen.
-            Err(_) if view.first_picture.is_some() => break,
+            Err(_) if view.first.is_some() => break,
             Err(problem) => return Err(problem),
         }
-        if view.first_picture.is_none() && time::now().mono.since(began) >= patience {
+        if view.first.is_none() && time::now().mono.since(began) >= patience {
             break;
         }
     }
     source.close();
-    view.sighting(patience)
+    Ok(view)
 }
 
 /// What is seen so far.
@@ -95,14 +125,21 @@ struct View {
     /// Of the stream's clock: the first picture and the newest one.
     shown: Option<(Duration, Duration)>,
     packets: u32,
-    /// When it came, how long that took, and its size.
-    first_picture: Option<(Mono, Duration, (u32, u32))>,
+    first: Option<First>,
+}
+
+/// The first picture.
+struct First {
+    at: Mono,
+    /// From connecting.
+    after: Duration,
+    frame: Frame,
 }
 
 impl View {
     fn new(settings: Arc<Settings>) -> View {
         let facts = Facts::of(&settings);
-        View { settings, facts, decoder: None, cost: Cost::default(), shown: None, packets: 0, first_picture: None }
+        View { settings, facts, decoder: None, cost: Cost::default(), shown: None, packets: 0, first: None }
     }
 
     fn packet(&mut self, packet: &Packet, began: Mono) -> Result<(), Problem> {
@@ -115,12 +152,12 @@ impl View {
             Some(decoder) if decoder.codec() == packet.codec => decoder,
             place => place.insert(Decoder::new(packet.codec, &self.settings.hardware)?),
         };
-        let wanted = self.first_picture.is_none();
+        let wanted = self.first.is_none();
         let before = time::worked();
         let decoded = decoder.decode(packet, |_| wanted)?;
         let took = time::worked().saturating_sub(before);
         self.cost.decoded(packet.class != Class::Delta, packet.pts.saturating_sub(newest), took);
-        self.picture(decoded.frames.first().map(|frame| (frame.width, frame.height)), began);
+        self.picture(decoded.frames.into_iter().next(), began);
         Ok(())
     }
 
@@ -128,14 +165,14 @@ impl View {
     fn end(&mut self, began: Mono) -> Result<(), Problem> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let decoded = decoder.drain(|_| true)?;
-        self.picture(decoded.frames.first().map(|frame| (frame.width, frame.height)), began);
+        self.picture(decoded.frames.into_iter().next(), began);
         Ok(())
     }
 
-    fn picture(&mut self, size: Option<(u32, u32)>, began: Mono) {
-        if let (Some(size), None) = (size, self.first_picture) {
-            let now = time::now().mono;
-            self.first_picture = Some((now, now.since(began), size));
+    fn picture(&mut self, frame: Option<Frame>, began: Mono) {
+        if let (Some(frame), None) = (frame, &self.first) {
+            let at = time::now().mono;
+            self.first = Some(First { at, after: at.since(began), frame });
         }
     }
 
@@ -144,7 +181,7 @@ impl View {
     }
 
     fn is_enough(&self, now: Mono) -> bool {
-        let Some((since, ..)) = self.first_picture else { return false };
+        let Some(First { at: since, .. }) = self.first else { return false };
         // A camera's clock may be anything; a clip's packets come faster than its clock runs.
         let watched = self.watched().max(now.since(since));
         let rare = matches!(self.facts.decide(now).why, Why::TooRare { .. });
@@ -152,18 +189,21 @@ impl View {
         watched >= GAZE || (watched >= GLIMPSE && known && !rare)
     }
 
-    fn sighting(self, patience: Duration) -> Result<Sighting, Problem> {
-        let Some((_, first_picture, size)) = self.first_picture else {
-            return Err(if self.packets == 0 { Problem::Timeout(patience) } else { Problem::NoPictures(patience) });
-        };
+    fn first(&mut self, patience: Duration) -> Result<First, Problem> {
+        let why = if self.packets == 0 { Problem::Timeout(patience) } else { Problem::NoPictures(patience) };
+        self.first.take().ok_or(why)
+    }
+
+    fn sighting(mut self, patience: Duration) -> Result<Sighting, Problem> {
+        let First { after, frame, .. } = self.first(patience)?;
         let watched = self.watched();
         Ok(Sighting {
             codec: self.facts.codec,
-            size,
+            size: (frame.width, frame.height),
             fps: (!watched.is_zero()).then(|| f64::from(self.packets - 1) / watched.as_secs_f64()),
             keyframe_interval: self.facts.cadence.interval().filter(|_| self.facts.codec != Codec::Mjpeg),
             watched,
-            first_picture,
+            first_picture: after,
             decoder: self.settings.hardware.report(),
             decision: self.facts.decide(time::now().mono),
             saving: self.cost.saving(),

@@ -55,6 +55,6 @@ fn live(config: &Config, ready: Ready) -> Result<(), Failure> {
     })
 }
 
-fn counted(number: usize, thing: &str) -> String {
+pub(super) fn counted(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

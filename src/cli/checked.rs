@@ -77,6 +77,16 @@ pub(super) fn milliseconds(duration: Duration) -> u64 {
 
 /// Why an endpoint does not work, with the exit code of that class.
 pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Option<Failure> {
+    let (exit, why, advice) = trouble(credentials, checked)?;
+    let failure = Failure::new(exit, format_args!("endpoint `{}` does not work: {why}", endpoint.name));
+    Some(match advice {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    })
+}
+
+/// Why an endpoint does not work: the class's exit code, the reason, and what to do where that is known.
+pub(super) fn trouble(credentials: &Credentials, checked: &Checked) -> Option<(Exit, String, Option<&'static str>)> {
     let outcome = &checked.attempt.outcome;
     let is_name = credentials.url.domain().is_some();
     let exit = match outcome {
@@ -89,24 +99,24 @@ pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &
         Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
         Outcome::OurFault => Exit::Failure,
     };
-    let name = &endpoint.name;
     let why = match (&checked.attempt.error, outcome.status()) {
         (Some(error), _) => error.clone(),
         (None, Some(status)) => format!("it answers {status}"),
         (None, None) => outcome.class().to_owned(),
     };
-    let failure = Failure::new(exit, format_args!("endpoint `{name}` does not work: {why}"));
-    Some(match sender::advice(outcome) {
-        Some(advice) => failure.hint(advice),
-        None => failure,
-    })
+    Some((exit, why, sender::advice(outcome)))
 }
 
-/// What is odd about an endpoint that works.
+/// What is odd about an endpoint that works, as it is said on stderr.
 pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let name = &endpoint.name;
-    let mut warn = |what: &str, hint: &str| warnings.push(format!("warning: endpoint `{name}`: {what}\nhint: {hint}"));
+    let said = |(what, hint)| format!("warning: endpoint `{}`: {what}\nhint: {hint}", endpoint.name);
+    oddities(endpoint, credentials, checked).into_iter().map(said).collect()
+}
+
+/// What is odd about an endpoint that works, each with what to do.
+pub(super) fn oddities(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Vec<(String, String)> {
+    let mut oddities = Vec::new();
+    let mut warn = |what: &str, hint: &str| oddities.push((what.to_owned(), hint.to_owned()));
     if endpoint.format.is_signed() && credentials.keys.is_empty() {
         warn(
             "it is unsigned: the receiver can't tell our events from anybody's",
@@ -128,5 +138,5 @@ pub(super) fn warnings(endpoint: &Endpoint, credentials: &Credentials, checked: 
             "set the clock of this box (`timedatectl`), or the receiver's",
         );
     }
-    warnings
+    oddities
 }

@@ -44,6 +44,11 @@ impl Unreachable {
     pub(super) fn denied(&self) -> bool {
         self.denied
     }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> String {
+        if self.denied { "become a member of the group `stakeout`, or use sudo".to_owned() } else { service_hint() }
+    }
 }
 
 impl std::fmt::Display for Unreachable {
@@ -55,14 +60,7 @@ impl std::fmt::Display for Unreachable {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match error {
-            ClientError::Unreachable(error) => {
-                let hint = if error.denied {
-                    "become a member of the group `stakeout`, or use sudo".to_owned()
-                } else {
-                    service_hint()
-                };
-                Failure::new(Exit::Unreachable, &error).hint(hint)
-            }
+            ClientError::Unreachable(error) => Failure::new(Exit::Unreachable, &error).hint(error.hint()),
             ClientError::Refused(refusal) => Failure::plain(refusal.error).hint(refusal.hint),
             ClientError::Strange(text) => {
                 Failure::plain(format_args!("the daemon's answer can't be understood: {text}"))

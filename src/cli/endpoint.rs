@@ -186,7 +186,8 @@ pub(super) fn find<'a>(config: &'a Config, name: &Name) -> Result<&'a Endpoint, 
     })
 }
 
-fn send(
+/// Sends a check to `endpoint`, from this process.
+pub(super) fn send(
     config: &Config,
     endpoint: &Endpoint,
     credentials: &Credentials,

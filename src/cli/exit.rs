@@ -75,12 +75,24 @@ impl Failure {
         Failure { exit, ..Failure::configuration(diagnostics) }
     }
 
+    /// The same with exit code 1.
+    pub(super) fn plainly(self) -> Failure {
+        Failure { exit: Exit::Failure, ..self }
+    }
+
     /// Says it on stderr.
     pub(super) fn report(self) -> Exit {
         if self.exit != Exit::Ok {
             print::say(&self.text);
         }
         self.exit
+    }
+}
+
+/// Without `error:`.
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text.strip_prefix("error: ").unwrap_or(&self.text))
     }
 }
 

@@ -12,10 +12,15 @@ use crate::sign::{SECRET_BYTES, new_secret};
 const RANDOM: &str = "/dev/urandom";
 
 pub(super) fn run() -> Result<(), Failure> {
+    writeln!(io::stdout(), "{}", *make()?)?;
+    Ok(())
+}
+
+/// A new secret.
+pub(super) fn make() -> Result<Zeroizing<String>, Failure> {
     let mut random = Zeroizing::new([0; SECRET_BYTES]);
     File::open(RANDOM)
         .and_then(|mut source| source.read_exact(&mut *random))
         .map_err(|error| Failure::plain(format_args!("cannot read `{RANDOM}`: {error}")))?;
-    writeln!(io::stdout(), "{}", *new_secret(&random))?;
-    Ok(())
+    Ok(new_secret(&random))
 }

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use crate::config::{self, Parsed};
 
-const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
+/// Where the service reads it.
+pub(super) const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
 const VARIABLE: &str = "STAKEOUT_CONFIG";
 
 /// The option that names the configuration file.
 #[derive(clap::Args)]
 pub(super) struct ConfigFile {
     /// Configuration file [default: $STAKEOUT_CONFIG, then /etc/stakeout/stakeout.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", display_order = 900)]
     config: Option<PathBuf>,
 }
 

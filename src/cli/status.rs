@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Print JSON, one object in a line
+    /// Print JSON
     #[arg(long)]
     json: bool,
     /// Show it anew every second, in place on a terminal, across restarts of the daemon
@@ -233,7 +233,10 @@ fn notes(monitor: &Monitor) -> String {
     if monitor.origin == Origin::Api {
         notes.push_str("made over the API  ");
     }
-    if monitor.differs_from_file {
+    if monitor.alerts > 0 {
+        let _ = write!(notes, "alerts over the API: {}  ", monitor.alerts);
+    }
+    if monitor.switched {
         let switched = if monitor.state == MonitorState::Disabled { "disabled" } else { "enabled" };
         let _ = write!(notes, "{switched} by hand");
     }

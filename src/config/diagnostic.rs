@@ -153,6 +153,15 @@ impl Diagnostics {
         (errors().map(|error| mask::masked_message(&error.title)).collect(), hints.collect())
     }
 
+    /// Each by itself and without lines of the file: how bad it is, what it is, what to do.
+    pub fn plain(&self) -> Vec<(Severity, String, String)> {
+        let hint = |one: &Diagnostic| {
+            let hints = [&one.label].into_iter().chain(&one.helps).filter(|hint| !hint.is_empty());
+            mask::masked_message(&hints.cloned().collect::<Vec<_>>().join("; "))
+        };
+        self.iter().map(|one| (one.severity, mask::masked_message(&one.title), hint(one))).collect()
+    }
+
     /// All of them as rustc would show them, a blank line between two, without a newline at the end.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

@@ -113,7 +113,7 @@ fn goes_on(request: &Request, job: Option<(Uuid, JobStatus)>) -> bool {
 }
 
 /// It is signed as the file says at the time: [`Roster::section`].
-fn made_endpoint(name: &Name, format: Format, url: &str, now: Now) -> Made {
+pub(super) fn made_endpoint(name: &Name, format: Format, url: &str, now: Now) -> Made {
     let section = object(json!({"name": name, "url": url, "format": format.as_str()}));
     let body = Body { section, secret: None, request: None, attached: true };
     Made { part: Part::Endpoint, name: name.clone(), body, made: now.wall, idle: None }

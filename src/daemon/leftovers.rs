@@ -112,6 +112,7 @@ fn spare(roster: &Roster, left: &Config, owing: &BTreeSet<Name>) -> Vec<(Part, N
             !owing.contains(&made.name)
                 && !left.monitors.iter().any(|it| it.endpoints.contains(&made.name))
                 && !idle.iter().any(|it| names(it, &["endpoints"], &made.name))
+                && roster.bindings.needing(&made.name).is_none()
         }
         Part::Monitor => false,
     };

@@ -4,7 +4,9 @@
 //! for a signal.
 
 mod admitted;
+mod alerts;
 mod attendance;
+mod bindings;
 mod commissions;
 mod crew;
 mod decoding;

@@ -163,6 +163,10 @@ impl api::Registrar for Orders {
             let error = format!("{} `{}` needs {what} `{name}`", other.part.as_str(), other.name);
             return Err(Denied::Conflict(Unfit::new(error, "change that first, or take it away")));
         }
+        if let Some(alert) = step.roster.bindings.needing(name).filter(|_| part == Part::Endpoint) {
+            let (error, hint) = (format!("alert `{alert}` needs endpoint `{name}`"), "take that away with DELETE");
+            return Err(Denied::Conflict(Unfit::new(error, format!("{hint} /v1/alerts/{alert} first"))));
+        }
         self.take(step, &reader)
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::bindings::Bindings;
 use crate::api::Request;
 use crate::config::{self, Api, Config, Defined, Part, SecretRef, Unfit};
 use crate::journal::{Definition, Origin};
@@ -35,6 +36,8 @@ pub(super) struct Roster {
     loans: Arc<BTreeMap<Key, Arc<Loan>>>,
     /// Monitors that were enabled or disabled by hand.
     switches: BTreeMap<Name, bool>,
+    /// Webhooks that clients bound monitors to.
+    pub(super) bindings: Bindings,
 }
 
 /// Under which a part is found.
@@ -86,7 +89,11 @@ impl Roster {
     /// it refuses is idle.
     pub(super) fn read(file: Arc<Config>, definitions: Vec<Definition>, admit: &mut Admit<'_>) -> Roster {
         let (mut made, mut switches, mut loans) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let mut bindings = Bindings::default();
         for definition in definitions {
+            if bindings.take(&definition) {
+                continue;
+            }
             match taken(definition) {
                 Some(Taken::Part(part, loan)) => {
                     loans.insert((part.part, part.name.clone()), Arc::new(loan));
@@ -116,7 +123,7 @@ impl Roster {
                 Err(unfit) => made.idle = Some(unfit),
             }
         }
-        Roster { file, made: Arc::new(made), read: Arc::new(read), loans: Arc::new(loans), switches }
+        Roster { file, made: Arc::new(made), read: Arc::new(read), loans: Arc::new(loans), switches, bindings }
     }
 
     /// Everything that is to run, as if all of it stood in one file.
@@ -140,6 +147,7 @@ impl Roster {
         for monitor in &mut config.monitors {
             monitor.enabled = self.switches.get(&monitor.name).copied().unwrap_or(monitor.enabled);
         }
+        self.bindings.apply(&mut config);
         config
     }
 
@@ -266,17 +274,6 @@ impl Roster {
         let enabled = self.switches.get(monitor)?;
         let body = json!({ "enabled": enabled }).to_string();
         Some(Definition { kind: SWITCH.to_owned(), name: monitor.clone(), body, made: at })
-    }
-
-    /// The row of that kind and name; None: there is none.
-    ///
-    /// # Errors
-    /// It can't be written as JSON.
-    pub(super) fn row(&self, kind: &str, name: &Name, at: Wall) -> Result<Option<Definition>, serde_json::Error> {
-        match Part::parse(kind) {
-            Some(part) => self.made(part, name).map(Made::row).transpose(),
-            None => Ok(self.switch_row(name, at).filter(|row| row.kind == kind)),
-        }
     }
 }
 

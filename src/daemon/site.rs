@@ -22,6 +22,7 @@ use crate::event::JobReason;
 use crate::journal::Origin;
 use crate::meter::Reading;
 use crate::name::Name;
+use crate::payload;
 use crate::sender::Report;
 use crate::time::Now;
 use crate::verdict::rounded;
@@ -64,7 +65,10 @@ impl api::Site for Site {
         let line = |shown: &Arc<Mutex<Shown>>| {
             let line = monitor_line(&shown.lock().unwrap_or_else(PoisonError::into_inner), now);
             let origin = plan.roster.origin(Part::Monitor, &line.name);
-            api::Monitor { origin, differs_from_file: plan.roster.is_switched(&line.name), ..line }
+            let event_id = payload::rule(&self.device, line.name.as_str());
+            let alerts = plan.roster.bindings.in_force(&line.name, &plan.config);
+            let switched = plan.roster.is_switched(&line.name);
+            api::Monitor { origin, event_id, alerts, switched, differs_from_file: switched || alerts > 0, ..line }
         };
         self.crew.shown().iter().map(line).collect()
     }
@@ -111,7 +115,21 @@ impl api::Site for Site {
             .chain(monitors.iter().filter_map(mute))
             .chain(self.crew.shown().iter().filter_map(waiting))
             .chain(plan.roster.idle().map(|(made, why)| idle(&plan.roster, made, why)))
+            .chain(plan.binding_warnings())
             .collect()
+    }
+
+    fn rules(&self) -> Vec<api::Rule> {
+        let rule = |monitor: &config::Monitor| api::Rule {
+            monitor: monitor.name.clone(),
+            event_id: payload::rule(&self.device, monitor.name.as_str()),
+            label: monitor.label.clone(),
+        };
+        self.plans.now().config.monitors.iter().map(rule).collect()
+    }
+
+    fn bindings(&self) -> Vec<api::Binding> {
+        self.plans.now().bindings(&self.device)
     }
 
     fn watched(&self) -> Vec<Watched> {
@@ -220,6 +238,9 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         skipped: counters.frames_skipped,
         statistics: api::Statistics::default(),
         origin: Origin::File,
+        event_id: String::new(),
+        alerts: 0,
+        switched: false,
         differs_from_file: false,
     }
 }

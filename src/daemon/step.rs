@@ -6,7 +6,7 @@
 use super::foreman::Change;
 use super::roster::{self, Made, Roster};
 use crate::config::{Defined, Part};
-use crate::journal::Revision;
+use crate::journal::{Definition, Revision};
 use crate::name::Name;
 use crate::preflight::Opened;
 use crate::redact::Loan;
@@ -70,7 +70,10 @@ impl Step {
         }
         self.revision.forget.push((part.as_str().to_owned(), name.clone()));
         match part {
-            Part::Monitor if is_alone => self.revision.forget.push(roster::switch_key(name)),
+            Part::Monitor if is_alone => {
+                self.revision.forget.push(roster::switch_key(name));
+                self.unbind_all(name);
+            }
             Part::Endpoint if is_alone => self.revision.gone.push((name.clone(), true)),
             Part::Monitor | Part::Endpoint | Part::Camera => {}
         }
@@ -86,7 +89,7 @@ pub(super) fn back(revision: &Revision, before: &Roster, at: Wall) -> Result<Rev
     let mut back = Revision::default();
     let kept = revision.keep.iter().map(|definition| (&definition.kind, &definition.name));
     for (kind, name) in kept.chain(revision.forget.iter().map(|(kind, name)| (kind, name))) {
-        match before.row(kind, name, at)? {
+        match row(before, kind, name, at)? {
             Some(row) => back.keep.push(row),
             None => back.forget.push((kind.clone(), name.clone())),
         }
@@ -95,4 +98,13 @@ pub(super) fn back(revision: &Revision, before: &Roster, at: Wall) -> Result<Rev
     let gone = revision.gone.iter().filter(|(name, gone)| *gone == is_there(name));
     back.gone = gone.map(|(name, gone)| (name.clone(), !gone)).collect();
     Ok(back)
+}
+
+/// The row of that kind and name; None: there is none.
+fn row(roster: &Roster, kind: &str, name: &Name, at: Wall) -> Result<Option<Definition>, serde_json::Error> {
+    match (Part::parse(kind), roster.bindings.row(kind, name)?) {
+        (Some(part), _) => roster.made(part, name).map(Made::row).transpose(),
+        (None, Some(row)) => Ok(Some(row)),
+        (None, None) => Ok(roster.switch_row(name, at).filter(|row| row.kind == kind)),
+    }
 }

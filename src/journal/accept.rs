@@ -70,12 +70,13 @@ impl Change for Acceptance {
         for (accepted, files) in self.record.events.into_iter().zip(self.files) {
             let Accepted { event, owed, .. } = accepted;
             let seq = insert_event(ledger, &event, at, files.original.as_deref(), owed.len())?;
+            let moment_us = moment_us(&event, seq, ledger.start.epoch);
             let mut deliveries = Vec::with_capacity(owed.len());
             for (owed, file) in owed.into_iter().zip(files.owed) {
-                deliveries.push(insert_delivery(ledger, &event, seq, at, owed, file)?);
+                deliveries.push(insert_delivery(ledger, &event, (seq, moment_us), at, owed, file)?);
             }
             ledger.newest = Some(seq);
-            events.push(RecordedEvent { seq, deliveries });
+            events.push(RecordedEvent { seq, moment_us, deliveries });
         }
         if let Some(machine) = &self.record.machine {
             put_machine(ledger.connection, machine)?;
@@ -168,11 +169,11 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
     })?)
 }
 
-/// Microseconds of the wall clock that no other delivery of the endpoint has, but for a thousandth later one of the same
-/// millisecond. Events come with milliseconds, and not in order; what is below them tells deliveries apart, and boxes that
-/// share a receiver, whose epochs differ.
-fn moment_us(event: &Event, sequence: i64, epoch: Uuid) -> i64 {
-    let below = (epoch.as_u128() % 1000) as i64 + sequence % 1000;
+/// Microseconds of the wall clock that no other event has, but for a thousandth later one of the same millisecond; the same
+/// for whoever is owed it. Events come with milliseconds, and not in order; what is below them tells events apart, and boxes
+/// that share a receiver, whose epochs differ.
+fn moment_us(event: &Event, seq: i64, epoch: Uuid) -> i64 {
+    let below = (epoch.as_u128() % 1000) as i64 + seq % 1000;
     event.observed.wall.0.saturating_mul(1000).saturating_add(below % 1000)
 }
 
@@ -181,7 +182,7 @@ fn moment_us(event: &Event, sequence: i64, epoch: Uuid) -> i64 {
 fn insert_delivery(
     ledger: &mut Ledger<'_>,
     event: &Event,
-    seq: i64,
+    (seq, moment_us): (i64, i64),
     at: Now,
     owed: Owed,
     frame: Option<String>,
@@ -195,7 +196,6 @@ fn insert_delivery(
         )?
         .query_row([owed.endpoint.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (delivery, epoch) = (at.new_id(), ledger.start.epoch);
-    let moment_us = moment_us(event, sequence, epoch);
     let stamp = Stamp { delivery, sequence: sequence.unsigned_abs(), moment_us, epoch };
     let body: Body = (owed.render)(&stamp);
     let state = if gone { State::SkippedGone } else { State::Pending };

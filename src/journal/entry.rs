@@ -90,6 +90,8 @@ pub struct Recorded {
 pub struct RecordedEvent {
     /// Its place in the order of everything.
     pub seq: i64,
+    /// What stands for it in words that tell occurrences apart by a moment, in microseconds of the wall clock.
+    pub moment_us: i64,
     /// One for each [`Owed`], in order.
     pub deliveries: Vec<Stamp>,
 }

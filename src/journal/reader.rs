@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use uuid::Uuid;
 
 use super::columns::{id, json, name, optional_id, optional_json, optional_name, rank, to_integer, unsigned, word};
-use super::database::open_for_reading;
+use super::database::{open_for_reading, open_untouched};
 use super::entry::{Definition, JobRow, MachineRow, Origin};
 use super::error::{Error, OpenError};
 use super::frames::FOLDER;
@@ -30,6 +30,12 @@ impl Reader {
     /// Opens the journal in `dir` for reading, without the lock. Errors: [`OpenError::Missing`], [`OpenError::Newer`].
     pub fn open(dir: &Path) -> Result<Reader, OpenError> {
         Ok(Reader { dir: dir.to_owned(), connection: open_for_reading(dir)? })
+    }
+
+    /// Opens the journal in `dir` without a daemon beside it, and leaves every file as it is: not even the log's index is
+    /// made. What a daemon that was killed left in the log is not seen. Errors as [`Reader::open`].
+    pub fn open_untouched(dir: &Path) -> Result<Reader, OpenError> {
+        Ok(Reader { dir: dir.to_owned(), connection: open_untouched(dir)? })
     }
 
     /// Events behind `filter.after`, oldest first.

@@ -24,6 +24,7 @@ use crate::config::{Format, FrameChoice};
 use crate::event::Event;
 
 pub use check::{CHECK, check};
+pub use videodb::rule;
 
 /// Stands in a rendered body, once at most, where the base64 of the frame goes (`journal::Body::marked` takes it out).
 /// JSON text cannot contain it otherwise: strings escape it.
@@ -36,8 +37,8 @@ pub struct Envelope {
     pub epoch: Uuid,
     /// Gapless per endpoint, so that a receiver can prove that nothing is missing.
     pub sequence: u64,
-    /// When it was observed, in microseconds of the wall clock; what is below its milliseconds tells an endpoint's deliveries
-    /// apart: some services' receivers take it for the event's identity.
+    /// When it was observed, in microseconds of the wall clock; what is below its milliseconds tells events apart: some
+    /// services' receivers take it for the event's identity.
     pub moment_us: i64,
 }
 

@@ -1,7 +1,7 @@
 //! The format `videodb`: VideoDB's alert webhook.
 //!
 //! Owns the keys and their order (contracts/payloads.md). `event_id` names the rule: the monitor on this device, for ever.
-//! What tells occurrences apart is `timestamp`, the envelope's moment, which no other delivery of the endpoint has.
+//! What tells occurrences apart is `timestamp`, the envelope's moment, which no other event has.
 //! `stream_url` and `player_url` are empty until there are clips. Pure.
 
 use serde::Serialize;
@@ -45,8 +45,8 @@ struct Alert<'a> {
     player_url: &'static str,
 }
 
-/// `event-` and 16 hex digits.
-fn rule(device: &str, monitor: &str) -> String {
+/// What names the monitor for ever: `event-` and 16 hex digits.
+pub fn rule(device: &str, monitor: &str) -> String {
     // No name holds a NUL, so no two pairs make the same text.
     let digest = Sha256::new().chain_update(device).chain_update([0]).chain_update(monitor).finalize();
     format!("event-{}", hex::encode(&digest[..8]))

@@ -138,7 +138,7 @@ impl Ledger for JournalLedger {
             events.extend(self.accept(&happening, effect));
         }
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
-        let unsaid = aloud::alerts_of(&events, &self.addressees, &self.broadcast);
+        let unsaid = aloud::alerts_of(&events, &self.broadcast);
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library, Made, Model,
-    Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library,
+    Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -152,6 +152,9 @@ impl Site for Quiet {
             job: None,
             statistics: Default::default(),
             origin: Default::default(),
+            event_id: "event-0123456789abcdef".into(),
+            alerts: 0,
+            switched: false,
             differs_from_file: false,
         }]
     }
@@ -181,6 +184,18 @@ impl Site for Quiet {
     }
     fn check(&self, _: &Name) -> Errand<api::Check, String> {
         Box::pin(async { Err("it has no way to".to_owned()) })
+    }
+}
+
+impl Alerting for Quiet {
+    fn bind(&self, monitor: &Name, _: &str) -> Result<bool, Denied> {
+        Err(self.remove(Part::Monitor, monitor).unwrap_err())
+    }
+    fn switch_alert(&self, alert: &Name, _: bool) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
+    }
+    fn unbind(&self, alert: &Name) -> Result<(), Denied> {
+        self.remove(Part::Monitor, alert)
     }
 }
 
@@ -528,24 +543,35 @@ fn the_help_says_what_there_is() {
 
     Usage: stakeout <COMMAND>
 
-    Commands:
-      run         Run the daemon
-      check       Check the configuration: syntax, references, secrets, models and labels
-      config      Print the manual of the configuration: every key at its default
-      status      Show cameras, monitors, endpoints and warnings of the running daemon
-      events      List events, or follow them
-      deliveries  List deliveries: what is owed to endpoints, and what became of it
-      jobs        List jobs, the runs of monitors, and show one
-      snapshot    Save what a camera sees now, as JPEG
-      endpoint    List endpoints, check whether one works, take back that one is gone
-      monitor     Enable or disable a monitor while the daemon runs
-      dlq         Handle dead letters: deliveries that ended without success
-      replay      Play a recording through the monitors and print what they would have reported
-      ask         Ask a model about a picture
-      models      List, download, check, measure and calibrate models
-      verify      Check the signature of a webhook body, read from stdin
-      keygen      Print a new webhook secret
-      help        Print this message or the help of the given subcommand(s)
+    Set up:
+      init         Set up a first camera, monitor and endpoint, and try them
+      check        Check the configuration, and all that it leads to
+      doctor       Check all that is needed of this machine, and say how to mend it
+      config       Print the manual of the configuration: every key at its default
+      keygen       Print a new secret, for webhooks or the API
+
+    Run and watch:
+      run          Run the daemon
+      status       Show cameras, monitors, endpoints and warnings of the daemon
+      events       List events, or follow them
+      deliveries   List deliveries: what endpoints are owed, and what became of it
+      jobs         List jobs, the runs of monitors; show, stop or start one
+      snapshot     Save what a camera sees now, as JPEG
+
+    Change and repair:
+      monitor      Enable or disable a monitor while the daemon runs
+      endpoint     List endpoints, check one, or enable one that was gone
+      dlq          Handle dead letters: deliveries that ended without success
+
+    Try out:
+      replay       Play a recording through the monitors; print what they would say
+      ask          Ask a model about a picture
+      models       List, download, check, measure and calibrate models
+      verify       Check the signature of a webhook body, read from stdin
+
+    Shells and manuals:
+      completions  Print what a shell needs to complete commands
+      man          Print the man page, or write all of them
 
     Options:
       -h, --help     Print help
@@ -567,6 +593,7 @@ fn the_help_says_what_there_is() {
 
     Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
     1 when another start may help, as after a secret, model or library that couldn't be read (systemd
-    then starts it again). `stakeout check` exits with 78 for both.
+    then starts it again).
+    `stakeout check` exits with 78 for both.
     "#);
 }

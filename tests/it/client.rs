@@ -9,9 +9,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::alerts::{body, guarded, pair};
 use crate::appliance::Appliance;
 use crate::python;
 use crate::receiver::{Answer, Arrived, Receiver};
+use crate::shared::runtime;
 
 /// What `messages` needs: packaging/examples/client/requirements.txt.
 const WEBSOCKETS: &str =
@@ -106,6 +108,36 @@ fn over_the_socket_the_client_talks_to_the_daemon() {
     assert_eq!(told[2]["refused"], 404, "{told:?}");
     assert!(told[2]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told:?}");
     assert_eq!(told[3], "box", "over the WebSocket");
+}
+
+#[test]
+fn alerts_of_the_client_reach_its_connection_and_its_webhook_alike() {
+    let Some(python) = python::with(WEBSOCKETS.trim(), "websockets") else { return };
+    if runtime().is_none() {
+        return;
+    }
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = guarded("");
+    appliance.start();
+    let address = format!("unix:{}", appliance.folder.path().join("stakeout.sock").display());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/examples/client");
+    let arguments = [folder.to_str().unwrap(), &address, &receiver.url()];
+    let told = script(&python, "tests/it/client/alerts.py", &arguments, "");
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rule = &told[0]["event_id"];
+    for alert in told[0]["alerts"].as_array().unwrap() {
+        assert_eq!(&alert["event_id"], rule);
+        let arrived = || receiver.arrived().iter().map(body).find(|it| pair(it) == pair(alert));
+        assert_eq!(appliance.until("its webhook", |_| arrived()), *alert);
+    }
+    let ids = |key: &str| {
+        let ids = told[1][key].as_array().unwrap();
+        ids.iter().map(ToString::to_string).collect::<BTreeSet<_>>()
+    };
+    assert_eq!((ids("listed"), ids("made").len()), (ids("made"), 2));
+    assert_eq!(told[2], json!({"disabled": "disabled", "enabled": "enabled"}));
+    assert_eq!((&told[3], &told[4]["refused"]), (&json!({"left": []}), &json!(404)));
+    appliance.stop();
 }
 
 /// What that script of the kit's or of ours prints, with these arguments and that input.

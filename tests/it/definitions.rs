@@ -39,7 +39,7 @@ fn endpoint(name: &str, receiver: &Receiver) -> Value {
     json!({"name": name, "url": receiver.url(), "secret": SECRET})
 }
 
-fn ask(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub fn ask(appliance: &Appliance, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = UnixStream::connect(appliance.folder.path().join("stakeout.sock")).unwrap();
     let request = format!(
@@ -85,7 +85,7 @@ pub fn state(appliance: &Appliance) -> Reader {
 }
 
 /// Whether the request is signed with our secret.
-fn is_signed(request: &Arrived) -> bool {
+pub fn is_signed(request: &Arrived) -> bool {
     let timestamp = request.header("webhook-timestamp").parse().unwrap();
     let message = Message { id: request.header("webhook-id"), timestamp };
     let signed = sign(&[Key::new(SECRET).unwrap()], message, &request.body).unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod alerts;
 mod announcements;
 mod api;
 mod appliance;
@@ -19,17 +20,20 @@ mod decoders;
 mod definitions;
 mod detectors;
 mod dlq;
+mod doctor;
 mod endpoint;
 mod fanout;
 mod faults;
 mod formats;
 mod gate;
 mod gone;
+mod init;
 mod jobs;
 mod journal;
 mod kills;
 mod layers;
 mod mail;
+mod manual;
 mod metrics;
 mod model;
 mod models_cli;

@@ -49,7 +49,7 @@ fn a_watched_status_stays_in_place_and_leaves_the_terminal_as_it_was() {
         assert!(!all.contains("\x1b[2J"), "nothing is cleared before it is written: that flickers");
         let page = last_refresh(large);
         assert!(page[0].starts_with("box  stakeout ") && page.len() <= 24, "{page:?}");
-        assert!(page.iter().any(|line| line.contains("nothing is watched yet")), "{page:?}");
+        assert!(page.iter().any(|line| line.contains("nothing is watched: there is no camera")), "{page:?}");
         let page = last_refresh(small);
         assert!(page.len() <= 6 && page[0].starts_with("box  stakeout "), "{page:?}");
         assert!(page.iter().all(|line| line.chars().count() < 30), "{page:?}");

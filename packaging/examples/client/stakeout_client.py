@@ -5,7 +5,7 @@
     watch = box.subscribe(stream["id"], "Is a person in the yellow zone?", "https://your-app.example/events")
     print(box.stats(watch["id"]))
 
-Only the standard library, but for `messages`, which needs `websockets`.
+Only the standard library, but for `messages` and `stream`, which need `websockets`.
 """
 
 import http.client
@@ -90,10 +90,12 @@ class Stakeout:
     # As VideoDB has them.
 
     def create_alert(self, event_id: str, callback_url: str | None = None, ws_connection_id: str | None = None) -> dict:
-        """Binds a monitor to a webhook or to a WebSocket connection: one of the two."""
+        """Binds a monitor to a webhook, to a WebSocket connection (`stream`), or to both. `event_id` is a monitor's, as
+        GET /v1/monitors tells it, or its name. The same words are the same alert: "alert_id"."""
         return self.post("/v1/alerts", event_id=event_id, callback_url=callback_url, ws_connection_id=ws_connection_id)
 
-    def list_alerts(self) -> Any:
+    def list_alerts(self) -> dict:
+        """{"alerts": […]}."""
         return self.get("/v1/alerts")
 
     def enable_alert(self, alert_id: str) -> Any:
@@ -115,12 +117,17 @@ class Stakeout:
         return self.get("/v1/events", **which)
 
     def messages(self, *channels: str) -> Iterator[dict]:
-        """{"channel", "data"} as they happen, of `alert`, `scene_index` and `status` (all where none is named).
+        """{"channel", "data"} as they happen, of `alert`, `scene_index` and `status` (all where none is named)."""
+        with self.stream(*channels) as stream:
+            yield from stream
+
+    def stream(self, *channels: str) -> "Stream":
+        """The same as a connection, which has a `connection_id` for `create_alert`: alerts that are bound to it decide which
+        ones it gets, whatever the channels.
 
         At most once: what was said while nobody listened is in `events`. Ends when the box closes the connection, which it
         also does to a listener that is too slow.
         """
-        from websockets.exceptions import ConnectionClosed
         from websockets.sync.client import connect, unix_connect
 
         path = "/v1/ws" + query({"channels": ",".join(channels) or None})
@@ -132,12 +139,7 @@ class Stakeout:
         else:
             # http becomes ws, https wss.
             connection = connect("ws" + self.address.rstrip("/").removeprefix("http") + path, additional_headers=headers)
-        with connection:
-            try:
-                for message in connection:
-                    yield json.loads(message)
-            except ConnectionClosed:
-                return
+        return Stream(connection)
 
     # What all of the above is made of, for routes that have no method here.
 
@@ -174,6 +176,29 @@ class Stakeout:
         if parts.scheme not in kinds or not parts.hostname:
             raise ValueError(f"no address of a box: {self.address!r}; write http://host:port or unix:/path")
         return kinds[parts.scheme](parts.hostname, parts.port, timeout=self.timeout_s)
+
+
+class Stream:
+    """An open WebSocket: `with box.stream("alert") as stream: for message in stream: …`."""
+
+    def __init__(self, connection: Any):
+        self.connection = connection
+        self.connection_id: str = json.loads(connection.recv())["connection_id"]
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.connection.close()
+
+    def __iter__(self) -> Iterator[dict]:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            for message in self.connection:
+                yield json.loads(message)
+        except ConnectionClosed:
+            return
 
 
 class UnixConnection(http.client.HTTPConnection):

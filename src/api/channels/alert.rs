@@ -1,6 +1,6 @@
 //! The channel `alert`: the words in which an alert is told.
 //!
-//! Owns the moment that tells alerts of one monitor apart; refuses to know the object itself (`payload` does).
+//! Owns which ones these are; refuses to know the object itself (`payload` does).
 
 use uuid::Uuid;
 
@@ -8,27 +8,12 @@ use crate::broadcast::{Alert, WORDS};
 use crate::config::FrameChoice;
 use crate::payload::{self, Envelope};
 
-/// Puts alerts into words.
-#[derive(Default)]
-pub(super) struct Alerts {
-    /// So many have been told that no delivery has named.
-    unnamed: i64,
-}
-
-impl Alerts {
-    /// The object that a webhook in the same format carries, byte for byte: receivers know an alert by the pair of its
-    /// `event_id` and `timestamp`, so the moment is the delivery's. Where there is none, its last three
-    /// digits are counted. None: it is no alert.
-    pub(super) fn object(&mut self, alert: &Alert) -> Option<String> {
-        let moment_us = alert.moment_us.unwrap_or_else(|| {
-            let below = self.unnamed % 1000;
-            self.unnamed += 1;
-            alert.event.observed.wall.0.saturating_mul(1000).saturating_add(below)
-        });
-        // Neither is part of the object.
-        let envelope = Envelope { epoch: Uuid::nil(), sequence: 0, moment_us };
-        payload::render(WORDS, &alert.event, envelope, FrameChoice::None)
-    }
+/// The object that a webhook in the same format carries, byte for byte: receivers know an alert by the pair of its
+/// `event_id` and `timestamp`. None: it is no alert.
+pub(super) fn object(alert: &Alert) -> Option<String> {
+    // Only the moment is part of the object.
+    let envelope = Envelope { epoch: Uuid::nil(), sequence: 0, moment_us: alert.moment_us };
+    payload::render(WORDS, &alert.event, envelope, FrameChoice::None)
 }
 
 #[cfg(test)]
@@ -39,7 +24,7 @@ mod tests {
     use crate::time::{Boot, now};
     use crate::verdict::Answer;
 
-    fn alert(moment_us: Option<i64>) -> Alert {
+    fn alert(moment_us: i64) -> Alert {
         let mut observed = now();
         observed.wall.0 = 1_769_423_700_120;
         let triggered = Triggered {
@@ -76,16 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn the_moment_is_the_deliverys_and_without_one_no_moment_comes_twice() {
-        let mut alerts = Alerts::default();
-        let mut moment = |alert: &Alert| {
-            let object: serde_json::Value = serde_json::from_str(&alerts.object(alert).unwrap()).unwrap();
-            object["timestamp"].as_str().unwrap().to_owned()
-        };
-        let delivered = alert(Some(1_769_423_700_120_007));
-        assert_eq!(moment(&delivered), "2026-01-26T10:35:00.120007Z");
-        assert_eq!(moment(&delivered), moment(&delivered), "it is not ours to change");
-        assert_eq!(moment(&alert(None)), "2026-01-26T10:35:00.120000Z");
-        assert_eq!(moment(&alert(None)), "2026-01-26T10:35:00.120001Z");
+    fn the_moment_is_the_one_that_every_delivery_tells() {
+        let told = object(&alert(1_769_423_700_120_007)).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told["timestamp"], "2026-01-26T10:35:00.120007Z");
     }
 }

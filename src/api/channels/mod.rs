@@ -2,10 +2,11 @@
 //!
 //! Owns how many may listen, and the end of it all; refuses to know what is said. Server-sent events (`stream`) come out of
 //! the journal, through `tail`, and lose nothing. Messages over WebSocket (`websocket`) are told once or not at all: the words
-//! come from `relay`, `pace` and `summary`, once for everybody. Nothing waits for a client that is too slow, and nothing is kept
+//! come from `relay`, `pace` and `summary`, once for everybody; who is on the line, and which alerts were bound to whom, `callers` knows. Nothing waits for a client that is too slow, and nothing is kept
 //! for one beyond a bound.
 
 mod alert;
+mod callers;
 mod pace;
 mod relay;
 mod scene;
@@ -25,10 +26,12 @@ use super::seat::Ticket;
 use super::store::Store;
 use crate::broadcast::Broadcast;
 use crate::journal::Writer;
+use crate::name::Name;
 use relay::Relay;
 use summary::Summaries;
 use tail::Tail;
 
+pub(super) use callers::{Callers, Heard, Unheard};
 pub(super) use stream::stream;
 pub(super) use websocket::websocket;
 
@@ -42,6 +45,7 @@ pub(super) struct Channels {
     tail: Tail,
     relay: Relay,
     summaries: Summaries,
+    callers: Arc<Callers>,
 }
 
 impl Channels {
@@ -53,6 +57,7 @@ impl Channels {
             tail: Tail::new(store, writer.newest()),
             relay: Relay::new(broadcast),
             summaries: Summaries::default(),
+            callers: Arc::default(),
         }
     }
 
@@ -66,6 +71,19 @@ impl Channels {
         if let Ok(places) = self.places.acquire_many(MAX_CLIENTS).await {
             places.forget();
         }
+    }
+
+    /// Whom alerts are bound to.
+    pub(super) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// Binds the alert `id` to a connection, from now on. Whether it is new there.
+    ///
+    /// # Errors
+    /// [`Unheard`]: nothing has changed.
+    pub(super) fn bind(&self, id: &Name, connection: &Name, monitor: &Name) -> Result<bool, Unheard> {
+        self.callers.bind(id, connection, monitor, || self.relay.alerts())
     }
 
     /// A place among those who listen, in exchange for the one among those who ask.

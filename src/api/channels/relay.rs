@@ -11,10 +11,11 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender};
 
-use super::alert::Alerts;
+use super::alert;
 use super::pace::Pace;
 use super::scene::Scene;
 use crate::broadcast::{Broadcast, Checked, Listening};
+use crate::name::Name;
 use crate::time::now;
 
 /// Messages of a channel that may wait for a client: about as many as a large box has monitors, which may all speak at
@@ -24,13 +25,22 @@ pub(super) const QUEUE: usize = 256;
 /// The two queues.
 pub(super) struct Relay {
     broadcast: Broadcast,
-    alerts: Sender<Utf8Bytes>,
-    scenes: Sender<Utf8Bytes>,
+    alerts: Sender<Spoken>,
+    scenes: Sender<Spoken>,
+}
+
+/// A message, and whose it is. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Spoken {
+    /// What it is about.
+    pub(super) monitor: Option<Name>,
+    /// As it is sent.
+    pub(super) text: Utf8Bytes,
 }
 
 /// A client's end of a queue.
 pub(super) struct Ear {
-    messages: Receiver<Utf8Bytes>,
+    messages: Receiver<Spoken>,
     /// It is said because somebody listens.
     _listening: Listening,
 }
@@ -44,7 +54,7 @@ impl Ear {
     ///
     /// # Errors
     /// [`Behind`]: some were missed.
-    pub(super) async fn next(&mut self) -> Result<Utf8Bytes, Behind> {
+    pub(super) async fn next(&mut self) -> Result<Spoken, Behind> {
         match self.messages.recv().await {
             Ok(message) => Ok(message),
             Err(RecvError::Lagged(_)) => Err(Behind),
@@ -75,10 +85,14 @@ impl Relay {
 
     async fn pass_on_alerts(&self) {
         let mut said = self.broadcast.alerts.receive();
-        let mut alerts = Alerts::default();
         loop {
             match said.recv().await {
-                Ok(alert) => alerts.object(&alert).into_iter().for_each(|alert| tell(&self.alerts, "alert", alert)),
+                Ok(said) => {
+                    let monitor = said.event.monitor.as_ref();
+                    if let Some(alert) = alert::object(&said) {
+                        tell(&self.alerts, ("alert", monitor), alert);
+                    }
+                }
                 Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "alerts were not told over WebSocket"),
                 Err(RecvError::Closed) => return,
             }
@@ -110,7 +124,7 @@ impl Relay {
 
     fn tell_scene(&self, checked: &Arc<Checked>) {
         match serde_json::to_string(&Scene::from(checked.as_ref())) {
-            Ok(scene) => tell(&self.scenes, "scene_index", scene),
+            Ok(scene) => tell(&self.scenes, ("scene_index", Some(&checked.monitor)), scene),
             Err(error) => tracing::error!(%error, "a check can't be put into words"),
         }
     }
@@ -123,9 +137,9 @@ async fn sleep(wait: Option<std::time::Duration>) {
     }
 }
 
-fn tell(clients: &Sender<Utf8Bytes>, channel: &str, data: impl Display) {
+fn tell(clients: &Sender<Spoken>, (channel, monitor): (&str, Option<&Name>), data: impl Display) {
     // Nobody there: nothing to do.
-    let _ = clients.send(message(channel, data));
+    let _ = clients.send(Spoken { monitor: monitor.cloned(), text: message(channel, data) });
 }
 
 /// `{"channel": …, "data": …}`; `data` is JSON already.

@@ -1,6 +1,6 @@
 //! `/v1/ws`: messages `{"channel": …, "data": …}` over a WebSocket, each told once or not at all.
 //!
-//! Owns the protocol: which channels a client chose, pings, and how a conversation ends; refuses to know what the messages
+//! Owns the protocol: the first message, which channels a client chose, pings, and how a conversation ends; refuses to know what the messages
 //! say. A client that falls behind is told so and left.
 
 use std::future::pending;
@@ -19,7 +19,8 @@ use tungstenite::error::{CapacityError, Error as ProtocolError};
 use super::super::Shared;
 use super::super::refusal::Refusal;
 use super::super::seat::Ticket;
-use super::relay::{self, Behind};
+use super::callers::Line;
+use super::relay::{self, Behind, Spoken};
 use super::{Channels, End, Place, summary};
 
 /// What is sent to us counts for nothing, so it may be this long, in bytes.
@@ -88,6 +89,7 @@ impl Choice {
 
 /// What a client listens to.
 struct Ears {
+    line: Line,
     alert: Option<relay::Ear>,
     scene_index: Option<relay::Ear>,
     status: Option<summary::Ear>,
@@ -96,6 +98,7 @@ struct Ears {
 impl Ears {
     fn of(channels: &Channels, choice: Choice) -> Ears {
         Ears {
+            line: channels.callers.enter(choice.alert),
             alert: choice.alert.then(|| channels.relay.alerts()),
             scene_index: choice.scene_index.then(|| channels.relay.scenes()),
             status: choice.status.then(|| channels.summaries.listen()),
@@ -104,16 +107,24 @@ impl Ears {
 
     /// The next message, alerts first.
     async fn next(&mut self) -> Result<Utf8Bytes, Behind> {
-        tokio::select! {
-            biased;
-            message = hear(&mut self.alert) => message,
-            message = hear(&mut self.scene_index) => message,
-            message = look(&mut self.status) => Ok(message),
+        loop {
+            tokio::select! {
+                biased;
+                () = self.line.rung() => self.line.tune(&mut self.alert),
+                alert = hear(&mut self.alert) => {
+                    let Spoken { monitor, text } = alert?;
+                    if self.line.wants(monitor.as_ref()) {
+                        return Ok(text);
+                    }
+                }
+                scene = hear(&mut self.scene_index) => return scene.map(|scene| scene.text),
+                message = look(&mut self.status) => return Ok(message),
+            }
         }
     }
 }
 
-async fn hear(ear: &mut Option<relay::Ear>) -> Result<Utf8Bytes, Behind> {
+async fn hear(ear: &mut Option<relay::Ear>) -> Result<Spoken, Behind> {
     match ear {
         Some(ear) => ear.next().await,
         None => pending().await,
@@ -177,6 +188,11 @@ async fn converse(mut socket: WebSocket, mut ears: Ears, mut end: End, _place: P
 
 /// Tells what there is to tell, until there is a reason to stop.
 async fn talk(socket: &mut WebSocket, ears: &mut Ears, end: &mut End) -> Farewell {
+    match timeout(PATIENCE, socket.send(Message::Text(ears.line.greeting()))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => return Farewell::Gone,
+        Err(_) => return Farewell::TooSlow,
+    }
     let mut ping = tokio::time::interval(PING);
     ping.reset();
     let mut answered = true;

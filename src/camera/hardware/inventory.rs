@@ -48,6 +48,12 @@ impl Inventory {
     }
 }
 
+/// Names of the decoders here that call themselves hardware. GStreamer must have been started.
+pub fn hardware_decoders() -> Vec<String> {
+    let all = Inventory::installed().0.iter();
+    all.filter(|(_, element)| element.hardware && !element.decodes.is_empty()).map(|(name, _)| name.clone()).collect()
+}
+
 fn of(factory: &gst::ElementFactory) -> Element {
     let hardware = factory.metadata("klass").is_some_and(|klass| klass.split('/').any(|word| word == "Hardware"));
     Element { decodes: decodes(factory), hardware, properties: properties(factory).unwrap_or_default() }

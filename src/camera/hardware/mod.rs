@@ -11,6 +11,7 @@ mod named;
 mod trial;
 
 use choose::{Why, choose};
+pub use inventory::hardware_decoders;
 pub(super) use lineup::Rung;
 pub use lineup::{Fallen, Lineup, Report, Running};
 pub use named::{Unusable, named};

@@ -47,19 +47,16 @@ pub(super) fn summary(status: &Status) -> Line {
     line
 }
 
-/// What to do on a box where something has yet to be set up; empty once it watches, and somebody is told.
-pub(super) fn next_steps(status: &Status) -> Vec<String> {
-    let then = "`stakeout config` prints the manual, `stakeout check --live` tries what you wrote, and a restart puts it in force \
-                (`sudo systemctl restart stakeout`)";
+/// What to do on a box where something has yet to be set up. (Of one without any camera the daemon warns.)
+pub(super) fn next_step(status: &Status) -> Option<String> {
     let what = match (status.cameras.is_empty(), status.monitors.is_empty(), status.endpoints.is_empty()) {
-        (true, ..) => {
-            "nothing is watched yet: write a `[[camera]]`, a `[[monitor]]` and an `[[endpoint]]` into the configuration"
-        }
         (false, true, _) => "nothing is looked for yet: write a `[[monitor]]` into the configuration",
         (false, false, true) => "nobody is told of events yet: write an `[[endpoint]]` into the configuration",
-        (false, false, false) => return Vec::new(),
+        (true, ..) | (false, false, false) => return None,
     };
-    vec![format!("{what}; {then}")]
+    let then = "`stakeout config` prints the manual, `stakeout check --live` tries what you wrote, and a restart puts it in force \
+                (`sudo systemctl restart stakeout`)";
+    Some(format!("{what}; {then}"))
 }
 
 /// What is kept, and what models run on.

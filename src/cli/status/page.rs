@@ -48,7 +48,7 @@ impl Page {
         if let Some(note) = note {
             head.push(Line::new(note, Tint::Bad));
         }
-        for next in overview::next_steps(status) {
+        if let Some(next) = overview::next_step(status) {
             head.push(Line::default());
             head.extend(indented("next: ", Tint::Bold, &next, columns));
         }

@@ -24,6 +24,7 @@ fn monitor(name: &str, camera: &str, more: Value) -> Value {
         "name": name, "camera": camera, "model": "yolox-nano", "state": "idle", "open": null, "last_confidence": 0.12,
         "checks": 8123, "triggers": 3, "skipped": {}, "verdict_errors": 0, "spared": 0, "cooldown_left_s": 0.0, "job": null,
         "statistics": statistics(), "origin": "file", "differs_from_file": false,
+        "switched": false,
     });
     with(idle, more)
 }
@@ -88,7 +89,7 @@ fn everything_wrong() -> Status {
         ],
         "monitors": [
             monitor("person", "yard", json!({"verdict_errors": 4, "state": "waiting", "cooldown_left_s": 12.2})),
-            monitor("fire", "dock", json!({"state": "disabled", "differs_from_file": true})),
+            monitor("fire", "dock", json!({"state": "disabled", "differs_from_file": true, "switched": true})),
         ],
         "endpoints": [
             endpoint("ops", json!({"pending": 3, "held": 14, "dead": 2, "success_rate": 0.5,
@@ -104,6 +105,19 @@ fn everything_wrong() -> Status {
             {"what": "the wall clock cannot be believed yet", "do": "let the box reach a time server (`timedatectl` shows how it stands)"},
         ],
     }))
+}
+
+/// As the package leaves it.
+fn new_box() -> Status {
+    status(json!({"warnings": [{
+        "what": "nothing is watched: there is no camera",
+        "do": "`sudo stakeout init` asks for a camera, a receiver and what to look for, and writes the configuration (`stakeout config` prints its manual); then `sudo systemctl restart stakeout`",
+    }]}))
+}
+
+/// A camera, and nothing that looks for anything.
+fn idle_box() -> Status {
+    status(json!({"cameras": [camera("yard", json!({}))]}))
 }
 
 fn forty_cameras() -> Status {
@@ -156,13 +170,14 @@ fn golden_pages() {
     insta::assert_snapshot!("everything_wrong_small", plain(&everything_wrong(), terminal(80, 20)));
     insta::assert_snapshot!("forty_cameras", plain(&forty_cameras(), ENDLESS));
     insta::assert_snapshot!("forty_cameras_24_rows", plain(&forty_cameras(), terminal(100, 24)));
-    insta::assert_snapshot!("nothing_configured", plain(&status(json!({})), terminal(80, 24)));
-    insta::assert_snapshot!("nothing_configured_coloured", coloured(&status(json!({})), terminal(80, 24)));
+    insta::assert_snapshot!("nothing_configured", plain(&new_box(), terminal(80, 24)));
+    insta::assert_snapshot!("nothing_configured_coloured", coloured(&new_box(), terminal(80, 24)));
+    insta::assert_snapshot!("no_monitor", plain(&idle_box(), terminal(80, 24)));
 }
 
 #[test]
 fn whatever_the_terminal_what_is_wrong_stays_and_nothing_is_wider_or_higher() {
-    for status in [healthy(), everything_wrong(), forty_cameras(), status(json!({}))] {
+    for status in [healthy(), everything_wrong(), forty_cameras(), new_box(), idle_box()] {
         for columns in [20, 40, 60, 80, 132, 400] {
             for rows in [3, 8, 16, 24, 50, 200] {
                 let lines = page(&status, Some("the daemon is not reachable"), terminal(columns, rows));

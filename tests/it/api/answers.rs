@@ -79,6 +79,7 @@ fn asked(appliance: &Appliance, document: &Value) -> Vec<Value> {
     let (event, delivery) = (first("/v1/events?type=monitor.triggered"), first("/v1/dlq"));
     let [event, job, delivery] = [&event["id"], &event["job_id"], &delivery["id"]].map(|id| id.as_str().unwrap());
     let nobody = "00000000-0000-0000-0000-000000000001";
+    let alert = stakeout::api::alert_id(&stakeout::name::Name::new("person").unwrap(), "http://127.0.0.1:9/alerts");
     let made = r#"{"name": "made", "url": "http://127.0.0.1:9/", "enabled": false}"#;
     for (method, route, name, body) in [
         ("get", "/v1/cameras/{name}/snapshot", "yard", ""),
@@ -105,6 +106,12 @@ fn asked(appliance: &Appliance, document: &Value) -> Vec<Value> {
         ("post", "/v1/monitors/{name}/disable", "person", ""),
         ("get", "/v1/status", "", ""),
         ("post", "/v1/monitors/{name}/enable", "person", ""),
+        ("post", "/v1/alerts", "", r#"{"event_id": "person", "callback_url": "http://127.0.0.1:9/alerts"}"#),
+        ("post", "/v1/alerts/{id}/disable", alert.as_str(), ""),
+        ("post", "/v1/alerts/{id}/enable", alert.as_str(), ""),
+        ("get", "/v1/alerts", "", ""),
+        ("get", "/v1/monitors", "", ""),
+        ("delete", "/v1/alerts/{id}", alert.as_str(), ""),
         ("post", "/jobs/{job_id}/start", job, ""),
         ("post", "/jobs/{job_id}/start", nobody, ""),
     ] {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
 /// Silence that lasts longer has gone wrong; nothing is measured with it.
@@ -90,8 +90,8 @@ impl Sse {
     }
 }
 
-/// A WebSocket client.
-pub struct Ws(pub WebSocket<UnixStream>);
+/// A WebSocket client, and its connection's id.
+pub struct Ws(pub WebSocket<UnixStream>, pub String);
 
 /// How a conversation ended: with this code, or without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,14 @@ impl Ws {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(ABSURD)).unwrap();
         match tungstenite::client(format!("ws://x/v1/ws{query}"), stream) {
-            Ok((socket, _)) => Ok(Ws(socket)),
+            Ok((socket, _)) => {
+                let mut client = Ws(socket, String::new());
+                let told = client.next().expect("the first message");
+                client.1 = told["connection_id"].as_str().expect("it tells the connection's id").to_owned();
+                let id = &client.1;
+                assert_eq!(told, json!({"channel": "connection", "connection_id": id, "data": {"connection_id": id}}));
+                Ok(client)
+            }
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
                 let body = answer.body().as_deref().unwrap_or_default();
                 Err((answer.status().as_u16(), serde_json::from_slice(body).unwrap_or(Value::Null)))

@@ -1,11 +1,11 @@
 //! Channels: server-sent events that lose nothing, messages over WebSocket that wait for nobody.
 
-mod clients;
+pub mod clients;
 mod dual;
 mod many;
 mod resume;
 mod stream;
-mod websocket;
+pub mod websocket;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -56,7 +56,7 @@ fn alert(explanation: &str) -> Alert {
         metadata: Metadata::new(),
         data: EventData::Triggered(triggered),
     };
-    Alert { event, moment_us: None }
+    Alert { event, moment_us: observed.wall.0 * 1000 }
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_check_is_told_with_its_explanation() {
 }
 
 /// Whether `data` is as the document says, and a field more is not.
-fn assert_documented(data: &serde_json::Value, schema: &str) {
+pub fn assert_documented(data: &serde_json::Value, schema: &str) {
     let document = include_str!("../../../packaging/openapi.json");
     let mut document: serde_json::Value = serde_json::from_str(document).unwrap();
     document["$ref"] = format!("#/components/schemas/{schema}").into();

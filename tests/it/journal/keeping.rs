@@ -223,16 +223,20 @@ fn files_that_no_row_names_are_swept_after_an_unclean_end() {
 }
 
 #[test]
-fn no_two_deliveries_of_an_endpoint_have_the_same_moment() {
+fn an_event_has_a_moment_of_its_own_which_all_its_deliveries_share() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    let moments = |seconds, endpoint| {
+    let moments = |seconds, endpoints: &[&str]| {
         let event = Event { observed: at(seconds), ..triggered(Priority::Normal) };
         let event = Event { id: at(seconds).new_id(), ..event };
-        journal.writer().record(record(event, &[endpoint])).wait().unwrap().events[0].deliveries[0].moment_us
+        let recorded = journal.writer().record(record(event, endpoints)).wait().unwrap();
+        let moments: Vec<i64> = recorded.events[0].deliveries.iter().map(|stamp| stamp.moment_us).collect();
+        assert!(moments.iter().all(|moment| *moment == moments[0]), "whoever is told: {moments:?}");
+        moments[0]
     };
     let second = |moment: i64| moment / 1_000_000;
-    let a = [100, 100, 50, 100, 50].map(|seconds| moments(seconds, "a"));
+    moments(1, &["b"]);
+    let a = [100, 100, 50, 100, 50].map(|seconds| moments(seconds, &["a", "b"]));
     assert_eq!(a.map(second), [100, 100, 50, 100, 50].map(|seconds| second(at(seconds).wall.0 * 1000)));
     let distinct: std::collections::BTreeSet<i64> = a.into_iter().collect();
     assert_eq!(distinct.len(), a.len(), "in whatever order they come, however the clock is set: {a:?}");

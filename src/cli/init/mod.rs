@@ -1,0 +1,105 @@
+//! `stakeout init`: the first camera, monitor and endpoint, asked for, tried out and written down.
+//!
+//! Owns the order of things; refuses to know how anything is asked (`dialogue`), tried (`probe`) or written (`place`). All of
+//! it is in memory until the last moment: whoever leaves before, by Ctrl-C too, leaves nothing behind but a picture.
+
+mod dialogue;
+mod draft;
+mod given;
+mod place;
+mod probe;
+mod questions;
+mod terminal;
+mod watchable;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::exit::Failure;
+use super::print;
+use super::settings::ConfigFile;
+use dialogue::Dialogue;
+use draft::Draft;
+use given::Given;
+use place::Place;
+use probe::Probe;
+
+const AFTER_HELP: &str = "\
+On a terminal it asks for what isn't given; with the URLs of a camera and of an endpoint it asks nothing.
+Passwords and secrets are read from files (or typed unseen), and written into files of their own
+beside the configuration, with mode 600. A configuration that says anything is not replaced
+without --force, which keeps the old one as FILE.before.
+Exit codes: 0 it is written, 1 something that was tried doesn't work, 2 usage; nothing is written then.";
+
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    given: Given,
+    /// Try nothing: for a camera or a receiver that isn't there yet
+    #[arg(long)]
+    no_probe: bool,
+    /// Replace a configuration that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let path = std::path::absolute(args.file.path()).map_err(|error| Failure::plain(format_args!("{error}")))?;
+    let place = Place::find(&path, args.force)?;
+    let dialogue = Dialogue::new(&args.given)?;
+    let mut draft = Draft::new(&place, &args.given);
+    let mut probe = Probe::new(!args.no_probe);
+
+    settle(&dialogue, &args.given, |given| {
+        draft.camera = Some(questions::camera(&dialogue, given)?);
+        Ok(probe.camera(&draft, &args.given))
+    })?;
+    settle(&dialogue, &args.given, |given| {
+        draft.endpoint = Some(questions::endpoint(&dialogue, given, &place)?);
+        Ok(probe.endpoint(&draft))
+    })?;
+    settle(&dialogue, &args.given, |given| {
+        draft.watch = questions::watch(&dialogue, given, &draft)?;
+        Ok(probe.watch(&mut draft))
+    })?;
+
+    probe::parsed(&draft)?;
+    let written = place.write(&draft)?;
+    say_what_is_next(&path, &draft, &written)
+}
+
+/// Asks until the answers work, or until whoever answers goes on all the same. What was given counts the first time.
+/// `attempt`: the outer error, nobody answered; the inner one, the answers don't work.
+fn settle(
+    dialogue: &Dialogue,
+    given: &Given,
+    mut attempt: impl FnMut(&Given) -> Result<Result<(), Failure>, Failure>,
+) -> Result<(), Failure> {
+    let (mut given, anew) = (given, given.without_answers());
+    loop {
+        let Err(failure) = attempt(given)? else { return Ok(()) };
+        if !dialogue.asks() {
+            return Err(failure.hint("nothing was written; with `--no-probe` it is written untried"));
+        }
+        failure.report();
+        match dialogue.choose("What now?", &["enter it anew", "go on all the same", "leave"], 0)? {
+            0 => given = &anew,
+            1 => return Ok(()),
+            _ => return Err(dialogue::left()),
+        }
+    }
+}
+
+fn say_what_is_next(path: &Path, draft: &Draft, written: &[String]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for file in written {
+        writeln!(out, "written  {}", print::one_line(file))?;
+    }
+    for step in draft.next_steps(path) {
+        writeln!(out, "next     {step}")?;
+    }
+    Ok(out.flush()?)
+}

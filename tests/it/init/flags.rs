@@ -1,0 +1,145 @@
+//! Without a terminal.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use super::{PASSWORD, Site};
+use crate::receiver::Answer;
+
+/// Everything that a camera with a login and a receiver need.
+fn given(site: &Site) -> Command {
+    let mut init = site.init();
+    init.args([
+        "--camera-url",
+        site.camera.url.as_str(),
+        "--camera-username",
+        "viewer",
+        "--camera-password-file",
+        "password",
+    ])
+    .args(["--endpoint-url", &site.receiver.url()])
+    .stdin(Stdio::null());
+    init
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn what_the_flags_say_is_tried_written_and_runs() {
+    let Some(mut site) = Site::new(|_| Answer::status(204)) else { return };
+    let output = given(&site).output().unwrap();
+    let said = told(&output);
+    assert!(output.status.success(), "{said}");
+    for words in [
+        "camera `camera`: works (H.264 640x360",
+        "camera.jpg",
+        "endpoint `ops`: works",
+        "model `yard-classifier` says of this picture: ",
+        "written  ",
+        "next     give the receiver the secret in ",
+        "stakeout run --config ",
+        "stakeout status --config ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains(PASSWORD) && !said.contains(&site.text("ops.secret")), "{said}");
+    site.assert_written();
+    site.assert_alerts();
+}
+
+#[test]
+fn a_receiver_that_does_not_know_the_new_secret_yet_is_reached_all_the_same() {
+    let Some(site) = Site::new(|_| Answer::status(401)) else { return };
+    let output = given(&site).output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("it refuses the new secret, which it doesn't know yet"), "{}", told(&output));
+    // Its own secret it should know.
+    let Some(site) = Site::new(|_| Answer::status(401)) else { return };
+    fs::write(site.path("secret"), crate::appliance::SECRET).unwrap();
+    let output = given(&site).args(["--endpoint-secret-file", "secret"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+}
+
+#[test]
+fn what_does_not_work_is_told_and_nothing_is_written_unless_nothing_is_tried() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    fs::write(site.path("password"), "wrong").unwrap();
+    let before = site.files();
+    let output = given(&site).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("camera `camera` does not work: the camera refuses the login"), "{}", told(&output));
+    assert_eq!(site.files(), before);
+    assert!(site.receiver.arrived().is_empty(), "one thing after the other");
+
+    let output = given(&site).arg("--no-probe").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(site.receiver.arrived().is_empty() && !site.path("camera.jpg").exists(), "nothing was tried");
+    assert!(site.appliance.run(&["check"]).status.success());
+}
+
+#[test]
+fn an_operators_file_is_not_replaced_unasked() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    let theirs = "[device]\nid = \"box-7\" # ours\n";
+    fs::write(site.appliance.config(), theirs).unwrap();
+    let before = site.files();
+    let output = given(&site).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("`--force` replaces it"), "{}", told(&output));
+    assert_eq!((site.text("stakeout.toml").as_str(), site.files()), (theirs, before));
+    assert!(site.receiver.arrived().is_empty(), "nothing was tried");
+
+    let output = given(&site).arg("--force").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(site.text("stakeout.toml.before"), theirs);
+    assert!(site.appliance.run(&["check"]).status.success());
+    let secret = site.text("ops.secret");
+    let output = given(&site).arg("--force").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(site.text("ops.secret"), secret, "receivers know it");
+}
+
+#[test]
+fn the_packages_own_file_is_nobodys() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    fs::write(site.appliance.config(), stakeout::config::MANUAL).unwrap();
+    let output = given(&site).arg("--no-probe").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(site.text("stakeout.toml.before"), stakeout::config::MANUAL);
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    let before = site.files();
+    let output = site.init().stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("no `--camera-url` and no `--endpoint-url`"), "{}", told(&output));
+    let output = given(&site).args(["--endpoint-format", "pagerduty"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    let output = given(&site).args(["--model", "no-such-model"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("here are: `yard-classifier`"), "{}", told(&output));
+    assert_eq!(site.files().into_iter().filter(|file| file != "camera.jpg").collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn a_login_in_a_url_ends_up_in_a_file() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    let mut url = site.camera.url.clone();
+    url.set_username("viewer").unwrap();
+    url.set_password(Some(PASSWORD)).unwrap();
+    fs::write(site.path("url"), url.as_str()).unwrap();
+    let output = site
+        .init()
+        .args(["--camera-url-file", "url", "--endpoint-url", &site.receiver.url()])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(!told(&output).contains(url.password().unwrap()), "{}", told(&output));
+    fs::remove_file(site.path("url")).unwrap();
+    site.assert_written();
+}
