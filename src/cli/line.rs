@@ -102,7 +102,7 @@ mod tests {
         let cut = |columns| line.clone().cut(columns).written(false);
         assert_eq!((cut(12), cut(11), cut(10)), ("dock  門の前".into(), "dock  門の…".into(), "dock  門…".into()));
         assert_eq!((cut(5), cut(4), cut(1), cut(0)), ("dock…".into(), "doc…".into(), String::new(), String::new()));
-        assert_eq!(line.cut(5).written(true), "\x1b[32mdock\x1b[0m\x1b[31m…\x1b[0m");
+        assert_eq!(line.cut(5).written(true), "\x1b[32mdock…\x1b[0m");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn summary(status: &Status) -> Line {
     let open = monitors.iter().filter(|monitor| monitor.state == MonitorState::Open).count();
     also(format!("{open} of {} monitors open", monitors.len()), Tint::Plain);
     let owed: u64 = endpoints.iter().map(|endpoint| endpoint.pending + endpoint.held).sum();
-    also(format!("{owed} deliveries owed"), Tint::Plain);
+    also(format!("{owed} owed"), Tint::Plain);
     let dead: u64 = endpoints.iter().map(|endpoint| endpoint.dead).sum();
     if dead > 0 {
         also(format!("{dead} dead"), Tint::Bad);

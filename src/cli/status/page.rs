@@ -93,6 +93,10 @@ impl Page {
         if self.hide_row(&[Tint::Plain, Tint::Good, Tint::Faint, Tint::Bold]) || self.hide_row(&[Tint::Odd]) {
             return true;
         }
+        if let Some(hidden) = self.sections.iter().rposition(|(_, shown)| !shown.contains(&true)) {
+            self.sections.remove(hidden);
+            return true;
+        }
         if self.shown_warnings > 1 {
             self.shown_warnings -= 1;
             return true;
