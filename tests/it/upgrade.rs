@@ -145,6 +145,8 @@ fn upgrades(version: i64) {
     journal.close().unwrap();
     assert_eq!(numbers(&appliance, "ops").last(), Some(&17));
     assert_eq!(numbers(&appliance, "hq").last(), Some(&10));
+    let away = appliance.events().into_iter().find(|event| event["type"] == "camera.offline");
+    assert_eq!(away.map(|event| event["cause"].clone()), (version >= 4).then(|| "stalled".into()));
     let places: Vec<i64> = appliance.events().iter().map(|event| event["seq"].as_i64().unwrap()).collect();
     assert!(places.windows(2).all(|two| two[1] == two[0] + 1), "places go on: {places:?}");
 }

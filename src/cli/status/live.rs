@@ -51,7 +51,7 @@ pub(super) fn watch(client: Client, first: Status) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let (mut ends, mut resized) = (Ends::new()?, signal(SignalKind::window_change())?);
-        let mut answers = ask_again_and_again(client);
+        let mut answers = ask_again_and_again(client)?;
         let mut screen = Screen::enter()?;
         let (mut status, mut note) = (first, None);
         loop {
@@ -73,17 +73,17 @@ pub(super) fn watch(client: Client, first: Status) -> Result<(), Failure> {
 }
 
 /// Asks on a thread of its own, for as long as somebody listens.
-fn ask_again_and_again(client: Client) -> mpsc::Receiver<Result<Status, ClientError>> {
+fn ask_again_and_again(client: Client) -> io::Result<mpsc::Receiver<Result<Status, ClientError>>> {
     let (tell, told) = mpsc::channel(1);
-    thread::spawn(move || {
+    thread::Builder::new().name("asker".to_owned()).spawn(move || {
         loop {
             thread::park_timeout(PAUSE);
             if tell.blocking_send(look(&client)).is_err() {
                 return;
             }
         }
-    });
-    told
+    })?;
+    Ok(told)
 }
 
 /// What ends it: Ctrl-C, an order to end, a terminal that is gone.
