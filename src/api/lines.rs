@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
+use crate::event::{CameraOffline, CameraOnline, Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
 use crate::journal::{AttemptRow, DeliveryBrief, DeliveryRow, EventRow};
 use crate::name::Name;
 use crate::time::Wall;
@@ -68,6 +68,9 @@ pub struct EventLine {
     pub job_id: Option<Uuid>,
     /// Of the verdict that triggered; null for other types.
     pub confidence: Option<f64>,
+    /// Why the camera was away; only of events of a camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What is owed because of it.
     pub deliveries: Vec<DeliveryBriefLine>,
     /// Only of a monitor that rehearses (`shadow = true`): the endpoints that would have been owed it.
@@ -183,6 +186,11 @@ impl From<EventRow> for EventLine {
             EventData::Triggered(triggered) => Some(rounded(triggered.confidence)),
             _ => None,
         };
+        let cause = match &event.data {
+            EventData::CameraOffline(CameraOffline { cause, .. })
+            | EventData::CameraOnline(CameraOnline { cause, .. }) => Some(cause.clone()),
+            _ => None,
+        };
         EventLine {
             seq,
             id: event.id,
@@ -192,6 +200,7 @@ impl From<EventRow> for EventLine {
             monitor: event.monitor,
             job_id: event.job,
             confidence,
+            cause,
             deliveries: deliveries.into_iter().map(DeliveryBriefLine::from).collect(),
             shadow,
         }

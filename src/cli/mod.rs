@@ -22,6 +22,7 @@ mod help;
 mod init;
 mod jobs;
 mod keygen;
+mod line;
 mod man;
 mod models;
 mod monitor;

@@ -49,6 +49,7 @@ mod soundness;
 mod statistics;
 mod stopwatch;
 mod suspicion;
+mod version;
 mod wreck;
 mod writer;
 

@@ -82,8 +82,19 @@ impl Appliance {
     /// The same with these environment variables.
     pub fn start_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "one daemon at a time");
+        let daemon = self.spawn_with(environment);
+        self.daemon = Some(daemon);
+        self.until("the daemon answers", |it| it.run(&["status", "--json"]).status.success().then_some(()));
+    }
+
+    /// Starts a daemon that is the caller's, and waits for nothing.
+    pub fn spawn(&self) -> Child {
+        self.spawn_with(&[])
+    }
+
+    fn spawn_with(&self, environment: &[(&str, &str)]) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let daemon = Command::new(env!("CARGO_BIN_EXE_stakeout"))
+        Command::new(env!("CARGO_BIN_EXE_stakeout"))
             .args(["run", "--config"])
             .arg(self.config())
             .envs(environment.iter().copied())
@@ -91,9 +102,7 @@ impl Appliance {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        self.daemon = Some(daemon);
-        self.until("the daemon answers", |it| it.run(&["status", "--json"]).status.success().then_some(()));
+            .unwrap()
     }
 
     /// SIGKILL: nothing is said, nothing is tidied up.
