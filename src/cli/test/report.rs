@@ -52,7 +52,7 @@ pub(super) fn text(out: &mut dyn Write, tried: &Tried<'_>, look: Look) -> io::Re
     }
 }
 
-/// `1:10, 2 alerts, 1 clear`
+/// `39.933 s, 2 alerts, 1 clear`
 fn tally(play: &Play) -> String {
     let count = |kind| play.outcome.events.iter().filter(|event| event.kind == kind).count();
     let counted = |number: usize, thing| if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") };
