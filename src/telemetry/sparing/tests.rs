@@ -94,10 +94,7 @@ fn something_new_about_the_same_thing_comes_after_the_summary_of_the_old() {
         fails("ops", "refused", 4);
     });
     assert_eq!(told.len(), 4, "{told:#?}");
-    assert!(
-        told[2].starts_with("WARN … once more: it fails endpoint=\"ops\" error=refused"),
-        "{told:#?}"
-    );
+    assert!(told[2].starts_with("WARN … once more: it fails endpoint=\"ops\" error=refused"), "{told:#?}");
     assert!(told[3].contains("timed out"), "{told:#?}");
 }
 
