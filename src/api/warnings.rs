@@ -69,7 +69,8 @@ pub(super) struct Facts<'a> {
 impl Facts<'_> {
     /// The most urgent first: what is not seen, what does not arrive, what may be wrong, and the box itself.
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        let mut warnings: Vec<Warning> = self.cameras.iter().filter_map(not_watched).collect();
+        let mut warnings: Vec<Warning> = nothing_to_watch(self.cameras).into_iter().collect();
+        warnings.extend(self.cameras.iter().filter_map(not_watched));
         warnings.extend(self.cameras.iter().filter_map(degraded));
         warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.owed_in_vain(endpoint)));
         warnings.extend(self.endpoints.iter().filter_map(gone));
@@ -147,6 +148,16 @@ impl Facts<'_> {
             )
         })
     }
+}
+
+/// A box as the package leaves it.
+fn nothing_to_watch(cameras: &[Camera]) -> Option<Warning> {
+    cameras.is_empty().then(|| {
+        Warning::new(
+            "nothing is watched: there is no camera",
+            "name a camera, a monitor and an endpoint in the configuration, as `stakeout config` shows, then `stakeout check` and restart",
+        )
+    })
 }
 
 fn not_watched(camera: &Camera) -> Option<Warning> {
@@ -279,7 +290,9 @@ mod tests {
             totals: &totals,
             said: &[],
         };
-        facts.warnings().into_iter().map(|warning| format!("{}: {}", warning.what, warning.remedy)).collect()
+        let mut told = facts.warnings().into_iter().map(|warning| format!("{}: {}", warning.what, warning.remedy));
+        assert!(told.next().unwrap().starts_with("nothing is watched"), "there is no camera");
+        told.collect()
     }
 
     const ROOMY: (u64, u64) = (1 << 40, 1 << 41);
@@ -337,7 +350,8 @@ mod tests {
                 totals: &totals,
                 said: &said,
             };
-            facts.warnings().into_iter().map(|warning| warning.what).collect::<Vec<_>>()
+            // The first is that there is no camera.
+            facts.warnings().into_iter().skip(1).map(|warning| warning.what).collect::<Vec<_>>()
         };
         let lost = |from, to| SequenceRange { endpoint: name("ops"), from, to };
         let reset = JournalReset { salvaged: 7, lost: vec![lost(3, 3), lost(8, 10)], previous_epoch: None };

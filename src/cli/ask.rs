@@ -24,7 +24,7 @@ What the model answers is judged as for a monitor: calibrated, and unsure answer
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// What is asked; not needed with --labels
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     question: String,
     /// Name of the model
     #[arg(long, value_parser = Name::new)]

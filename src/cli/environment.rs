@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_unit_sets_all_that_is_insisted_on() {
-        let unit = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/stakeout.service"));
+        let unit = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd/stakeout.service"));
         let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
         let set: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
         for (name, value) in INSISTED {

@@ -8,6 +8,7 @@ mod ask;
 mod check;
 mod checked;
 mod client;
+mod completions;
 mod config;
 mod deliveries;
 mod dlq;
@@ -17,9 +18,11 @@ mod endpoint;
 mod environment;
 mod events;
 mod exit;
+mod help;
 mod init;
 mod jobs;
 mod keygen;
+mod man;
 mod models;
 mod monitor;
 mod print;
@@ -36,7 +39,7 @@ mod which;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::telemetry;
 use exit::{Exit, Failure};
@@ -55,33 +58,35 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up a first camera, monitor and endpoint: asks, tries them, and writes the configuration
-    Init(Box<init::Args>),
-    /// Run the daemon
-    Run(run::Args),
-    /// Check the configuration: syntax, references, secrets, models and labels
+    /// Set up a first camera, monitor and endpoint, and try them
+    Init(init::Args),
+    /// Check the configuration, and all that it leads to
     Check(check::Args),
-    /// Check everything that Stakeout needs of this machine, and say how to mend what is wrong
+    /// Check all that is needed of this machine, and say how to mend it
     Doctor(doctor::Args),
     /// Print the manual of the configuration: every key at its default
-    Config,
-    /// Show cameras, monitors, endpoints and warnings of the running daemon
+    Config(config::Args),
+    /// Print a new secret, for webhooks or the API
+    Keygen,
+    /// Run the daemon
+    Run(run::Args),
+    /// Show cameras, monitors, endpoints and warnings of the daemon
     Status(status::Args),
     /// List events, or follow them
     Events(events::Args),
-    /// List deliveries: what is owed to endpoints, and what became of it
+    /// List deliveries: what endpoints are owed, and what became of it
     Deliveries(deliveries::Args),
-    /// List jobs, the runs of monitors, and show one
+    /// List jobs, the runs of monitors; show, stop or start one
     Jobs(jobs::Args),
     /// Save what a camera sees now, as JPEG
     Snapshot(snapshot::Args),
-    /// List endpoints, check whether one works, take back that one is gone
-    Endpoint(endpoint::Args),
     /// Enable or disable a monitor while the daemon runs
     Monitor(monitor::Args),
+    /// List endpoints, check one, or enable one that was gone
+    Endpoint(endpoint::Args),
     /// Handle dead letters: deliveries that ended without success
     Dlq(dlq::Args),
-    /// Play a recording through the monitors and print what they would have reported
+    /// Play a recording through the monitors; print what they would say
     Replay(replay::Args),
     /// Ask a model about a picture
     Ask(ask::Args),
@@ -89,13 +94,21 @@ enum Command {
     Models(models::Args),
     /// Check the signature of a webhook body, read from stdin
     Verify(verify::Args),
-    /// Print a new webhook secret
-    Keygen,
+    /// Print what a shell needs to complete commands
+    Completions(completions::Args),
+    /// Print the man page, or write all of them
+    Man(man::Args),
+}
+
+/// The commands and their options.
+fn command() -> clap::Command {
+    help::grouped(Cli::command())
 }
 
 /// Runs the command that was given; the binary's whole `main`.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(wrong) => {
             // Help goes to stdout, errors go to stderr; nothing can be done when either is closed.
@@ -129,7 +142,7 @@ impl Command {
             Command::Init(args) => init::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
-            Command::Config => config::run(),
+            Command::Config(args) => config::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Events(args) => events::run(&args),
@@ -143,16 +156,16 @@ impl Command {
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_commands_are_well_formed() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

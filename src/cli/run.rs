@@ -8,7 +8,8 @@ use crate::{daemon, preflight, secrets, telemetry};
 const AFTER_HELP: &str = "\
 Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
 1 when another start may help, as after a secret, model or library that couldn't be read (systemd
-then starts it again). `stakeout check` exits with 78 for both.";
+then starts it again).
+`stakeout check` exits with 78 for both.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -15,7 +15,7 @@ const VARIABLE: &str = "STAKEOUT_CONFIG";
 #[derive(clap::Args)]
 pub(super) struct ConfigFile {
     /// Configuration file [default: $STAKEOUT_CONFIG, then /etc/stakeout/stakeout.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", display_order = 900)]
     config: Option<PathBuf>,
 }
 

@@ -21,7 +21,7 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Print JSON, one object in a line
+    /// Print JSON
     #[arg(long)]
     json: bool,
     /// Show it anew every second, across restarts of the daemon

@@ -16,10 +16,10 @@ pub(super) struct Args {
     /// Value of the header X-Trio-Signature or webhook-signature
     #[arg(long, value_name = "SIGNATURE")]
     signature: String,
-    /// Value of the header webhook-id; webhook-signature covers it
+    /// Value of the header webhook-id; needed for webhook-signature
     #[arg(long, value_name = "ID", requires = "timestamp")]
     id: Option<String>,
-    /// Value of the header webhook-timestamp; webhook-signature covers it
+    /// Value of the header webhook-timestamp, seconds since 1970; needed for webhook-signature
     #[arg(long, value_name = "SECONDS", requires = "id")]
     timestamp: Option<i64>,
 }

@@ -543,24 +543,35 @@ fn the_help_says_what_there_is() {
 
     Usage: stakeout <COMMAND>
 
-    Commands:
-      run         Run the daemon
-      check       Check the configuration: syntax, references, secrets, models and labels
-      config      Print the manual of the configuration: every key at its default
-      status      Show cameras, monitors, endpoints and warnings of the running daemon
-      events      List events, or follow them
-      deliveries  List deliveries: what is owed to endpoints, and what became of it
-      jobs        List jobs, the runs of monitors, and show one
-      snapshot    Save what a camera sees now, as JPEG
-      endpoint    List endpoints, check whether one works, take back that one is gone
-      monitor     Enable or disable a monitor while the daemon runs
-      dlq         Handle dead letters: deliveries that ended without success
-      replay      Play a recording through the monitors and print what they would have reported
-      ask         Ask a model about a picture
-      models      List, download, check, measure and calibrate models
-      verify      Check the signature of a webhook body, read from stdin
-      keygen      Print a new webhook secret
-      help        Print this message or the help of the given subcommand(s)
+    Set up:
+      init         Set up a first camera, monitor and endpoint, and try them
+      check        Check the configuration, and all that it leads to
+      doctor       Check all that is needed of this machine, and say how to mend it
+      config       Print the manual of the configuration: every key at its default
+      keygen       Print a new secret, for webhooks or the API
+
+    Run and watch:
+      run          Run the daemon
+      status       Show cameras, monitors, endpoints and warnings of the daemon
+      events       List events, or follow them
+      deliveries   List deliveries: what endpoints are owed, and what became of it
+      jobs         List jobs, the runs of monitors; show, stop or start one
+      snapshot     Save what a camera sees now, as JPEG
+
+    Change and repair:
+      monitor      Enable or disable a monitor while the daemon runs
+      endpoint     List endpoints, check one, or enable one that was gone
+      dlq          Handle dead letters: deliveries that ended without success
+
+    Try out:
+      replay       Play a recording through the monitors; print what they would say
+      ask          Ask a model about a picture
+      models       List, download, check, measure and calibrate models
+      verify       Check the signature of a webhook body, read from stdin
+
+    Shells and manuals:
+      completions  Print what a shell needs to complete commands
+      man          Print the man page, or write all of them
 
     Options:
       -h, --help     Print help
@@ -582,6 +593,7 @@ fn the_help_says_what_there_is() {
 
     Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
     1 when another start may help, as after a secret, model or library that couldn't be read (systemd
-    then starts it again). `stakeout check` exits with 78 for both.
+    then starts it again).
+    `stakeout check` exits with 78 for both.
     "#);
 }

@@ -25,7 +25,7 @@ fn appliance() -> Appliance {
 }
 
 /// A delivery that was accepted `ago` and stands like that.
-fn letter(journal: &Journal, endpoint: &str, ago: Duration, state: State, reason: Option<&str>) -> Uuid {
+pub fn letter(journal: &Journal, endpoint: &str, ago: Duration, state: State, reason: Option<&str>) -> Uuid {
     let at = Now { wall: now().wall.minus(ago), ..now() };
     let delivery = accept(journal, at, &[endpoint])[0];
     let standing = Standing {

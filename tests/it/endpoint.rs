@@ -194,9 +194,9 @@ fn the_help_of_check_has_the_exit_codes() {
       <NAME>  Name of the endpoint
 
     Options:
+          --json           Print JSON
           --config <FILE>  Configuration file [default: $STAKEOUT_CONFIG, then
                            /etc/stakeout/stakeout.toml]
-          --json           Print JSON
       -h, --help           Print help
 
     Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which

@@ -33,6 +33,7 @@ mod journal;
 mod kills;
 mod layers;
 mod mail;
+mod manual;
 mod metrics;
 mod model;
 mod models_cli;

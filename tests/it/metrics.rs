@@ -48,13 +48,10 @@ fn parse(text: &str) -> Result<Scrape, String> {
         } else if !line.starts_with("# HELP ") {
             let (name, labels, value) = sample(line).ok_or_else(|| broken("no sample"))?;
             let (family, kind) = family.as_ref().ok_or_else(|| broken("no family"))?;
-            let suffixes: &[&str] = match kind.as_str() {
-                "counter" => &["_total"],
-                "gauge" => &[""],
-                "histogram" => &["_bucket", "_count", "_sum"],
-                _ => return Err(broken("an unknown type")),
-            };
-            if !suffixes.iter().any(|suffix| name == format!("{family}{suffix}")) {
+            if suffixes(kind).is_empty() {
+                return Err(broken("an unknown type"));
+            }
+            if !suffixes(kind).iter().any(|suffix| name == format!("{family}{suffix}")) {
                 return Err(broken("a sample outside of its family"));
             }
             if kind != "gauge" && (value < 0.0 || !value.is_finite()) {
@@ -67,6 +64,16 @@ fn parse(text: &str) -> Result<Scrape, String> {
     }
     check_histograms(&scrape)?;
     Ok(scrape)
+}
+
+/// What the names of a family's samples end with.
+fn suffixes(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "counter" => &["_total"],
+        "gauge" => &[""],
+        "histogram" => &["_bucket", "_count", "_sum"],
+        _ => &[],
+    }
 }
 
 /// `name{key="value",…} number`
@@ -137,6 +144,12 @@ fn scrape(appliance: &Appliance) -> Scrape {
     parse(&body).unwrap_or_else(|broken| panic!("{broken}\n{body}"))
 }
 
+/// The samples that alert rules ask for.
+fn asked_for(rules: &str) -> BTreeSet<String> {
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("stakeout_")).map(str::to_owned).collect()
+}
+
 /// A clip that shows somebody in the zone, to an endpoint that takes it and one that never does.
 fn appliance(takes: &str, refuses: &str) -> Appliance {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yard.mp4");
@@ -199,6 +212,16 @@ fn what_prometheus_is_told_is_the_format_and_true() {
         let short = family.strip_prefix("stakeout_").expect("every name begins alike");
         let suffix = if kind == "counter" { "_total" } else { "" };
         assert!(manual.contains(&format!("`{short}{suffix}`")), "README.md does not tell of `{family}`");
+    }
+    let rules = include_str!("../../packaging/prometheus/stakeout.rules.yml");
+    let asked = asked_for(rules);
+    assert!(asked.len() > 10, "{asked:?}");
+    let is_served = |name: &str| {
+        told.kinds.iter().any(|(family, kind)| suffixes(kind).iter().any(|it| format!("{family}{it}") == *name))
+    };
+    assert!(!is_served("stakeout_no_such_thing"));
+    for name in &asked {
+        assert!(is_served(name), "the alert rules ask for `{name}`, which is not served");
     }
     let text = ask(&appliance, "/metrics").1;
     for secret in [SECRET, "http", "file:", "127.0.0.1", ".secret"] {

@@ -49,10 +49,10 @@ pub(in crate::cli) struct Args {
     /// Write it even if it seems worse than what the manifest has
     #[arg(long, requires = "write")]
     force: bool,
-    /// Yes from this confidence, for accuracy, precision and recall
+    /// Yes from this confidence, 0 to 1, for accuracy, precision and recall
     #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = tried::share)]
     threshold: f32,
-    /// Only in this part of the pictures: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
+    /// Only in this part of the pictures: points "x,y x,y x,y …" from 0,0 (top left) to 1,1 [default: all of it]
     #[arg(long, value_name = "POINTS", value_parser = tried::Zone::new)]
     zone: Option<tried::Zone>,
     #[command(flatten)]

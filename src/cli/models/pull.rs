@@ -40,7 +40,7 @@ pub(in crate::cli) struct Args {
     /// Folder that gets the model's folder [default: models in the state directory]
     #[arg(long, value_name = "FOLDER")]
     to: Option<PathBuf>,
-    /// Weights to take: fp32, fp16, int8, uint8, quantized, q4, q4f16 or bnb4
+    /// Weights to take: fp32, fp16, int8, uint8, quantized, q4, q4f16 or bnb4 [default: what the catalogue recommends]
     #[arg(long, value_parser = Precision::new)]
     precision: Option<Precision>,
     /// Take what the source has now, even if it is not what models.lock remembers

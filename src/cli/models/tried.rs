@@ -21,7 +21,7 @@ pub(in crate::cli) struct Asking {
     /// Any of these labels of a classifier or detector, separated by commas
     #[arg(long, value_name = "LABELS", value_delimiter = ',', value_parser = label)]
     pub labels: Vec<String>,
-    /// Only in this part of the picture: points "x,y x,y x,y …" from 0,0 (top left) to 1,1
+    /// Only in this part of the picture: points "x,y x,y x,y …" from 0,0 (top left) to 1,1 [default: all of it]
     #[arg(long, value_name = "POINTS", value_parser = Zone::new)]
     pub zone: Option<Zone>,
     /// Another description of the same, for zero-shot models; may be given several times
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Asking {
     /// What is there otherwise, for zero-shot models; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub negatives: Vec<String>,
-    /// Yes from this confidence
+    /// Yes from this confidence, 0 to 1
     #[arg(long, value_name = "0-1", default_value_t = 0.5, value_parser = share)]
     pub threshold: f32,
 }

@@ -6,6 +6,7 @@ mod later;
 mod links;
 mod meanings;
 mod mutations;
+mod schema;
 mod shapes;
 mod syntax;
 
@@ -32,7 +33,11 @@ url = "https://your-app.example/events"
 
 fn good(source: &str) -> Config {
     match parse(source, "stakeout.toml") {
-        Ok(parsed) => parsed.config,
+        Ok(parsed) => {
+            // Whatever these tests call good, editors call good, too.
+            schema::fits(source).unwrap_or_else(|wrong| panic!("{wrong}\n{source}"));
+            parsed.config
+        }
         Err(diagnostics) => panic!("{diagnostics}"),
     }
 }
@@ -64,10 +69,10 @@ fn the_least_file_has_every_default() {
     assert_eq!(config.models[0].path, None);
 }
 
-/// The manual with every setting switched on: lines that start with `#` and no space.
+/// The manual with every setting switched on: lines that start with `#` and a key.
 fn manual_switched_on() -> String {
     let on = |line: &str| match line.strip_prefix('#') {
-        Some(setting) if !setting.starts_with(' ') => setting.to_owned(),
+        Some(setting) if !setting.starts_with([' ', ':']) => setting.to_owned(),
         _ => line.to_owned(),
     };
     MANUAL.lines().map(on).collect::<Vec<_>>().join("\n")
