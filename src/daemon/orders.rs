@@ -80,7 +80,10 @@ impl Orders {
             Err(StartError::Stopping) => return Err(Denied::Stopping),
             Err(error) => self.give_up(back, &error),
         }
-        departed.into_iter().for_each(|endpoint| self.see_off(endpoint));
+        // Once the daemon stops, something may still be on its way to them: the next start sees them off.
+        if !self.foreman.crew.is_stopping() {
+            departed.into_iter().for_each(|endpoint| self.see_off(endpoint));
+        }
         Ok(())
     }
 
