@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::roster::Body;
+use super::made::Body;
 use crate::config::{Part, Unfit};
 
 /// The secret of a definition of `part` with this `section` that comes without one, in the place of `old`.

@@ -115,7 +115,6 @@ fn an_upgraded_journal_has_the_schema_of_a_new_one() {
 #[test]
 fn whatever_version_a_journal_has_all_that_it_owes_arrives_and_numbers_go_on() {
     for version in 1..=current() {
-        eprintln!("version {version}");
         upgrades(version);
     }
 }
