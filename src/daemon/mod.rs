@@ -13,11 +13,13 @@ mod decoding;
 mod departed;
 mod desks;
 mod errands;
+mod files;
 mod foreman;
 mod heartbeats;
 mod heirloom;
 mod hopeless;
 mod leftovers;
+mod made;
 mod models;
 mod names;
 mod notices;
@@ -113,6 +115,7 @@ pub enum StartError {
 /// [`StartError`]: it did not start. Or the journal could not be closed; what it holds is safe all the same.
 pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     let (config, started) = (Arc::new(config), time::now());
+    files::raise_limit();
     let tokio = Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
     // Of its own, so that a crowd of clients never stands between an alert and its receiver.
     let counter = Builder::new_multi_thread().worker_threads(1).thread_name("api").enable_all().build()?;
@@ -225,13 +228,13 @@ fn open(desks: &Desks, plan: &Plan, ready: &mut Ready) -> Result<(), StartError>
     for endpoint in &plan.config.endpoints {
         // Preflight and the roster read those of every endpoint.
         let Some(credentials) = ready.credentials.remove(&endpoint.name) else { continue };
-        let opened = desks.open(endpoint, credentials, ready.tls.remove(&endpoint.name).unwrap_or_default());
-        match opened {
+        let equipped = desks.equip(endpoint, credentials, ready.tls.remove(&endpoint.name).unwrap_or_default());
+        match equipped {
             // What was made over the API must not keep the file from running, nor the API that could take it away.
             Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
                 tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
             }
-            opened => opened?,
+            equipped => desks.open(equipped?, || false),
         }
     }
     Ok(())
