@@ -4,9 +4,10 @@
 //! (`delivery`) and how it is kept (`journal/`).
 
 mod cameras;
+mod counters;
+mod heartbeat;
 mod notices;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
 
 pub use cameras::{CameraOffline, CameraOnline};
+pub use counters::{Counters, SkipReason};
+pub use heartbeat::{CameraPulse, EndpointPulse, Heartbeat, MonitorPulse};
 pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
 
 /// Free key/value pairs of a monitor, passed through to receivers in the order given.
@@ -35,6 +38,8 @@ pub enum EventType {
     CameraOffline,
     /// `camera.online`
     CameraOnline,
+    /// `device.heartbeat`
+    Heartbeat,
     /// `journal.reset`
     JournalReset,
     /// `journal.overflow`
@@ -43,12 +48,13 @@ pub enum EventType {
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 7] = [
+    pub const ALL: [EventType; 8] = [
         EventType::Triggered,
         EventType::Cleared,
         EventType::JobStatus,
         EventType::CameraOffline,
         EventType::CameraOnline,
+        EventType::Heartbeat,
         EventType::JournalReset,
         EventType::JournalOverflow,
     ];
@@ -61,6 +67,7 @@ impl EventType {
             EventType::JobStatus => "job.status",
             EventType::CameraOffline => "camera.offline",
             EventType::CameraOnline => "camera.online",
+            EventType::Heartbeat => "device.heartbeat",
             EventType::JournalReset => "journal.reset",
             EventType::JournalOverflow => "journal.overflow",
         }
@@ -146,6 +153,8 @@ pub enum EventData {
     CameraOffline(CameraOffline),
     /// It came back.
     CameraOnline(CameraOnline),
+    /// What was watched in a while.
+    Heartbeat(Heartbeat),
     /// The journal was damaged and began anew.
     JournalReset(JournalReset),
     /// The journal was full and dropped what it owed.
@@ -161,6 +170,7 @@ impl EventData {
             EventData::JobStatus(_) => EventType::JobStatus,
             EventData::CameraOffline(_) => EventType::CameraOffline,
             EventData::CameraOnline(_) => EventType::CameraOnline,
+            EventData::Heartbeat(_) => EventType::Heartbeat,
             EventData::JournalReset(_) => EventType::JournalReset,
             EventData::JournalOverflow(_) => EventType::JournalOverflow,
         }
@@ -341,51 +351,6 @@ pub struct JobReport {
     pub reason: JobReason,
     /// What it did.
     pub counters: Counters,
-}
-
-/// What a job did. Behind by up to 5 s after a kill.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Verdicts asked for, abstentions included.
-    pub checks_performed: u64,
-    /// `monitor.triggered` events, repeats included.
-    pub triggers_fired: u64,
-    /// Frames seen but not checked, by reason (gate, rate, load).
-    pub frames_skipped: BTreeMap<SkipReason, u64>,
-    /// Checks that ended without an answer.
-    pub verdict_errors: u64,
-    /// Run time so far in milliseconds, from the job's first frame, not counting powered-off time.
-    pub elapsed_ms: u64,
-}
-
-impl Counters {
-    /// Frames seen but not checked, for whatever reason.
-    pub fn skipped(&self) -> u64 {
-        self.frames_skipped.values().sum()
-    }
-}
-
-/// Why a frame was seen but not checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// The gate saw that nothing moved.
-    NothingMoved,
-    /// It was not yet time for the next check (`check_interval`).
-    Rate,
-    /// The model was still busy with an earlier frame.
-    Load,
-}
-
-impl SkipReason {
-    /// As in JSON lines.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SkipReason::NothingMoved => "nothing_moved",
-            SkipReason::Rate => "rate",
-            SkipReason::Load => "load",
-        }
-    }
 }
 
 #[cfg(test)]

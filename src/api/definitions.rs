@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 use super::Shared;
 use super::alerts::Alerting;
@@ -51,7 +52,7 @@ pub trait Registrar: Alerting {
     /// Begins what a client wants watched, with all that it needs; what is asked for in the same words and goes on is the same.
     ///
     /// # Errors
-    /// As [`Registrar::make`], and nothing of it is left.
+    /// As [`Registrar::make`]: nothing of it is left, but where the daemon stops.
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied>;
 
     /// The camera of a stream (a URL, maybe with a login in it, or a camera's name or URL), which is made and named after
@@ -97,6 +98,9 @@ pub struct Switched {
     pub enabled: bool,
     /// That is not what the file says, or what it was made with.
     pub differs_from_file: bool,
+    /// The jobs that this began, each with its camera.
+    #[serde(skip)]
+    pub begun: Vec<(Name, Uuid)>,
 }
 
 /// Why an order is not carried out.
@@ -117,8 +121,8 @@ pub enum Denied {
     /// The daemon stops: it is in the journal, and in force once the daemon runs again.
     #[error("the daemon stops; this is kept, and is in force once it runs again")]
     Stopping,
-    /// It is in the journal, but not in force before the daemon starts again.
-    #[error("it is kept, but is not in force: {0}; restart the daemon")]
+    /// A defect ended it somewhere: nobody knows how far it came.
+    #[error("it ended before it was done: {0}; look at what there is, and report this")]
     Unfinished(String),
 }
 
@@ -136,8 +140,8 @@ impl From<Denied> for Refusal {
             ),
             Denied::Unfinished(why) => Refusal::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                format!("it is kept, but is not in force: {why}"),
-                "restart the daemon; `stakeout status` tells what it lacks",
+                format!("it ended before it was done: {why}"),
+                "look at what there is (`stakeout status`) before it is sent again, and report this",
             ),
         }
     }
@@ -266,7 +270,8 @@ pub(super) async fn carry_out<T: Send + 'static>(
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Refusal> {
     let turn = shared.orders.take().await?;
-    tracing::info!(%by, "ordered: {what}");
+    // What a client says is told in one line, whatever it holds.
+    tracing::info!(%by, "ordered: {}", what.escape_debug());
     let registrar: Arc<dyn Registrar> = shared.registrar.clone();
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;

@@ -73,6 +73,9 @@ pub struct EventLine {
     pub cause: Option<String>,
     /// What is owed because of it.
     pub deliveries: Vec<DeliveryBriefLine>,
+    /// Only of a monitor that rehearses (`shadow = true`): the endpoints that would have been owed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Vec<Name>>,
 }
 
 /// A delivery in the line of its event.
@@ -178,7 +181,7 @@ pub struct AttemptLine {
 
 impl From<EventRow> for EventLine {
     fn from(row: EventRow) -> EventLine {
-        let EventRow { seq, event, deliveries, .. } = row;
+        let EventRow { seq, event, deliveries, shadow, .. } = row;
         let confidence = match &event.data {
             EventData::Triggered(triggered) => Some(rounded(triggered.confidence)),
             _ => None,
@@ -199,6 +202,7 @@ impl From<EventRow> for EventLine {
             confidence,
             cause,
             deliveries: deliveries.into_iter().map(DeliveryBriefLine::from).collect(),
+            shadow,
         }
     }
 }
@@ -284,6 +288,7 @@ fn said(data: &EventData) -> Value {
             "cause": online.cause, "since": Utc(online.since), "down_s": online.down_ms as f64 / 1000.0,
             "flaps": online.flaps,
         }),
+        EventData::Heartbeat(heartbeat) => serde_json::json!(heartbeat),
         EventData::JournalReset(reset) => reset_data(reset),
         EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
     }

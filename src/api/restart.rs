@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
 
 use super::Shared;
 use super::definitions::{By, carry_out};
@@ -23,22 +24,30 @@ pub(super) async fn start(
     Path(job): Path<String>,
 ) -> Result<Response, Refusal> {
     let asked = line_of(&shared, &job).await?;
-    let before = monitor(&shared, &asked).ok_or_else(|| gone(&asked))?.job;
-    if let Some(running) = before.as_ref().filter(|job| matches!(job.status, JobStatus::Pending | JobStatus::Running)) {
-        return Ok(Json(line_of(&shared, &running.id.to_string()).await?).into_response());
+    if let Some(running) = running(&shared, &asked)? {
+        return Ok(Json(line_of(&shared, &running.to_string()).await?).into_response());
     }
     let (its, what) = (asked.monitor.clone(), format!("start job `{job}` again"));
-    carry_out(&shared, (by, what), move |registrar| registrar.switch(&its, true)).await?;
-    let newest = monitor(&shared, &asked).and_then(|it| it.job).map(|job| job.id);
-    let begun = newest.filter(|newest| before.is_none_or(|before| before.id != *newest));
-    let Some(begun) = begun else { return Err(stuck(&asked)) };
+    let switched = carry_out(&shared, (by, what), move |registrar| registrar.switch(&its, true)).await;
+    let switched = switched.map_err(|refusal| if refusal.status == 404 { gone(&asked) } else { refusal })?;
+    let Some((_, begun)) = switched.begun.into_iter().find(|(camera, _)| *camera == asked.camera) else {
+        // Somebody else's order was carried out first.
+        let running = running(&shared, &asked)?.ok_or_else(|| stuck(&asked))?;
+        return Ok(Json(line_of(&shared, &running.to_string()).await?).into_response());
+    };
     tracing::info!(%job, %begun, "a job was started again over the API");
     Ok((StatusCode::CREATED, Json(line_of(&shared, &begun.to_string()).await?)).into_response())
 }
 
-/// Who did what `asked` did. None: nobody does it any more.
-fn monitor(shared: &Shared, asked: &JobLine) -> Option<Monitor> {
-    shared.site.monitors(now()).into_iter().find(|it| it.name == asked.monitor && it.camera == asked.camera)
+/// The job of whoever did what `asked` did, if it runs.
+///
+/// # Errors
+/// Nobody does it any more.
+fn running(shared: &Shared, asked: &JobLine) -> Result<Option<Uuid>, Refusal> {
+    let is_it = |it: &Monitor| it.name == asked.monitor && it.camera == asked.camera;
+    let job = shared.site.monitors(now()).into_iter().find(is_it).ok_or_else(|| gone(asked))?.job;
+    let runs = |status: JobStatus| matches!(status, JobStatus::Pending | JobStatus::Running);
+    Ok(job.filter(|job| runs(job.status)).map(|job| job.id))
 }
 
 fn gone(asked: &JobLine) -> Refusal {

@@ -129,7 +129,8 @@ impl Facts<'_> {
             | EventData::Cleared(_)
             | EventData::JobStatus(_)
             | EventData::CameraOffline(_)
-            | EventData::CameraOnline(_) => None,
+            | EventData::CameraOnline(_)
+            | EventData::Heartbeat(_) => None,
         }
     }
 

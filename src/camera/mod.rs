@@ -218,10 +218,15 @@ impl Camera {
     }
 
     /// The same, but not beyond `deadline`: a thread that hangs (false) is left to the end of the process.
-    pub fn join_by(mut self, deadline: Mono) -> bool {
+    pub fn join_by(self, deadline: Mono) -> bool {
+        self.join_unless(deadline, || false)
+    }
+
+    /// The same, and no longer once somebody `hurries`.
+    pub fn join_unless(mut self, deadline: Mono, hurries: impl Fn() -> bool) -> bool {
         self.ask_to_stop();
         let finished = |thread: &JoinHandle<()>| thread.is_finished();
-        while !self.thread.as_ref().is_none_or(finished) && time::now().mono < deadline {
+        while !self.thread.as_ref().is_none_or(finished) && time::now().mono < deadline && !hurries() {
             std::thread::park_timeout(std::time::Duration::from_millis(5));
         }
         let ended = self.thread.as_ref().is_none_or(finished);

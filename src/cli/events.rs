@@ -152,7 +152,8 @@ fn in_one_line(event: &EventLine) -> String {
         (_, None) => "this box".to_owned(),
     };
     let why = why(event);
-    format!("{observed_at}  {kind:<17}  {place}  {why:>4}  {id}")
+    let shadow = shadow(event).map(|shadow| format!("  {shadow}")).unwrap_or_default();
+    format!("{observed_at}  {kind:<17}  {place}  {why:>4}  {id}{shadow}")
 }
 
 /// Events of the whole box have neither monitor nor camera.
@@ -170,8 +171,17 @@ fn why(event: &EventLine) -> String {
 }
 
 fn deliveries(event: &EventLine) -> String {
+    if let Some(shadow) = shadow(event) {
+        return shadow;
+    }
     let brief = |delivery: &DeliveryBriefLine| format!("{} {}", delivery.endpoint, delivery.state);
     event.deliveries.iter().map(brief).collect::<Vec<_>>().join(", ")
+}
+
+/// Who would have been told, of a monitor that only rehearses.
+fn shadow(event: &EventLine) -> Option<String> {
+    let names: Vec<&str> = event.shadow.as_ref()?.iter().map(Name::as_str).collect();
+    Some(format!("shadow: {}", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }))
 }
 
 fn worst(deliveries: &[DeliveryBriefLine]) -> Tint {

@@ -230,6 +230,9 @@ fn notes(monitor: &Monitor) -> String {
         let reason = job.reason.map_or("", |reason| reason.as_str());
         let _ = write!(notes, "job {} {reason}  ", job.status.as_str());
     }
+    if let Some(shadow) = monitor.shadow {
+        let _ = write!(notes, "shadow: {} would have been sent in 24 h  ", shadow.withheld_24h);
+    }
     if monitor.origin == Origin::Api {
         notes.push_str("made over the API  ");
     }

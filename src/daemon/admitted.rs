@@ -3,7 +3,7 @@
 //! Owns that order; refuses to know what is checked (`preflight`). Runs on the main thread.
 
 use super::crew::Crew;
-use super::roster::Body;
+use super::made::Body;
 use crate::config::{Config, Defined, Unfit};
 use crate::model::Limits;
 use crate::preflight::{self, Opened, Ready};

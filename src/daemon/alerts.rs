@@ -6,7 +6,6 @@
 //! Binding and endpoint are one change in the journal: a kill leaves nothing of it, or the next start puts it in force.
 
 use super::bindings::{Binding, Body};
-use super::commissions::made_endpoint;
 use super::names;
 use super::orders::{Orders, unknown};
 use super::plan::Plan;
@@ -69,10 +68,9 @@ impl Alerting for Orders {
 impl Orders {
     /// A binding, and its endpoint where it is to be in force and none runs.
     fn put(&self, step: &mut Step, plan: &Plan, id: &Name, binding: Binding) -> Result<(), Denied> {
-        let Body { endpoint, callback_url, enabled, .. } = &binding.body;
-        if *enabled && !roster::has(&plan.config, Part::Endpoint, endpoint) {
-            let made = made_endpoint(endpoint, Format::Videodb, callback_url, time::now());
-            self.add(step, made)?;
+        let Body { callback_url, enabled, .. } = &binding.body;
+        if *enabled {
+            self.hook(step, plan, (Format::Videodb, callback_url))?;
         }
         step.bind(id, binding).map_err(|error| Denied::Bad(Unfit::new(error.to_string(), "send plain text")))
     }

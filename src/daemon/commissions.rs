@@ -8,9 +8,11 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::made::{Body, Made};
 use super::names;
-use super::orders::Orders;
-use super::roster::{Body, Made, Roster};
+use super::orders::{Orders, bad_json};
+use super::plan::Plan;
+use super::roster::{self, Roster};
 use super::sources::{Source, camera};
 use super::step::Step;
 use crate::api::{Commission, Commissioned, Denied, Request};
@@ -49,15 +51,35 @@ impl Orders {
                 name
             }
         };
-        let endpoint = names::of_hook(commission.format, &commission.webhook_url)?;
-        if plan.roster.made(Part::Endpoint, &endpoint).is_none_or(|made| made.idle.is_some()) {
-            self.add(&mut step, made_endpoint(&endpoint, commission.format, &commission.webhook_url, now))?;
-        }
+        let endpoint = self.hook(&mut step, &plan, (commission.format, &commission.webhook_url))?;
         let made = monitor(commission, &camera, &endpoint, plan.config.api.default_model.as_ref(), now)?;
         let monitor = made.name.clone();
         self.add(&mut step, made)?;
         let job = self.put_in_force(step, &reader, || self.job_of(&monitor))?;
         Ok(Commissioned { monitor, job: Some(job), is_new: true })
+    }
+
+    /// The endpoint of a client's webhook, made where none runs. It is signed as the file says at the time: [`Made::section`].
+    pub(super) fn hook(&self, step: &mut Step, plan: &Plan, (format, url): (Format, &str)) -> Result<Name, Denied> {
+        let name = names::of_hook(format, url)?;
+        if plan.roster.is_in_file(Part::Endpoint, &name) {
+            return Err(Denied::Conflict(roster::taken_by_file(Part::Endpoint, &name)));
+        }
+        let section = object(json!({"name": name, "url": url, "format": format.as_str()}));
+        match plan.roster.made(Part::Endpoint, &name) {
+            Some(Made { body, .. }) if !body.attached || !is_same(&body.section, &section) => {
+                let error = format!("endpoint `{name}` has the name of this webhook, and is none of clients' webhooks");
+                let hint = format!("take it away with DELETE /v1/endpoints/{name}, or send another URL");
+                return Err(Denied::Conflict(Unfit::new(error, hint)));
+            }
+            Some(Made { idle: None, .. }) => {}
+            _ => {
+                let body = Body { section, secret: None, request: None, attached: true };
+                let (part, made) = (Part::Endpoint, time::now().wall);
+                self.add(step, Made { part, name: name.clone(), body, made, idle: None })?;
+            }
+        }
+        Ok(name)
     }
 
     /// The job of a monitor that watches one camera.
@@ -76,21 +98,23 @@ impl Orders {
         reader: &Reader,
         runs: impl FnOnce() -> Option<T>,
     ) -> Result<T, Denied> {
-        let parts = step.change.renewed.clone();
-        let why = match self.take(step, reader) {
-            Ok(()) => match runs() {
-                Some(running) => return Ok(running),
-                None => "it does not run".to_owned(),
-            },
-            Err(Denied::Unfinished(why)) => why,
-            Err(denied) => return Err(denied),
-        };
+        let (parts, before) = (step.change.renewed.clone(), self.foreman.plans.now());
+        self.take(step, reader)?;
+        if let Some(running) = runs() {
+            return Ok(running);
+        }
         let mut back = Step::from(&self.foreman.plans.now().roster);
         // Those that refer to others first.
-        parts.iter().rev().for_each(|(part, name)| back.forget(*part, name));
+        for (part, name) in parts.iter().rev() {
+            match before.roster.made(*part, name) {
+                // Only what was idle is made again: what it owes is no matter of this one.
+                Some(idle) => back.restore(idle, &before.roster).map_err(|error| bad_json(&error))?,
+                None => back.forget(*part, name),
+            }
+        }
         self.take(back, reader)?;
         let hint = "nothing is left of it; `stakeout status` tells what this box lacks";
-        Err(Denied::Conflict(Unfit::new(format!("it could not begin: {why}"), hint)))
+        Err(Denied::Conflict(Unfit::new("it could not begin: it does not run", hint)))
     }
 }
 
@@ -112,11 +136,9 @@ fn goes_on(request: &Request, job: Option<(Uuid, JobStatus)>) -> bool {
     }
 }
 
-/// It is signed as the file says at the time: [`Roster::section`].
-pub(super) fn made_endpoint(name: &Name, format: Format, url: &str, now: Now) -> Made {
-    let section = object(json!({"name": name, "url": url, "format": format.as_str()}));
-    let body = Body { section, secret: None, request: None, attached: true };
-    Made { part: Part::Endpoint, name: name.clone(), body, made: now.wall, idle: None }
+/// Whether two endpoints send the same to the same place.
+fn is_same(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    ["url", "format"].iter().all(|key| one.get(*key) == other.get(*key))
 }
 
 /// A client's monitor. Only a job ends by itself.

@@ -25,6 +25,9 @@ use crate::transport::{self, Tls};
 /// What is in flight when a desk closes is waited for, so long at most.
 pub(super) const DRAIN: Duration = Duration::from_secs(6);
 
+/// How often it is looked whether one is done.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// All senders.
 pub(super) struct Desks {
     /// Where their tasks run.
@@ -36,6 +39,14 @@ pub(super) struct Desks {
     /// Where the journal is: each reads for itself.
     journal: PathBuf,
     open: Mutex<BTreeMap<Name, Desk>>,
+}
+
+/// What sending to an endpoint takes, all of it there.
+pub(super) struct Equipment {
+    endpoint: Endpoint,
+    credentials: Credentials,
+    outlet: Outlet,
+    reader: Reader,
 }
 
 /// One sender.
@@ -59,11 +70,16 @@ impl Desks {
         }
     }
 
-    /// Begins to send to `endpoint`.
+    /// Gets what sending to `endpoint` takes; nothing is sent yet.
     ///
     /// # Errors
     /// No client, or no connection to the journal.
-    pub(super) fn open(&self, endpoint: &Endpoint, credentials: Credentials, tls: Tls) -> Result<(), StartError> {
+    pub(super) fn equip(
+        &self,
+        endpoint: &Endpoint,
+        credentials: Credentials,
+        tls: Tls,
+    ) -> Result<Equipment, StartError> {
         let settings = transport::Settings {
             timeout: endpoint.timeout,
             // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
@@ -73,21 +89,41 @@ impl Desks {
         };
         let outlet = Outlet::new(endpoint, &credentials, &settings)?;
         let reader = Reader::open(&self.journal)?;
-        let (sender, report) =
-            Sender::new(endpoint.clone(), credentials, outlet, self.writer.clone(), reader, &self.office);
-        let (stop, stopped) = flag::channel(false);
-        let task = self.tokio.spawn(sender.run(stopped, DRAIN));
-        self.held().insert(endpoint.name.clone(), Desk { stop, task, report });
-        Ok(())
+        Ok(Equipment { endpoint: endpoint.clone(), credentials, outlet, reader })
     }
 
-    /// Sends nothing more to `endpoint`, once what is in flight has come to its end. Blocks until then.
-    pub(super) fn close(&self, endpoint: &Name) {
-        let Some(desk) = self.held().remove(endpoint) else { return };
-        let _ = desk.stop.send(true);
+    /// Begins to send, in the place of whoever sent to an endpoint of that name. Blocks as [`Desks::close`]: whoever hurries
+    /// leaves it to the next start.
+    pub(super) fn open(&self, equipment: Equipment, hurries: impl Fn() -> bool) {
+        let Equipment { endpoint, credentials, outlet, reader } = equipment;
+        let name = endpoint.name.clone();
+        if !self.close(&name, hurries) {
+            return;
+        }
+        let (sender, report) = Sender::new(endpoint, credentials, outlet, self.writer.clone(), reader, &self.office);
+        let (stop, stopped) = flag::channel(false);
+        let task = self.tokio.spawn(sender.run(stopped, DRAIN));
+        self.held().insert(name, Desk { stop, task, report });
+    }
+
+    /// Sends nothing more to `endpoint`, once what is in flight has come to its end. Blocks until then, or until somebody
+    /// `hurries` (false): then [`Desks::close_all`] waits for the rest.
+    pub(super) fn close(&self, endpoint: &Name, hurries: impl Fn() -> bool) -> bool {
+        if let Some(desk) = self.held().get(endpoint) {
+            let _ = desk.stop.send(true);
+        }
         // A panic there has been reported by its own task.
-        let _ = self.tokio.block_on(desk.task);
-        self.bells.remove(endpoint);
+        let is_done = || self.held().get(endpoint).is_none_or(|desk| desk.task.is_finished());
+        while !is_done() {
+            if hurries() {
+                return false;
+            }
+            std::thread::park_timeout(LOOK);
+        }
+        if self.held().remove(endpoint).is_some() {
+            self.bells.remove(endpoint);
+        }
+        true
     }
 
     /// Closes all of them at once.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::crew::{Crew, Lookout};
-use super::desks::Desks;
+use super::desks::{Desks, Equipment};
 use super::plan::{Plan, Plans};
 use super::resume::Resumption;
 use super::roster::has;
@@ -20,8 +20,7 @@ use super::scribe::Scribe;
 use super::{StartError, hopeless};
 use crate::camera::{self, Address, State};
 use crate::condition::Shutdown;
-use crate::config::{self, Config, Monitor, Part};
-use crate::event::JobReason;
+use crate::config::{self, Config, Endpoint, Monitor, Part};
 use crate::journal::Reader;
 use crate::model::Limits;
 use crate::name::Name;
@@ -61,6 +60,15 @@ pub(super) struct Change {
     pub(super) starts: Option<Name>,
 }
 
+/// A change with all that it takes: from here on it no longer fails for want of it.
+pub(super) struct Equipped {
+    renewed: Vec<(Part, Name)>,
+    starts: Option<Name>,
+    /// Where a new camera is.
+    place: Option<Address>,
+    desks: Vec<Equipment>,
+}
+
 impl Foreman {
     /// Starts every camera of the plan, with its machines.
     ///
@@ -82,43 +90,52 @@ impl Foreman {
         resumption.end()
     }
 
-    /// Goes from the plan there is to `next`, which is in the journal. Refuses once the daemon stops.
+    /// Gets what going over to `next` takes, beside everything that runs.
     ///
     /// # Errors
-    /// As [`Foreman::begin`]: what is touched by it may be left unwatched.
-    pub(super) fn go_over_to(&self, next: Arc<Plan>, change: Change, reader: &Reader) -> Result<(), StartError> {
-        let Some(_hands) = self.crew.hands() else { return Err(StartError::Stopping) };
-        let before = self.plans.now();
+    /// The system has no thread or file to give. Nothing has changed, but that models may run that nobody asks:
+    /// [`Foreman::let_models_go`].
+    pub(super) fn equip(&self, next: &Config, change: Change) -> Result<Equipped, StartError> {
         let Change { renewed, opened, starts } = change;
-        let turn = Turn { before: &before.config, next: &next, renewed: &renewed, starts: starts.as_ref(), reader };
-        let address = self.open(&turn, opened)?;
-        self.plans.replace(next.clone());
-        self.scribe.addressees.replace(&next.config.endpoints);
-        self.change_cameras(&turn, address)?;
-        for endpoint in before.config.endpoints.iter().filter(|it| !has(&next.config, Part::Endpoint, &it.name)) {
-            self.desks.close(&endpoint.name);
-        }
-        self.crew.keep_models(|model| next.config.monitors.iter().any(|monitor| asks(monitor, model)));
-        Ok(())
-    }
-
-    /// Starts what new parts need; gives back where a new camera is.
-    fn open(&self, turn: &Turn<'_>, opened: Vec<Opened>) -> Result<Option<Address>, StartError> {
-        let mut place = None;
+        let (mut place, mut desks) = (None, Vec::new());
         for opened in opened {
             match opened {
                 Opened::Camera(address) => place = Some(address),
                 Opened::Monitor(models) => self.crew.start_models(models, self.limits)?,
                 Opened::Endpoint(credentials, tls) => {
-                    let mut endpoints = turn.next.config.endpoints.iter();
-                    if let Some(endpoint) = endpoints.find(|it| turn.renews(Part::Endpoint, &it.name)) {
-                        self.desks.close(&endpoint.name);
-                        self.desks.open(endpoint, credentials, tls)?;
+                    let is_new = |it: &&Endpoint| renewed.contains(&(Part::Endpoint, it.name.clone()));
+                    if let Some(endpoint) = next.endpoints.iter().find(is_new) {
+                        desks.push(self.desks.equip(endpoint, credentials, tls)?);
                     }
                 }
             }
         }
-        Ok(place)
+        Ok(Equipped { renewed, starts, place, desks })
+    }
+
+    /// Goes from the plan there is to `next`, which is in the journal. Refuses once the daemon stops.
+    ///
+    /// # Errors
+    /// As [`Foreman::begin`]: what is touched by it may be left unwatched.
+    pub(super) fn go_over_to(&self, next: Arc<Plan>, equipped: Equipped, reader: &Reader) -> Result<(), StartError> {
+        let Some(_hands) = self.crew.hands() else { return Err(StartError::Stopping) };
+        let before = self.plans.now();
+        let Equipped { renewed, starts, place, desks } = equipped;
+        let turn = Turn { before: &before.config, next: &next, renewed: &renewed, starts: starts.as_ref(), reader };
+        desks.into_iter().for_each(|equipment| self.desks.open(equipment, || self.crew.is_stopping()));
+        self.plans.replace(next.clone());
+        self.scribe.addressees.replace(&next.config.endpoints);
+        self.change_cameras(&turn, place)?;
+        for endpoint in before.config.endpoints.iter().filter(|it| !has(&next.config, Part::Endpoint, &it.name)) {
+            self.desks.close(&endpoint.name, || self.crew.is_stopping());
+        }
+        Ok(())
+    }
+
+    /// Ends the models that nobody asks.
+    pub(super) fn let_models_go(&self) {
+        let plan = self.plans.now();
+        self.crew.keep_models(|model| plan.config.monitors.iter().any(|monitor| asks(monitor, model)));
     }
 
     fn change_cameras(&self, turn: &Turn<'_>, mut address: Option<Address>) -> Result<(), StartError> {
@@ -163,7 +180,8 @@ impl Foreman {
         let Some(Lookout { camera, watch, .. }) = self.crew.remove(camera) else { return Shutdown::Clean };
         let last = self.relieved(watch);
         let name = camera.name().clone();
-        if !camera.join_by(time::now().mono.plus(HANGS)) {
+        // Once the daemon stops, one that takes its time ends with the process.
+        if !camera.join_unless(time::now().mono.plus(HANGS), || self.crew.is_stopping()) && !self.crew.is_stopping() {
             hopeless::end(&format!("the thread of camera `{name}` hangs"));
         }
         last
@@ -214,8 +232,8 @@ impl Foreman {
         let source_url = address.shown();
         let camera_settings = camera::Settings::of(settings, &config.monitors, address);
         let camera = camera::spawn_among(&self.crew.fleet, settings.name.clone(), camera_settings)?;
-        let watch =
-            watch::start(settings.name.clone(), camera.mailbox(), Watcher::new(machines), self.scribe.ledger())?;
+        let mailbox = (camera.mailbox(), false);
+        let watch = watch::start(settings.name.clone(), mailbox, Watcher::new(machines), self.scribe.ledger())?;
         let shown = watch.shown().to_vec();
         let index = config.cameras.iter().position(|camera| camera.name == settings.name).unwrap_or(usize::MAX);
         self.crew.add(index, Lookout { camera, watch: Some(watch), shown, source_url });
@@ -235,13 +253,11 @@ impl Foreman {
         else {
             return Ok(());
         };
-        let mut watcher = Watcher::new(resumption.machines(settings, &source_url, turn.starts)?);
-        if status.state == State::Ended {
-            // The camera has said so, and says it once.
-            watcher.stop(resumption.ledger(), time::now(), JobReason::StreamEnded);
-        }
+        let watcher = Watcher::new(resumption.machines(settings, &source_url, turn.starts)?);
         mailbox.watch_within(camera::Settings::strictest(name, &turn.next.config.monitors));
-        let watch = watch::start(name.clone(), mailbox, watcher, self.scribe.ledger())?;
+        // The camera has said so, and says it once.
+        let ended = status.state == State::Ended;
+        let watch = watch::start(name.clone(), (mailbox, ended), watcher, self.scribe.ledger())?;
         self.crew.with(name, |lookout| {
             lookout.shown = watch.shown().to_vec();
             lookout.watch = Some(watch);

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::made::Made;
 use super::orders::Orders;
-use super::roster::{Made, Roster};
+use super::roster::Roster;
 use super::step::Step;
 use crate::api::{Denied, Request};
 use crate::config::{Config, Part};
@@ -55,12 +56,14 @@ impl Orders {
         if !plan.roster.all_made().iter().any(is_a_clients) {
             return Ok(());
         }
+        // In this order: the end of a job is in the journal together with what is owed because of it.
+        let ended = ended(&plan.roster, &reader)?;
         let counts = reader.endpoint_counts(time::now())?;
         let owing = counts.into_iter().filter(|it| it.counts.pending + it.counts.held > 0).map(|it| it.endpoint);
         let owing: BTreeSet<Name> = owing.collect();
         let mut step = Step::from(&plan.roster);
-        for monitor in over(&plan.roster, &plan.config, &owing, &reader)? {
-            step.forget(Part::Monitor, &monitor);
+        for monitor in ended.iter().filter(|monitor| !owes(&plan.config, monitor, &owing)) {
+            step.forget(Part::Monitor, monitor);
         }
         let left = step.roster.config();
         for (part, name) in spare(&step.roster, &left, &owing) {
@@ -74,22 +77,24 @@ impl Orders {
     }
 }
 
-/// Monitors of clients' jobs that have ended and owe nothing.
-fn over(roster: &Roster, config: &Config, owing: &BTreeSet<Name>, reader: &Reader) -> Result<Vec<Name>, Denied> {
+/// Monitors of clients' jobs that have ended.
+fn ended(roster: &Roster, reader: &Reader) -> Result<Vec<Name>, Denied> {
     let now = time::now().wall;
-    let mut over = Vec::new();
+    let mut ended = Vec::new();
     let of_jobs = |made: &&Made| matches!(made.body.request, Some(Request::Job(_)));
     for Made { name, .. } in roster.all_made().iter().filter(of_jobs) {
-        let running = config.monitors.iter().find(|monitor| monitor.name == *name);
-        if running.is_some_and(|monitor| monitor.endpoints.iter().any(|endpoint| owing.contains(endpoint))) {
-            continue;
-        }
         let newest = JobFilter { monitor: Some(name.clone()), limit: 1, ..JobFilter::default() };
         if reader.jobs(&newest)?.iter().any(|job| is_over(job, now)) {
-            over.push(name.clone());
+            ended.push(name.clone());
         }
     }
-    Ok(over)
+    Ok(ended)
+}
+
+/// Whether an endpoint of that monitor is owed something.
+fn owes(config: &Config, monitor: &Name, owing: &BTreeSet<Name>) -> bool {
+    let running = config.monitors.iter().find(|it| it.name == *monitor);
+    running.is_some_and(|it| it.endpoints.iter().any(|endpoint| owing.contains(endpoint)))
 }
 
 fn is_over(job: &JobRow, now: Wall) -> bool {

@@ -13,9 +13,13 @@ mod decoding;
 mod departed;
 mod desks;
 mod errands;
+mod files;
 mod foreman;
+mod heartbeats;
+mod heirloom;
 mod hopeless;
 mod leftovers;
+mod made;
 mod models;
 mod names;
 mod notices;
@@ -50,12 +54,13 @@ use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Now;
 use crate::transport::ClientError;
 use crate::watch::{self, Addressees, Joined, Watch};
-use crate::{condition, systemd, time};
+use crate::{condition, systemd, telemetry, time};
 use admitted::Admitted;
 use attendance::Attendance;
 use crew::Crew;
 use desks::Desks;
 use foreman::Foreman;
+use heartbeats::Heartbeats;
 use notices::Notices;
 use orders::Orders;
 use plan::{Plan, Plans};
@@ -110,6 +115,7 @@ pub enum StartError {
 /// [`StartError`]: it did not start. Or the journal could not be closed; what it holds is safe all the same.
 pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     let (config, started) = (Arc::new(config), time::now());
+    files::raise_limit();
     let tokio = Builder::new_multi_thread().worker_threads(2).thread_name("tokio").enable_all().build()?;
     // Of its own, so that a crowd of clients never stands between an alert and its receiver.
     let counter = Builder::new_multi_thread().worker_threads(1).thread_name("api").enable_all().build()?;
@@ -133,6 +139,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     open(&desks, &plans.now(), &mut ready)?;
 
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
+    let heartbeats = heartbeats(&config, &journal, &scribe, &crew, started)?;
     let gone = departed::all(&reader, &plans.now().config)?;
     let registrar = Arc::new(Orders::new(foreman, reader, ready.folders));
     gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
@@ -146,7 +153,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance));
+    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance, heartbeats));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -163,6 +170,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     if settled {
         journal.close()?;
     }
+    telemetry::sum_up_at_the_end();
     Ok(())
 }
 
@@ -203,18 +211,30 @@ fn scribe(config: &Config, plans: &Plans, writer: Writer) -> Scribe {
     }
 }
 
+/// Who says what was watched, if that is wanted.
+fn heartbeats(
+    config: &Config,
+    journal: &Journal,
+    scribe: &Scribe,
+    crew: &Arc<Crew>,
+    started: Now,
+) -> Result<Option<Heartbeats>, StartError> {
+    let Some(interval) = config.device.heartbeat else { return Ok(None) };
+    Ok(Some(Heartbeats::new(interval, journal.reader()?, scribe.clone(), crew.clone(), started)?))
+}
+
 /// Begins to send to every endpoint.
 fn open(desks: &Desks, plan: &Plan, ready: &mut Ready) -> Result<(), StartError> {
     for endpoint in &plan.config.endpoints {
         // Preflight and the roster read those of every endpoint.
         let Some(credentials) = ready.credentials.remove(&endpoint.name) else { continue };
-        let opened = desks.open(endpoint, credentials, ready.tls.remove(&endpoint.name).unwrap_or_default());
-        match opened {
+        let equipped = desks.equip(endpoint, credentials, ready.tls.remove(&endpoint.name).unwrap_or_default());
+        match equipped {
             // What was made over the API must not keep the file from running, nor the API that could take it away.
             Err(error) if plan.roster.origin(Part::Endpoint, &endpoint.name) == Origin::Api => {
                 tracing::error!(endpoint = %endpoint.name, %error, "nothing is sent to it: change it, or take it away");
             }
-            opened => opened?,
+            equipped => desks.open(equipped?, || false),
         }
     }
     Ok(())

@@ -3,16 +3,18 @@
 //! Owns what may be made, changed and taken away, and that the journal has it first; refuses to know HTTP and how threads
 //! are started. Runs on tokio's threads for blocking calls.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::departed::Departures;
 use super::foreman::{Change, Foreman};
+use super::made::{Body, Made};
 use super::plan::Plan;
-use super::roster::{self, Body, Made};
+use super::roster;
 use super::step::{self, Step};
-use super::{StartError, hopeless};
+use super::{StartError, heirloom, hopeless};
 use crate::api::{self, Commission, Commissioned, Connected, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
 use crate::journal::{Origin, Reader, Revision};
@@ -21,12 +23,13 @@ use crate::preflight::{self, Folders};
 use crate::redact::Loan;
 use crate::secret::Secret;
 use crate::time;
+use crate::watch::{About, Shown};
 
 /// So many parts are made at most, so that nothing is unbounded.
 const MOST: usize = 2_000;
 
 /// In bytes: what is secret is looked for in every line of the log from then on.
-const LONGEST_SECRET: usize = 512;
+pub(super) const LONGEST_SECRET: usize = 512;
 
 /// Who takes orders.
 pub(super) struct Orders {
@@ -52,23 +55,35 @@ impl Orders {
     /// First the journal, then what runs: a kill between the two leaves the rest to the next start.
     ///
     /// # Errors
-    /// The journal refused, and nothing has changed; or the daemon stops.
+    /// The system has not what it takes, or the journal refused, and nothing has changed; or the daemon stops.
     pub(super) fn take(&self, step: Step, reader: &Reader) -> Result<(), Denied> {
+        let taken = self.go(step, reader);
+        // Also those that were started for a change that came to nothing.
+        self.foreman.let_models_go();
+        taken
+    }
+
+    fn go(&self, step: Step, reader: &Reader) -> Result<(), Denied> {
         let Step { roster, revision, change } = step;
+        let config = roster.config();
+        // Whoever asks for more than the system has is refused: that must not end what runs.
+        let equipped = self.foreman.equip(&config, change).map_err(|error| lacking(&error))?;
         let before = self.foreman.plans.now();
         let departed: Vec<Name> =
             revision.gone.iter().filter(|(_, gone)| *gone).map(|(name, _)| name.clone()).collect();
         let back = step::back(&revision, &before.roster, time::now().wall).map_err(|error| bad_json(&error))?;
         self.are_free(&revision)?;
         self.foreman.scribe.writer.revise(revision).wait()?;
-        let config = roster.config();
         let plan = Plan { roster, config };
-        match self.foreman.go_over_to(plan.into(), change, reader) {
+        match self.foreman.go_over_to(plan.into(), equipped, reader) {
             Ok(()) => {}
             Err(StartError::Stopping) => return Err(Denied::Stopping),
             Err(error) => self.give_up(back, &error),
         }
-        departed.into_iter().for_each(|endpoint| self.see_off(endpoint));
+        // Once the daemon stops, something may still be on its way to them: the next start sees them off.
+        if !self.foreman.crew.is_stopping() {
+            departed.into_iter().for_each(|endpoint| self.see_off(endpoint));
+        }
         Ok(())
     }
 
@@ -100,6 +115,16 @@ impl Orders {
         hopeless::end(&format!("{what}: {error}"))
     }
 
+    /// The newest job of `monitor` on each camera.
+    fn jobs_of(&self, monitor: &Name) -> Vec<(Name, Uuid)> {
+        let job = |shown: Arc<Mutex<Shown>>| {
+            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let About { monitor: its, camera, .. } = &shown.subject.about;
+            Some((camera.clone(), shown.state.job().filter(|_| its == monitor)?.id()))
+        };
+        self.foreman.crew.shown().into_iter().filter_map(job).collect()
+    }
+
     /// Looks at `made`, and opens what it needs beside everything else that runs after `step`.
     pub(super) fn add(&self, step: &mut Step, made: Made) -> Result<(), Denied> {
         if step.roster.made(made.part, &made.name).is_none() && step.roster.count() >= MOST {
@@ -125,15 +150,22 @@ impl api::Registrar for Orders {
         let before = self.foreman.plans.now();
         let Order { part, name, body } = order;
         let replaces = name.is_some();
-        let (name, body) = read(part, name, body)?;
+        let is_silent = secret_key(part).is_some_and(|key| !body.contains_key(key));
+        let (name, mut body) = read(part, name, body)?;
         if before.roster.is_in_file(part, &name) {
             return Err(Denied::Conflict(roster::taken_by_file(part, &name)));
         }
         let old = before.roster.made(part, &name);
+        if let Some(why) = old.and_then(Made::unchangeable) {
+            return Err(Denied::Conflict(why));
+        }
         if old.is_some() && !replaces {
             let what = part.as_str();
             let error = format!("{what} `{name}` exists already");
             return Err(Denied::Conflict(Unfit::new(error, format!("change it with PUT /v1/{what}s/{name}"))));
+        }
+        if let Some(old) = old.filter(|_| is_silent) {
+            body.secret = heirloom::secret(part, &body.section, &old.body).map_err(Denied::Bad)?;
         }
         let is_new = old.is_none();
         let made = old.map_or(time::now().wall, |old| old.made);
@@ -184,8 +216,10 @@ impl api::Registrar for Orders {
             None => revision.forget.push(roster::switch_key(monitor)),
         }
         let starts = enabled.then(|| monitor.clone());
+        let jobs = self.jobs_of(monitor);
         self.take(Step { roster: next, revision, change: Change { starts, ..Change::default() } }, &reader)?;
-        Ok(Switched { monitor: monitor.clone(), enabled, differs_from_file })
+        let begun = self.jobs_of(monitor).into_iter().filter(|job| !jobs.contains(job)).collect();
+        Ok(Switched { monitor: monitor.clone(), enabled, differs_from_file, begun })
     }
 
     fn commission(&self, commission: Commission) -> Result<Commissioned, Denied> {
@@ -194,11 +228,18 @@ impl api::Registrar for Orders {
     }
 
     fn connect(&self, stream: &Secret, label: Option<&str>) -> Result<Connected, Denied> {
-        self.camera_of(stream, label)
+        Loan::begin().during(|| self.camera_of(stream, label))
     }
 }
 
-fn bad_json(error: &serde_json::Error) -> Denied {
+/// The system has not what it takes.
+fn lacking(error: &StartError) -> Denied {
+    let hint =
+        "nothing has changed; take something away, or raise the limits of the service (`LimitNOFILE`, `TasksMax`)";
+    Denied::Conflict(Unfit::new(format!("it can't be put in force: {error}"), hint))
+}
+
+pub(super) fn bad_json(error: &serde_json::Error) -> Denied {
     Denied::Bad(Unfit::new(error.to_string(), "send plain JSON"))
 }
 
@@ -206,13 +247,9 @@ fn bad_json(error: &serde_json::Error) -> Denied {
 fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Result<(Name, Body), Denied> {
     let what = part.as_str();
     let bad = |error: String, hint: &str| Err(Denied::Bad(Unfit::new(error, hint)));
-    let secret_key = match part {
-        Part::Endpoint => Some("secret"),
-        Part::Camera => Some("password"),
-        Part::Monitor => None,
-    };
+    let secret_key = secret_key(part);
     let secret = match secret_key.and_then(|key| section.shift_remove(key)) {
-        None => None,
+        None | Some(Value::Null) => None,
         Some(Value::String(secret)) if secret.len() > LONGEST_SECRET || secret.contains(['\n', '\r']) => {
             let hint = format!("send one line of at most {LONGEST_SECRET} bytes");
             return bad(
@@ -242,6 +279,15 @@ fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Resu
         }
     };
     Ok((name, Body { section, secret, request: None, attached: false }))
+}
+
+/// Where the secret of a part stands in a body.
+fn secret_key(part: Part) -> Option<&'static str> {
+    match part {
+        Part::Endpoint => Some("secret"),
+        Part::Camera => Some("password"),
+        Part::Monitor => None,
+    }
 }
 
 /// There is no such part.

@@ -127,11 +127,6 @@ impl<'p> Resumption<'p> {
         }
         Ok(())
     }
-
-    /// For the thread that goes on with the machines.
-    pub(super) fn ledger(&mut self) -> &mut JournalLedger {
-        &mut self.ledger
-    }
 }
 
 /// What the journal remembers, by monitor and camera. A row that is damaged is left behind, and said; one of a newer

@@ -5,20 +5,18 @@
 //!
 //! Names in the file win. What no longer fits the file is kept, not run, and warned of ([`Roster::idle`]).
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::bindings::Bindings;
+use super::made::{Body, Made};
 use crate::api::Request;
-use crate::config::{self, Api, Config, Defined, Part, SecretRef, Unfit};
+use crate::config::{self, Config, Defined, Part, Unfit};
 use crate::journal::{Definition, Origin};
 use crate::name::Name;
 use crate::redact::{self, Loan};
-use crate::secret::Secret;
 use crate::time::Wall;
 
 /// The kind of a [`Definition`] that says whether a monitor runs, whatever else says otherwise.
@@ -42,44 +40,6 @@ pub(super) struct Roster {
 
 /// Under which a part is found.
 type Key = (Part, Name);
-
-/// Something that was made over the API.
-#[derive(Clone)]
-pub(super) struct Made {
-    /// What it is.
-    pub(super) part: Part,
-    /// Unique among its kind.
-    pub(super) name: Name,
-    /// As it was sent.
-    pub(super) body: Body,
-    /// When.
-    pub(super) made: Wall,
-    /// Why it doesn't run.
-    pub(super) idle: Option<Unfit>,
-}
-
-/// What is kept of it in the journal.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Body {
-    /// The keys and values of its section.
-    pub(super) section: Map<String, Value>,
-    /// What came with it and is never shown: the key of an endpoint, the password of a camera.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) secret: Option<String>,
-    /// What a client asked for whose monitor this is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<Request>,
-    /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) attached: bool,
-}
-
-impl Body {
-    /// What came with it.
-    pub(super) fn secret(&self) -> Option<Secret> {
-        self.secret.as_deref().map(Secret::new)
-    }
-}
 
 /// What a definition was checked with, so that it can run.
 pub(super) type Admit<'a> = dyn FnMut(&Config, &Defined, &Body) -> Result<(), Unfit> + 'a;
@@ -171,6 +131,16 @@ impl Roster {
         if let Some(other) = kept.iter_mut().find(|other| other.part == made.part && other.name == made.name) {
             *other = made;
         }
+    }
+
+    /// What `before` has of that name, which didn't run, is there again, and doesn't run.
+    pub(super) fn restore(&mut self, made: &Made, before: &Roster) {
+        let key = (made.part, made.name.clone());
+        Arc::make_mut(&mut self.read).remove(&key);
+        if let Some(loan) = before.loans.get(&key) {
+            Arc::make_mut(&mut self.loans).insert(key, loan.clone());
+        }
+        self.keep(made.clone());
     }
 
     /// Takes that one away.
@@ -347,45 +317,5 @@ pub(super) fn has(config: &Config, part: Part, name: &Name) -> bool {
         Part::Camera => config.cameras.iter().any(|camera| camera.name == *name),
         Part::Endpoint => config.endpoints.iter().any(|endpoint| endpoint.name == *name),
         Part::Monitor => config.monitors.iter().any(|monitor| monitor.name == *name),
-    }
-}
-
-impl Made {
-    /// What it says, read beside `config`.
-    ///
-    /// # Errors
-    /// All that is wrong with it.
-    pub(super) fn define(&self, config: &Config) -> Result<Defined, Unfit> {
-        tracing::trace!(kind = self.part.as_str(), name = %self.name, "a definition is read");
-        config::define(self.part, &self.section(&config.api), config)
-    }
-
-    /// The section that it comes to: the webhooks of clients are signed with what the file says now.
-    pub(super) fn section(&self, api: &Api) -> Cow<'_, Map<String, Value>> {
-        let signing = match &api.webhook_secret {
-            _ if !self.body.attached || self.part != Part::Endpoint => None,
-            Some(SecretRef::File(path)) => Some(("secret_file", path.value.to_string_lossy().into_owned())),
-            Some(SecretRef::Credential(name)) => Some(("secret_credential", name.value.clone())),
-            None => None,
-        };
-        let mut section = Cow::Borrowed(&self.body.section);
-        if let Some((key, value)) = signing {
-            section.to_mut().insert(key.to_owned(), Value::from(value));
-        }
-        section
-    }
-
-    /// Of a monitor: it sends to some endpoints only.
-    fn chooses(&self) -> bool {
-        self.body.section.contains_key("endpoints")
-    }
-
-    /// The row that keeps it.
-    ///
-    /// # Errors
-    /// It can't be written as JSON.
-    pub(super) fn row(&self) -> Result<Definition, serde_json::Error> {
-        let body = serde_json::to_string(&self.body)?;
-        Ok(Definition { kind: self.part.as_str().to_owned(), name: self.name.clone(), body, made: self.made })
     }
 }

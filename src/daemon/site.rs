@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::desks::Desks;
+use super::made::Made;
 use super::plan::Plans;
-use super::roster::{Made, Roster};
+use super::roster::Roster;
 use super::{decoding, errands, models, subscriptions};
 use crate::api::{
     self, CameraState, Errand, Expectation, MonitorState, NoPicture, StreamLine, Subscription, Warning, Watched,
@@ -242,6 +243,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         alerts: 0,
         switched: false,
         differs_from_file: false,
+        shadow: subject.about.shadow.then(api::Shadow::default),
     }
 }
 

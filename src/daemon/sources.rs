@@ -1,13 +1,15 @@
 //! Streams that clients speak of: which camera one is, and cameras that are made of them.
 //!
-//! Owns when two addresses are one stream; refuses to know HTTP, what is watched and what a camera is called (`names`). Runs on tokio's threads for blocking calls.
+//! Owns when two addresses are one stream; refuses to know HTTP, what is watched and what a camera is called (`names`).
+//! Runs on tokio's threads for blocking calls.
 
 use serde_json::{Map, Value};
 
+use super::made::{Body, Made};
 use super::names;
-use super::orders::{Orders, unknown};
+use super::orders::{LONGEST_SECRET, Orders, bad_json, unknown};
 use super::plan::Plan;
-use super::roster::{Body, Made, has};
+use super::roster::has;
 use super::step::Step;
 use crate::api::{Connected, Denied, Stream};
 use crate::config::{self, CameraUrl, Part, SecretUrl, Unfit};
@@ -63,6 +65,10 @@ impl Source {
             Unfit::new(format!("`{key}` can't be used: {what}"), hint)
         })?;
         if let Some((username, password)) = &login {
+            if username.len().max(password.expose().len()) > LONGEST_SECRET {
+                let hint = format!("name and password have at most {LONGEST_SECRET} bytes each");
+                return Err(Unfit::new(format!("the login of `{key}` is too long"), hint));
+            }
             redact::conceal_login(username, password);
             // A name without a password is a token.
             if password.expose().is_empty() {
@@ -98,7 +104,7 @@ impl Orders {
                 if let Some(made) = attached {
                     // So far it would have gone with the last monitor that needed it.
                     let body = Body { attached: false, ..made.body.clone() };
-                    step.keep(Made { body, ..made.clone() }).map_err(|error| Denied::Unfinished(error.to_string()))?;
+                    step.keep(Made { body, ..made.clone() }).map_err(|error| bad_json(&error))?;
                     self.take(step, &reader)?;
                 }
                 Ok(Connected { camera, is_new: false })

@@ -4,7 +4,8 @@
 //! write and to start any of it (`orders` does). Plain data.
 
 use super::foreman::Change;
-use super::roster::{self, Made, Roster};
+use super::made::Made;
+use super::roster::{self, Roster};
 use crate::config::{Defined, Part};
 use crate::journal::{Definition, Revision};
 use crate::name::Name;
@@ -57,6 +58,16 @@ impl Step {
     pub(super) fn keep(&mut self, made: Made) -> Result<(), serde_json::Error> {
         self.revision.keep.push(made.row()?);
         self.roster.keep(made);
+        Ok(())
+    }
+
+    /// What had its name `before`, and didn't run, is kept in its place again.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn restore(&mut self, made: &Made, before: &Roster) -> Result<(), serde_json::Error> {
+        self.revision.keep.push(made.row()?);
+        self.roster.restore(made, before);
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use std::sync::PoisonError;
 use serde_json::{Map, Value, json};
 
 use super::crew::Crew;
+use super::made::Made;
 use super::plan::Plan;
-use super::roster::Made;
 use crate::api::{Request, Subscription, SubscriptionStatus, Utc};
 use crate::config::Monitor;
 use crate::name::Name;

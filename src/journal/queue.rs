@@ -1,6 +1,7 @@
 //! The journal as a queue: what may be sent to an endpoint now, and what comes next.
 //!
-//! Owns these queries, each a short range of an index however long the backlog is; refuses to choose among what it finds
+//! Owns these queries, each a short range of an index however long the backlog is (but for ends of alerts that must wait:
+//! each of those that are due is looked at, ten thousand in some 30 ms); refuses to choose among what it finds
 //! (the sender's lanes do) and to know what is in flight (the sender says so). Runs on whichever thread calls it.
 
 use std::collections::HashSet;

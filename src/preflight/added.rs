@@ -67,12 +67,20 @@ pub fn open(
 
 /// What else of it than was read from files.
 fn conceal(opened: &Opened, secret: Option<&Secret>) {
-    let Some(secret) = secret else { return };
+    let login = match opened {
+        Opened::Camera(Address::Rtsp(_, login)) => login.as_ref(),
+        Opened::Camera(_) | Opened::Endpoint(..) | Opened::Monitor(_) => None,
+    };
+    let Some(secret) = secret else {
+        // A name without a password is a token.
+        let token = login.filter(|login| login.password.expose().is_empty());
+        return token.into_iter().for_each(|login| redact::conceal(&Secret::new(login.username.as_str())));
+    };
     redact::conceal(secret);
     if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
         redact::conceal(&Secret::new(encoded));
     }
-    if let Opened::Camera(Address::Rtsp(_, Some(login))) = opened {
+    if let Some(login) = login {
         redact::conceal_login(&login.username, &login.password);
     }
 }

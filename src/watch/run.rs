@@ -112,17 +112,23 @@ pub enum Joined {
     Hangs,
 }
 
-/// Starts watching what `mailbox` brings.
+/// Starts watching what `mailbox` brings. `ended`: the camera has told somebody else already that its clip is at its end;
+/// what it gave before may still lie in there.
 ///
 /// # Errors
 /// The operating system gives no thread.
-pub fn start(camera: Name, mailbox: Arc<Mailbox>, watcher: Watcher, ledger: JournalLedger) -> io::Result<Watch> {
+pub fn start(
+    camera: Name,
+    (mailbox, ended): (Arc<Mailbox>, bool),
+    watcher: Watcher,
+    ledger: JournalLedger,
+) -> io::Result<Watch> {
     let (stop, stopped) = bounded(1);
     let beat = Arc::new(AtomicU64::new(time::now().mono.0));
     let shown = watcher.machines().iter().map(|machine| machine.shown()).collect();
     let (ticked, checkpointed) = (Mono(0), slot(time::now()));
     let ledger = Alive { ledger, beat: beat.clone() };
-    let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended: false, ticked, checkpointed };
+    let run = Run { mailbox, watcher, ledger, stop: stopped, beat: beat.clone(), ended, ticked, checkpointed };
     let thread = std::thread::Builder::new().name(format!("watch-{camera}")).spawn(move || run.run())?;
     Ok(Watch { camera, shown, beat, stop: Some(stop), thread })
 }

@@ -45,6 +45,7 @@ impl Appliance {
         if let Some(model) = yolox(at) {
             write!(text, "[[model]]\nname = \"yolox-nano\"\npath = \"{}\"\n", model.display()).unwrap();
         }
+        let config = with_text_log(config);
         fs::write(at.join("stakeout.toml"), text + &config.replace("HERE", at.to_str().unwrap())).unwrap();
         Appliance { folder, daemon: None }
     }
@@ -182,6 +183,16 @@ impl Drop for Appliance {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
+    }
+}
+
+/// Tests read the log as people do, unless they say otherwise.
+fn with_text_log(config: &str) -> String {
+    const TEXT: &str = "[log]\nformat = \"text\"\n";
+    match config.split_once("[log]\n") {
+        None => TEXT.to_owned() + config,
+        Some((_, section)) if section.split("\n[").next().unwrap().contains("format = ") => config.to_owned(),
+        Some((before, section)) => before.to_owned() + TEXT + section,
     }
 }
 

@@ -180,6 +180,7 @@ fn a_job_on_a_camera_of_the_file_leaves_it_alone_and_a_bad_request_leaves_nothin
         (with("stream_url", json!("https://box.example/live.m3u8")), "neither an RTSP stream nor a camera"),
         (with("stream_url", json!("file:///etc/passwd")), "neither an RTSP stream nor a camera"),
         (with("stream_url", json!("rtsp://")), "`stream_url` can't be used"),
+        (with("stream_url", json!(format!("rtsp://me:{}@127.0.0.1:9/1", "x".repeat(513)))), "is too long"),
         (with("webhook_url", json!("ftp://box.example/")), "ftp"),
         (with("webhook_url", json!("http://169.254.169.254/latest")), "url"),
         (with("model", json!("nobody")), "nobody"),
@@ -205,5 +206,28 @@ fn a_job_on_a_camera_of_the_file_leaves_it_alone_and_a_bad_request_leaves_nothin
         assert_eq!(curl(&appliance, "DELETE", &path, &Value::Null), (200, ended), "it has ended already");
     }
     appliance.until("what the jobs needed goes", |it| (parts(it) == bare).then_some(()));
+    appliance.stop();
+}
+
+#[test]
+fn those_who_start_a_job_at_the_same_time_are_told_of_one_new_job() {
+    let mut appliance = shared_box(&format!(
+        "[[camera]]\nname = \"yard\"\nurl = \"file://{}\"\nloop = true\n\
+         [[monitor]]\nname = \"person\"\ncamera = \"yard\"\nmodel = \"yard-classifier\"\nlabels = [\"person\"]\n",
+        clip().display()
+    ));
+    appliance.start();
+    let job = get(&appliance, "/jobs")["jobs"][0]["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(curl(&appliance, "DELETE", &format!("/jobs/{job}"), &Value::Null).0, 200);
+    let start = || curl(&appliance, "POST", &format!("/jobs/{job}/start"), &Value::Null);
+    let answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let mut statuses: Vec<u16> = answers.iter().map(|(status, _)| *status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 201], "{answers:?}");
+    assert!(answers.iter().all(|(_, line)| line["job_id"] == answers[0].1["job_id"]), "{answers:?}");
+    assert_ne!(answers[0].1["job_id"], json!(job));
     appliance.stop();
 }

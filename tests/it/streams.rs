@@ -190,6 +190,9 @@ fn figures_and_failed_events_are_those_of_one_subscription_though_all_share_a_we
     never["confidence_threshold"] = json!(1.0);
     never["labels"] = json!(["vehicle"]);
     let never = subscribed(&appliance, "yard", &never);
+    let (status, refused) = curl(&appliance, "PUT", &format!("/v1/monitors/{never}"), &json!({"camera": "yard"}));
+    assert_eq!(status, 409, "it stays a subscription: {refused}");
+    assert!(refused["hint"].as_str().unwrap().contains(&format!("DELETE /subscriptions/{never}")), "{refused}");
     let good = again_and_again("Is a person there?", "500ms", false);
     let bad = again_and_again("Is a person there, again?", "2s", true);
     let stats = |appliance: &Appliance, id: &str| get(appliance, &format!("/subscriptions/{id}/stats"));
@@ -271,6 +274,7 @@ fn a_bad_request_leaves_nothing_and_what_is_not_a_clients_is_not_taken_away() {
         ("/streams", json!({"url": "https://box.example/live.m3u8"}), 400, "`url` is neither an RTSP stream nor"),
         ("/streams", json!({"url": "file:///etc/passwd"}), 400, "`url` is neither an RTSP stream nor"),
         ("/streams", json!({"url": "rtsp://"}), 400, "`url` can't be used"),
+        ("/streams", json!({"url": format!("rtsp://{}@127.0.0.1:9/1", "x".repeat(513))}), 400, "is too long"),
         ("/streams", json!({"url": "rtsp://127.0.0.1:9/1", "label": 7}), 400, "`label` is no text"),
         ("/streams/gate/subscriptions", good.clone(), 404, "there is no stream `gate`"),
         (at_yard, json!({}), 400, "`question` is missing"),

@@ -1,5 +1,6 @@
 //! Orders about endpoints, on a box without cameras.
 
+use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -10,14 +11,17 @@ use tokio::runtime::{Builder, Runtime};
 use super::*;
 use crate::api::Registrar;
 use crate::broadcast::Broadcast;
+use crate::config::Format;
 use crate::daemon::crew::Crew;
 use crate::daemon::desks::Desks;
+use crate::daemon::names;
 use crate::daemon::plan::Plans;
 use crate::daemon::roster::Roster;
 use crate::daemon::scribe::Scribe;
 use crate::event::{Event, EventData, JobReason, JobReport, Metadata, Priority};
 use crate::journal::{Accepted, Body as Frozen, Journal, Keep, Owed, OwedFrame, Record};
 use crate::model::Limits;
+use crate::redact::{conceal, redacted};
 use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Boot;
 use crate::watch::Addressees;
@@ -176,4 +180,132 @@ fn a_revision_is_taken_back_to_what_was_there() {
     assert_ne!(rows(&journal), before);
     journal.writer().revise(back).wait().unwrap();
     assert_eq!(rows(&journal), before);
+}
+
+#[test]
+fn what_the_system_has_no_file_for_is_refused_and_changes_nothing() {
+    let Site { orders, journal, _folder: folder, .. } = site();
+    orders.make(endpoint("ops")).unwrap();
+    let rows = || journal.reader().unwrap().definitions().unwrap();
+    let before = rows();
+    let running = || orders.foreman.desks.reports().into_iter().map(|(endpoint, _)| endpoint).collect::<Vec<_>>();
+    // Nobody can open the journal once more.
+    let aside = folder.path().with_extension("aside");
+    std::fs::rename(folder.path(), &aside).unwrap();
+    let changed = Order { name: Some(name("ops")), ..endpoint("ops") };
+    for order in [endpoint("hq"), changed] {
+        let refused = orders.make(order).unwrap_err();
+        assert!(matches!(refused, Denied::Conflict(_)), "{refused}");
+    }
+    std::fs::rename(&aside, folder.path()).unwrap();
+    assert_eq!((rows(), running()), (before, vec![name("ops")]));
+    orders.make(endpoint("hq")).unwrap();
+    assert_eq!(running(), [name("hq"), name("ops")]);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_receiver_that_takes_its_time() {
+    let Site { orders, journal, _folder, tokio: _tokio } = site();
+    let (receiver, ops) = (TcpListener::bind("127.0.0.1:0").unwrap(), name("ops"));
+    let body = json!({"name": ops, "url": format!("http://{}/", receiver.local_addr().unwrap())});
+    owe(&journal, &ops, 1);
+    orders.make(Order { body: body.as_object().unwrap().clone(), ..endpoint("ops") }).unwrap();
+    let (connection, _) = receiver.accept().unwrap();
+    let desks = &orders.foreman.desks;
+    assert!(!desks.close(&ops, || true));
+    assert_eq!(desks.reports().len(), 1, "it is among those that are waited for at the end");
+    drop((connection, receiver));
+    assert!(desks.close(&ops, || false));
+    assert_eq!(desks.reports().len(), 0);
+}
+
+#[test]
+fn a_login_of_a_stream_that_is_refused_is_forgotten() {
+    let Site { orders, _folder, .. } = site();
+    let refused = |number: u32| {
+        // The file's rules forbid such a URL, but only once its login is known.
+        let stream = format!("rtsp://viewer:s3cret-{number:04}@127.0.0.1:9/1?password=hunter2");
+        let refused = orders.connect(&Secret::new(stream.as_str()), None).unwrap_err();
+        assert!(matches!(refused, Denied::Bad(_)), "{refused}");
+    };
+    refused(0);
+    assert_eq!(redacted("s3cret-0000"), "***", "the negative control: lines about it are on their way");
+    (1..=64).for_each(refused);
+    assert_eq!(redacted("s3cret-0000 s3cret-0064"), "s3cret-0000 ***");
+}
+
+#[test]
+fn a_token_is_hidden_as_long_as_its_camera_is_kept() {
+    let Site { orders, _folder, .. } = site();
+    let token = "t0ken-of-the-dock";
+    let section = json!({"name": "dock", "url": "rtsp://127.0.0.1:9/1", "username": token});
+    let body = Body { section: section.as_object().unwrap().clone(), secret: None, request: None, attached: false };
+    let made = Made { part: Part::Camera, name: name("dock"), body, made: time::now().wall, idle: None };
+    let mut step = Step::from(&orders.foreman.plans.now().roster);
+    Loan::begin().during(|| orders.add(&mut step, made)).unwrap();
+    let others_come_and_go = |kind: &str| {
+        for number in 0..=64 {
+            Loan::begin().during(|| conceal(&Secret::new(format!("{kind}-{number:04}"))));
+        }
+    };
+    others_come_and_go("before");
+    assert_eq!(redacted(token), "***");
+    drop(step);
+    others_come_and_go("after");
+    assert_eq!(redacted(token), token);
+}
+
+#[test]
+fn a_webhook_of_clients_is_no_other_endpoint_and_is_not_changed() {
+    let Site { orders, journal: _journal, tokio: _tokio, _folder } = site();
+    let url = "http://127.0.0.1:9/hook";
+    let hook = names::of_hook(Format::Videodb, url).unwrap();
+    let ask = || {
+        let (reader, plan) = (orders.turn(), orders.foreman.plans.now());
+        let mut step = Step::from(&plan.roster);
+        orders.hook(&mut step, &plan, (Format::Videodb, url))?;
+        orders.take(step, &reader)
+    };
+    orders.make(endpoint(hook.as_str())).unwrap();
+    let refused = ask().unwrap_err();
+    assert!(matches!(refused, Denied::Conflict(_)), "what somebody else made has its name only: {refused}");
+    orders.remove(Part::Endpoint, &hook).unwrap();
+    for _ in 0..2 {
+        ask().unwrap();
+        assert_eq!(orders.foreman.plans.now().roster.count(), 1);
+    }
+    for name in [None, Some(hook.clone())] {
+        let refused = orders.make(Order { name, ..endpoint(hook.as_str()) }).unwrap_err();
+        assert!(matches!(refused, Denied::Conflict(_)), "{refused}");
+    }
+    let plan = orders.foreman.plans.now();
+    assert_eq!(plan.roster.made(Part::Endpoint, &hook).unwrap().body.section["url"], url);
+}
+
+#[test]
+fn what_could_not_begin_leaves_an_idle_endpoint_what_it_was_and_what_it_is_owed() {
+    let Site { orders, journal, tokio: _tokio, _folder } = site();
+    let (ops, plans) = (name("ops"), &orders.foreman.plans);
+    orders.make(endpoint("ops")).unwrap();
+    orders.foreman.desks.close(&ops, || false);
+    owe(&journal, &ops, 3);
+    let rows = || journal.reader().unwrap().definitions().unwrap();
+    let before = rows();
+    // As after a start at which it was refused.
+    let mut file = plans.now().config.clone();
+    file.endpoints.clear();
+    let roster = Roster::read(Arc::new(file), rows(), &mut |_, _, _| Err(Unfit::new("it has no key", "bring it")));
+    let config = roster.config();
+    plans.replace(Plan { roster, config }.into());
+    let idle = || plans.now().roster.idle().map(|(made, _)| made.clone()).next();
+    let mut step = Step::from(&plans.now().roster);
+    orders.add(&mut step, Made { idle: None, ..idle().unwrap() }).unwrap();
+    let refused = orders.put_in_force(step, &orders.turn(), || None::<()>).unwrap_err();
+    assert!(matches!(refused, Denied::Conflict(_)), "{refused}");
+    assert_eq!(rows(), before);
+    assert_eq!(idle().map(|made| made.name), Some(ops.clone()));
+    assert_eq!(orders.foreman.desks.reports().len(), 0);
+    assert!(orders.departures.is_over(&ops, || false));
+    let counts = journal.reader().unwrap().endpoint_counts(time::now()).unwrap().remove(0);
+    assert_eq!((counts.gone, counts.counts.dead, counts.counts.pending + counts.counts.held), (false, 0, 3));
 }

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::broadcast::Broadcast;
 use crate::config;
+use crate::event::JobStatus;
 use crate::frame::{Frame, Motion};
 use crate::journal::{Journal, Keep};
 use crate::watch::Addressees;
@@ -24,6 +25,11 @@ struct Post {
 
 /// A camera that is watched by one machine, and gave these frames.
 fn post(frames: Vec<Frame>) -> Post {
+    posted(frames, false)
+}
+
+/// The same, at its end or not.
+fn posted(frames: Vec<Frame>, ended: bool) -> Post {
     let folder = TempDir::new().unwrap();
     let keep = Keep { delivered: LONG, dead: LONG, max_size: 1 << 26 };
     let journal = Journal::open(folder.path(), keep, time::now(), Box::new(|_| {})).unwrap();
@@ -34,8 +40,8 @@ fn post(frames: Vec<Frame>) -> Post {
     let mailbox = Arc::<Mailbox>::default();
     mailbox.demand(watcher.demand(time::now()));
     frames.into_iter().for_each(|frame| mailbox.put(frame));
-    let watch =
-        start(Name::new("c").unwrap(), mailbox.clone(), watcher, ledger.heard_by(Broadcast::default())).unwrap();
+    let ledger = ledger.heard_by(Broadcast::default());
+    let watch = start(Name::new("c").unwrap(), (mailbox.clone(), ended), watcher, ledger).unwrap();
     Post { journal, mailbox, scene, watch, _folder: folder }
 }
 
@@ -86,6 +92,22 @@ fn a_model_that_takes_too_long_is_not_waited_for_nor_when_the_daemon_stops() {
     assert_eq!(of(|watch| watch.ask_to_finish(after(Duration::from_millis(200))), false), 0, "too late");
     assert_eq!(of(|watch| watch.ask_to_finish(after(LONG)), true), 0, "it hurries");
     assert_eq!(of(Watch::ask_to_stop, false), 0, "the negative control: told to end it drops what it has");
+}
+
+#[test]
+fn the_last_frames_of_a_clip_are_judged_by_whoever_takes_over_at_its_end() {
+    let Post { journal, scene, mut watch, _folder, .. } = posted(vec![now_seen(Motion::Moved)], true);
+    let job = || watch.shown[0].lock().unwrap().state.job().map(|job| job.status());
+    // The model is asked although the clip is over, and the job ends only with its answer.
+    scene.script.send(Some(0.9)).unwrap();
+    let deadline = after(LONG);
+    while job().is_some_and(|status| matches!(status, JobStatus::Pending | JobStatus::Running)) {
+        assert!(time::now().mono < deadline, "the job goes on");
+        std::thread::yield_now();
+    }
+    watch.ask_to_finish(after(LONG));
+    assert_eq!(watch.join_finished(LONG, || false), Joined::Settled);
+    assert_eq!(checks(&journal), 1);
 }
 
 #[test]

@@ -19,7 +19,7 @@ const DOCUMENT: &str = include_str!("../../../packaging/openapi.json");
 const ENDLESS: &str = "/stream$|/ws$|/snapshot$";
 
 /// How orders begin and end of which one at least is right, or little was tried.
-const OBEYED: [(&str, &str); 11] = [
+const OBEYED: [(&str, &str); 16] = [
     ("POST /v1/cameras", ""),
     ("POST /v1/endpoints", ""),
     ("POST /v1/monitors", ""),
@@ -31,7 +31,30 @@ const OBEYED: [(&str, &str); 11] = [
     ("POST /v1/dlq/retry", ""),
     ("POST /live-monitor", ""),
     ("POST /jobs/", "/start"),
+    ("POST /streams", ""),
+    ("POST /streams/", "/subscriptions"),
+    ("DELETE /subscriptions/", ""),
+    ("POST /v1/alerts", ""),
+    ("DELETE /v1/alerts/", ""),
 ];
+
+/// So many subscriptions and alerts there are to begin with: one is gone once it was taken away.
+const OF_EACH: usize = 4;
+
+fn get(appliance: &Appliance, path: &str) -> Value {
+    ask(unix(appliance), &format!("GET {path}"), &[], b"").unwrap().json()
+}
+
+/// Of the monitor of the file.
+fn event_id(appliance: &Appliance) -> Value {
+    get(appliance, "/v1/monitors/person")["items"][0]["event_id"].clone()
+}
+
+fn post(appliance: &Appliance, path: &str, body: &Value) {
+    let headers = ["Content-Type: application/json"];
+    let answer = ask(unix(appliance), &format!("POST {path}"), &headers, body.to_string().as_bytes()).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
 
 /// A daemon, what is asked of it, and with what.
 struct Inquiry<'a> {
@@ -46,6 +69,12 @@ impl Inquiry<'_> {
         let receiver = Receiver::start(|_, _| Answer::status(400));
         let appliance = daemon("127.0.0.1:0", &receiver);
         appliance.until("a dead letter", |it| (!it.json(&["dlq", "list", "--json"]).is_empty()).then_some(()));
+        for number in 0..OF_EACH {
+            let hook = format!("{}/{number}", receiver.url());
+            let asked = json!({"question": "Is a person there?", "labels": ["person"], "webhook_url": hook});
+            post(&appliance, "/streams/yard/subscriptions", &asked);
+            post(&appliance, "/v1/alerts", &json!({"event_id": event_id(&appliance), "callback_url": hook}));
+        }
         Inquiry { python, appliance, methods, _receiver: receiver }
     }
 
@@ -58,9 +87,10 @@ impl Inquiry<'_> {
         for (parameter, values) in [
             ("path.name", json!(["yard", "person", "ops", "gate", "hq"])),
             ("path.job_id", json!(ids(&["jobs", "list", "--json"], "job_id"))),
-            ("path.id", json!(ids(&["dlq", "list", "--json"], "id"))),
+            ("path.id", json!(self.ids(&ids(&["dlq", "list", "--json"], "id")))),
             ("body.camera", json!(["yard"])),
             ("body.model", json!(["yard-classifier"])),
+            ("body.event_id", json!([event_id(&self.appliance)])),
             ("body.stream_url", json!(["yard", "rtsp://camera.example/1"])),
         ] {
             let name = parameter.replace('.', "-");
@@ -68,6 +98,18 @@ impl Inquiry<'_> {
             text += &format!("parameters.\"{parameter}\" = {{ dictionary = \"{name}\", probability = 0.5 }}\n");
         }
         text
+    }
+
+    /// A dead letter, a stream, the subscriptions and the alerts.
+    fn ids(&self, letters: &[Value]) -> Vec<Value> {
+        let items = |path: &str, key: &str, id: &str| -> Vec<Value> {
+            let items = get(&self.appliance, path);
+            items[key].as_array().unwrap().iter().map(|item| item[id].clone()).collect()
+        };
+        let alerts = items("/v1/alerts", "alerts", "alert_id");
+        let subscriptions = items("/subscriptions", "subscriptions", "id");
+        assert_eq!((alerts.len(), subscriptions.len()), (OF_EACH, OF_EACH));
+        [vec![json!("yard")], letters[..1].to_vec(), subscriptions, alerts].concat()
     }
 
     /// What it finds on the routes that match `routes`, where the document is this one.
