@@ -32,7 +32,8 @@ fn last_refresh(text: &str) -> Vec<String> {
         };
         pieces.map(text).collect::<String>()
     };
-    page.split("\r\n").map(bare).collect()
+    // The terminal puts a carriage return of its own before each line feed.
+    page.split('\n').map(|line| bare(line.trim_end_matches('\r'))).collect()
 }
 
 #[test]

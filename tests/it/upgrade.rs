@@ -81,8 +81,12 @@ fn body(arrived: &Arrived) -> Value {
     serde_json::from_slice(&arrived.body).unwrap()
 }
 
+fn sequence(arrived: &Arrived) -> u64 {
+    arrived.header("x-stakeout-sequence").parse().unwrap()
+}
+
 fn sequences(receiver: &Receiver) -> BTreeSet<u64> {
-    receiver.arrived().iter().map(|arrived| body(arrived)["sequence"].as_u64().unwrap()).collect()
+    receiver.arrived().iter().map(sequence).collect()
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn upgrades(version: i64) {
     // Owed since then: 10 to 14. The open event's monitor is not in the file any more: 15 and 16 say that it is over.
     appliance.until("all that is owed to ops arrives", |_| (sequences(&ops) == (10..=16).collect()).then_some(()));
     appliance.until("all that is owed to hq arrives", |_| (sequences(&hq) == (7..=9).collect()).then_some(()));
-    let framed = ops.arrived().into_iter().find(|arrived| body(arrived)["sequence"] == 13).unwrap();
+    let framed = ops.arrived().into_iter().find(|arrived| sequence(arrived) == 13).unwrap();
     let picture = base64::engine::general_purpose::STANDARD.encode(FRAME);
     let frozen = format!("{{\"event\":\"{FRAMED}\",\"sequence\":13,\"frame_b64\":\"{picture}\"}}");
     assert_eq!(String::from_utf8_lossy(&framed.body), frozen, "as it was frozen then");
@@ -185,7 +189,7 @@ fn a_dead_letter_is_redriven(appliance: &Appliance, ops: &Receiver) {
     let exhausted = dead.iter().find(|line| line["reason"] == "exhausted").unwrap();
     let retried = appliance.run(&["dlq", "retry", exhausted["id"].as_str().unwrap()]);
     assert!(retried.status.success(), "{}", String::from_utf8_lossy(&retried.stderr));
-    assert_eq!(body(ops.wait_for(before + 1).last().unwrap())["sequence"], 6);
+    assert_eq!(sequence(ops.wait_for(before + 1).last().unwrap()), 6);
 }
 
 /// What lies in a folder, but for the lock.
