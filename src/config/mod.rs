@@ -35,7 +35,7 @@ mod zone;
 mod tests;
 
 pub use definition::{Defined, Part, Unfit, add, complete, define};
-pub use destination::secret_destination;
+pub use destination::{secret_destination, shown_url};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use manual::{Section as ManualSection, manual};
 pub use mask::{is_login, is_telling};
