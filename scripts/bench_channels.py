@@ -29,8 +29,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PONG = b"\x8a\x80" + bytes(4)
 ABSURD_S = 120
 
-CONFIG = APPLIANCE + """[log]
-filter = "info,stakeout::watch=debug"
+CONFIG = APPLIANCE + """filter = "info,stakeout::watch=debug"
 """ + YARD + """{cameras}
 [[endpoint]]
 name = "ops"
@@ -216,8 +215,8 @@ def checks(binary, config):
 
 def accepted(log):
     """When the daemon said that an event is committed, by its id."""
-    lines = (line for line in log.read_text().splitlines() if " accepted event=" in line)
-    return {re.search(r"event=([0-9a-f-]+)", line).group(1): seconds_of(line.split()[0]) for line in lines}
+    lines = (line for line in log.read_text().splitlines() if " accepted id=" in line)
+    return {re.search(r" id=([0-9a-f-]+)", line).group(1): seconds_of(line.split()[0]) for line in lines}
 
 
 def spread(values):

@@ -1,6 +1,6 @@
-"""The head of the configuration that every bench gives its appliance: a device, a state folder, a runtime with one thread, a socket.
+"""The head of the configuration that every bench gives its appliance: a device, a state folder, a runtime with one thread, a socket, a log that can be read back.
 
-Wants `folder` and `library` when it is formatted; cameras, models, monitors and endpoints are the bench's own.
+It ends in `[log]`, for whoever wants to see more. Wants `folder` and `library` when it is formatted; cameras, models, monitors and endpoints are the bench's own.
 """
 
 APPLIANCE = """
@@ -13,6 +13,8 @@ onnxruntime = "{library}"
 threads = 1
 [api]
 socket = "{folder}/stakeout.sock"
+[log]
+format = "text"
 """
 
 YARD = """

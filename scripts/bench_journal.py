@@ -243,6 +243,8 @@ onnxruntime = "{library}"
 threads = 1
 [api]
 socket = "{folder}/stakeout.sock"
+[log]
+format = "text"
 [[camera]]
 name = "yard"
 url = "file://{root}/tests/data/yard.mp4"

@@ -196,6 +196,9 @@ onnxruntime = {quoted(ROOT / ".setup" / "lib" / "libonnxruntime.so")}
 [api]
 socket = {quoted(folder / "stakeout.sock")}
 
+[log]
+format = "text"
+
 [[camera]]
 name = "demo"
 url = {quoted(camera_url)}

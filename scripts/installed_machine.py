@@ -4,6 +4,7 @@ Owns the disk, the power switch and a way to run commands inside (the guest agen
 """
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -46,12 +47,15 @@ WantedBy=multi-user.target
 
 def fetch_layer(package):
     """What the machine is made of beside the base: fetched once, with all that the package depends on, but not the package."""
-    layer = STORE / "machine"
+    depends = run(["dpkg-deb", "-f", package, "Depends"]).strip()
+    recipe = repr((PACKAGES, depends, NETWORK, NETWORK_UNIT)).encode()
+    layer = STORE / f"machine-{hashlib.sha256(recipe).hexdigest()[:8]}"
     if layer.exists():
         return layer
+    for outdated in STORE.glob("machine-*"):
+        shutil.rmtree(outdated)
     say("fetching a kernel, systemd and what the package depends on")
-    depends = run(["dpkg-deb", "-f", package, "Depends"]).strip()
-    with copy_of([fetch_base()], "machine", keep=True) as root:
+    with copy_of([fetch_base()], layer.name, keep=True) as root:
         root.run("apt-get", "update", "-qq")
         root.run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES)
         root.run("apt-get", "satisfy", "-qq", "-y", "--no-install-recommends", depends)

@@ -50,6 +50,8 @@ def works_as_installed(root):
     with daemon(root):
         box = json.loads(root.run("stakeout", "status", "--json"))
         expect(box["cameras"] == [], "the daemon runs and serves the command line, also without cameras")
+        advice = [warning["do"] for warning in box["warnings"] if warning["what"].startswith("nothing is watched")]
+        expect(advice, f"… and its status says what to do: {' '.join(advice)}")
         (owner,) = {line.split()[0] for line in root.run("ps", "-eo", "user,args").splitlines() if "stakeout run" in line and "runuser" not in line}
         expect(owner == "stakeout", "… as its own user")
 

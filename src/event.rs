@@ -4,6 +4,7 @@
 //! (`delivery`) and how it is kept (`journal/`).
 
 mod cameras;
+mod heartbeat;
 mod notices;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
 
 pub use cameras::{CameraOffline, CameraOnline};
+pub use heartbeat::{CameraPulse, EndpointPulse, Heartbeat, MonitorPulse};
 pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
 
 /// Free key/value pairs of a monitor, passed through to receivers in the order given.
@@ -35,6 +37,8 @@ pub enum EventType {
     CameraOffline,
     /// `camera.online`
     CameraOnline,
+    /// `device.heartbeat`
+    Heartbeat,
     /// `journal.reset`
     JournalReset,
     /// `journal.overflow`
@@ -43,12 +47,13 @@ pub enum EventType {
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 7] = [
+    pub const ALL: [EventType; 8] = [
         EventType::Triggered,
         EventType::Cleared,
         EventType::JobStatus,
         EventType::CameraOffline,
         EventType::CameraOnline,
+        EventType::Heartbeat,
         EventType::JournalReset,
         EventType::JournalOverflow,
     ];
@@ -61,6 +66,7 @@ impl EventType {
             EventType::JobStatus => "job.status",
             EventType::CameraOffline => "camera.offline",
             EventType::CameraOnline => "camera.online",
+            EventType::Heartbeat => "device.heartbeat",
             EventType::JournalReset => "journal.reset",
             EventType::JournalOverflow => "journal.overflow",
         }
@@ -146,6 +152,8 @@ pub enum EventData {
     CameraOffline(CameraOffline),
     /// It came back.
     CameraOnline(CameraOnline),
+    /// What was watched in a while.
+    Heartbeat(Heartbeat),
     /// The journal was damaged and began anew.
     JournalReset(JournalReset),
     /// The journal was full and dropped what it owed.
@@ -161,6 +169,7 @@ impl EventData {
             EventData::JobStatus(_) => EventType::JobStatus,
             EventData::CameraOffline(_) => EventType::CameraOffline,
             EventData::CameraOnline(_) => EventType::CameraOnline,
+            EventData::Heartbeat(_) => EventType::Heartbeat,
             EventData::JournalReset(_) => EventType::JournalReset,
             EventData::JournalOverflow(_) => EventType::JournalOverflow,
         }
@@ -378,6 +387,9 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// Every reason there is.
+    pub const ALL: [SkipReason; 3] = [SkipReason::NothingMoved, SkipReason::Rate, SkipReason::Load];
+
     /// As in JSON lines.
     pub fn as_str(self) -> &'static str {
         match self {

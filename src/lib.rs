@@ -22,6 +22,8 @@ pub mod condition;
 pub mod config;
 pub mod credentials;
 pub mod egress;
+pub mod expectation;
+pub mod heartbeat;
 pub mod judge;
 pub mod payload;
 pub mod picture;

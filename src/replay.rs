@@ -1,13 +1,12 @@
 //! Replay: the same watching over a recording, in the recording's own time, without a journal.
 //!
-//! Owns the timeline that is printed; refuses to know how a command line looks. Everything runs on the caller's thread but
-//! the models. Time stands still while a model thinks, so the result does not depend on the machine's speed.
+//! Owns what is told of a recording, and when; refuses to know how that looks on paper. Everything runs on the caller's
+//! thread but the models. Time stands still while a model thinks, so the result does not depend on the machine's speed.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
-
-use serde::Serialize;
+use std::time::Duration;
 
 use crate::camera::{Clip, Problem};
 use crate::condition::{Effect, Shutdown};
@@ -17,7 +16,7 @@ use crate::gate::{Luma, Scene};
 use crate::model::{Handle, QuestionError};
 use crate::name::Name;
 use crate::time::{self, Boot, Now, Wall};
-use crate::verdict::{Answer, Verdict, rounded};
+use crate::verdict::{Answer, Verdict};
 use crate::watch::{About, Asker, Candidate, Happening, Ledger, Refused, Restart, Subject, Watcher, take_up};
 
 /// Why a replay ended early.
@@ -29,7 +28,7 @@ pub enum ReplayError {
     /// What a model can't be asked.
     #[error("{0}; run `stakeout check` to see where it is asked")]
     Question(#[from] QuestionError),
-    /// Standard output.
+    /// Whoever is told could not write it down.
     #[error(transparent)]
     Output(#[from] io::Error),
     /// A machine could not begin.
@@ -37,37 +36,87 @@ pub enum ReplayError {
     Begin(#[source] Refused),
 }
 
-/// What is printed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Style {
-    /// One JSON object a line instead of text.
-    pub json: bool,
-    /// Every verdict too, not only events.
-    pub verdicts: bool,
+/// Something on the timeline of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// What.
+    pub kind: Kind,
+    /// When, from the clip's first frame.
+    pub at: Duration,
+    /// Which monitor.
+    pub monitor: Name,
+    /// As on which camera.
+    pub camera: Name,
+    /// Of the check that decided it, 0 to 1; the peak where an event ended without one.
+    pub confidence: f32,
+    /// None where an event ended without a check.
+    pub answer: Option<Answer>,
+    /// In words; may be empty.
+    pub explanation: String,
+    /// Of an alert: 0 for the first, then 1, 2, … while it still holds.
+    pub repeat: Option<u32>,
 }
 
-/// Replays `clip` through `monitors` of `config`, whose models are running, and prints the timeline to `out`.
+/// What is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A check was answered, or wasn't.
+    Verdict,
+    /// An event that would have been sent: [`EventType::Triggered`] or [`EventType::Cleared`].
+    Event(EventType),
+}
+
+impl Kind {
+    /// As in JSON lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Verdict => "verdict",
+            Kind::Event(kind) => kind.as_str(),
+        }
+    }
+}
+
+/// A recording that was played to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Frames in it.
+    pub frames: u64,
+    /// Checks of all monitors.
+    pub checks: u64,
+    /// Of these: the model abstained or failed.
+    pub unanswered: u64,
+    /// Alerts, repeats included.
+    pub triggers: u64,
+    /// When its last frame comes, from the first.
+    pub length: Duration,
+    /// How long playing it took.
+    pub took: Duration,
+}
+
+/// Where the timeline goes, in order.
+pub type Listener<'a> = dyn FnMut(Told) -> io::Result<()> + 'a;
+
+/// Replays `clip` through `monitors` of `config`, whose models are running, and tells `listener` what happens.
 ///
 /// # Errors
-/// [`ReplayError`]; what was printed until then holds.
+/// [`ReplayError`]; what was told until then holds.
 pub fn run(
     config: &Config,
     monitors: &[&Monitor],
     models: &BTreeMap<Name, Handle>,
     clip: &Path,
-    style: Style,
-    out: &mut dyn Write,
-) -> Result<(), ReplayError> {
+    listener: &mut Listener<'_>,
+) -> Result<Played, ReplayError> {
     let began = time::now();
-    let mut timeline = Timeline { out, style, triggers: 0, checks: 0, unanswered: 0, broken: None };
+    let mut timeline = Timeline { listener, played: Played::default(), broken: None };
     let mut watcher = Watcher::new(machines(config, monitors, models, &mut timeline)?);
     let camera = monitors.first().and_then(|monitor| camera_of(config, monitor));
     let mut scene = Scene::new(camera.map_or(&[], |camera| &camera.mask));
-    let mut frames = 0_u64;
     for frame in Clip::open(clip)? {
         let mut frame = frame?;
-        frames += 1;
         let now = frame.arrived;
+        timeline.played.frames += 1;
+        timeline.played.length = now.wall.since(Wall(0));
         watcher.tick(&mut timeline, now);
         if watcher.due().is_some_and(|due| now.mono >= due) {
             frame.motion = scene.look(&Luma::of_frame(&frame), now.mono).motion();
@@ -84,8 +133,7 @@ pub fn run(
             return Err(error.into());
         }
     }
-    let wall_s = time::now().mono.since(began.mono).as_secs_f64();
-    Ok(timeline.summary(frames, wall_s)?)
+    Ok(Played { took: time::now().mono.since(began.mono), ..timeline.played })
 }
 
 /// A machine for every monitor that is enabled, each with a job that begins with the clip. A monitor of several cameras
@@ -115,46 +163,12 @@ fn camera_of<'a>(config: &'a Config, monitor: &Monitor) -> Option<&'a Camera> {
     config.cameras.iter().find(|camera| monitor.cameras.contains(&camera.name))
 }
 
-/// The ledger of a replay: prints what the journal would have kept.
+/// The ledger of a replay: tells what the journal would have kept.
 struct Timeline<'a> {
-    out: &'a mut dyn Write,
-    style: Style,
-    triggers: u64,
-    checks: u64,
-    /// Of these.
-    unanswered: u64,
-    /// The output is gone; said at the next frame.
+    listener: &'a mut Listener<'a>,
+    played: Played,
+    /// The listener is gone; said at the next frame.
     broken: Option<io::Error>,
-}
-
-/// One line of the timeline (contracts/api.md, `replay`).
-#[derive(Serialize)]
-struct Line<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    /// Seconds from the clip's first frame.
-    t: f64,
-    monitor: &'a Name,
-    camera: &'a Name,
-    /// Of the check that decided it; the peak where an event ended without one.
-    confidence: f64,
-    /// Null where an event ended without a check.
-    answer: Option<&'static str>,
-    explanation: &'a str,
-    /// Null where it has no meaning.
-    repeat: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct Summary {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    frames: u64,
-    checks: u64,
-    /// Of these: the model abstained or failed.
-    unanswered: u64,
-    triggers: u64,
-    wall_s: f64,
 }
 
 impl Ledger for Timeline<'_> {
@@ -171,70 +185,40 @@ impl Ledger for Timeline<'_> {
                 }
                 _ => continue,
             };
-            self.triggers += u64::from(kind == EventType::Triggered);
-            self.print(kind.as_str(), at, happening.about, (confidence, verdict), repeat);
+            self.played.triggers += u64::from(kind == EventType::Triggered);
+            self.tell(Kind::Event(kind), at, happening.about, (confidence, verdict), repeat);
         }
         Ok(())
     }
 
     fn verdict(&mut self, about: &About, verdict: &Verdict, seen: Now) {
-        self.checks += 1;
-        self.unanswered += u64::from(verdict.answer == Answer::Abstain);
-        if self.style.verdicts {
-            self.print("verdict", seen.wall, about, (verdict.confidence, Some(verdict)), None);
-        }
+        self.played.checks += 1;
+        self.played.unanswered += u64::from(verdict.answer == Answer::Abstain);
+        self.tell(Kind::Verdict, seen.wall, about, (verdict.confidence, Some(verdict)), None);
     }
 }
 
 impl Timeline<'_> {
-    fn print(
+    fn tell(
         &mut self,
-        kind: &'static str,
+        kind: Kind,
         at: Wall,
         about: &About,
         (confidence, verdict): (f32, Option<&Verdict>),
         repeat: Option<u32>,
     ) {
-        let line = Line {
+        let told = Told {
             kind,
-            t: at.since(Wall(0)).as_secs_f64(),
-            monitor: &about.monitor,
-            camera: &about.camera,
-            confidence: rounded(confidence),
-            answer: verdict.map(|verdict| verdict.answer.as_str()),
-            explanation: verdict.map_or("", |verdict| &verdict.explanation),
+            at: at.since(Wall(0)),
+            monitor: about.monitor.clone(),
+            camera: about.camera.clone(),
+            confidence,
+            answer: verdict.map(|verdict| verdict.answer),
+            explanation: verdict.map_or_else(String::new, |verdict| verdict.explanation.clone()),
             repeat,
         };
-        let written = if self.style.json { self.json(&line) } else { self.text(&line) };
-        if let Err(error) = written {
+        if let Err(error) = (self.listener)(told) {
             self.broken.get_or_insert(error);
         }
-    }
-
-    fn json(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.out, line)?;
-        writeln!(self.out)
-    }
-
-    fn text(&mut self, line: &Line<'_>) -> io::Result<()> {
-        let Line { kind, t, monitor, confidence, explanation, .. } = line;
-        let repeat = line.repeat.filter(|repeat| *repeat > 0).map(|n| format!(" (repeat {n})")).unwrap_or_default();
-        writeln!(self.out, "{t:>9.3} s  {kind:<17}  {monitor}  {confidence:.2}  {explanation}{repeat}")
-    }
-
-    fn summary(&mut self, frames: u64, wall_s: f64) -> io::Result<()> {
-        let Timeline { checks, unanswered, triggers, .. } = *self;
-        if self.style.json {
-            return self.json(&Summary {
-                kind: "summary",
-                frames,
-                checks,
-                unanswered,
-                triggers,
-                wall_s: (wall_s * 1000.0).round() / 1000.0,
-            });
-        }
-        let unanswered = if unanswered > 0 { format!(" ({unanswered} without an answer)") } else { String::new() };
-        writeln!(self.out, "{frames} frames, {checks} checks{unanswered}, {triggers} triggers in {wall_s:.1} s")
     }
 }

@@ -18,7 +18,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ABSURD_S = 300
 
 # Written by the daemon after the commit, with one write(2): from then on the event is promised.
-ACCEPTED = re.compile(rb"accepted\b.* event=([0-9a-f-]{36})")
+ACCEPTED = re.compile(rb"accepted\b.* id=([0-9a-f-]{36})")
 
 APPLIANCE = """
 [device]
@@ -32,6 +32,7 @@ threads = 1
 [api]
 socket = "{folder}/stakeout.sock"
 [log]
+format = "text"
 filter = "info,stakeout::watch=debug"
 [[model]]
 name = "yard-classifier"

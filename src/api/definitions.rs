@@ -266,7 +266,8 @@ pub(super) async fn carry_out<T: Send + 'static>(
     order: impl FnOnce(&dyn Registrar) -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Refusal> {
     let turn = shared.orders.take().await?;
-    tracing::info!(%by, "ordered: {what}");
+    // What a client says is told in one line, whatever it holds.
+    tracing::info!(%by, "ordered: {}", what.escape_debug());
     let registrar: Arc<dyn Registrar> = shared.registrar.clone();
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
+use crate::event::{CameraOffline, CameraOnline, Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
 use crate::journal::{AttemptRow, DeliveryBrief, DeliveryRow, EventRow};
 use crate::name::Name;
 use crate::time::Wall;
@@ -68,8 +68,14 @@ pub struct EventLine {
     pub job_id: Option<Uuid>,
     /// Of the verdict that triggered; null for other types.
     pub confidence: Option<f64>,
+    /// Why the camera was away; only of events of a camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What is owed because of it.
     pub deliveries: Vec<DeliveryBriefLine>,
+    /// Only of a monitor that rehearses (`shadow = true`): the endpoints that would have been owed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Vec<Name>>,
 }
 
 /// A delivery in the line of its event.
@@ -175,9 +181,14 @@ pub struct AttemptLine {
 
 impl From<EventRow> for EventLine {
     fn from(row: EventRow) -> EventLine {
-        let EventRow { seq, event, deliveries, .. } = row;
+        let EventRow { seq, event, deliveries, shadow, .. } = row;
         let confidence = match &event.data {
             EventData::Triggered(triggered) => Some(rounded(triggered.confidence)),
+            _ => None,
+        };
+        let cause = match &event.data {
+            EventData::CameraOffline(CameraOffline { cause, .. })
+            | EventData::CameraOnline(CameraOnline { cause, .. }) => Some(cause.clone()),
             _ => None,
         };
         EventLine {
@@ -189,7 +200,9 @@ impl From<EventRow> for EventLine {
             monitor: event.monitor,
             job_id: event.job,
             confidence,
+            cause,
             deliveries: deliveries.into_iter().map(DeliveryBriefLine::from).collect(),
+            shadow,
         }
     }
 }
@@ -275,6 +288,7 @@ fn said(data: &EventData) -> Value {
             "cause": online.cause, "since": Utc(online.since), "down_s": online.down_ms as f64 / 1000.0,
             "flaps": online.flaps,
         }),
+        EventData::Heartbeat(heartbeat) => serde_json::json!(heartbeat),
         EventData::JournalReset(reset) => reset_data(reset),
         EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
     }

@@ -69,7 +69,7 @@ pub use refusal::Refusal;
 pub use site::{Errand, Expectation, NoPicture, Site, Watched};
 pub use socket::{BindError, Socket};
 pub use statistics::Statistics;
-pub use status::{Clock, Endpoint, Job, Journal, Monitor, MonitorState, Status};
+pub use status::{Clock, Endpoint, Job, Journal, Monitor, MonitorState, Shadow, Status};
 pub use streams::StreamLine;
 pub use subscriptions::{Subscription, SubscriptionStatus};
 pub use tcp::Tcp;

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn definitions_have_the_keys_of_the_manual_but_those_that_read_secrets() {
         let switched_on = |line: &str| match line.strip_prefix('#') {
-            Some(setting) if !setting.starts_with(' ') => setting.to_owned(),
+            Some(setting) if !setting.starts_with([' ', ':']) => setting.to_owned(),
             _ => line.to_owned(),
         };
         let manual: Vec<_> = config::MANUAL.lines().map(switched_on).collect();

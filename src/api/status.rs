@@ -110,6 +110,17 @@ pub struct Monitor {
     /// It was, or alerts add to it.
     #[serde(default)]
     pub differs_from_file: bool,
+    /// It only rehearses (`shadow = true`); null: it is armed.
+    #[serde(default)]
+    pub shadow: Option<Shadow>,
+}
+
+/// What a monitor that only rehearses kept to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Events within the last 24 hours, of the monitor on all its cameras, that somebody would have been told of; from the
+    /// journal, so the daemon leaves it as it is.
+    pub withheld_24h: u64,
 }
 
 /// Whether the condition holds.
@@ -327,11 +338,15 @@ fn endpoint_line(name: Name, counts: Option<EndpointCounts>) -> Endpoint {
 
 /// The daemon's monitors with what the journal knows of them.
 pub(super) fn monitor_lines(monitors: Vec<Monitor>, counts: Vec<MonitorCounts>) -> Vec<Monitor> {
-    let statistics: BTreeMap<Name, Statistics> =
-        counts.into_iter().map(|MonitorCounts { monitor, counts }| (monitor, counts.into())).collect();
+    let known = |MonitorCounts { monitor, counts }| {
+        let shadow = Shadow { withheld_24h: counts.shadow_24h };
+        (monitor, (Statistics::from(counts), shadow))
+    };
+    let known: BTreeMap<Name, (Statistics, Shadow)> = counts.into_iter().map(known).collect();
     let line = |monitor: Monitor| {
-        let statistics = statistics.get(&monitor.name).cloned().unwrap_or_default();
-        Monitor { statistics, ..monitor.tidy() }
+        let (statistics, withheld) = known.get(&monitor.name).cloned().unwrap_or_default();
+        let shadow = monitor.shadow.map(|_| withheld);
+        Monitor { statistics, shadow, ..monitor.tidy() }
     };
     monitors.into_iter().map(line).collect()
 }

@@ -171,7 +171,8 @@ impl Facts<'_> {
             | EventData::Cleared(_)
             | EventData::JobStatus(_)
             | EventData::CameraOffline(_)
-            | EventData::CameraOnline(_) => None,
+            | EventData::CameraOnline(_)
+            | EventData::Heartbeat(_) => None,
         }
     }
 
@@ -197,7 +198,8 @@ fn nothing_to_watch(cameras: &[Camera]) -> Option<Warning> {
     cameras.is_empty().then(|| {
         Warning::new(
             "nothing is watched: there is no camera",
-            "name a camera, a monitor and an endpoint in the configuration, as `stakeout config` shows, then `stakeout check` and restart",
+            "`sudo stakeout init` asks for a camera, a receiver and what to look for, and writes the configuration (`stakeout config` \
+             prints its manual); then `sudo systemctl restart stakeout`",
         )
     })
 }

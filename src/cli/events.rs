@@ -128,14 +128,14 @@ fn follow(args: &Args, config: &Config, mut after: i64, mut live: bool) -> Resul
 
 fn table(events: &[EventLine]) -> Table<7> {
     let now = now().wall;
-    let mut table = Table::new(["when", "type", "monitor", "camera", "confidence", "deliveries", "id"]);
+    let mut table = Table::new(["when", "type", "monitor", "camera", "why", "deliveries", "id"]);
     for event in events {
         table.row([
             print::ago(event.observed_at.0, now).into(),
             event.kind.as_str().into(),
             name(event.monitor.as_ref()).into(),
             name(event.camera.as_ref()).into(),
-            confidence(event).into(),
+            why(event).into(),
             Cell::tinted(deliveries(event), worst(&event.deliveries)),
             event.id.into(),
         ]);
@@ -148,10 +148,12 @@ fn in_one_line(event: &EventLine) -> String {
     let EventLine { observed_at, kind, id, .. } = event;
     let place = match (&event.monitor, &event.camera) {
         (Some(monitor), Some(camera)) => format!("{monitor} on {camera}"),
-        _ => "this box".to_owned(),
+        (None, Some(camera)) => format!("camera {camera}"),
+        (_, None) => "this box".to_owned(),
     };
-    let confidence = confidence(event);
-    format!("{observed_at}  {kind:<17}  {place}  {confidence:>4}  {id}")
+    let why = why(event);
+    let shadow = shadow(event).map(|shadow| format!("  {shadow}")).unwrap_or_default();
+    format!("{observed_at}  {kind:<17}  {place}  {why:>4}  {id}{shadow}")
 }
 
 /// Events of the whole box have neither monitor nor camera.
@@ -159,13 +161,27 @@ fn name(name: Option<&Name>) -> &str {
     name.map_or("", Name::as_str)
 }
 
-fn confidence(event: &EventLine) -> String {
-    event.confidence.map_or_else(String::new, |confidence| format!("{confidence:.2}"))
+/// How sure it was, or why a camera was away.
+fn why(event: &EventLine) -> String {
+    match (event.confidence, &event.cause) {
+        (Some(confidence), _) => format!("{confidence:.2}"),
+        (None, Some(cause)) => print::one_line(cause),
+        (None, None) => String::new(),
+    }
 }
 
 fn deliveries(event: &EventLine) -> String {
+    if let Some(shadow) = shadow(event) {
+        return shadow;
+    }
     let brief = |delivery: &DeliveryBriefLine| format!("{} {}", delivery.endpoint, delivery.state);
     event.deliveries.iter().map(brief).collect::<Vec<_>>().join(", ")
+}
+
+/// Who would have been told, of a monitor that only rehearses.
+fn shadow(event: &EventLine) -> Option<String> {
+    let names: Vec<&str> = event.shadow.as_ref()?.iter().map(Name::as_str).collect();
+    Some(format!("shadow: {}", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }))
 }
 
 fn worst(deliveries: &[DeliveryBriefLine]) -> Tint {
@@ -182,5 +198,44 @@ pub(super) fn tint(state: &str) -> Tint {
         Some(State::Pending) | None => Tint::Plain,
         Some(State::RetryWait | State::Held) => Tint::Odd,
         Some(State::Dead | State::Expired | State::DroppedQuota | State::SkippedGone) => Tint::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(more: serde_json::Value) -> EventLine {
+        let mut line = serde_json::json!({
+            "seq": 1, "id": "00000000-0000-0000-0000-000000000001", "type": "monitor.triggered",
+            "observed_at": "2026-01-26T10:35:00.120Z", "camera": "yard", "monitor": null, "job_id": null,
+            "confidence": null, "deliveries": [],
+        });
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_how_sure_it_was_or_why_a_camera_was_away() {
+        let line = |more| in_one_line(&event(more));
+        let id = "00000000-0000-0000-0000-000000000001";
+        let at = "2026-01-26T10:35:00.120Z";
+        assert_eq!(
+            line(serde_json::json!({"type": "camera.offline", "cause": "stalled"})),
+            format!("{at}  camera.offline     camera yard  stalled  {id}")
+        );
+        assert_eq!(
+            line(serde_json::json!({"monitor": "person", "confidence": 0.91})),
+            format!("{at}  monitor.triggered  person on yard  0.91  {id}")
+        );
+        assert_eq!(
+            line(serde_json::json!({"type": "journal.reset", "camera": null})),
+            format!("{at}  journal.reset      this box        {id}")
+        );
+        let mut out = Vec::new();
+        table(&[event(serde_json::json!({"type": "camera.offline", "cause": "no\nroute"}))])
+            .print(&mut out, false)
+            .unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("no route"));
     }
 }

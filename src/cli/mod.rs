@@ -22,9 +22,11 @@ mod help;
 mod init;
 mod jobs;
 mod keygen;
+mod line;
 mod man;
 mod models;
 mod monitor;
+mod plot;
 mod print;
 mod records;
 mod replay;
@@ -34,6 +36,9 @@ mod shown;
 mod sightings;
 mod snapshot;
 mod status;
+mod terminal;
+mod test;
+mod timeline;
 mod verify;
 mod which;
 
@@ -59,7 +64,7 @@ Commands read /etc/stakeout/stakeout.toml unless --config or STAKEOUT_CONFIG nam
 #[derive(Subcommand)]
 enum Command {
     /// Set up a first camera, monitor and endpoint, and try them
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Check the configuration, and all that it leads to
     Check(check::Args),
     /// Check all that is needed of this machine, and say how to mend it
@@ -88,6 +93,8 @@ enum Command {
     Dlq(dlq::Args),
     /// Play a recording through the monitors; print what they would say
     Replay(replay::Args),
+    /// Assert what the monitors say about recordings, case by case
+    Test(test::Args),
     /// Ask a model about a picture
     Ask(ask::Args),
     /// List, download, check, measure and calibrate models
@@ -129,7 +136,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn loads_models(&self) -> bool {
         match self {
-            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Ask(_) => true,
+            Command::Run(_) | Command::Check(_) | Command::Replay(_) | Command::Test(_) | Command::Ask(_) => true,
             Command::Doctor(_) | Command::Init(_) => true,
             Command::Models(args) => args.loads_models(),
             _ => false,
@@ -153,6 +160,7 @@ impl Command {
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Monitor(args) => monitor::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Models(args) => models::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Keygen => keygen::run(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
+use super::line::{Line, columns_of};
 use crate::redact::redacted;
 use crate::time::Wall;
 
@@ -66,6 +67,8 @@ pub(super) enum Tint {
     Bad,
     /// Of lesser weight.
     Faint,
+    /// What a paragraph is about.
+    Bold,
 }
 
 impl Tint {
@@ -76,7 +79,13 @@ impl Tint {
             Tint::Odd => "\x1b[33m",
             Tint::Bad => "\x1b[31m",
             Tint::Faint => "\x1b[2m",
+            Tint::Bold => "\x1b[1m",
         }
+    }
+
+    /// `text` in this colour.
+    pub(super) fn paint(self, text: &str) -> String {
+        if self == Tint::Plain { text.to_owned() } else { format!("{}{text}\x1b[0m", self.code()) }
     }
 }
 
@@ -126,44 +135,80 @@ impl<const N: usize> Table<N> {
 
     /// Prints the head and the rows.
     pub(super) fn print(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
-        let head = self.head.map(|text| Cell::tinted(text, Tint::Faint));
-        let widths = self.widths();
+        let widths = self.widths().map(Some);
+        let head = self.head_cells();
         std::iter::once(&head).chain(&self.rows).try_for_each(|row| print_row(out, row, &widths, colour))
     }
 
     /// Prints the rows only: facts about one thing.
     pub(super) fn print_rows(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
-        let widths = self.widths();
+        let widths = self.widths().map(Some);
         self.rows.iter().try_for_each(|row| print_row(out, row, &widths, colour))
+    }
+
+    /// The head, and the rows with the worst colour in each. Where `columns` are too few for all of it, those of `spare` are
+    /// left out, the first of them first; the last column may still be longer than there is room.
+    pub(super) fn lines(&self, columns: Option<usize>, spare: &[&str]) -> (Line, Vec<(Line, Tint)>) {
+        let mut widths = self.widths().map(Some);
+        let too_wide = |widths: &[Option<usize>; N]| {
+            let last = widths[N - 1].map_or(0, |width| width.min(LAST));
+            let others = widths[..N - 1].iter().flatten().map(|width| width + 2).sum::<usize>();
+            columns.is_some_and(|columns| others + last > columns)
+        };
+        for name in spare {
+            if too_wide(&widths)
+                && let Some(at) = self.head.iter().position(|head| head == name)
+            {
+                widths[at] = None;
+            }
+        }
+        let line = |row: &[Cell; N]| (row_line(row, &widths), worst(row));
+        (row_line(&self.head_cells(), &widths), self.rows.iter().map(line).collect())
+    }
+
+    fn head_cells(&self) -> [Cell; N] {
+        self.head.map(|text| Cell::tinted(text, Tint::Faint))
     }
 
     fn widths(&self) -> [usize; N] {
         std::array::from_fn(|column| {
-            let cells = self.rows.iter().map(|row| row[column].text.chars().count());
+            let cells = self.rows.iter().map(|row| columns_of(&row[column].text));
             cells.chain([self.head[column].len()]).max().unwrap_or(0)
         })
     }
 }
 
+/// So much of the last column, which may be of any length, is to be seen before others are left out.
+const LAST: usize = 24;
+
+fn worst<const N: usize>(row: &[Cell; N]) -> Tint {
+    let is_there = |tint: &Tint| row.iter().any(|cell| cell.tint == *tint);
+    [Tint::Bad, Tint::Odd, Tint::Good].into_iter().find(is_there).unwrap_or(Tint::Plain)
+}
+
 fn print_row<const N: usize>(
     out: &mut dyn Write,
     row: &[Cell; N],
-    widths: &[usize; N],
+    widths: &[Option<usize>; N],
     colour: bool,
 ) -> io::Result<()> {
-    let mut line = String::new();
+    writeln!(out, "{}", row_line(row, widths).written(colour))
+}
+
+/// Its cells in columns of these widths; where there is none, the cell is left out.
+fn row_line<const N: usize>(row: &[Cell; N], widths: &[Option<usize>; N]) -> Line {
+    let mut line = Line::default();
     let mut gap = 0;
     for (cell, width) in row.iter().zip(widths) {
+        let Some(width) = width else { continue };
         if !cell.text.is_empty() {
-            line.extend(std::iter::repeat_n(' ', gap));
+            line.push(&" ".repeat(gap), Tint::Plain);
+            line.push(&cell.text, cell.tint);
             gap = 0;
-            let painted = colour && cell.tint != Tint::Plain;
-            let (on, off) = if painted { (cell.tint.code(), "\x1b[0m") } else { ("", "") };
-            line.push_str(&format!("{on}{}{off}", cell.text));
         }
-        gap += width.saturating_sub(cell.text.chars().count()) + 2;
+        gap += width.saturating_sub(columns_of(&cell.text)) + 2;
     }
-    writeln!(out, "{line}")
+    line
 }
 
 /// `3 s`, `12 min`, `5 h`, `9 d`

@@ -1,21 +1,28 @@
 //! `stakeout status`: the box on one screen.
+//!
+//! Owns the command and its tables; refuses to know how they become a page (`page`) and how that stays in place (`live`).
+
+mod live;
+mod overview;
+mod page;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use super::client::{Client, ClientError};
 use super::exit::Failure;
+use super::line::Line;
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
-use crate::api::{Camera, CameraState, Clock, Endpoint, Library, Model, ModelState, Monitor, MonitorState, Status};
+use crate::api::{Camera, CameraState, Endpoint, Model, ModelState, Monitor, MonitorState, Status};
 use crate::journal::Origin;
+use page::{Page, Room, Row, Section};
 
 /// Between two looks with `--watch`.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Clears the terminal and goes to its upper left corner.
-const CLEAR: &str = "\x1b[2J\x1b[H";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -24,14 +31,18 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Show it anew every second, across restarts of the daemon
+    /// Show it anew every second, in place on a terminal, across restarts of the daemon
     #[arg(long)]
     watch: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = Client::new(&args.file.load()?.config.api.socket)?;
-    show(args, &look(&client)?)?;
+    let first = look(&client)?;
+    if args.watch && !args.json && live::is_possible() {
+        return live::watch(client, first);
+    }
+    show(args, &first)?;
     if !args.watch {
         return Ok(());
     }
@@ -58,52 +69,55 @@ fn look(client: &Client) -> Result<Status, ClientError> {
 }
 
 fn show(args: &Args, status: &Status) -> io::Result<()> {
-    let stdout = io::stdout();
     let mut out = Vec::new();
     if args.json {
         print::json_line(&mut out, status)?;
     } else {
-        if args.watch && stdout.is_terminal() {
-            out.extend_from_slice(CLEAR.as_bytes());
+        let colour = print::colour_on_stdout();
+        // Whoever does not watch can scroll.
+        let room = Room { rows: None, ..live::room() };
+        for line in page(status, None, room) {
+            writeln!(out, "{}", line.written(colour))?;
         }
-        screen(status, &mut out, print::colour_on_stdout())?;
+        if args.watch {
+            writeln!(out)?;
+        }
     }
-    let mut stdout = stdout.lock();
+    let mut stdout = io::stdout().lock();
     stdout.write_all(&out)?;
     stdout.flush()
 }
 
-/// The whole screen: head, cameras, monitors, models, endpoints, warnings.
-fn screen(status: &Status, out: &mut dyn Write, colour: bool) -> io::Result<()> {
-    let Status { device, version, uptime_s, journal, .. } = status;
-    let clock = match status.clock {
-        Clock::Synced => "synced",
-        Clock::Estimated => "not synced",
-    };
-    let up = print::span(Duration::from_secs(*uptime_s));
-    writeln!(out, "{device}  stakeout {version}  up {up}  clock {clock}")?;
-    let size = print::size(journal.bytes);
-    writeln!(out, "journal  {} events, {size}, start number {}", journal.events, journal.generation)?;
-    if let Some(Library { path, version }) = &status.onnxruntime {
-        writeln!(out, "models   ONNX Runtime {version}, {path}")?;
-    }
-    print_table(&cameras(&status.cameras), out, colour)?;
-    print_table(&monitors(&status.monitors), out, colour)?;
-    print_table(&models(&status.models), out, colour)?;
-    print_table(&endpoints(&status.endpoints), out, colour)?;
-    for warning in &status.warnings {
-        let (on, off) = if colour { ("\x1b[33m", "\x1b[0m") } else { ("", "") };
-        writeln!(out, "\n{on}warning{off}: {}\n     do: {}", warning.what, warning.remedy)?;
-    }
-    Ok(())
+/// The page, cut to `room`; `note`: why it is not the latest.
+fn page(status: &Status, note: Option<&str>, room: Room) -> Vec<Line> {
+    let columns = room.columns;
+    let sections = vec![
+        section(
+            "cameras",
+            &cameras(&status.cameras),
+            columns,
+            &["decoder", "reconnects", "decode", "fps", "last frame"],
+        ),
+        section(
+            "monitors",
+            &monitors(&status.monitors),
+            columns,
+            &["model", "triggers", "checks", "confidence", "camera"],
+        ),
+        section("models", &models(&status.models), columns, &["loaded", "mean", "runs", "runs on"]),
+        section(
+            "endpoints",
+            &endpoints(&status.endpoints),
+            columns,
+            &["p95", "success", "delivered 24 h", "oldest", "held"],
+        ),
+    ];
+    Page::new(status, note, sections, room).lines(room)
 }
 
-fn print_table<const N: usize>(table: &Table<N>, out: &mut dyn Write, colour: bool) -> io::Result<()> {
-    if table.is_empty() {
-        return Ok(());
-    }
-    writeln!(out)?;
-    table.print(out, colour)
+fn section<const N: usize>(what: &'static str, table: &Table<N>, columns: Option<usize>, spare: &[&str]) -> Section {
+    let (head, rows) = table.lines(columns, spare);
+    Section { what, head, rows: rows.into_iter().map(|(line, tint)| Row { line, tint }).collect() }
 }
 
 fn cameras(cameras: &[Camera]) -> Table<8> {
@@ -118,15 +132,29 @@ fn cameras(cameras: &[Camera]) -> Table<8> {
         table.row([
             camera.name.as_str().into(),
             Cell::tinted(camera.state, tint),
-            format!("{:.1}", camera.fps).into(),
-            decode(camera).into(),
+            if_it_comes(camera, format!("{:.1}", camera.fps)).into(),
+            if_it_comes(camera, decode(camera)).into(),
             decoder(camera),
             age.into(),
             camera.reconnects.into(),
-            camera.cause.as_deref().unwrap_or(&camera.decode_why).into(),
+            why(camera).into(),
         ]);
     }
     table
+}
+
+/// Of a camera without pictures nothing is decoded, whatever was.
+fn if_it_comes(camera: &Camera, text: String) -> String {
+    if camera.state == CameraState::Online { text } else { String::new() }
+}
+
+/// Why none come, without what to do about it: a warning says that. Otherwise why so much is decoded.
+fn why(camera: &Camera) -> &str {
+    match (&camera.cause, camera.state) {
+        (Some(cause), _) => cause.split_once("; ").map_or(cause, |(what, _)| what),
+        (None, CameraState::Online) => &camera.decode_why,
+        (None, _) => "",
+    }
 }
 
 /// What is decoded, and the share of packets that were, since the start.
@@ -139,7 +167,7 @@ fn decode(camera: &Camera) -> String {
 
 fn decoder(camera: &Camera) -> Cell {
     let tint = if camera.degraded.is_some() { Tint::Odd } else { Tint::Plain };
-    Cell::tinted(camera.decoder.as_deref().unwrap_or_default(), tint)
+    Cell::tinted(if_it_comes(camera, camera.decoder.clone().unwrap_or_default()), tint)
 }
 
 fn monitors(monitors: &[Monitor]) -> Table<8> {
@@ -201,6 +229,9 @@ fn notes(monitor: &Monitor) -> String {
     if let Some(job) = monitor.job.as_ref().filter(|_| monitor.state == MonitorState::Stopped) {
         let reason = job.reason.map_or("", |reason| reason.as_str());
         let _ = write!(notes, "job {} {reason}  ", job.status.as_str());
+    }
+    if let Some(shadow) = monitor.shadow {
+        let _ = write!(notes, "shadow: {} would have been sent in 24 h  ", shadow.withheld_24h);
     }
     if monitor.origin == Origin::Api {
         notes.push_str("made over the API  ");

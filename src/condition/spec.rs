@@ -99,5 +99,9 @@ pub fn definition(monitor: &Monitor) -> String {
         labels.sort_unstable();
         meaning.push(json!({ "only_when": [model.value.as_str(), labels, above] }));
     }
+    // Nobody heard of what it did in the shadow: armed, it begins anew.
+    if monitor.shadow {
+        meaning.push(json!({ "shadow": true }));
+    }
     hex::encode(Sha256::digest(Value::from(meaning).to_string()))
 }

@@ -23,8 +23,15 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Reads `[device]`.
 pub(super) fn device(section: &mut Section<'_, '_>) -> Device {
-    section.not_yet("heartbeat", &["off"]);
-    Device { id: section.optional_text("id").map(|id| id.value) }
+    Device { id: section.optional_text("id").map(|id| id.value), heartbeat: section.or("heartbeat", None, heartbeat) }
+}
+
+/// None for `off`.
+fn heartbeat(value: &Value<'_>) -> Read<Option<Duration>> {
+    match value::text_like("a duration", "\"5m\"")(value)?.as_str() {
+        "off" => Ok(None),
+        _ => value::duration(Duration::from_secs(10)..=DAY)(value).map(Some),
+    }
 }
 
 /// Reads `[storage]`.

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use super::diagnostic::Diagnostic;
 use super::monitor::Draft;
-use super::settings::{Located, Model, Monitor};
+use super::settings::{Device, Endpoint, Located, Model, Monitor};
 use super::suggest;
+use crate::event::EventType;
 use crate::name::Name;
 
 /// Tells every name that an earlier section of the same kind has.
@@ -73,6 +74,19 @@ pub(super) fn complete(models: &mut Vec<Model>, monitors: &[Monitor]) {
             let Located { value: name, at } = named.clone();
             models.push(Model { name, path: None, at });
         }
+    }
+}
+
+/// A heartbeat that nobody hears.
+pub(super) fn unheard(device: &Device, endpoints: &[Endpoint], found: &mut Vec<Diagnostic>) {
+    let hears = |endpoint: &Endpoint| endpoint.events.contains(&EventType::Heartbeat);
+    if device.heartbeat.is_some() && !endpoints.iter().any(hears) {
+        let warning = Diagnostic::warning("no endpoint gets the heartbeat that `[device] heartbeat` asks for");
+        found.push(
+            warning.help(
+                "an endpoint of `format = \"stakeout\"` gets it, unless its `events` leave `device.heartbeat` out",
+            ),
+        );
     }
 }
 

@@ -91,7 +91,7 @@ impl Unfit {
 pub fn define(part: Part, body: &Map<String, Json>, config: &Config) -> Result<Defined, Unfit> {
     let source = section(part, body)?;
     let (root, errors) = DeTable::parse_recoverable(&source);
-    let mut findings = Findings { list: Vec::new(), broken: false };
+    let mut findings = Findings::default();
     findings.list.extend(errors.iter().map(|error| Diagnostic::error(error.message().to_owned())));
     let defined = read(part, root.get_ref(), config, &mut findings);
     let mut diagnostics = Diagnostics::new(&source, "the request");

@@ -21,9 +21,21 @@ const REPEATED: [&str; 4] = ["camera", "model", "monitor", "endpoint"];
 
 /// Reads a whole file. See [`super::parse`].
 pub(super) fn parse(source: &str, path_shown: &str) -> Result<Parsed, Diagnostics> {
+    let (config, diagnostics) = read(source, path_shown, Findings::default(), assemble)?;
+    Ok(Parsed { config, diagnostics })
+}
+
+/// Reads a whole file of any kind, as `assemble` makes it of its sections (None: a required value is missing or wrong).
+/// What it finds is added to `findings`.
+pub(super) fn read<T>(
+    source: &str,
+    path_shown: &str,
+    mut findings: Findings,
+    assemble: impl FnOnce(&DeTable<'_>, &mut Findings) -> Option<T>,
+) -> Result<(T, Diagnostics), Diagnostics> {
     let (root, errors) = DeTable::parse_recoverable(source);
-    let mut findings = Findings { list: Vec::new(), broken: !errors.is_empty() };
-    let config = assemble(root.get_ref(), &mut findings);
+    findings.broken = !errors.is_empty();
+    let made = assemble(root.get_ref(), &mut findings);
 
     let mut diagnostics = Diagnostics::new(source, path_shown);
     let broken_lines: Vec<_> =
@@ -34,8 +46,8 @@ pub(super) fn parse(source: &str, path_shown: &str) -> Result<Parsed, Diagnostic
         |found: &Diagnostic| found.at.as_ref().is_some_and(|at| broken_lines.contains(&line(source, at.start)));
     findings.list.into_iter().filter(|found| !guessed(found)).for_each(|found| diagnostics.push(found));
 
-    match config {
-        Some(config) if !diagnostics.has_errors() => Ok(Parsed { config, diagnostics }),
+    match made {
+        Some(made) if !diagnostics.has_errors() => Ok((made, diagnostics)),
         _ => Err(diagnostics),
     }
 }
@@ -61,7 +73,7 @@ fn syntax_error(source: &str, error: &toml::de::Error) -> Diagnostic {
 
 /// None only if a required value is missing or wrong, which has been told then.
 fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
-    unknown_sections(root, findings);
+    unknown_sections(root, &[&SINGLE[..], &REPEATED[..]].concat(), "`[device]`", findings);
     let device = single(root, "device", findings, appliance::device);
     let storage = single(root, "storage", findings, appliance::storage);
     let runtime = single(root, "runtime", findings, appliance::runtime);
@@ -101,7 +113,8 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     let mut models: Vec<_> = models.into_iter().collect::<Option<_>>()?;
     cross::complete(&mut models, &monitors);
     let cameras = cameras.into_iter().collect::<Option<_>>()?;
-    let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
+    let endpoints: Vec<_> = endpoints.into_iter().collect::<Option<_>>()?;
+    cross::unheard(&device, &endpoints, &mut findings.list);
     whole.then_some(Config { device, storage, runtime, api, log, egress, cameras, models, monitors, endpoints })
 }
 
@@ -160,14 +173,15 @@ pub(super) fn repeated<T>(
     all
 }
 
-fn unknown_sections(root: &DeTable<'_>, findings: &mut Findings) {
-    let known = || SINGLE.into_iter().chain(REPEATED);
+/// Tells every key of the file that is none of the `known` sections, such as `example`.
+pub(super) fn unknown_sections(root: &DeTable<'_>, known: &[&str], example: &str, findings: &mut Findings) {
+    let known = || known.iter().copied();
     for (key, value) in root.iter().filter(|(key, _)| known().all(|name| name != key.get_ref().as_ref())) {
         let name = key.get_ref().as_ref();
         let what = if value.get_ref().is_table() || value.get_ref().is_array() { "section" } else { "key" };
         let label = match suggest::closest(name, known()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if what == "key" => "keys belong below a section such as `[device]`".to_owned(),
+            None if what == "key" => format!("keys belong below a section such as {example}"),
             None => format!("sections known here: {}", suggest::quoted(known())),
         };
         findings.list.push(Diagnostic::error(format!("unknown {what} `{name}`")).at(key.span(), label));

@@ -6,6 +6,7 @@
 mod address;
 mod appliance;
 mod camera;
+mod cases;
 mod cross;
 mod definition;
 mod destination;
@@ -34,6 +35,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use cases::{Case, Pattern, Span, parse_cases};
 pub use definition::{Defined, Part, Unfit, add, complete, define};
 pub use destination::{secret_destination, shown_url};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

@@ -13,12 +13,20 @@ use super::value::{self, Problem, Read, Value};
 use crate::name::Name;
 
 /// What reading has found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Findings {
     /// The problems.
     pub(super) list: Vec<Diagnostic>,
     /// The file has syntax errors: that something is missing from it means nothing.
     pub(super) broken: bool,
+    /// Who tells all keys of such a file: `… prints all there are`.
+    pub(super) manual: &'static str,
+}
+
+impl Default for Findings {
+    fn default() -> Findings {
+        Findings { list: Vec::new(), broken: false, manual: "`stakeout config` prints all there are" }
+    }
 }
 
 /// A table that is being read, key by key.
@@ -92,14 +100,6 @@ impl<'a, 'f> Section<'a, 'f> {
         self.take(key, value::text).filter(|text| !text.value.is_empty())
     }
 
-    /// A key of a later version, which takes one of these strings only.
-    pub(super) fn not_yet(&mut self, key: &'static str, neutral: &'static [&'static str]) {
-        self.take(key, |value| match value.get_ref() {
-            DeValue::String(text) if neutral.contains(&text.as_ref()) => Ok(()),
-            _ => Err(unsupported(value, neutral[0])),
-        });
-    }
-
     /// A key that is of no use here, unless it is empty.
     pub(super) fn out_of_place(&mut self, key: &'static str, predicate: impl Into<String>, label: impl Into<String>) {
         self.take(key, |value| match value.get_ref() {
@@ -123,6 +123,35 @@ impl<'a, 'f> Section<'a, 'f> {
         let read = read(&mut inner);
         inner.finish();
         Some(read)
+    }
+
+    /// A list of tables within this one, each read by `read`. None when it is missing or no list of tables.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&mut Section<'_, '_>) -> T,
+    ) -> Option<Vec<T>> {
+        let wrong = |value: &Value<'_>| Problem::wrong_type(value, "a list of tables", example);
+        self.take(key, |value| match value.get_ref() {
+            DeValue::Array(list) if list.iter().all(|entry| entry.get_ref().is_table()) => Ok(()),
+            _ => Err(wrong(value).into()),
+        })?;
+        let table = self.table;
+        let list = table.get(key)?.get_ref().as_array()?;
+        let mut all = Vec::with_capacity(list.len());
+        for entry in list.iter() {
+            let Some(table) = entry.get_ref().as_table() else { continue };
+            let mut inner = Section::new(format!("{}, `{key}`", self.title), entry.span(), table, self.findings);
+            all.push(read(&mut inner));
+            inner.finish();
+        }
+        Some(all)
+    }
+
+    /// Where it stands.
+    pub(super) fn at(&self) -> Range<usize> {
+        self.at.clone()
     }
 
     /// Whether the table has that key.
@@ -167,23 +196,9 @@ impl<'a, 'f> Section<'a, 'f> {
                     format!("secrets don't stand in this file: put it into one of its own and name that as `{pointer}`")
                 }
                 Some(known) => format!("did you mean `{known}`?"),
-                None => "no such key here; `stakeout config` prints all there are".to_owned(),
+                None => format!("no such key here; {}", self.findings.manual),
             };
             self.problem(key.span(), format!("unknown key `{}`", key.get_ref()), label);
         }
-    }
-}
-
-/// A value of a key that this version can't do anything with: told without the value, which may be a secret.
-fn unsupported(value: &Value<'_>, neutral: &str) -> Vec<Problem> {
-    match value.get_ref() {
-        DeValue::String(_) => {
-            let label = match neutral {
-                "" => "leave it out for now".to_owned(),
-                neutral => format!("use `\"{neutral}\"`"),
-            };
-            Problem::new(value.span(), " is not implemented yet", label).into()
-        }
-        _ => Problem::wrong_type(value, "a string", &format!("\"{neutral}\"")).into(),
     }
 }

@@ -61,6 +61,8 @@ pub struct Config {
 pub struct Device {
     /// Told to receivers. None: the hostname.
     pub id: Option<String>,
+    /// How often what was watched is told. None: never.
+    pub heartbeat: Option<Duration>,
 }
 
 /// `[storage]`
@@ -120,7 +122,7 @@ pub struct Log {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Journald when started by systemd, text otherwise.
+    /// Journald when started by systemd, text on a terminal, JSON otherwise.
     Auto,
     /// For people.
     Text,

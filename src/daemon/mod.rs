@@ -14,6 +14,8 @@ mod departed;
 mod desks;
 mod errands;
 mod foreman;
+mod heartbeats;
+mod heirloom;
 mod hopeless;
 mod leftovers;
 mod models;
@@ -50,12 +52,13 @@ use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Now;
 use crate::transport::ClientError;
 use crate::watch::{self, Addressees, Joined, Watch};
-use crate::{condition, systemd, time};
+use crate::{condition, systemd, telemetry, time};
 use admitted::Admitted;
 use attendance::Attendance;
 use crew::Crew;
 use desks::Desks;
 use foreman::Foreman;
+use heartbeats::Heartbeats;
 use notices::Notices;
 use orders::Orders;
 use plan::{Plan, Plans};
@@ -133,6 +136,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     open(&desks, &plans.now(), &mut ready)?;
 
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
+    let heartbeats = heartbeats(&config, &journal, &scribe, &crew, started)?;
     let gone = departed::all(&reader, &plans.now().config)?;
     let registrar = Arc::new(Orders::new(foreman, reader, ready.folders));
     gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
@@ -146,7 +150,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance));
+    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance, heartbeats));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -163,6 +167,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     if settled {
         journal.close()?;
     }
+    telemetry::sum_up_at_the_end();
     Ok(())
 }
 
@@ -201,6 +206,18 @@ fn scribe(config: &Config, plans: &Plans, writer: Writer) -> Scribe {
         storage: Arc::new(config.storage.clone()),
         broadcast: Broadcast::default(),
     }
+}
+
+/// Who says what was watched, if that is wanted.
+fn heartbeats(
+    config: &Config,
+    journal: &Journal,
+    scribe: &Scribe,
+    crew: &Arc<Crew>,
+    started: Now,
+) -> Result<Option<Heartbeats>, StartError> {
+    let Some(interval) = config.device.heartbeat else { return Ok(None) };
+    Ok(Some(Heartbeats::new(interval, journal.reader()?, scribe.clone(), crew.clone(), started)?))
 }
 
 /// Begins to send to every endpoint.

@@ -12,7 +12,7 @@ use super::foreman::{Change, Foreman};
 use super::plan::Plan;
 use super::roster::{self, Body, Made};
 use super::step::{self, Step};
-use super::{StartError, hopeless};
+use super::{StartError, heirloom, hopeless};
 use crate::api::{self, Commission, Commissioned, Connected, Denied, Order, Switched};
 use crate::config::{self, Part, Unfit};
 use crate::journal::{Origin, Reader, Revision};
@@ -125,7 +125,8 @@ impl api::Registrar for Orders {
         let before = self.foreman.plans.now();
         let Order { part, name, body } = order;
         let replaces = name.is_some();
-        let (name, body) = read(part, name, body)?;
+        let is_silent = secret_key(part).is_some_and(|key| !body.contains_key(key));
+        let (name, mut body) = read(part, name, body)?;
         if before.roster.is_in_file(part, &name) {
             return Err(Denied::Conflict(roster::taken_by_file(part, &name)));
         }
@@ -134,6 +135,9 @@ impl api::Registrar for Orders {
             let what = part.as_str();
             let error = format!("{what} `{name}` exists already");
             return Err(Denied::Conflict(Unfit::new(error, format!("change it with PUT /v1/{what}s/{name}"))));
+        }
+        if let Some(old) = old.filter(|_| is_silent) {
+            body.secret = heirloom::secret(part, &body.section, &old.body).map_err(Denied::Bad)?;
         }
         let is_new = old.is_none();
         let made = old.map_or(time::now().wall, |old| old.made);
@@ -206,13 +210,9 @@ fn bad_json(error: &serde_json::Error) -> Denied {
 fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Result<(Name, Body), Denied> {
     let what = part.as_str();
     let bad = |error: String, hint: &str| Err(Denied::Bad(Unfit::new(error, hint)));
-    let secret_key = match part {
-        Part::Endpoint => Some("secret"),
-        Part::Camera => Some("password"),
-        Part::Monitor => None,
-    };
+    let secret_key = secret_key(part);
     let secret = match secret_key.and_then(|key| section.shift_remove(key)) {
-        None => None,
+        None | Some(Value::Null) => None,
         Some(Value::String(secret)) if secret.len() > LONGEST_SECRET || secret.contains(['\n', '\r']) => {
             let hint = format!("send one line of at most {LONGEST_SECRET} bytes");
             return bad(
@@ -245,6 +245,15 @@ fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Resu
         }
     };
     Ok((name, Body { section, secret, request: None, attached: false }))
+}
+
+/// Where the secret of a part stands in a body.
+fn secret_key(part: Part) -> Option<&'static str> {
+    match part {
+        Part::Endpoint => Some("secret"),
+        Part::Camera => Some("password"),
+        Part::Monitor => None,
+    }
 }
 
 /// There is no such part.

@@ -256,6 +256,7 @@ fn monitor_line(shown: &Shown, now: Now) -> api::Monitor {
         alerts: 0,
         switched: false,
         differs_from_file: false,
+        shadow: subject.about.shadow.then(api::Shadow::default),
     }
 }
 

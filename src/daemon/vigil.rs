@@ -11,9 +11,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::attendance::Attendance;
 use super::crew::Crew;
+use super::heartbeats::Heartbeats;
 use super::notices::Notices;
 use super::pulse::Pulse;
-use crate::{systemd, time};
+use crate::{systemd, telemetry, time};
 
 /// What is over is purged this often, in small batches.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -34,15 +35,24 @@ impl Vigil {
         Ok(Vigil { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, and says which cameras are there.
-    pub(super) async fn keep(mut self, crew: &Crew, notices: Notices, attendance: Attendance) {
+    /// Until SIGTERM or SIGINT: feeds the watchdog while every loop is alive, keeps house, says which cameras are there
+    /// and, where that is wanted, what was watched.
+    pub(super) async fn keep(
+        mut self,
+        crew: &Crew,
+        notices: Notices,
+        attendance: Attendance,
+        heartbeats: Option<Heartbeats>,
+    ) {
         let (housekeeping, attending) = (tokio::spawn(keep_house(notices)), tokio::spawn(attendance.keep()));
+        let beating = heartbeats.map(|heartbeats| tokio::spawn(heartbeats.keep()));
         let mut look = tokio::time::interval(systemd::watchdog_interval().unwrap_or(LOOK));
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 _ = look.tick() => {
+                    telemetry::sum_up();
                     if Pulse::of(crew).is_steady(time::now()) {
                         systemd::alive();
                     }
@@ -51,6 +61,9 @@ impl Vigil {
         }
         housekeeping.abort();
         attending.abort();
+        if let Some(beating) = beating {
+            beating.abort();
+        }
     }
 }
 

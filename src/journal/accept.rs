@@ -28,6 +28,8 @@ use crate::time::Now;
 pub(super) struct Acceptance {
     record: Record,
     files: Vec<Files>,
+    /// Whom its events would have been told to, had their monitor been armed; None: it is.
+    shadow: Option<Vec<Vec<Name>>>,
 }
 
 /// The files of one event.
@@ -40,7 +42,30 @@ struct Files {
 impl Acceptance {
     /// Nothing is written yet.
     pub(super) fn new(record: Record) -> Acceptance {
-        Acceptance { record, files: Vec::new() }
+        Acceptance { record, files: Vec::new(), shadow: None }
+    }
+
+    /// How urgent its events are; None: there are none. What is rehearsed takes nobody's room.
+    fn urgency(&self) -> Option<Priority> {
+        let most_urgent = self.record.events.iter().map(|accepted| accepted.event.priority).min()?;
+        Some(if self.shadow.is_some() { Priority::Low } else { most_urgent })
+    }
+
+    /// Whether there is room for what happened. States of machines and jobs need none of it worth speaking of: mostly they
+    /// replace what is there.
+    fn is_room_left(&self, ledger: &Ledger<'_>) -> Result<bool, Error> {
+        let Some(priority) = self.urgency() else { return Ok(true) };
+        let is_alert = |accepted: &Accepted| matches!(accepted.event.data, EventData::Triggered(_));
+        let purpose = match self.record.events.iter().any(is_alert) {
+            true => Purpose::Alert(priority),
+            false => Purpose::Outcome,
+        };
+        ledger.room.is_left(ledger.connection, purpose)
+    }
+
+    /// The same of a monitor that only rehearses. `addressees`: who would have been owed each event.
+    pub(super) fn rehearsed(record: Record, addressees: Vec<Vec<Name>>) -> Acceptance {
+        Acceptance { shadow: Some(addressees), ..Acceptance::new(record) }
     }
 }
 
@@ -54,22 +79,23 @@ impl Change for Acceptance {
     }
 
     fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
-        match most_urgent(&self.record) {
+        match self.urgency() {
             Some(priority) => relief::make_room(ledger, priority, self.record.at.wall),
             None => Ok(()),
         }
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
-        if !is_room_left(&self.record, ledger)? {
+        if !self.is_room_left(ledger)? {
             return Err(Error::Full("its database has no room for another event".to_owned()));
         }
         let at = self.record.at;
         clock::advance(ledger.connection, at)?;
         let mut events = Vec::with_capacity(self.record.events.len());
-        for (accepted, files) in self.record.events.into_iter().zip(self.files) {
+        for (n, (accepted, files)) in self.record.events.into_iter().zip(self.files).enumerate() {
             let Accepted { event, owed, .. } = accepted;
-            let seq = insert_event(ledger, &event, at, files.original.as_deref(), owed.len())?;
+            let shadow = self.shadow.as_ref().map(|shadow| shadow.get(n).map_or(&[][..], Vec::as_slice));
+            let seq = insert_event(ledger, &event, at, files.original.as_deref(), (owed.len(), shadow))?;
             let moment_us = moment_us(&event, seq, ledger.start.epoch);
             let mut deliveries = Vec::with_capacity(owed.len());
             for (owed, file) in owed.into_iter().zip(files.owed) {
@@ -86,22 +112,6 @@ impl Change for Acceptance {
         }
         Ok(Recorded { events })
     }
-}
-
-fn most_urgent(record: &Record) -> Option<Priority> {
-    record.events.iter().map(|accepted| accepted.event.priority).min()
-}
-
-/// Whether there is room for what happened. States of machines and jobs need none of it worth speaking of: mostly they
-/// replace what is there.
-fn is_room_left(record: &Record, ledger: &Ledger<'_>) -> Result<bool, Error> {
-    let Some(priority) = most_urgent(record) else { return Ok(true) };
-    let is_alert = |accepted: &Accepted| matches!(accepted.event.data, EventData::Triggered(_));
-    let purpose = match record.events.iter().any(is_alert) {
-        true => Purpose::Alert(priority),
-        false => Purpose::Outcome,
-    };
-    ledger.room.is_left(ledger.connection, purpose)
 }
 
 /// Writes the original, and one file for each distinct picture that was scaled down. One that the disk refuses is left
@@ -131,21 +141,28 @@ fn keep_frames(accepted: &Accepted, frames: &mut Frames) -> io::Result<Files> {
     Ok(Files { original, owed })
 }
 
-fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>, owed: usize) -> Result<i64, Error> {
+fn insert_event(
+    ledger: &Ledger<'_>,
+    event: &Event,
+    at: Now,
+    frame: Option<&str>,
+    (owed, shadow): (usize, Option<&[Name]>),
+) -> Result<i64, Error> {
     let (open_id, repeat) = match &event.data {
         EventData::Triggered(triggered) => (Some(triggered.open_id), Some(triggered.repeat)),
         EventData::Cleared(cleared) => (Some(cleared.open_id), None),
         EventData::JobStatus(_)
         | EventData::CameraOffline(_)
         | EventData::CameraOnline(_)
+        | EventData::Heartbeat(_)
         | EventData::JournalReset(_)
         | EventData::JournalOverflow(_) => (None, None),
     };
     let mut statement = ledger.connection.prepare_cached(
         "INSERT INTO event (id, type, device, camera, monitor, job, open_id, repeat, priority, observed_ms, boot,
-                            observed_ns, synced, recorded_ms, metadata, data, frame, owed)
+                            observed_ns, synced, recorded_ms, metadata, data, frame, owed, shadow)
          VALUES (:id, :type, :device, :camera, :monitor, :job, :open_id, :repeat, :priority, :observed_ms, :boot,
-                 :observed_ns, :synced, :recorded_ms, :metadata, :data, :frame, :owed)",
+                 :observed_ns, :synced, :recorded_ms, :metadata, :data, :frame, :owed, :shadow)",
     )?;
     Ok(statement.insert(named_params! {
         ":id": event.id.as_bytes(),
@@ -166,6 +183,7 @@ fn insert_event(ledger: &Ledger<'_>, event: &Event, at: Now, frame: Option<&str>
         ":data": to_json(&event.data)?,
         ":frame": frame,
         ":owed": to_integer(owed as u64),
+        ":shadow": shadow.map(|addressees| to_json(&addressees)).transpose()?,
     })?)
 }
 

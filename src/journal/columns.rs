@@ -94,6 +94,14 @@ pub(super) fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) ->
     text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| damaged(column, error))
 }
 
+/// The same of a column that older journals lack: whoever only reads one doesn't bring it up to date.
+pub(super) fn later_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    match row.as_ref().column_index(column) {
+        Ok(_) => optional_json(row, column),
+        Err(_) => Ok(None),
+    }
+}
+
 /// A column that says what nobody understands.
 pub(super) fn damaged<E>(column: &str, error: E) -> rusqlite::Error
 where
@@ -113,4 +121,19 @@ pub(super) struct Unknown(pub(super) String);
 struct Unreadable {
     column: String,
     why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_a_later_release_may_be_missing_but_not_be_damaged() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let read = |sql: &str| connection.query_row(sql, [], |row| later_json::<Vec<Name>>(row, "shadow"));
+        assert_eq!(read("SELECT 1 AS other").unwrap(), None);
+        assert_eq!(read("SELECT NULL AS shadow").unwrap(), None);
+        assert_eq!(read("SELECT '[\"ops\"]' AS shadow").unwrap(), Some(vec![Name::new("ops").unwrap()]));
+        assert!(read("SELECT '[\"ops' AS shadow").is_err());
+    }
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use uuid::Uuid;
 
 use super::error::OpenError;
+use super::version;
 
 /// The database, in the state directory.
 pub(super) const FILE: &str = "journal.db";
@@ -20,7 +21,7 @@ pub(super) const FILE: &str = "journal.db";
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What brings the schema from each version to the next, from nothing on.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema-figures.sql"),
     include_str!("schema-3.sql"),
@@ -28,6 +29,7 @@ const STEPS: [&str; 7] = [
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
+    include_str!("schema-8.sql"),
 ];
 
 /// A version that is higher than this by more is no version: the file is damaged.
@@ -144,6 +146,7 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
     if !file.exists() {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     }
+    leave_newer_alone(dir)?;
     let database = |source| OpenError::database(dir, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(database)?;
@@ -156,11 +159,22 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<Connection, OpenError> {
     }
 }
 
+/// Refuses a journal of a newer release before anything touches it: SQLite would make a log and its index beside it.
+pub(super) fn leave_newer_alone(dir: &Path) -> Result<(), OpenError> {
+    match version::of(dir) {
+        Some(found) if (VERSION + 1..=VERSION + PLAUSIBLE).contains(&found) => {
+            Err(OpenError::Newer { dir: dir.to_owned(), found, known: VERSION })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The same of a journal that nobody writes: see [`open_as_it_is`].
 pub(super) fn open_untouched(dir: &Path) -> Result<Connection, OpenError> {
     if !dir.join(FILE).exists() {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     }
+    leave_newer_alone(dir)?;
     let connection = open_as_it_is(dir, false).map_err(|source| OpenError::database(dir, source))?;
     match refuse_newer(&connection, dir)? {
         0 => Err(OpenError::Missing { dir: dir.to_owned() }),
@@ -228,11 +242,15 @@ fn insist_on_durability(connection: &Connection, dir: &Path) -> Result<(), OpenE
     }
 }
 
-/// Brings an older schema up, step by step, each step whole or not at all.
+/// Brings an older schema up, whole or not at all: a process that is killed meanwhile leaves the old one, which the release
+/// that wrote it still reads.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let found = usize::try_from(user_version(connection)?).unwrap_or(0);
-    for (version, step) in (1_i64..).zip(STEPS).skip(found) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let found = user_version(connection)?;
+    if found >= VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    for (version, step) in (1_i64..).zip(STEPS).skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(step)?;
         if version == 1 {
             let epoch = Uuid::new_v4();
@@ -243,10 +261,9 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
             // On the first page, which nearly every log holds: so that a log can be told from that of another journal.
             transaction.pragma_update(None, "application_id", epoch.as_fields().0.cast_signed())?;
         }
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
     }
-    Ok(())
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }
 
 #[cfg(test)]
@@ -306,6 +323,43 @@ mod tests {
         );
         assert_eq!(open_for_writing(dir.path()).unwrap_err().to_string(), expected);
         assert_eq!(open_for_reading(dir.path()).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_journal_is_brought_up_whole_or_not_at_all_wherever_the_process_is_killed() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v1.sqlite");
+        let schema = |connection: &Connection| -> Vec<String> {
+            let mut statement =
+                connection.prepare("SELECT name || coalesce(sql, '') FROM sqlite_master ORDER BY 1").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        fs::copy(&fixture, dir.path().join(FILE)).unwrap();
+        let mut connection = connect(dir.path()).unwrap();
+        let old = schema(&connection);
+        // Little room in memory: what is not committed yet is in the log, too.
+        connection.pragma_update(None, "cache_size", 10).unwrap();
+        migrate(&mut connection).unwrap();
+        let new = schema(&connection);
+        let log = fs::read(dir.path().join(format!("{FILE}-wal"))).unwrap();
+        let page = usize::try_from(PAGE_SIZE).unwrap() + 24;
+        assert!(log.len() > 20 * page, "{} bytes", log.len());
+        assert!(
+            fs::read(dir.path().join(FILE)).unwrap() == fs::read(&fixture).unwrap(),
+            "all that is new is in the log"
+        );
+        // A log only grows while a transaction is written: a kill leaves as much of it as was written until then.
+        for length in (32..=log.len()).step_by(page / 2) {
+            let killed = tempfile::tempdir().unwrap();
+            fs::copy(&fixture, killed.path().join(FILE)).unwrap();
+            fs::write(killed.path().join(format!("{FILE}-wal")), &log[..length]).unwrap();
+            let mut after = connect(killed.path()).unwrap();
+            let (version, expected) = if length == log.len() { (VERSION, &new) } else { (1, &old) };
+            assert_eq!(user_version(&after).unwrap(), version, "{length} of {} bytes", log.len());
+            assert_eq!(&schema(&after), expected, "{length} of {} bytes", log.len());
+            upgrade(&mut after, killed.path()).unwrap();
+            assert_eq!(schema(&after), new);
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) struct Day {
     pub(super) accepted: u64,
     /// Of these events, those that somebody is told of.
     pub(super) owed: u64,
+    /// Of these events, those that somebody would have been told of, had the monitor been armed.
+    pub(super) shadow: u64,
     /// Deliveries that arrived.
     pub(super) delivered: u64,
     /// Deliveries that ended otherwise.

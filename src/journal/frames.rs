@@ -110,7 +110,7 @@ impl Frames {
                 self.disk_was_full |= error.kind() == io::ErrorKind::StorageFull;
                 if !std::mem::replace(&mut self.refusing, true) {
                     tracing::error!(
-                        %event, %error,
+                        id = %event, %error,
                         "a frame cannot be kept; events go on without their frames: free some space on the journal's \
                          disk, or raise `[storage] max_size`"
                     );

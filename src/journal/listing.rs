@@ -38,6 +38,8 @@ pub struct EventRow {
     pub frame: Option<PathBuf>,
     /// What is owed because of it.
     pub deliveries: Vec<DeliveryBrief>,
+    /// Of a monitor that only rehearses: the endpoints that would have been owed it. None: it is armed.
+    pub shadow: Option<Vec<Name>>,
 }
 
 /// A delivery in one line of its event.
@@ -243,6 +245,8 @@ pub struct Counts {
     pub events_24h: u64,
     /// Of a monitor's events, those that somebody is told of; 0 for endpoints.
     pub owed_24h: u64,
+    /// Of these events, those that somebody would have been told of, had the monitor been armed (`shadow`).
+    pub shadow_24h: u64,
     /// Deliveries that arrived.
     pub delivered_24h: u64,
     /// Delivered of those that ended, 0 to 1; 1 when none did. What is held has not ended.

@@ -24,6 +24,7 @@ mod failures;
 mod frames;
 mod group;
 mod heal;
+mod heartbeats;
 mod letters;
 mod listing;
 mod machines;
@@ -48,6 +49,7 @@ mod soundness;
 mod statistics;
 mod stopwatch;
 mod suspicion;
+mod version;
 mod wreck;
 mod writer;
 
@@ -58,6 +60,7 @@ pub use entry::{
     Recorded, RecordedEvent, Render, Revision, Settlement, Stamp, Standing,
 };
 pub use error::{Error, OpenError};
+pub use heartbeats::LatestHeartbeat;
 pub use listing::{
     AttemptRow, Counts, DeliveryBrief, DeliveryFilter, DeliveryRow, Due, Ended, EndpointCounts, EventFilter, EventRow,
     Failed, JobFilter, LastError, MonitorCounts, Queue, Totals,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::ballast::{self, Ballast};
 use super::claims;
-use super::database::{FILE, open_for_reading, open_for_writing};
+use super::database::{FILE, leave_newer_alone, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
 use super::group::{Committer, Message};
@@ -86,6 +86,7 @@ impl Journal {
     pub fn open(dir: &Path, keep: Keep, now: Now, wake: Wake) -> Result<Journal, OpenError> {
         make_directory(dir).map_err(io_at(dir))?;
         let lock = lock(dir)?;
+        leave_newer_alone(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
         let begin = || heal::open(dir, now.wall);
         let sound =

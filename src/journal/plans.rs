@@ -8,6 +8,7 @@ use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
 use super::endpoint::{RELEASE, SKIP};
 use super::failures::{by_job_sql, of_monitor_sql};
+use super::heartbeats::LATEST;
 use super::letters::DEAD_STATES;
 use super::listing::{DeliveryFilter, EventFilter, JobFilter};
 use super::open::FRAME_IS_NAMED;
@@ -97,6 +98,9 @@ fn listings_are_ranges() {
     uses(&connection, &events(name(), None), "event_monitor (monitor=? AND seq>?)");
     uses(&connection, &events(None, Some(EventType::Cleared)), "event_type (type=? AND seq>?)");
     uses(&connection, DELIVERIES_OF_EVENT, "delivery_event (event_seq=?)");
+    uses(&connection, LATEST, "event_type (type=?)");
+    uses(&connection, LATEST, "delivery_event (event_seq=?)");
+    assert!(!plan(&connection, LATEST).iter().any(|line| line.contains("TEMP B-TREE")), "the newest comes first");
 
     let filter = |state, endpoint| DeliveryFilter { state, endpoint, limit: 10, ..DeliveryFilter::default() };
     let deliveries = |state, endpoint| deliveries_sql(&filter(state, endpoint)).0;

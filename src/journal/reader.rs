@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use uuid::Uuid;
 
-use super::columns::{id, json, name, optional_id, optional_json, optional_name, rank, to_integer, unsigned, word};
+use super::columns::{
+    id, json, later_json, name, optional_id, optional_json, optional_name, rank, to_integer, unsigned, word,
+};
 use super::database::{open_for_reading, open_untouched};
 use super::entry::{Definition, JobRow, MachineRow, Origin};
 use super::error::{Error, OpenError};
@@ -142,7 +144,8 @@ impl Reader {
             data: json(row, "data")?,
         };
         let frame = self.frame_path(row.get("frame")?);
-        Ok(EventRow { seq: row.get("seq")?, event, frame, deliveries: Vec::new() })
+        let shadow = later_json(row, "shadow")?;
+        Ok(EventRow { seq: row.get("seq")?, event, frame, deliveries: Vec::new(), shadow })
     }
 }
 

@@ -91,6 +91,12 @@ impl Writer {
         self.queue(Acceptance::new(record))
     }
 
+    /// The same of a monitor that only rehearses, so that nothing is owed. `addressees`: who would have been owed each of
+    /// the events.
+    pub fn rehearse(&self, record: Record, addressees: Vec<Vec<Name>>) -> Reply<Recorded> {
+        self.queue(Acceptance::rehearsed(record, addressees))
+    }
+
     /// Records what became of a delivery. Errors: [`Error::NoSuchDelivery`].
     pub fn settle(&self, settlement: Settlement) -> Reply<()> {
         self.queue(settlement)

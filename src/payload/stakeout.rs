@@ -7,7 +7,8 @@
 //!   `monitor.cleared` has its `open_id`): `camera, monitor, job_id, condition, open_id, repeat, answer, confidence,
 //!   threshold, explanation, regions, model, observed_at, clock, source_url, metadata, priority, frame_b64`;
 //! - the others go on `observed_at, clock`, then as in the contract's table; `camera.offline` as `camera, cause, since,
-//!   common, flaps`, `camera.online` as `camera, cause, since, down_s, flaps` (what they say: `event/cameras.rs`).
+//!   common, flaps`, `camera.online` as `camera, cause, since, down_s, flaps` (what they say: `event/cameras.rs`), and
+//!   `device.heartbeat` in the order of `event/heartbeat.rs`.
 //!
 //! `frame_b64` is always there, so that receivers with strict schemas see one shape: it is the empty string when no frame
 //! is embedded. Text is passed through verbatim; scores, thresholds and boxes have four decimals at most.
@@ -19,8 +20,8 @@ use uuid::Uuid;
 use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
-    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset,
-    Metadata, ModelIdentity, SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow,
+    JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};
@@ -38,6 +39,7 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
         EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
         EventData::CameraOffline(offline) => message(event, OfflineData::new(event, envelope, offline)),
         EventData::CameraOnline(online) => message(event, OnlineData::new(event, envelope, online)),
+        EventData::Heartbeat(heartbeat) => message(event, HeartbeatData::new(event, envelope, heartbeat)),
         EventData::JournalReset(reset) => message(event, ResetData::new(event, envelope, reset)),
         EventData::JournalOverflow(overflow) => message(event, OverflowData::new(event, envelope, overflow)),
     }
@@ -161,6 +163,18 @@ struct OnlineData<'a> {
     since: String,
     down_s: f64,
     flaps: u64,
+}
+
+#[derive(Serialize)]
+struct HeartbeatData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    #[serde(flatten)]
+    watched: &'a Heartbeat,
 }
 
 #[derive(Serialize)]
@@ -313,6 +327,20 @@ impl<'a> OnlineData<'a> {
             since: online.since.to_string(),
             down_s: online.down_ms as f64 / 1000.0,
             flaps: online.flaps,
+        }
+    }
+}
+
+impl<'a> HeartbeatData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, watched: &'a Heartbeat) -> Self {
+        HeartbeatData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            watched,
         }
     }
 }

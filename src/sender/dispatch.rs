@@ -206,7 +206,7 @@ impl Sender {
         match (self.gone, queue.gone) {
             (_, true) => self.gone = Gone::Noted,
             (Gone::Noted, false) if knew_gone => {
-                tracing::info!("endpoint `{}` is enabled again", self.endpoint.name);
+                tracing::info!(endpoint = %self.endpoint.name, "it is enabled again");
                 self.gone = Gone::No;
                 self.gate.forgive();
             }

@@ -105,8 +105,10 @@ impl Sender {
 
     fn tell(&mut self, attempt: &Attempt, next: Next) {
         match self.teller.attempt(attempt, next) {
-            Some(line) if next == Next::Delivered && attempt.error.is_none() => tracing::info!("{line}"),
-            Some(line) => tracing::warn!("{line}"),
+            Some(line) if next == Next::Delivered && attempt.error.is_none() => {
+                tracing::info!(endpoint = %self.endpoint.name, "{line}")
+            }
+            Some(line) => tracing::warn!(endpoint = %self.endpoint.name, "{line}"),
             None => {}
         }
         self.advice = report::advice(&attempt.outcome);

@@ -252,7 +252,7 @@ impl Sender {
     fn complain(&mut self, what: &str, error: &journal::Error) {
         self.writer.report(error);
         if let Some(line) = self.teller.journal(what, error) {
-            tracing::error!("{line}");
+            tracing::error!(endpoint = %self.endpoint.name, "{line}");
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) async fn settle(writer: &Writer, settlement: Settlement) {
             Ok(()) | Err(journal::Error::NoSuchDelivery(_) | journal::Error::Closed) => return,
             Err(error) => {
                 let delivery = settlement.delivery;
-                tracing::error!("the outcome of delivery `{delivery}` is not recorded yet: {error}");
+                tracing::error!(%delivery, %error, "the outcome of a delivery is not recorded yet");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

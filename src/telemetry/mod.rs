@@ -1,12 +1,20 @@
-//! Logging: journald under systemd, text or JSON on stderr elsewhere. And the last words of a panic.
+//! Logging: to journald under systemd, text on a terminal, JSON lines elsewhere. And the last words of a panic.
 //!
-//! Owns the one global subscriber, and that neither shows a secret ([`redact`]); refuses to know what is logged. Called
-//! once, before any thread starts.
+//! Owns the one global subscriber: where lines go, that none shows a secret ([`redact`](crate::redact)), and that a repeated
+//! trouble is said once and then summed up. Refuses to know what is logged. Called once, before any thread starts.
+//!
+//! In the journal every field of a line is a field of its own, in capitals: `journalctl CAMERA=dock`. So a field is named
+//! `camera`, `monitor`, `endpoint` or `event` (a type of event) where a line is about one, and never like one of systemd's
+//! own (`priority`, `unit`).
 
 mod redacting;
+mod repeats;
+mod said;
+mod sparing;
 
 use std::io::{IsTerminal, Write};
 
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -14,6 +22,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::config::{Log, LogFormat};
 use crate::redact::redacted;
 use redacting::Redacting;
+use sparing::Sparing;
+
+pub use sparing::{sum_up, sum_up_at_the_end};
 
 /// Why logging can't start.
 #[derive(Debug, thiserror::Error)]
@@ -31,15 +42,17 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|_| TelemetryError::Filter { filter: log.filter.clone() })?;
     let stderr = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {
-        LogFormat::Json => stderr().json().flatten_event(true).boxed(),
         LogFormat::Auto if under_journald() => match tracing_journald::layer() {
-            Ok(journald) => journald.with_syslog_identifier("stakeout".to_owned()).boxed(),
+            Ok(journald) => as_people_ask(journald).boxed(),
+            // What it reads of stderr it stamps itself.
             Err(_) => stderr().with_ansi(false).without_time().boxed(),
         },
+        LogFormat::Auto if !std::io::stderr().is_terminal() => stderr().json().flatten_event(true).boxed(),
+        LogFormat::Json => stderr().json().flatten_event(true).boxed(),
         LogFormat::Auto | LogFormat::Text => stderr().with_ansi(colour_wanted()).boxed(),
     };
     // A second start (tests in one process) keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(Redacting(layer).with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(Redacting(Sparing::new(layer)).with_filter(filter)).try_init();
     Ok(())
 }
 
@@ -62,9 +75,22 @@ fn last_words(thread: &str, panic: &dyn std::fmt::Display) -> String {
     redacted(&format!("\nthread '{thread}' {panic}\n{trace}")).into_owned()
 }
 
-/// systemd sets this when stderr goes to the journal.
+/// Fields under their own names, and levels where `journalctl -p info` looks for them.
+fn as_people_ask(journald: tracing_journald::Layer) -> tracing_journald::Layer {
+    let levels = PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        trace: Priority::Debug,
+        ..PriorityMappings::new()
+    };
+    journald.with_field_prefix(None).with_syslog_identifier("stakeout".to_owned()).with_priority_mappings(levels)
+}
+
+/// Whether stderr goes to the journal: systemd says which file that is (`systemd.exec(5)`), and whoever starts a daemon from
+/// a service of his own passes the word on without the file.
 fn under_journald() -> bool {
-    std::env::var_os("JOURNAL_STREAM").is_some()
+    let Some(told) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr()).is_ok_and(|stderr| told == *format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 fn colour_wanted() -> bool {

@@ -7,13 +7,14 @@
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
 
-use tracing::field::{Field, Value, Visit, display};
+use tracing::field::{Field, Visit, display};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+use super::said::{Copied, Said};
 use crate::redact::redacted;
 
 /// `L` without secrets.
@@ -38,17 +39,15 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for Redacting<L> {
         if !texts.changed {
             return self.0.on_event(event, ctx);
         }
-        let fields = event.metadata().fields();
-        let values: Vec<Option<&dyn Value>> = fields.iter().map(|field| texts.value(&field)).collect();
-        let values = fields.value_set_all(&values);
-        self.0.on_event(&Event::new(event.metadata(), &values), ctx);
+        let metadata = event.metadata();
+        texts.said.say(metadata, |event| self.0.on_event(event, ctx));
     }
 }
 
 /// What an event says, copied, without secrets.
 #[derive(Default)]
 struct Texts {
-    fields: Vec<(usize, Box<dyn Value>)>,
+    said: Said,
     /// There was a secret.
     changed: bool,
 }
@@ -59,36 +58,28 @@ impl Texts {
         self.changed |= clean != text;
         clean.into_owned()
     }
-
-    fn keep(&mut self, field: &Field, value: impl Value + 'static) {
-        self.fields.push((field.index(), Box::new(value)));
-    }
-
-    fn value(&self, field: &Field) -> Option<&dyn Value> {
-        self.fields.iter().find(|(index, _)| *index == field.index()).map(|(_, value)| &**value)
-    }
 }
 
 impl Visit for Texts {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.keep(field, value);
+        self.said.record_f64(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.keep(field, value);
+        self.said.record_i64(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.keep(field, value);
+        self.said.record_u64(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.keep(field, value);
+        self.said.record_bool(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         let clean = self.clean(value);
-        self.keep(field, clean);
+        self.said.record_str(field, &clean);
     }
 
     fn record_error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
@@ -104,7 +95,7 @@ impl Visit for Texts {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let clean = self.clean(&format!("{value:?}"));
-        self.keep(field, display(clean));
+        self.said.keep(field, Copied::Shown(display(clean)));
     }
 }
 

@@ -18,8 +18,9 @@ use super::subject::About;
 use crate::broadcast::Broadcast;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
-use crate::event::{Cleared, Event, EventData, JobReport, JobStatus, Triggered};
+use crate::event::{Cleared, Event, EventData, EventType, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
+use crate::name::Name;
 use crate::payload::{self, Envelope};
 use crate::picture::{self, Scaler};
 use crate::time::{Boot, Mono, Now, Wall};
@@ -93,7 +94,7 @@ impl JournalLedger {
             metadata: about.metadata.clone(),
             data,
         };
-        let owed = self.owed(about, &event, frame.as_ref());
+        let owed = if about.shadow { Vec::new() } else { self.owed(about, &event, frame.as_ref()) };
         Some(Accepted { event, frame, owed })
     }
 
@@ -117,18 +118,30 @@ impl JournalLedger {
     }
 
     fn owed(&self, about: &About, event: &Event, frame: Option<&Arc<[u8]>>) -> Vec<Owed> {
-        if about.shadow {
-            return Vec::new();
-        }
         let shared = Arc::new(event.clone());
-        let subscribed = |endpoint: &&Endpoint| {
-            about.endpoints.contains(&endpoint.name) && endpoint.events.contains(&event.data.kind())
-        };
+        let subscribed = |endpoint: &&Endpoint| wants(endpoint, about, event.data.kind());
         // Endpoints with one `max_body` share one picture: scaling is the dear part of an alert.
         let mut fitted = BTreeMap::new();
         let owed = |endpoint| owed_to(endpoint, &shared, frame, &mut fitted);
         self.addressees.now().iter().filter(subscribed).filter_map(owed).collect()
     }
+
+    /// Whom each of `events` would have been told to, had the monitor been armed.
+    fn would_be_owed(&self, about: &About, events: &[Accepted]) -> Vec<Vec<Name>> {
+        let endpoints = self.addressees.now();
+        let addressees = |accepted: &Accepted| {
+            let kind = accepted.event.data.kind();
+            let told =
+                endpoints.iter().filter(|endpoint| wants(endpoint, about, kind) && endpoint.format.expresses(kind));
+            told.map(|endpoint| endpoint.name.clone()).collect()
+        };
+        events.iter().map(addressees).collect()
+    }
+}
+
+/// Whether `endpoint` gets events of this kind of that monitor.
+fn wants(endpoint: &Endpoint, about: &About, kind: EventType) -> bool {
+    about.endpoints.contains(&endpoint.name) && endpoint.events.contains(&kind)
 }
 
 impl Ledger for JournalLedger {
@@ -138,14 +151,22 @@ impl Ledger for JournalLedger {
             events.extend(self.accept(&happening, effect));
         }
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
-        let unsaid = aloud::alerts_of(&events, &self.broadcast);
+        let shadow = happening.about.shadow.then(|| self.would_be_owed(happening.about, &events));
+        let unsaid = match shadow {
+            None => aloud::alerts_of(&events, &self.broadcast),
+            Some(_) => Vec::new(),
+        };
         let machine = Kept::row(happening.about, happening.state, happening.now, self.boot)?;
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
-        let recorded = self.writer.record(record).wait()?;
+        let recorded = match shadow {
+            None => self.writer.record(record),
+            Some(addressees) => self.writer.rehearse(record, addressees),
+        };
+        let recorded = recorded.wait()?;
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
-            tracing::debug!(%event, "accepted");
+            tracing::debug!(id = %event, "accepted");
         }
         aloud::say(unsaid, &recorded, &self.broadcast);
         for effect in happening.effects {
@@ -292,15 +313,18 @@ fn announce(about: &About, effect: &Effect) {
     match effect {
         Effect::Triggered { confidence, repeat, open_id, .. } => {
             let confidence = rounded(*confidence);
-            tracing::info!(%monitor, %camera, confidence, repeat, %open_id, "triggered");
+            let event = EventType::Triggered.as_str();
+            tracing::info!(%monitor, %camera, event, confidence, repeat, %open_id, "triggered");
         }
         Effect::Cleared { open_id, reason, .. } => {
-            tracing::info!(%monitor, %camera, %open_id, reason = reason.as_str(), "cleared");
+            let event = EventType::Cleared.as_str();
+            tracing::info!(%monitor, %camera, event, %open_id, reason = reason.as_str(), "cleared");
         }
         Effect::JobStarted { job } => tracing::info!(%monitor, %camera, %job, "job started"),
         Effect::JobRunning { job } => tracing::info!(%monitor, %camera, %job, "job running"),
         Effect::JobEnded { job, reason, .. } => {
-            tracing::info!(%monitor, %camera, %job, reason = reason.as_str(), "job ended");
+            let event = EventType::JobStatus.as_str();
+            tracing::info!(%monitor, %camera, event, %job, reason = reason.as_str(), "job ended");
         }
     }
 }

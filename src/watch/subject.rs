@@ -33,7 +33,7 @@ pub struct About {
     pub priority: Priority,
     /// To whom its events are owed.
     pub endpoints: Vec<Name>,
-    /// Journaled, but owed to nobody.
+    /// It only rehearses: its events are journaled, but owed to nobody and said to nobody.
     pub shadow: bool,
     /// Who made the monitor.
     #[serde(default)]

@@ -45,6 +45,7 @@ impl Appliance {
         if let Some(model) = yolox(at) {
             write!(text, "[[model]]\nname = \"yolox-nano\"\npath = \"{}\"\n", model.display()).unwrap();
         }
+        let config = with_text_log(config);
         fs::write(at.join("stakeout.toml"), text + &config.replace("HERE", at.to_str().unwrap())).unwrap();
         Appliance { folder, daemon: None }
     }
@@ -81,8 +82,19 @@ impl Appliance {
     /// The same with these environment variables.
     pub fn start_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "one daemon at a time");
+        let daemon = self.spawn_with(environment);
+        self.daemon = Some(daemon);
+        self.until("the daemon answers", |it| it.run(&["status", "--json"]).status.success().then_some(()));
+    }
+
+    /// Starts a daemon that is the caller's, and waits for nothing.
+    pub fn spawn(&self) -> Child {
+        self.spawn_with(&[])
+    }
+
+    fn spawn_with(&self, environment: &[(&str, &str)]) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let daemon = Command::new(env!("CARGO_BIN_EXE_stakeout"))
+        Command::new(env!("CARGO_BIN_EXE_stakeout"))
             .args(["run", "--config"])
             .arg(self.config())
             .envs(environment.iter().copied())
@@ -90,9 +102,7 @@ impl Appliance {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        self.daemon = Some(daemon);
-        self.until("the daemon answers", |it| it.run(&["status", "--json"]).status.success().then_some(()));
+            .unwrap()
     }
 
     /// SIGKILL: nothing is said, nothing is tidied up.
@@ -173,6 +183,16 @@ impl Drop for Appliance {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
+    }
+}
+
+/// Tests read the log as people do, unless they say otherwise.
+fn with_text_log(config: &str) -> String {
+    const TEXT: &str = "[log]\nformat = \"text\"\n";
+    match config.split_once("[log]\n") {
+        None => TEXT.to_owned() + config,
+        Some((_, section)) if section.split("\n[").next().unwrap().contains("format = ") => config.to_owned(),
+        Some((before, section)) => before.to_owned() + TEXT + section,
     }
 }
 

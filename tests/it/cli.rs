@@ -152,6 +152,7 @@ impl Site for Quiet {
             job: None,
             statistics: Default::default(),
             origin: Default::default(),
+            shadow: None,
             event_id: "event-0123456789abcdef".into(),
             alerts: 0,
             switched: false,
@@ -565,6 +566,7 @@ fn the_help_says_what_there_is() {
 
     Try out:
       replay       Play a recording through the monitors; print what they would say
+      test         Assert what the monitors say about recordings, case by case
       ask          Ask a model about a picture
       models       List, download, check, measure and calibrate models
       verify       Check the signature of a webhook body, read from stdin

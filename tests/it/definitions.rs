@@ -322,6 +322,34 @@ fn a_change_keeps_the_job_where_it_means_the_same_and_ends_it_where_it_does_not(
 }
 
 #[test]
+fn a_secret_stays_through_a_change_unless_it_is_taken_away_and_a_password_goes_nowhere_else() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = yard("");
+    appliance.start();
+    good(&appliance, "POST", "/v1/endpoints", &endpoint("hq", &receiver));
+    let elsewhere = format!("{}elsewhere", receiver.url());
+    for (count, body, is_signed) in
+        [(1, json!({"url": elsewhere}), true), (2, json!({"url": elsewhere, "secret": null}), false)]
+    {
+        good(&appliance, "PUT", "/v1/endpoints/hq", &body);
+        good(&appliance, "POST", "/v1/endpoints/hq/check", &Value::Null);
+        assert_eq!(receiver.wait_for(count)[count - 1].has_header("x-trio-signature"), is_signed, "{body}");
+    }
+    let camera = |host: &str| json!({"url": format!("rtsp://{host}/1"), "username": "viewer", "decode": "all"});
+    let mut known = camera("127.0.0.1:1");
+    known["password"] = json!("a long password");
+    good(&appliance, "PUT", "/v1/cameras/gate", &known);
+    good(&appliance, "PUT", "/v1/cameras/gate", &camera("127.0.0.1:1"));
+    let (status, answer) = ask(&appliance, "PUT", "/v1/cameras/gate", &camera("127.0.0.2:1"));
+    assert_eq!(status, 400, "{answer}");
+    let mut without = camera("127.0.0.2:1");
+    without["password"] = Value::Null;
+    without.as_object_mut().unwrap().remove("username");
+    good(&appliance, "PUT", "/v1/cameras/gate", &without);
+    appliance.stop();
+}
+
+#[test]
 fn a_job_ends_with_its_duration_and_begins_anew_only_where_it_should() {
     let receiver = Receiver::start(|_, _| Answer::status(200));
     let mut appliance = yard("");

@@ -29,6 +29,8 @@ pub(super) struct Line {
     /// Its type.
     pub(super) kind: EventType,
     monitor: Option<Name>,
+    /// Its monitor only rehearses: no client hears of it.
+    rehearsed: bool,
     /// JSON.
     pub(super) text: String,
 }
@@ -43,7 +45,7 @@ pub(super) struct Filter {
 impl Filter {
     fn lets_through(&self, line: &Line) -> bool {
         let of_monitor = self.monitor.as_ref().is_none_or(|wanted| line.monitor.as_ref() == Some(wanted));
-        of_monitor && self.kind.is_none_or(|wanted| line.kind == wanted)
+        of_monitor && !line.rehearsed && self.kind.is_none_or(|wanted| line.kind == wanted)
     }
 }
 
@@ -118,12 +120,13 @@ impl Tail {
     /// A page from the journal. `head`: an event that is known to be there.
     async fn page(&self, after: i64, filter: &Filter, head: i64) -> Result<Batch, Refusal> {
         let filter = EventFilter { after, limit: PAGE, monitor: filter.monitor.clone(), kind: filter.kind };
-        let lines = self.store.read(move |reader| lines(reader.events(&filter)?)).await?;
+        let mut lines = self.store.read(move |reader| lines(reader.events(&filter)?)).await?;
         let last = lines.last().map(|line| line.seq);
         let reached = match last {
             Some(last) if lines.len() >= PAGE as usize => last,
             _ => head.max(last.unwrap_or(0)),
         };
+        lines.retain(|line| !line.rehearsed);
         Ok(Batch { lines, reached })
     }
 }
@@ -155,9 +158,10 @@ fn lines(rows: Vec<EventRow>) -> Result<Vec<Arc<Line>>, Refusal> {
 
 fn line(row: EventRow) -> Result<Line, Refusal> {
     let (seq, kind, monitor) = (row.seq, row.event.data.kind(), row.event.monitor.clone());
+    let rehearsed = row.shadow.is_some();
     let text = serde_json::to_string(&EventLine::from(row)).map_err(|error| {
         let error = format!("event {seq} can't be put into words: {error}");
         Refusal::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, error, "see `journalctl -u stakeout`")
     })?;
-    Ok(Line { seq, kind, monitor, text })
+    Ok(Line { seq, kind, monitor, rehearsed, text })
 }

@@ -35,8 +35,10 @@ fn unattended(folder: &Path) -> Finding {
 
 /// Of an older release, or damaged.
 fn unread(error: &Error) -> Finding {
+    let text = error.to_string();
+    let (what, _) = text.split_once("; ").unwrap_or((&text, ""));
     let remedy = "start the daemon: it brings an older journal up, and mends a damaged one";
-    Finding::warn(CHECK, format!("its figures can't be read: {error}"), remedy)
+    Finding::warn(CHECK, format!("its figures can't be read: {what}"), remedy)
 }
 
 fn facts(journal: api::Journal) -> Finding {

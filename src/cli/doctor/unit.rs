@@ -36,7 +36,11 @@ fn judge(shown: &str) -> Finding {
         ("loaded", "active") if property("UnitFileState") == "enabled" => Finding::ok(CHECK, found),
         ("loaded", _) => Finding::warn(CHECK, found, "`systemctl enable --now stakeout`"),
         ("masked", _) => Finding::fail(CHECK, "the unit is masked", "`systemctl unmask stakeout`"),
-        _ => Finding::warn(CHECK, "there is no unit `stakeout`", "install the package, or `systemd/stakeout.service`"),
+        _ => Finding::warn(
+            CHECK,
+            "there is no unit `stakeout`",
+            "install the package, or `packaging/systemd/stakeout.service`",
+        ),
     }
 }
 

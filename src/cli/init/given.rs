@@ -62,7 +62,7 @@ pub(super) struct Given {
     /// The socket of the daemon [default: /run/stakeout/stakeout.sock]
     #[arg(long, value_name = "FILE", help_heading = "Machine")]
     pub(super) socket: Option<PathBuf>,
-    /// libonnxruntime.so [default: it is looked for]
+    /// ONNX Runtime, libonnxruntime.so [default: it is looked for]
     #[arg(long, value_name = "FILE", help_heading = "Machine")]
     pub(super) onnxruntime: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@
 type Example = (&'static str, &'static str);
 
 /// By the name of the page.
-const EXAMPLES: [(&str, &[Example]); 34] = [
+const EXAMPLES: [(&str, &[Example]); 35] = [
     (
         "stakeout",
         &[
@@ -122,6 +122,13 @@ const EXAMPLES: [(&str, &[Example]); 34] = [
                 "Every verdict of one monitor, for a script:",
                 "stakeout replay recording.mp4 --monitor person-at-dock --verdicts --json",
             ),
+        ],
+    ),
+    (
+        "stakeout-test",
+        &[
+            ("Do the monitors say what I expect?", "stakeout test cases.toml"),
+            ("One case, for a script:", "stakeout test cases.toml --case \"one visit\" --json"),
         ],
     ),
     (

@@ -189,7 +189,7 @@ fn the_definition_is_what_the_condition_means() {
     };
     let same: [Edit; 4] =
         [|m| m.confidence_threshold = 0.5, |m| m.cooldown = secs(1.0), |m| m.labels.reverse(), |m| m.model.at = 3..4];
-    let other: [Edit; 9] = [
+    let other: [Edit; 10] = [
         |m| m.condition.push('?'),
         |m| m.model.value = crate::name::Name::new("other").unwrap(),
         |m| m.labels[0].value.push('s'),
@@ -199,6 +199,7 @@ fn the_definition_is_what_the_condition_means() {
         |m| m.negatives.extend(["a dog".to_owned(), "a cat".to_owned()]),
         |m| m.zone[0][0] = 0.100_000_01,
         |m| m.only_when = Some(candidate(0.4)),
+        |m| m.shadow = true,
     ];
     let with = |above| definition(&Monitor { only_when: Some(candidate(above)), ..monitor() });
     assert_ne!(with(0.4), with(0.5));

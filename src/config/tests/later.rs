@@ -22,6 +22,6 @@ error: endpoint `ops`: `events`: `clip.*` is not implemented yet
   --> stakeout.toml:14:11
    |
 14 | events = ["clip.*"]
-   |           ^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `camera.offline`, `camera.online`, `journal.reset`, `journal.overflow`"#;
+   |           ^^^^^^^^ events known here: `monitor.triggered`, `monitor.cleared`, `job.status`, `camera.offline`, `camera.online`, `device.heartbeat`, `journal.reset`, `journal.overflow`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
 }

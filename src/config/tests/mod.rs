@@ -1,6 +1,7 @@
 //! What a whole file makes: values, defaults, and messages to the letter.
 
 mod api;
+mod cases;
 mod formats;
 mod later;
 mod links;
@@ -82,6 +83,23 @@ fn manual_switched_on() -> String {
 fn meaning(config: &Config) -> String {
     let shown = format!("{config:#?}");
     shown.lines().filter(|line| !line.trim_start().starts_with("at: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_heartbeat_is_off_or_every_so_often_and_somebody_hears_it() {
+    let with = |heartbeat: &str| format!("[device]\nheartbeat = {heartbeat}\n{LEAST}");
+    assert_eq!(good(LEAST).device.heartbeat, None);
+    assert_eq!(good(&with("\"off\"")).device.heartbeat, None);
+    assert_eq!(good(&with("\"5m\"")).device.heartbeat, Some(Duration::from_secs(300)));
+    for wrong in ["\"9s\"", "\"2d\"", "\"\"", "\"often\"", "5"] {
+        assert!(refused(&with(wrong)).contains("`[device]`: `heartbeat`"), "{wrong}: {}", refused(&with(wrong)));
+    }
+    let unheard = |source: &str| {
+        parse(source, "stakeout.toml").unwrap().diagnostics.to_string().contains("no endpoint gets the heartbeat")
+    };
+    let deaf = LEAST.replace("name = \"ops\"\n", "name = \"ops\"\nevents = [\"monitor.*\"]\n");
+    assert!(unheard(&format!("[device]\nheartbeat = \"5m\"\n{deaf}")));
+    assert!(!unheard(&with("\"5m\"")) && !unheard(&deaf));
 }
 
 #[test]

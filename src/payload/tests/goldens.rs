@@ -14,6 +14,27 @@ fn body(format: Format, event: &Event) -> String {
 }
 
 #[test]
+fn a_heartbeat() {
+    let of_the_box = Event { camera: None, monitor: None, job: None, ..event(EventData::Heartbeat(heartbeat())) };
+    assert_eq!(
+        body(Format::Stakeout, &of_the_box),
+        concat!(
+            r#"{"type":"device.heartbeat","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+            r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+            r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+            r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","interval_s":300.012,"#,
+            r#""cameras":[{"camera":"loading-dock-east","state":"online","decode":"keyframes","frames_decoded":302,"#,
+            r#""last_frame_age_s":0.4}],"#,
+            r#""monitors":[{"monitor":"person-in-zone","camera":"loading-dock-east","checks":17,"#,
+            r#""skipped":{"nothing_moved":280,"rate":1200,"load":3},"last_confidence":0.1234,"last_check_age_s":9.5,"#,
+            r#""open":"00000000-0000-0000-0000-000000000003"}],"#,
+            r#""endpoints":[{"endpoint":"ops","pending":2,"held":1,"dead":4,"oldest_s":62.5}],"#,
+            r#""version":"0.1.0","uptime_s":86400}}"#,
+        )
+    );
+}
+
+#[test]
 fn trio_live_monitor() {
     assert_eq!(
         rendered(Format::TrioLiveMonitor, EventData::Triggered(triggered())),

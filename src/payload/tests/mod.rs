@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::event::{
-    CameraOffline, CameraOnline, ClearReason, Cleared, Counters, EventData, JobReason, JobReport, JournalOverflow,
-    JournalReset, ModelIdentity, Priority, SkipReason, Triggered,
+    CameraOffline, CameraOnline, CameraPulse, ClearReason, Cleared, Counters, EndpointPulse, EventData, Heartbeat,
+    JobReason, JobReport, JournalOverflow, JournalReset, ModelIdentity, MonitorPulse, Priority, SkipReason, Triggered,
 };
 use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
@@ -80,6 +80,33 @@ fn report(reason: JobReason) -> JobReport {
     JobReport { reason, counters }
 }
 
+fn heartbeat() -> Heartbeat {
+    let (camera, monitor) = (name("loading-dock-east"), name("person-in-zone"));
+    let skipped = [(SkipReason::NothingMoved, 280), (SkipReason::Rate, 1200), (SkipReason::Load, 3)];
+    Heartbeat {
+        interval_s: 300.012,
+        cameras: vec![CameraPulse {
+            camera: camera.clone(),
+            state: "online".into(),
+            decode: "keyframes".into(),
+            frames_decoded: 302,
+            last_frame_age_s: Some(0.4),
+        }],
+        monitors: vec![MonitorPulse {
+            monitor,
+            camera,
+            checks: 17,
+            skipped: skipped.into(),
+            last_confidence: Some(0.1234),
+            last_check_age_s: Some(9.5),
+            open: Some(Uuid::from_u128(3)),
+        }],
+        endpoints: vec![EndpointPulse { endpoint: name("ops"), pending: 2, held: 1, dead: 4, oldest_s: Some(62.5) }],
+        version: "0.1.0".into(),
+        uptime_s: 86_400,
+    }
+}
+
 /// One event of each type.
 fn one_of_each() -> Vec<Event> {
     let since = Wall(1_769_423_690_000);
@@ -89,6 +116,7 @@ fn one_of_each() -> Vec<Event> {
         event(EventData::JobStatus(report(JobReason::MaxDurationReached))),
         event(EventData::CameraOffline(CameraOffline { cause: "stalled".into(), since, common: true, flaps: 2 })),
         event(EventData::CameraOnline(CameraOnline { cause: "stalled".into(), since, down_ms: 95_250, flaps: 0 })),
+        event(EventData::Heartbeat(heartbeat())),
         event(EventData::JournalReset(JournalReset { salvaged: 7, lost: Vec::new(), previous_epoch: None })),
         event(EventData::JournalOverflow(JournalOverflow { dropped: Vec::new(), free_bytes: 12 })),
     ]

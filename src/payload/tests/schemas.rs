@@ -127,7 +127,12 @@ fn events_of_the_journal_fit_with_all_that_they_can_say() {
     let reset = JournalReset { salvaged: 7, lost, previous_epoch: Some(Uuid::from_u128(0xd)) };
     let dropped = vec![DroppedRange { endpoint: name("ops"), priority: Priority::Low, from: 1, to: 9, count: 4 }];
     let overflow = JournalOverflow { dropped, free_bytes: u64::MAX };
-    for data in [EventData::JournalReset(reset), EventData::JournalOverflow(overflow)] {
+    let mut fresh = heartbeat();
+    (fresh.cameras[0].last_frame_age_s, fresh.endpoints[0].oldest_s) = (None, None);
+    let monitor = &mut fresh.monitors[0];
+    (monitor.last_confidence, monitor.last_check_age_s, monitor.open) = (None, None, None);
+    let fresh = EventData::Heartbeat(fresh);
+    for data in [EventData::JournalReset(reset), EventData::JournalOverflow(overflow), fresh] {
         let of_the_box = Event { camera: None, monitor: None, job: None, ..event(data) };
         fits(&validator(Format::Stakeout), &parsed(Format::Stakeout, &of_the_box, FrameChoice::Inline).unwrap())
             .unwrap();

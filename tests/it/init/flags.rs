@@ -1,10 +1,12 @@
 //! Without a terminal.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output, Stdio};
 
 use super::{PASSWORD, Site};
 use crate::receiver::Answer;
+use crate::shared::skip;
 
 /// Everything that a camera with a login and a receiver need.
 fn given(site: &Site) -> Command {
@@ -142,4 +144,36 @@ fn a_login_in_a_url_ends_up_in_a_file() {
     assert!(!told(&output).contains(url.password().unwrap()), "{}", told(&output));
     fs::remove_file(site.path("url")).unwrap();
     site.assert_written();
+}
+
+/// Where there is a user `stakeout`, as the package makes one: here for one command, in a mount namespace of its own.
+#[test]
+fn what_root_writes_belongs_to_the_service() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    let known = |file: &str, line: &str| {
+        let text = fs::read_to_string(format!("/etc/{file}")).unwrap();
+        fs::write(site.path(file), format!("{text}\nstakeout:x:{line}\n")).unwrap();
+    };
+    known("passwd", "64991:64992::/var/lib/stakeout:/usr/sbin/nologin");
+    known("group", "64992:");
+    let with_user = "mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec \"$0\" \"$@\"";
+    let inside = |command: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["-m", "sh", "-c", with_user, command]).current_dir(site.appliance.folder.path());
+        unshare
+    };
+    if !inside("true").output().is_ok_and(|output| output.status.success()) {
+        return skip("no mount namespace can be made here (`unshare -m` needs root)");
+    }
+    let init = given(&site);
+    let output = inside(env!("CARGO_BIN_EXE_stakeout")).args(init.get_args()).arg("--no-probe").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let of = |name: &str| {
+        let file = fs::metadata(site.path(name)).unwrap();
+        (file.uid(), file.gid(), file.mode() & 0o777)
+    };
+    for secret in ["camera.pass", "ops.secret"] {
+        assert_eq!(of(secret), (64_991, 64_992, 0o600), "{secret}");
+    }
+    assert_eq!(of("stakeout.toml"), (0, 64_992, 0o640), "root's, for the service to read");
 }

@@ -50,7 +50,14 @@ const ROWS: &[Row] = &[
         &[("scripts/demo", "/usr/bin/python3 scripts/demo.py"), ("--json", "--json --help")],
     ),
     ("cargo build --release", Elsewhere("scripts/demo.py", "\"--release\""), &[]),
-    // README.md: installing, below a folder of our own.
+    // README.md: the package, by `scripts/test --all`; by hand, below a folder of our own.
+    ("scripts/test --all", Elsewhere("scripts/test", "run scripts/installed"), &[]),
+    ("packaging/build-deb", Elsewhere("scripts/installed.py", "packaging/build-deb"), &[]),
+    (
+        "apt install ./target/deb/stakeout_*.deb",
+        Elsewhere("scripts/installed_package.py", "root.install(\"--no-install-recommends\", OLDER)"),
+        &[],
+    ),
     (
         "install -D -m 755 target/release/stakeout /usr/bin/stakeout",
         Ends(0, ""),
@@ -62,7 +69,7 @@ const ROWS: &[Row] = &[
         &[("/usr/lib", "HERE/usr/lib")],
     ),
     (
-        "install -D -m 644 systemd/stakeout.service /etc/systemd/system/stakeout.service",
+        "install -D -m 644 packaging/systemd/stakeout.service /etc/systemd/system/stakeout.service",
         Ends(0, ""),
         &[("/etc/systemd", "HERE/etc/systemd")],
     ),
@@ -97,7 +104,11 @@ const ROWS: &[Row] = &[
         Ends(0, ""),
         &[("chown stakeout:", "chown $UID")],
     ),
-    ("systemctl daemon-reload && systemctl enable --now stakeout", Elsewhere("tests/it/service.rs", "READY=1"), &[]),
+    (
+        "systemctl daemon-reload && systemctl enable --now stakeout",
+        Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"),
+        &[],
+    ),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
     (
         "runuser -u stakeout -- env GSETTINGS_BACKEND=memory GIO_USE_PROXY_RESOLVER=dummy stakeout run",
@@ -128,6 +139,11 @@ const ROWS: &[Row] = &[
         &[("curl ", "curl --fail-with-body ")],
     ),
     (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"person\", \"callback_url\": \"https://your-app.example/alerts\"}'",
+        Ends(0, "\"alert-"),
+        &[("curl ", "curl --fail-with-body ")],
+    ),
+    (
         "post /streams '{\"url\": \"rtsp://viewer:PASSWORD@10.0.0.21/stream1\", \"label\": \"Loading dock\"}'",
         Ends(0, "\"loading-dock\""),
         &[("rtsp://viewer:PASSWORD@10.0.0.21/stream1", "ANOTHER")],
@@ -136,6 +152,11 @@ const ROWS: &[Row] = &[
         "post /streams/loading-dock/subscriptions '{\"question\": \"Is a person in the yellow zone?\", \"webhook_url\": \"https://your-app.example/events\", \"confidence_threshold\": 0.85, \"cooldown_seconds\": 60, \"metadata\": {\"severity\": \"high\"}}'",
         Ends(0, "\"subscription-"),
         &[],
+    ),
+    (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"event-…\", \"callback_url\": \"https://your-app.example/alerts\"}'",
+        Ends(0, "\"alert-"),
+        &[("event-…", "person-at-dock"), ("curl ", "curl --fail-with-body ")],
     ),
     (
         "curl -N --unix-socket /run/stakeout/stakeout.sock http://x/v1/events/stream",

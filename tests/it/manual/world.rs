@@ -107,9 +107,8 @@ impl World {
         for folder in ["new", "etc/stakeout", "usr/share/bash-completion/completions", "checkout/models/yard"] {
             fs::create_dir_all(here.join(folder)).unwrap();
         }
-        for (known, name) in [("scripts", "scripts"), ("tests", "tests"), ("systemd", "systemd"), (".setup", ".setup")]
-        {
-            symlink(root().join(known), place.join(name)).unwrap();
+        for known in ["scripts", "tests", "packaging", ".setup"] {
+            symlink(root().join(known), place.join(known)).unwrap();
         }
         symlink(root().join("models/yolox-nano"), place.join("models/yolox-nano")).unwrap();
         // Calibration writes into it.
@@ -120,6 +119,8 @@ impl World {
         let pictures = root().join("tests/data/yard-questions");
         symlink(&pictures, place.join("frames")).unwrap();
         symlink(root().join("tests/data/yard.mp4"), place.join("recording.mp4")).unwrap();
+        let case = "[[case]]\nname = \"one visit\"\nclip = \"recording.mp4\"\nforbid = [{ after = 39 }]\n";
+        fs::write(place.join("cases.toml"), case).unwrap();
         fs::copy(pictures.join("28000000.png"), place.join("yard.png")).unwrap();
         image::open(place.join("yard.png")).unwrap().to_rgb8().save(place.join("yard.jpg")).unwrap();
         // useradd --prefix
@@ -176,6 +177,7 @@ impl World {
             ("rtsp://viewer:PASSWORD@10.0.0.21/stream1", with_login(&self.camera)),
             ("https://your-app.example/hooks/stakeout", self.receiver.url()),
             ("https://your-app.example/hook", self.receiver.url()),
+            ("https://your-app.example/alerts", self.receiver.url()),
             ("https://your-app.example/events", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
         ];
