@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Shared;
 use super::parts::unknown;
 use super::refusal::Refusal;
+use crate::config::Unfit;
 use crate::name::Name;
 
 /// What a check of an endpoint found out.
@@ -80,11 +81,6 @@ pub(super) async fn check(State(shared): State<Shared>, Path(name): Path<String>
         let hint = "wait for its end: a check takes twice the endpoint's `timeout` at most";
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "another check is being made", hint));
     };
-    shared.site.check(endpoint).await.map(Json).map_err(|why| {
-        Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            why,
-            "see `stakeout check`; the daemon runs with what it read at its start",
-        )
-    })
+    let checked = shared.site.check(endpoint).await;
+    checked.map(Json).map_err(|Unfit { error, hint }| Refusal::new(StatusCode::CONFLICT, error, hint))
 }

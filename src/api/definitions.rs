@@ -284,10 +284,19 @@ pub(super) async fn carry_out<T: Send + 'static>(
 /// `ca_file` names nothing secret.
 fn reads_no_secrets(part: Part, body: &Map<String, Value>) -> Result<(), Refusal> {
     let reads = |key: &&String| (key.ends_with("_file") && *key != "ca_file") || key.ends_with("_credential");
+    let format = body.get("format").and_then(Value::as_str).filter(|_| part == Part::Endpoint);
+    if let Some(format @ "pagerduty") = format {
+        let hint = "its routing key is a secret that only the file can name: write an `[[endpoint]]` and restart";
+        let error = format!("endpoint: one of the format `{format}` is defined in the configuration file");
+        return Err(Refusal::bad_request(error, hint));
+    }
     let Some(key) = body.keys().find(reads) else { return Ok(()) };
     let hint = match part {
         Part::Camera => "send the password itself as `password`, or define the camera in the file",
-        Part::Endpoint => "send the key itself as `secret`, or define the endpoint in the file",
+        Part::Endpoint if key.starts_with("secret") => {
+            "send the key itself as `secret`, or define the endpoint in the file"
+        }
+        Part::Endpoint => "define this endpoint in the file: what it needs is a secret that can't be sent here",
         Part::Monitor => "leave it out; `stakeout config` prints every key",
     };
     Err(Refusal::bad_request(format!("{}: `{key}` counts only in the configuration file", part.as_str()), hint))
@@ -328,6 +337,10 @@ mod tests {
             let refused = reads_no_secrets(Part::Endpoint, &body(key, "/x")).unwrap_err();
             assert_eq!((refused.status, refused.error.contains(key)), (400, true));
         }
+        let pager = reads_no_secrets(Part::Endpoint, &body("format", "pagerduty")).unwrap_err();
+        assert!(pager.error.contains("`pagerduty` is defined in the configuration file"), "{}", pager.error);
+        let mail = reads_no_secrets(Part::Endpoint, &body("password_file", "/x")).unwrap_err();
+        assert!(!mail.hint.contains("`secret`"), "{}", mail.hint);
         for key in ["ca_file", "secret", "password", "url"] {
             assert_eq!(reads_no_secrets(Part::Camera, &body(key, "/x")), Ok(()));
         }

@@ -67,21 +67,28 @@ impl DeadQuery {
     /// # Errors
     /// A condition that makes no sense, or the journal cannot be read.
     pub fn batch(&self, reader: &Reader) -> Result<(Vec<Uuid>, Option<i64>), Refusal> {
+        let (letters, next) = self.letters(reader)?;
+        Ok((letters.into_iter().map(|(id, _)| id).collect(), next))
+    }
+
+    /// As [`DeadQuery::batch`], with the endpoint of each; that of a single one is not looked up.
+    fn letters(&self, reader: &Reader) -> Result<(Vec<Letter>, Option<i64>), Refusal> {
         let which = self.which();
         match self.id {
             None => {
                 let filter = which.dead_filter(now(), self.after.unwrap_or(0), BATCH)?;
                 let rows = reader.dead_letters(&filter)?;
                 let next = rows.last().map(|row| row.n).filter(|_| rows.len() >= BATCH as usize);
-                Ok((rows.into_iter().map(|row| row.id).collect(), next))
+                Ok((rows.into_iter().map(|row| (row.id, Some(row.endpoint))).collect(), next))
             }
-            Some(id) if which == Which::default() => Ok((vec![id], None)),
+            Some(id) if which == Which::default() => Ok((vec![(id, None)], None)),
             Some(id) => {
                 // What makes no sense is told about a delivery that nobody knows, too.
                 let filter = which.dead_filter(now(), 0, 1)?;
                 let Some((row, _)) = reader.delivery(id)? else { return Ok((Vec::new(), None)) };
                 let rows = reader.dead_letters(&DeliveryFilter { after: row.n - 1, ..filter })?;
-                Ok((rows.into_iter().map(|row| row.id).filter(|found| *found == id).collect(), None))
+                let rows = rows.into_iter().filter(|row| row.id == id);
+                Ok((rows.map(|row| (row.id, Some(row.endpoint))).collect(), None))
             }
         }
     }
@@ -91,6 +98,9 @@ impl DeadQuery {
         Which { state, reason, endpoint, since, until }
     }
 }
+
+/// A dead letter and whose it is.
+type Letter = (Uuid, Option<Name>);
 
 /// What is to be done with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +130,9 @@ pub struct Redriven {
     /// So many did not: their bodies had to make room, only a tombstone is left.
     #[serde(default, skip_serializing_if = "is_none")]
     pub without_body: u64,
+    /// So many did not: there is no such endpoint any more.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub without_endpoint: u64,
     /// More may be meant: order it again with this as `after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
@@ -143,8 +156,10 @@ pub(super) async fn retry_one(
     State(shared): State<Shared>,
     Path(delivery): Path<String>,
 ) -> Result<Json<Redriven>, Refusal> {
-    let retried = obey_for_one(&shared, Deed::Retry, id(&delivery)?).await?;
-    Ok(Json(Redriven { retried, without_body: 0, next: None }))
+    let delivery = id(&delivery)?;
+    leads_somewhere(&shared, &find(&shared, delivery).await?.line.endpoint)?;
+    let retried = obey_for_one(&shared, Deed::Retry, delivery).await?;
+    Ok(Json(Redriven { retried, without_body: 0, without_endpoint: 0, next: None }))
 }
 
 pub(super) async fn drop_one(
@@ -160,8 +175,11 @@ pub(super) async fn retry(
     order: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Redriven>, Refusal> {
     let query = query(order)?;
-    let Done { changed, meant, next } = obey(&shared, Deed::Retry, query).await?;
-    Ok(Json(Redriven { retried: changed, without_body: meant - changed, next }))
+    if let Some(endpoint) = &query.endpoint {
+        leads_somewhere(&shared, endpoint)?;
+    }
+    let Done { changed, meant, without_endpoint, next } = obey(&shared, Deed::Retry, query).await?;
+    Ok(Json(Redriven { retried: changed, without_body: meant - changed, without_endpoint, next }))
 }
 
 pub(super) async fn drop_them(
@@ -186,18 +204,24 @@ struct Done {
     changed: u64,
     /// Those that were meant, changed or not.
     meant: u64,
+    /// Those that were left alone, because they would be owed for ever.
+    without_endpoint: u64,
     /// Where to go on.
     next: Option<i64>,
 }
 
 async fn obey(shared: &Shared, deed: Deed, mut query: DeadQuery) -> Result<Done, Refusal> {
     let asked = query.clone();
-    let (mut changed, mut meant) = (0, 0);
+    let (mut changed, mut meant, mut without_endpoint) = (0, 0, 0);
+    let there = shared.site.endpoints();
+    let is_sendable = |letter: &Letter| deed == Deed::Drop || letter.1.as_ref().is_none_or(|name| there.contains(name));
     for _ in 0..BATCHES {
         let this = query.clone();
-        let (ids, next) = shared.store.read(move |reader| this.batch(reader)).await?;
-        meant += ids.len() as u64;
-        let replies: Vec<_> = ids.into_iter().map(|id| deed.order(&shared.writer, id)).collect();
+        let (letters, next) = shared.store.read(move |reader| this.letters(reader)).await?;
+        let (letters, forsaken): (Vec<_>, Vec<_>) = letters.into_iter().partition(is_sendable);
+        without_endpoint += forsaken.len() as u64;
+        meant += letters.len() as u64;
+        let replies: Vec<_> = letters.into_iter().map(|(id, _)| deed.order(&shared.writer, id)).collect();
         for reply in replies {
             changed += reply.await?;
         }
@@ -207,7 +231,19 @@ async fn obey(shared: &Shared, deed: Deed, mut query: DeadQuery) -> Result<Done,
         }
     }
     tracing::info!(?deed, ?asked, changed, "dead letters changed by hand");
-    Ok(Done { changed, meant, next: query.after })
+    Ok(Done { changed, meant, without_endpoint, next: query.after })
+}
+
+/// Nobody would ever send what `endpoint` is owed, if it is neither in the file nor made over the API.
+fn leads_somewhere(shared: &Shared, endpoint: &Name) -> Result<(), Refusal> {
+    if shared.site.endpoints().contains(endpoint) {
+        return Ok(());
+    }
+    let hint = format!(
+        "make an endpoint of that name again, as `[[endpoint]]` in the file or with PUT /v1/endpoints/{endpoint}; or drop \
+         them: `stakeout dlq drop --endpoint {endpoint}`"
+    );
+    Err(Refusal::new(StatusCode::CONFLICT, format!("there is no endpoint `{endpoint}` to send them to"), hint))
 }
 
 async fn obey_for_one(shared: &Shared, deed: Deed, delivery: Uuid) -> Result<u64, Refusal> {

@@ -64,7 +64,7 @@ pub use events::EventQuery;
 pub use jobs::{Details, JobLine, JobQuery, Jobs, Logs};
 pub use lines::{AttemptLine, DeliveryBriefLine, DeliveryDetail, DeliveryLine, EventDetail, EventLine, Page, Utc};
 pub use model::{Library, Model, ModelState};
-pub use parts::Enabled;
+pub use parts::{Enabled, EndpointLine, Leads};
 pub use refusal::Refusal;
 pub use site::{Errand, Expectation, NoPicture, Site, Watched};
 pub use socket::{BindError, Socket};

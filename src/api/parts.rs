@@ -52,10 +52,37 @@ async fn with_statistics(shared: &Shared, monitors: Vec<Monitor>) -> Result<Vec<
     Ok(status::monitor_lines(monitors, counts))
 }
 
-pub(super) async fn endpoints(State(shared): State<Shared>) -> Result<Json<Page<Endpoint>>, Refusal> {
+/// An endpoint at one moment, with where it leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointLine {
+    /// How it does.
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
+    /// None: the journal alone still knows it.
+    #[serde(flatten)]
+    pub leads: Option<Leads>,
+}
+
+/// Where an endpoint leads, without what may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leads {
+    /// Of one that was made over the API without a login and the values of its query; of one in the file without path and
+    /// query; null where all of it is secret.
+    pub url: Option<String>,
+    /// How what is sent there is written.
+    pub format: String,
+    /// So many secrets sign it.
+    pub secrets: u64,
+    /// Whether it is to be sent anything.
+    pub enabled: bool,
+}
+
+pub(super) async fn endpoints(State(shared): State<Shared>) -> Result<Json<Page<EndpointLine>>, Refusal> {
     let counts = shared.store.read(|reader| Ok(reader.endpoint_counts(now())?)).await?;
     let lines = status::endpoint_lines(&shared.site.endpoints(), counts);
-    Ok(whole(status::with_origin(shared.site.as_ref(), lines)))
+    let lines = status::with_origin(shared.site.as_ref(), lines);
+    let line = |endpoint: Endpoint| EndpointLine { leads: shared.site.leads(&endpoint.name), endpoint };
+    Ok(whole(lines.into_iter().map(line)))
 }
 
 /// The answer to an order to send to an endpoint again.

@@ -11,10 +11,12 @@ use super::alerts::{Binding, Rule};
 use super::camera::Camera;
 use super::check::Check;
 use super::model::{Library, Model};
+use super::parts::Leads;
 use super::status::Monitor;
 use super::streams::StreamLine;
 use super::subscriptions::Subscription;
 use super::warnings::Warning;
+use crate::config::Unfit;
 use crate::journal::Origin;
 use crate::meter::Reading;
 use crate::name::Name;
@@ -51,6 +53,11 @@ pub trait Site: Send + Sync + 'static {
         Origin::File
     }
 
+    /// Where an endpoint leads; None: there is none of that name.
+    fn leads(&self, _endpoint: &Name) -> Option<Leads> {
+        None
+    }
+
     /// Monitors with an `expect_event_within`.
     fn expectations(&self) -> Vec<Expectation>;
 
@@ -85,8 +92,9 @@ pub trait Site: Send + Sync + 'static {
     /// What a camera that is online sees, as JPEG: comes with the camera's next packet or keyframe.
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture>;
 
-    /// Sends a configured endpoint a check. Fails, with the reason, where what it takes can't be read.
-    fn check(&self, endpoint: &Name) -> Errand<Check, String>;
+    /// Sends a configured endpoint a check. Fails where what it takes can't be read, or where there is nothing to send that
+    /// would mean nothing.
+    fn check(&self, endpoint: &Name) -> Errand<Check, Unfit>;
 }
 
 /// What takes a while: begun at once, waited for by whoever asked.

@@ -272,6 +272,7 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
     let configured = site.endpoints();
     let endpoints = with_origin(site, endpoint_lines(&configured, kept.endpoints));
     let uptime = site.uptime(now);
+    let told = site.warnings(now);
     let mut warnings = Facts {
         now,
         uptime,
@@ -281,9 +282,10 @@ fn assemble(site: &dyn Site, now: Now, kept: Kept) -> Status {
         expected: &kept.expected,
         totals: &kept.totals,
         said: &kept.said,
+        told: &told,
     }
     .warnings();
-    warnings.extend(site.warnings(now));
+    warnings.extend(told);
     Status {
         device: site.device(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -64,6 +64,8 @@ pub(super) struct Facts<'a> {
     pub(super) totals: &'a Totals,
     /// What the journal had to say of itself.
     pub(super) said: &'a [(EventData, Seen)],
+    /// What the daemon warns of.
+    pub(super) told: &'a [Warning],
 }
 
 impl Facts<'_> {
@@ -73,8 +75,9 @@ impl Facts<'_> {
         warnings.extend(self.cameras.iter().filter_map(not_watched));
         warnings.extend(self.cameras.iter().filter_map(degraded));
         warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.owed_in_vain(endpoint)));
+        warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.refused(endpoint)));
         warnings.extend(self.endpoints.iter().filter_map(gone));
-        warnings.extend(self.endpoints.iter().filter_map(dead_letters));
+        warnings.extend(self.endpoints.iter().filter_map(|endpoint| self.dead_letters(endpoint)));
         warnings.extend(self.expected.iter().filter_map(|(expected, last)| self.silent(expected, *last)));
         warnings.extend(self.said.iter().filter_map(|(said, seen)| self.journal(said, *seen)));
         warnings.extend(self.totals.disk.and_then(nearly_full));
@@ -91,10 +94,49 @@ impl Facts<'_> {
         let (name, owed) = (&endpoint.name, endpoint.pending + endpoint.held);
         (owed > 0 && !self.configured.contains(name)).then(|| {
             Warning::new(
-                format!("{owed} deliveries are owed to endpoint `{name}`, which is not in the configuration"),
-                format!("put an `[[endpoint]]` of the name `{name}` back, so that they can be sent"),
+                format!("{owed} deliveries are owed to endpoint `{name}`, which is neither in the configuration nor made over the API"),
+                format!("{}, so that they can be sent", made_again(name)),
             )
         })
+    }
+
+    fn dead_letters(&self, endpoint: &Endpoint) -> Option<Warning> {
+        let (name, dead) = (&endpoint.name, endpoint.dead);
+        (dead > 0).then(|| {
+            let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
+            let list = format!("`stakeout dlq list --endpoint {name}`");
+            let remedy = match self.configured.contains(name) {
+                true => format!("{list}, then `stakeout dlq retry --endpoint {name}` or `drop`"),
+                false => format!("{list}, then {} and `dlq retry`, or `dlq drop`", made_again(name)),
+            };
+            Warning::new(format!("endpoint `{name}` has {letters}"), remedy)
+        })
+    }
+
+    /// The receiver answers, and takes nothing: what is tried again and again looks like what is about to be sent.
+    fn refused(&self, endpoint: &Endpoint) -> Option<Warning> {
+        let (name, statistics) = (&endpoint.name, &endpoint.statistics);
+        let waits = Duration::from_secs_f64(statistics.oldest_pending_age_s.unwrap_or_default().clamp(0.0, 1e9));
+        let success = statistics.last_success.map(|last| self.now.wall.since(last.0));
+        let lasts = success.map_or(waits, |success| success.min(waits));
+        if !statistics.failing || endpoint.pending == 0 || endpoint.held > 0 || lasts <= PATIENCE {
+            return None;
+        }
+        let subject = format!("endpoint `{name}`");
+        if self.told.iter().any(|warning| warning.what.contains(&subject)) {
+            return None;
+        }
+        let why = statistics.last_error.as_deref().unwrap_or("it is refused");
+        Some(Warning::new(
+            format!(
+                "endpoint `{name}` has taken nothing for {}, and is owed {}: {why}",
+                hours(lasts),
+                endpoint.pending
+            ),
+            format!(
+                "look at what its receiver says: `stakeout deliveries --endpoint {name}`, `stakeout endpoint check {name}`"
+            ),
+        ))
     }
 
     /// What became of the journal within the last days.
@@ -201,16 +243,13 @@ fn gone(endpoint: &Endpoint) -> Option<Warning> {
     })
 }
 
-fn dead_letters(endpoint: &Endpoint) -> Option<Warning> {
-    let (name, dead) = (&endpoint.name, endpoint.dead);
-    (dead > 0).then(|| {
-        let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
-        Warning::new(
-            format!("endpoint `{name}` has {letters}"),
-            format!("`stakeout dlq list --endpoint {name}`, then `stakeout dlq retry --endpoint {name}` or `drop`"),
-        )
-    })
+/// What brings back an endpoint that is no more.
+fn made_again(name: &Name) -> String {
+    format!("make an endpoint of the name `{name}` again, as an `[[endpoint]]` or with PUT /v1/endpoints/{name}")
 }
+
+/// So long an endpoint may refuse what it is sent before that is told.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// So long it is told that the journal was damaged or full.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
@@ -291,6 +330,7 @@ mod tests {
             expected: &[(Expectation { monitor: name("gate"), within }, last)],
             totals: &totals,
             said: &[],
+            told: &[],
         };
         let mut told = facts.warnings().into_iter().map(|warning| format!("{}: {}", warning.what, warning.remedy));
         assert!(told.next().unwrap().starts_with("nothing is watched"), "there is no camera");
@@ -307,8 +347,9 @@ mod tests {
         assert_eq!(
             warnings(now(9, 9, false), &endpoints, None, (90 << 20, 4 << 30)),
             [
-                "3 deliveries are owed to endpoint `old`, which is not in the configuration: put an `[[endpoint]]` of the \
-                 name `old` back, so that they can be sent",
+                "3 deliveries are owed to endpoint `old`, which is neither in the configuration nor made over the API: make \
+                 an endpoint of the name `old` again, as an `[[endpoint]]` or with PUT /v1/endpoints/old, so that they can \
+                 be sent",
                 "endpoint `hq` said that it is gone (410); what happens now is not sent to it: correct its `url`, then \
                  `stakeout endpoint enable hq`; `stakeout dlq retry --endpoint hq` sends what was skipped",
                 "endpoint `ops` has 2 dead letters: `stakeout dlq list --endpoint ops`, then `stakeout dlq retry \
@@ -323,6 +364,34 @@ mod tests {
         );
         assert_eq!(warnings(now(9, 9, true), &endpoints[..1], None, ROOMY).len(), 1);
         assert_eq!(warnings(now(9, 9, true), &[], None, ROOMY), [] as [String; 0]);
+    }
+
+    #[test]
+    fn an_endpoint_that_takes_nothing_is_told_once_that_has_lasted() {
+        let told = |waited_s: f64, success_ago_s: Option<i64>, failing: bool, held: u64| {
+            let now = now(9, 9, true);
+            let mut refusing = endpoint("ops", 0, false);
+            (refusing.pending, refusing.held) = (44, held);
+            refusing.statistics = Statistics {
+                failing,
+                oldest_pending_age_s: Some(waited_s),
+                last_success: success_ago_s.map(|ago| crate::api::Utc(Wall(now.wall.0 - ago * 1000))),
+                last_error: Some("it answers 400".into()),
+                ..Statistics::default()
+            };
+            warnings(now, &[refusing], None, ROOMY)
+        };
+        let said = told(780.0, None, true, 0);
+        assert!(
+            said[0].starts_with("endpoint `ops` has taken nothing for 13 min, and is owed 44: it answers 400"),
+            "{said:?}"
+        );
+        assert_eq!(told(780.0, Some(999), true, 0).len(), 1);
+        for (waited, success, failing, held) in
+            [(200.0, None, true, 0), (780.0, Some(9), true, 0), (780.0, None, false, 0), (780.0, None, true, 1)]
+        {
+            assert_eq!(told(waited, success, failing, held), [] as [String; 0]);
+        }
     }
 
     #[test]
@@ -351,6 +420,7 @@ mod tests {
                 expected: &[],
                 totals: &totals,
                 said: &said,
+                told: &[],
             };
             // The first is that there is no camera.
             facts.warnings().into_iter().skip(1).map(|warning| warning.what).collect::<Vec<_>>()

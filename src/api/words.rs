@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::Unfit;
 
 /// What any client may say of its monitor.
-const OF_MONITORS: [&str; 20] = [
+const OF_MONITORS: [&str; 22] = [
     "condition",
     "model",
     "labels",
@@ -29,6 +29,8 @@ const OF_MONITORS: [&str; 20] = [
     "gate",
     "recheck",
     "metadata",
+    "priority",
+    "label",
 ];
 
 /// What a number of these counts.

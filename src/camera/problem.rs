@@ -19,7 +19,7 @@ pub enum Problem {
     #[error("the camera refuses connections; check the port in its URL and that RTSP is switched on")]
     Refused,
     /// The camera wants other credentials, or any.
-    #[error("the camera refuses the login; check `username` and `password_file`, or the login in `url_file`")]
+    #[error("the camera refuses the login; check its user name and password")]
     Auth,
     /// The camera knows no stream of that path.
     #[error("the camera has no such stream; check the path in its URL")]

@@ -85,6 +85,24 @@ pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &
     })
 }
 
+/// Why an endpoint that the daemon checked does not work.
+pub(super) fn seen_failure(seen: &Check) -> Option<Failure> {
+    let exit = match seen.outcome.as_str() {
+        "delivered" => return None,
+        "no_such_host" => Exit::NoAddress,
+        "offline" | "unreachable" | "forbidden" => Exit::NoConnection,
+        "certificate_dates" | "tls" => Exit::NoTls,
+        "our_fault" => Exit::Failure,
+        _ => Exit::NotTaken,
+    };
+    let why = match (&seen.error, seen.status) {
+        (Some(error), _) => error.clone(),
+        (None, Some(status)) => format!("it answers {status}"),
+        (None, None) => seen.outcome.clone(),
+    };
+    Some(Failure::new(exit, format_args!("endpoint `{}` does not work: {why}", seen.endpoint)))
+}
+
 /// Why an endpoint does not work: the class's exit code, the reason, and what to do where that is known.
 pub(super) fn trouble(credentials: &Credentials, checked: &Checked) -> Option<(Exit, String, Option<&'static str>)> {
     let outcome = &checked.attempt.outcome;

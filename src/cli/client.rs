@@ -137,6 +137,11 @@ impl Client {
         self.send(request.header("content-type", "application/json").body(body))
     }
 
+    /// Gives an order that may take `patience`.
+    pub(super) fn post_patiently<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, ClientError> {
+        self.send(self.http.request(Method::POST, address(path)).timeout(patience))
+    }
+
     /// Has an end put to `path`.
     pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.send(self.http.request(Method::DELETE, address(path)))

@@ -188,12 +188,15 @@ fn obey(order: Order, deed: Deed) -> Result<(), Failure> {
             write(&config, queries, deed)?
         }
     };
-    let Done { changed: done, without_body } = done;
-    if done + without_body == 0 {
+    let Done { changed: done, without_body, without_endpoint } = done;
+    if done + without_body + without_endpoint == 0 {
         which.means_something(&config)?;
     }
     if without_body > 0 {
         print::say(&format!("note: {without_body} can't be sent again: their bodies had to make room"));
+    }
+    if without_endpoint > 0 {
+        print::say(&format!("note: {without_endpoint} stay dead letters: their endpoints are no more"));
     }
     let letters = if done == 1 { "1 dead letter".to_owned() } else { format!("{done} dead letters") };
     match deed {
@@ -209,6 +212,8 @@ struct Done {
     changed: u64,
     /// Meant, but not to be sent again.
     without_body: u64,
+    /// Meant, but for endpoints that are no more.
+    without_endpoint: u64,
 }
 
 /// An order about very many is given again until nothing is left.
@@ -222,6 +227,7 @@ fn ask(client: &Client, queries: Vec<DeadQuery>, deed: Deed) -> Result<Done, Fai
                     let answer: Redriven = client.post(&format!("{base}/retry"), &query)?;
                     done.changed += answer.retried;
                     done.without_body += answer.without_body;
+                    done.without_endpoint += answer.without_endpoint;
                     answer.next
                 }
                 Deed::Drop => {

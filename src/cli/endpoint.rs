@@ -1,22 +1,27 @@
 //! `stakeout endpoint`: what endpoints there are, and whether one works.
 //!
-//! Owns the commands; refuses to know what is sent (`sender`) and how it is shown (`checked`). A check is made in this
-//! process, from the configuration: the daemon need not run, and its journal is not touched.
+//! Owns the commands; refuses to know what is sent (`sender`) and how it is shown (`checked`). An endpoint of the file is
+//! checked in this process: the daemon need not run, and its journal is not touched. Of endpoints that were made over the
+//! API only the daemon knows; it is asked for them, if it runs.
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::checked::{describe, failure, milliseconds, warnings};
+use super::checked::{describe, failure, milliseconds, seen_failure, warnings};
+use super::client::{Client, ClientError};
 use super::enable;
 use super::exit::Failure;
 use super::print::{self, Cell, Table, Tint};
 use super::settings::ConfigFile;
+use crate::api::{self, EndpointLine, Page};
 use crate::config::{Config, Endpoint, closest, quoted};
 use crate::credentials::Credentials;
 use crate::daemon;
+use crate::journal::Origin;
 use crate::name::Name;
 use crate::preflight::{self, Ready};
 use crate::sender::{self, Checked, Outlet, Uncheckable};
@@ -38,7 +43,7 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List the endpoints of the configuration
+    /// List the endpoints, of the configuration and made over the API
     List(List),
     /// Send a check to an endpoint and print what happened
     Check(Check),
@@ -78,33 +83,66 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A line of `endpoint list --json`.
 #[derive(Serialize)]
-struct Line<'a> {
-    name: &'a Name,
+struct Line {
+    name: Name,
     url: String,
-    format: &'static str,
+    format: String,
     #[serde(skip)]
     signable: bool,
     /// So many secrets sign what is sent.
-    secrets: usize,
+    secrets: u64,
     enabled: bool,
+    /// Who made it.
+    origin: Origin,
+}
+
+impl From<&Endpoint> for Line {
+    fn from(endpoint: &Endpoint) -> Line {
+        Line {
+            name: endpoint.name.clone(),
+            url: endpoint.origin(),
+            format: endpoint.format.as_str().to_owned(),
+            signable: endpoint.format.is_signed(),
+            secrets: endpoint.secrets.len() as u64,
+            enabled: endpoint.enabled,
+            origin: Origin::File,
+        }
+    }
+}
+
+/// What clients made, as the daemon tells it. Nothing, with a note, if it doesn't.
+fn made_over_the_api(config: &Config) -> Result<Vec<Line>, Failure> {
+    let client = Client::new(&config.api.socket)?;
+    if let Err(unreachable) = client.probe() {
+        print::say(&format!("note: {unreachable}; only endpoints of the file are listed"));
+        return Ok(Vec::new());
+    }
+    let page: Page<EndpointLine> = client.get("/v1/endpoints", &serde_json::json!({}))?;
+    let line = |EndpointLine { endpoint, leads }| {
+        let leads = leads.filter(|_| endpoint.origin == Origin::Api)?;
+        Some(Line {
+            name: endpoint.name,
+            url: leads.url.unwrap_or_else(|| "(secret)".to_owned()),
+            format: leads.format,
+            // No other format can be made there.
+            signable: true,
+            secrets: leads.secrets,
+            enabled: leads.enabled,
+            origin: Origin::Api,
+        })
+    };
+    Ok(page.items.into_iter().filter_map(line).collect())
 }
 
 fn list(args: &List) -> Result<(), Failure> {
     let config = args.file.load()?.config;
-    let lines = config.endpoints.iter().map(|endpoint| Line {
-        name: &endpoint.name,
-        url: endpoint.origin(),
-        format: endpoint.format.as_str(),
-        signable: endpoint.format.is_signed(),
-        secrets: endpoint.secrets.len(),
-        enabled: endpoint.enabled,
-    });
+    let lines = config.endpoints.iter().map(Line::from).chain(made_over_the_api(&config)?);
     let mut out = io::stdout().lock();
     if args.json {
         lines.into_iter().try_for_each(|line| print::json_line(&mut out, &line))?;
         return Ok(out.flush()?);
     }
-    let mut table = Table::new(["endpoint", "url", "format", "signed", ""]);
+    let mut table = Table::new(["endpoint", "url", "format", "signed", "", ""]);
     for line in lines {
         let signed = match line.secrets {
             0 if !line.signable => "".into(),
@@ -113,7 +151,8 @@ fn list(args: &List) -> Result<(), Failure> {
             _ => "with two secrets".into(),
         };
         let enabled = if line.enabled { "".into() } else { Cell::tinted("disabled", Tint::Odd) };
-        table.row([line.name.into(), line.url.into(), line.format.into(), signed, enabled]);
+        let origin = if line.origin == Origin::Api { "API" } else { "" };
+        table.row([line.name.as_str().into(), line.url.into(), line.format.into(), signed, origin.into(), enabled]);
     }
     if table.is_empty() {
         print::say("no endpoints");
@@ -125,7 +164,10 @@ fn list(args: &List) -> Result<(), Failure> {
 
 fn check(args: &Check) -> Result<(), Failure> {
     let mut parsed = args.file.load()?;
-    let endpoint = find(&parsed.config, &args.name)?.clone();
+    let endpoint = match find(&parsed.config, &args.name) {
+        Ok(endpoint) => endpoint.clone(),
+        Err(unknown) => return check_there(&parsed.config, args, unknown),
+    };
     let ready = preflight::endpoint(&endpoint, &parsed.config.egress, &mut parsed.diagnostics);
     let Some((credentials, tls)) = ready else {
         return Err(Failure::configuration(&parsed.diagnostics));
@@ -145,6 +187,31 @@ fn check(args: &Check) -> Result<(), Failure> {
     }
     warnings(&endpoint, &credentials, &checked).iter().for_each(|warning| print::say(warning));
     Ok(())
+}
+
+/// So long the daemon may take: two attempts, and an endpoint's `timeout` is 30 s at most.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// Has the daemon check an endpoint that is not in the file.
+fn check_there(config: &Config, args: &Check, unknown: Failure) -> Result<(), Failure> {
+    let client = Client::new(&config.api.socket)?;
+    if client.probe().is_err() {
+        print::say("note: the daemon is not reachable, which alone knows endpoints that were made over the API");
+        return Err(unknown);
+    }
+    let seen: api::Check = match client.post_patiently(&format!("/v1/endpoints/{}/check", args.name), PATIENCE) {
+        Ok(seen) => seen,
+        Err(ClientError::Refused(refusal)) if refusal.status == 404 => return Err(unknown),
+        Err(error) => return Err(error.into()),
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        print::json_line(&mut out, &seen)?;
+    } else {
+        describe(&seen, &mut out)?;
+    }
+    out.flush()?;
+    seen_failure(&seen).map_or(Ok(()), Err)
 }
 
 /// `check --live`: a check of every endpoint that is enabled, a line for each; all of them, also after one that fails. How

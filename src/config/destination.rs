@@ -121,3 +121,36 @@ pub fn secret_destination(
     };
     read().map_err(|problems: Vec<Problem>| problems.into_iter().map(told).collect())
 }
+
+/// A URL without what may be a secret in it: a login, and the values of its query.
+pub fn shown_url(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return "***".to_owned() };
+    let _ = parsed.set_username("").and_then(|()| parsed.set_password(None));
+    parsed.set_fragment(None);
+    if let Some(query) = parsed.query() {
+        let starred = query.split('&').map(|part| match part.split_once('=') {
+            Some((name, _)) => format!("{name}=***"),
+            None => "***".to_owned(),
+        });
+        let starred = starred.collect::<Vec<_>>().join("&");
+        parsed.set_query(Some(&starred));
+    }
+    parsed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_secret() {
+        for (given, seen) in [
+            ("https://app.example/hook", "https://app.example/hook"),
+            ("https://app.example/hook?code=s3cret&x&y=2#s3cret", "https://app.example/hook?code=***&***&y=***"),
+            ("https://u:s3cret@app.example/", "https://app.example/"),
+            ("s3cret", "***"),
+        ] {
+            assert_eq!(shown_url(given), seen);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::plan::Plan;
 use crate::api::{self, NoPicture};
 use crate::camera::{Asker, Mailbox};
-use crate::config::{Defined, Endpoint, Storage};
+use crate::config::{Defined, Endpoint, Storage, Unfit};
 use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
 use crate::preflight::{self, Folders, Opened};
@@ -39,7 +39,7 @@ pub(super) async fn picture(mailbox: Arc<Mailbox>, storage: Storage) -> Result<V
 }
 
 /// Checks `endpoint` with its secrets as they are on disk now, or with the one that came with it.
-pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Secret>) -> Result<api::Check, String> {
+pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Secret>) -> Result<api::Check, Unfit> {
     let device = super::device_id(&plan.config);
     let egress = Arc::new(plan.config.egress.clone());
     let prepared = spawn_blocking(move || {
@@ -47,16 +47,24 @@ pub(super) async fn check(plan: Arc<Plan>, endpoint: Endpoint, secret: Option<Se
         // What it needs is hidden already, as long as the endpoint is there; what its files hold now may be something else.
         let open = || preflight::open(&part, secret.as_ref(), &plan.config, &BTreeMap::new(), &mut Folders::default());
         let opened = Loan::begin().during(open);
-        match opened.map_err(|unfit| unfit.error)? {
+        match opened? {
             Opened::Endpoint(credentials, tls) => Ok((endpoint, credentials, tls)),
-            Opened::Camera(_) | Opened::Monitor(_) => Err("it is no endpoint".to_owned()),
+            Opened::Camera(_) | Opened::Monitor(_) => {
+                Err(Unfit::new("it is no endpoint", "GET /v1/endpoints tells which are"))
+            }
         }
     });
-    let (endpoint, credentials, tls) = prepared.await.map_err(|error| error.to_string())??;
+    let broken = |error: String| Unfit::new(error, "see `journalctl -u stakeout`");
+    let (endpoint, credentials, tls) = prepared.await.map_err(|error| broken(error.to_string()))??;
     let settings = transport::Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let outlet = Outlet::new(&endpoint, &credentials, &settings).map_err(|error| error.to_string())?;
+    let outlet = Outlet::new(&endpoint, &credentials, &settings).map_err(|error| broken(error.to_string()))?;
     let checked = sender::check(&endpoint, &credentials, &outlet, &device).await;
-    checked.map(|checked| check_line(&endpoint, &checked)).map_err(|why| why.to_string())
+    let seen = checked.map_err(|why| {
+        let why = why.to_string();
+        let (error, hint) = why.split_once("; ").unwrap_or((&why, "let a clip trigger instead"));
+        Unfit::new(format!("endpoint `{}`: {error}", endpoint.name), hint)
+    })?;
+    Ok(check_line(&endpoint, &seen))
 }
 
 /// What a check found out, in the API's words.

@@ -258,7 +258,10 @@ fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Resu
             );
         }
         Some(Value::String(secret)) => Some(secret),
-        Some(_) => return bad(format!("the secret of a {what} must be a string"), "`stakeout keygen` makes one"),
+        Some(_) if part == Part::Camera => {
+            return bad("the `password` of the camera must be a string".to_owned(), "put it into quotes");
+        }
+        Some(_) => return bad(format!("the `secret` of the {what} must be a string"), "`stakeout keygen` makes one"),
     };
     let said = section.get("name").and_then(Value::as_str).map(Name::new).and_then(Result::ok);
     let name = match (name, said, section.contains_key("name")) {

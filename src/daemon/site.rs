@@ -17,7 +17,7 @@ use crate::api::{
 };
 use crate::camera;
 use crate::condition::Phase;
-use crate::config::{self, Config, Part, Unfit};
+use crate::config::{self, Config, EndpointUrl, Part, Unfit};
 use crate::delivery::HoldReason;
 use crate::event::JobReason;
 use crate::journal::Origin;
@@ -94,6 +94,20 @@ impl api::Site for Site {
         self.plans.now().roster.origin(Part::Endpoint, endpoint)
     }
 
+    fn leads(&self, endpoint: &Name) -> Option<api::Leads> {
+        let plan = self.plans.now();
+        let made = plan.roster.made(Part::Endpoint, endpoint);
+        let own = plan.config.endpoints.iter().find(|known| known.name == *endpoint)?;
+        let url = match (&own.url, plan.roster.origin(Part::Endpoint, endpoint)) {
+            (EndpointUrl::Secret(_), _) => None,
+            (EndpointUrl::Open(_), Origin::File) => Some(own.origin()),
+            (EndpointUrl::Open(url), Origin::Api) => Some(config::shown_url(url.value.as_str())),
+        };
+        let sent_along = u64::from(made.is_some_and(|made| made.body.secret().is_some()));
+        let secrets = own.secrets.len() as u64 + sent_along;
+        Some(api::Leads { url, format: own.format.as_str().to_owned(), secrets, enabled: own.enabled })
+    }
+
     fn expectations(&self) -> Vec<Expectation> {
         let expected = |monitor: &config::Monitor| {
             let within = monitor.expect_event_within.filter(|_| monitor.enabled)?;
@@ -163,12 +177,12 @@ impl api::Site for Site {
         }
     }
 
-    fn check(&self, endpoint: &Name) -> Errand<api::Check, String> {
+    fn check(&self, endpoint: &Name) -> Errand<api::Check, Unfit> {
         let plan = self.plans.now();
         let secret = plan.roster.made(Part::Endpoint, endpoint).and_then(|made| made.body.secret());
         match plan.config.endpoints.iter().find(|known| known.name == *endpoint).cloned() {
             Some(endpoint) => Box::pin(errands::check(plan, endpoint, secret)),
-            None => Box::pin(async { Err("it is no longer there".to_owned()) }),
+            None => Box::pin(async { Err(Unfit::new("it is no longer there", "GET /v1/endpoints tells which are")) }),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::folders::Folders;
 use super::models::Asked;
-use super::{cameras, endpoint, logins, models, tls};
+use super::{cameras, credentials, endpoint, logins, models, tls};
 use crate::camera::Address;
 use crate::config::{Camera, Config, Defined, Diagnostics, Endpoint, Model, Monitor, Severity, Unfit};
 use crate::credentials::Credentials;
@@ -48,7 +48,9 @@ pub fn open(
         Defined::Monitor(monitor) => {
             let models = named(monitor, config);
             let monitors = std::slice::from_ref(monitor);
-            let asked = Asked { models: &models, monitors, runtime: &config.runtime, storage: &config.storage.path };
+            let others = running.keys().chain(config.models.iter().map(|model| &model.name)).cloned().collect();
+            let (runtime, storage) = (&config.runtime, config.storage.path.as_path());
+            let asked = Asked { models: &models, others, monitors, runtime, storage };
             Some(Opened::Monitor(models::load(&asked, running, known, &mut diagnostics)))
         }
     };
@@ -126,6 +128,9 @@ fn signed(
         let what = format!("endpoint `{}`: `secret` is empty, or what follows `whsec_` is not base64", endpoint.name);
         Unfit::new(what, "make one with `stakeout keygen`")
     })?;
+    if let Some(warning) = credentials::guessable(&format!("endpoint `{}`", endpoint.name), secret) {
+        tracing::warn!("{warning}: make one with `stakeout keygen`");
+    }
     Ok(opened.map(|(open, tls)| Opened::Endpoint(Credentials { keys: vec![key], ..open }, tls)))
 }
 

@@ -15,6 +15,9 @@ use crate::redact;
 use crate::secret::Secret;
 use crate::sign::{Key, PREFIX};
 
+/// Fewer characters than these are soon tried.
+const SHORTEST: usize = 16;
+
 /// Of every endpoint whose secrets can be had.
 pub(super) fn of(
     endpoints: &[Endpoint],
@@ -75,13 +78,25 @@ fn key(whose: &str, reference: &SecretRef, diagnostics: &mut Diagnostics) -> Opt
     if let Some(encoded) = secret.expose().strip_prefix(PREFIX) {
         redact::conceal(&Secret::new(encoded));
     }
-    Key::new(secret.expose())
-        .map_err(|why| {
+    let key = match Key::new(secret.expose()) {
+        Ok(key) => key,
+        Err(why) => {
             let why = why.to_string();
             let (what, advice) = advice(&why, ": ");
             diagnostics.push(Diagnostic::error(format!("{whose}: {what}")).at(reference.at(), advice));
-        })
-        .ok()
+            return None;
+        }
+    };
+    if let Some(title) = guessable(whose, &secret) {
+        diagnostics.push(Diagnostic::warning(title).at(reference.at(), "make one with `stakeout keygen`"));
+    }
+    Some(key)
+}
+
+/// What is said of a secret that somebody who saw one delivery could find by trying.
+pub(super) fn guessable(whose: &str, secret: &Secret) -> Option<String> {
+    let length = secret.expose().strip_prefix(PREFIX).unwrap_or(secret.expose()).len();
+    (1..SHORTEST).contains(&length).then(|| format!("{whose}: its signing secret is so short that it can be guessed"))
 }
 
 /// It goes into a JSON string, as it is.
@@ -147,6 +162,14 @@ to = ["ops@site.example"]
         let said = diagnostics.iter().map(|one| format!("{} ({})", one.title, one.label));
         let said = said.map(|text| text.replace(site.path().to_str().unwrap(), "SITE")).collect();
         (read, said)
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_told() {
+        let told = |secret: &str| guessable("endpoint `ops`", &Secret::new(secret));
+        let said = "endpoint `ops`: its signing secret is so short that it can be guessed";
+        assert_eq!((told("x").as_deref(), told("whsec_aGk=").as_deref()), (Some(said), Some(said)));
+        assert_eq!((told("0123456789abcdef"), told("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")), (None, None));
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     credentials::of_clients(&config.api, diagnostics);
     let mut folders = Folders::default();
     let models = models::load(&config.into(), &BTreeMap::new(), &mut folders, diagnostics);
+    models::of_clients(config, &mut folders, diagnostics);
     (!diagnostics.has_errors()).then_some(Ready { models, folders, addresses, credentials, tls, token })
 }
 

@@ -18,6 +18,8 @@ use crate::name::Name;
 pub(super) struct Asked<'c> {
     /// Models.
     pub(super) models: &'c [Model],
+    /// Others that are known to load, to be named to whoever asks for one that is not.
+    pub(super) others: Vec<Name>,
     /// Who asks them.
     pub(super) monitors: &'c [Monitor],
     /// What they run on.
@@ -29,7 +31,7 @@ pub(super) struct Asked<'c> {
 impl<'c> From<&'c Config> for Asked<'c> {
     fn from(config: &'c Config) -> Asked<'c> {
         let Config { models, monitors, runtime, storage, .. } = config;
-        Asked { models, monitors, runtime, storage: &storage.path }
+        Asked { models, others: Vec::new(), monitors, runtime, storage: &storage.path }
     }
 }
 
@@ -74,6 +76,38 @@ pub(super) fn load(
     }
     asked.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
     all
+}
+
+/// `[api] default_model`, which no monitor may name yet. It is not kept: whoever asks for it loads it.
+pub(super) fn of_clients(config: &Config, known: &mut Folders, diagnostics: &mut Diagnostics) {
+    let Some(name) = &config.api.default_model else { return };
+    if config.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.value == *name)) {
+        return;
+    }
+    let section = config.models.iter().find(|model| model.name == *name);
+    let entry = section.cloned().unwrap_or_else(|| Model { name: name.clone(), path: None, at: 0..0 });
+    let folder = match known.open(&entry, &config.storage.path) {
+        Ok(folder) => folder,
+        Err(error) => {
+            // Of one with a section this has been told.
+            if section.is_none() {
+                diagnostics.push(of_no_use_to_clients(&error));
+            }
+            return;
+        }
+    };
+    let asked = Asked::from(config);
+    let Some(runtime) = (!diagnostics.has_errors()).then(|| runtime(&asked, diagnostics)).flatten() else { return };
+    let providers = asked.runtime.execution_providers.value.clone();
+    if let Err(error) = model::load(runtime, &folder, Options { threads: asked.runtime.threads, providers }) {
+        diagnostics.push(of_no_use_to_clients(&error));
+    }
+}
+
+fn of_no_use_to_clients(error: &LoadError) -> Diagnostic {
+    let text = error.to_string();
+    let (what, advice) = advice(&text, "; ");
+    Diagnostic::error(format!("`[api] default_model`: {what}")).help(advice).may_heal(error.may_heal())
 }
 
 /// The models that a monitor asks: its own, and its candidate.
@@ -125,6 +159,7 @@ fn unknown(asked: &Asked<'_>, entry: &Model, monitor: &Monitor, text: &str) -> D
     let named = |other: &Model| asked.monitors.iter().any(|monitor| named_by(monitor).any(|it| it.at == other.at));
     let sections = asked.models.iter().filter(|other| !named(other));
     let mut known: Vec<Name> = sections.map(|model| model.name.clone()).collect();
+    known.extend(asked.others.iter().filter(|name| **name != entry.name).cloned());
     known.extend(model::available(asked.storage));
     known.sort();
     known.dedup();

@@ -160,6 +160,12 @@ fn an_alert_that_is_disabled_is_kept_and_one_that_is_deleted_leaves_nothing_behi
     assert_eq!(enabled, alert);
     more(&receiver, 2);
 
+    good(&appliance, "POST", "/v1/monitors/busy/disable", &json!({}));
+    let problem = alerts(&appliance)[0]["problem"].to_string();
+    assert!(problem.contains("monitor `busy` is disabled"), "{problem}");
+    good(&appliance, "POST", "/v1/monitors/busy/enable", &json!({}));
+    assert_eq!(alerts(&appliance)[0]["problem"], Value::Null);
+
     let endpoint = owed(&appliance)[0]["endpoint"].as_str().unwrap().to_owned();
     let (status, refusal) = ask(&appliance, "DELETE", &format!("/v1/endpoints/{endpoint}"), &Value::Null);
     assert_eq!(status, 409, "{refusal}");

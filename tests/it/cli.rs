@@ -183,8 +183,8 @@ impl Site for Quiet {
     fn picture(&self, _: &Name) -> Errand<Vec<u8>, NoPicture> {
         Box::pin(async { Err(NoPicture::None) })
     }
-    fn check(&self, _: &Name) -> Errand<api::Check, String> {
-        Box::pin(async { Err("it has no way to".to_owned()) })
+    fn check(&self, _: &Name) -> Errand<api::Check, Unfit> {
+        Box::pin(async { Err(Unfit::new("it has no way to", "ask another")) })
     }
 }
 

@@ -491,6 +491,36 @@ fn what_can_not_be_made_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn the_command_line_knows_endpoints_that_were_made_over_the_api() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = Appliance::new("[[endpoint]]\nname = \"ops\"\nurl = \"https://127.0.0.1:9/T0\"\n");
+    let unheard = appliance.run(&["endpoint", "list"]);
+    assert!(String::from_utf8_lossy(&unheard.stderr).ends_with("; only endpoints of the file are listed\n"));
+    appliance.start();
+    let url = format!("{}/hook?code=hunter2", receiver.url());
+    good(&appliance, "POST", "/v1/endpoints", &json!({"name": "hq", "url": url, "secret": SECRET}));
+    let trio = json!({"name": "trio", "url": url, "format": "trio-stream"});
+    good(&appliance, "POST", "/v1/endpoints", &trio);
+
+    let listed = appliance.json(&["endpoint", "list", "--json"]);
+    let names: Vec<_> = listed.iter().map(|line| (line["name"].clone(), line["origin"].clone())).collect();
+    assert_eq!(json!(names), json!([["ops", "file"], ["hq", "api"], ["trio", "api"]]));
+    let shown = json!(format!("{}/hook?code=***", receiver.url()));
+    assert_eq!((&listed[0]["url"], &listed[1]["url"]), (&json!("https://127.0.0.1:9"), &shown));
+    assert_eq!((&listed[1]["secrets"], &listed[2]["format"]), (&json!(1), &json!("trio-stream")));
+    let (_, told) = ask(&appliance, "GET", "/v1/endpoints", &Value::Null);
+    assert_eq!(named(&told["items"], "hq").unwrap()["url"], shown);
+
+    let checked = appliance.json(&["endpoint", "check", "hq", "--json"]);
+    assert_eq!((&checked[0]["endpoint"], &checked[0]["outcome"]), (&json!("hq"), &json!("delivered")));
+    let (status, refusal) = ask(&appliance, "POST", "/v1/endpoints/trio/check", &json!({}));
+    assert_eq!(status, 409, "{refusal}");
+    assert!(refusal["error"].as_str().unwrap().contains("no message for trying out"), "{refusal}");
+    assert!(!appliance.run(&["endpoint", "check", "nobody"]).status.success());
+    appliance.stop();
+}
+
+#[test]
 fn what_no_longer_fits_the_file_is_kept_not_run_and_warned_of() {
     let mut appliance = yard("[[camera]]\nname = \"gate\"\nurl = \"rtsp://127.0.0.1:9/x\"\n");
     appliance.start();

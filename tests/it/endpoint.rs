@@ -219,8 +219,8 @@ fn the_list() {
     office    https://office.example     stakeout  with two secrets  disabled
     "#);
     insta::assert_snapshot!(home.run(&["endpoint", "list", "--json"]).1, @r#"
-    {"name":"ops","url":"https://hook.example:8443","format":"stakeout","secrets":0,"enabled":true}
-    {"name":"office","url":"https://office.example","format":"stakeout","secrets":2,"enabled":false}
+    {"name":"ops","url":"https://hook.example:8443","format":"stakeout","secrets":0,"enabled":true,"origin":"file"}
+    {"name":"office","url":"https://office.example","format":"stakeout","secrets":2,"enabled":false,"origin":"file"}
     "#);
 }
 

@@ -46,3 +46,33 @@ fn what_a_gone_endpoint_is_owed_is_skipped_until_an_operator_enables_it() {
     assert_eq!(receiver.wait_for(2).len(), 2);
     appliance.stop();
 }
+
+#[test]
+fn what_is_owed_to_an_endpoint_that_is_no_more_is_not_sent_back_into_the_queue() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = Appliance::new(&format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\n", receiver.url()));
+    let before = journal(&appliance);
+    for endpoint in ["ops", "left"] {
+        before.writer().set_gone(Name::new(endpoint).unwrap(), true).wait().unwrap();
+    }
+    let deliveries = accept(&before, now(), &["ops", "left"]);
+    before.close().unwrap();
+    appliance.start();
+    assert!(appliance.run(&["endpoint", "enable", "ops"]).status.success());
+    let refused = |appliance: &Appliance, args: &[&str]| {
+        let output = appliance.run(args);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = refused(&appliance, &["dlq", "retry", "--endpoint", "left"]);
+    assert!(said.starts_with("error: there is no endpoint `left` to send them to\nhint: make an endpoint"), "{said}");
+    assert_eq!(refused(&appliance, &["dlq", "retry", &deliveries[1].to_string()]), said);
+
+    let all = appliance.run(&["dlq", "retry", "--all"]);
+    assert_eq!(String::from_utf8_lossy(&all.stdout), "sent 1 dead letter back into the queue\n");
+    let note = "note: 1 stay dead letters: their endpoints are no more\n";
+    assert_eq!(String::from_utf8_lossy(&all.stderr), note);
+    assert_eq!(receiver.wait_for(1).len(), 1);
+    assert!(appliance.status()["warnings"].to_string().contains("PUT /v1/endpoints/left"));
+    appliance.stop();
+}

@@ -76,7 +76,7 @@ impl Site {
 fn secrets_that_cannot_be_used() {
     let site = Site::new();
     site.secret("empty", "\n", 0o600);
-    site.secret("open", "hunter2", 0o644);
+    site.secret("open", "hunter2-hunter2-hunter2", 0o644);
     site.secret("garbled", "whsec_hunter2!", 0o600);
     let (ready, said) = site.check(
         r#"
@@ -451,6 +451,10 @@ error: monitor `m`: model `yard` has no label `persom`
     assert!(ready.is_none());
     assert!(said.contains("error: monitor `m`: unknown model `yars`"), "{said}");
     assert!(said.contains("14 | only_when = \"yars: person > 0.5\""), "{said}");
+
+    let of_clients = format!("[api]\ndefault_model = \"zz\"\n{}", config("yard: person > 0.5"));
+    let (ready, said) = site.check(&of_clients);
+    assert!(ready.is_none() && said.contains("error: `[api] default_model`: "), "{said}");
 
     let whole = config("yard: person > 0.5").replace("zone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]\n", "");
     let (ready, said) = site.check(&whole);
