@@ -142,7 +142,7 @@ fn list(args: &List) -> Result<(), Failure> {
         lines.into_iter().try_for_each(|line| print::json_line(&mut out, &line))?;
         return Ok(out.flush()?);
     }
-    let mut table = Table::new(["endpoint", "url", "format", "signed", "", ""]);
+    let mut table = Table::new(["endpoint", "url", "format", "signed", ""]);
     for line in lines {
         let signed = match line.secrets {
             0 if !line.signable => "".into(),
@@ -150,9 +150,13 @@ fn list(args: &List) -> Result<(), Failure> {
             1 => "yes".into(),
             _ => "with two secrets".into(),
         };
-        let enabled = if line.enabled { "".into() } else { Cell::tinted("disabled", Tint::Odd) };
-        let origin = if line.origin == Origin::Api { "API" } else { "" };
-        table.row([line.name.as_str().into(), line.url.into(), line.format.into(), signed, origin.into(), enabled]);
+        let told = match (line.origin, line.enabled) {
+            (Origin::File, true) => "".into(),
+            (Origin::Api, true) => "API".into(),
+            (Origin::File, false) => Cell::tinted("disabled", Tint::Odd),
+            (Origin::Api, false) => Cell::tinted("API, disabled", Tint::Odd),
+        };
+        table.row([line.name.as_str().into(), line.url.into(), line.format.into(), signed, told]);
     }
     if table.is_empty() {
         print::say("no endpoints");
