@@ -5,7 +5,7 @@ from dataclasses import dataclass
 # Everything that changes a file, its name, or promises one; `write` also carries the log, and with it the promises.
 CALLS = "openat,pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
 
-PROMISE = re.compile(rb"accepted\b.* event=([0-9a-f-]{36})")
+PROMISE = re.compile(rb"accepted\b.* id=([0-9a-f-]{36})")
 
 _LINE = re.compile(r"^(\d+) +(.*)$")
 _CALL = re.compile(r"^(\w+)\((.*)\) += (-?\d+)")

@@ -141,16 +141,12 @@ fn orders_reach_exactly_what_the_listing_shows() {
         assert_eq!(dead(), [2, 3, 6]);
         for command in ["dlq list", "dlq list --json", "dlq drop", "dlq retry", "deliveries"] {
             let (code, out, said) = run(&appliance, &format!("{command} --endpoint office"));
-            let expected = "error: there is no endpoint `office`\nhint: endpoints of this file: `a`, `b`";
-            assert_eq!(
-                (
-                    code,
-                    out.as_str(),
-                    said.lines().skip_while(|line| line.starts_with("note: ")).collect::<Vec<_>>().join("\n").as_str()
-                ),
-                (1, "", expected),
-                "{command}"
-            );
+            let said: Vec<&str> = said.lines().skip_while(|line| line.starts_with("note: ")).collect();
+            assert_eq!((code, out.as_str(), said.len()), (1, "", 2), "{command}: {said:?}");
+            assert!(said[0].starts_with("error: there is no endpoint `office`"), "{command}: {said:?}");
+            // The daemon is asked to send, and says what could be done; everything else looks into the file.
+            let is_asked = up && command == "dlq retry";
+            assert_eq!(said[1] == "hint: endpoints of this file: `a`, `b`", !is_asked, "{command}: {said:?}");
         }
         assert_eq!(told("dlq retry --all"), "sent 3 dead letters back into the queue\n");
         assert_eq!(dead(), [] as [usize; 0], "what was dropped stays dropped");

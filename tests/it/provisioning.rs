@@ -20,7 +20,7 @@ fn said(appliance: &Appliance, what: &str) -> usize {
 #[test]
 fn a_start_reads_each_of_five_hundred_monitors_once_and_opens_their_model_once() {
     const MANY: usize = 500;
-    let filter = "[log]\nfilter = \"info,stakeout::daemon::roster=trace,stakeout::preflight=debug\"\n";
+    let filter = "[log]\nfilter = \"info,stakeout::daemon::made=trace,stakeout::preflight=debug\"\n";
     let mut appliance = yard(filter);
     let kept = journal(&appliance);
     let definition = |kind: &str, name: &str, section: Value| Definition {

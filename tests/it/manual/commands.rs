@@ -154,11 +154,6 @@ const ROWS: &[Row] = &[
         &[],
     ),
     (
-        "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"event-…\", \"callback_url\": \"https://your-app.example/alerts\"}'",
-        Ends(0, "\"alert-"),
-        &[("event-…", "person-at-dock"), ("curl ", "curl --fail-with-body ")],
-    ),
-    (
         "curl -N --unix-socket /run/stakeout/stakeout.sock http://x/v1/events/stream",
         GoesOn(EVENT, "event: job.status"),
         &[],
