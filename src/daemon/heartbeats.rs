@@ -11,7 +11,7 @@ use super::crew::Crew;
 use super::scribe::Scribe;
 use crate::config::Endpoint;
 use crate::event::{
-    CameraPulse, EndpointPulse, Event, EventData, EventType, Heartbeat, Metadata, MonitorPulse, Priority, SkipReason,
+    CameraPulse, EndpointPulse, Event, EventData, EventType, Heartbeat, MonitorPulse, Priority, SkipReason,
 };
 use crate::heartbeat::{Accounts, Counted, Due, JobCounts, Moment, Rhythm, Watched, Work};
 use crate::journal::{self, Accepted, EndpointCounts, Reader, Record};
@@ -160,19 +160,8 @@ impl Heartbeats {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: uptime.as_secs(),
         };
-        Event {
-            id: now.new_id(),
-            observed: now,
-            boot: Boot::current(),
-            device: self.scribe.device.to_string(),
-            camera: None,
-            monitor: None,
-            job: None,
-            // No alert ever waits for it.
-            priority: Priority::Low,
-            metadata: Metadata::new(),
-            data: EventData::Heartbeat(data),
-        }
+        // No alert ever waits for it.
+        self.scribe.event_of_the_box(EventData::Heartbeat(data), Priority::Low, now)
     }
 }
 

@@ -4,9 +4,9 @@
 //! say (`journal` does). Runs on tokio, with the housekeeping.
 
 use super::scribe::Scribe;
-use crate::event::{Event, EventData, Metadata, Priority};
+use crate::event::{EventData, Priority};
 use crate::journal::{self, Accepted, Notice, Record};
-use crate::time::{Boot, Now};
+use crate::time::Now;
 
 /// Who says it, to whom.
 pub(super) struct Notices {
@@ -33,18 +33,7 @@ impl Notices {
         if let EventData::JournalOverflow(overflow) = &mut data {
             overflow.free_bytes = journal::free_bytes(&self.scribe.storage.path).unwrap_or(0);
         }
-        let event = Event {
-            id: now.new_id(),
-            observed: now,
-            boot: Boot::current(),
-            device: self.scribe.device.to_string(),
-            camera: None,
-            monitor: None,
-            job: None,
-            priority: Priority::High,
-            metadata: Metadata::new(),
-            data,
-        };
+        let event = self.scribe.event_of_the_box(data, Priority::High, now);
         self.scribe.accepted(event)
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::broadcast::Broadcast;
 use crate::config::Storage;
-use crate::event::Event;
+use crate::event::{Event, EventData, Metadata, Priority};
 use crate::journal::{Accepted, Writer};
+use crate::time::{Boot, Now};
 use crate::watch::{self, Addressees, JournalLedger};
 
 /// Writes for one box.
@@ -31,6 +32,22 @@ impl Scribe {
     pub(super) fn ledger(&self) -> JournalLedger {
         let (writer, device, addressees) = (self.writer.clone(), self.device.clone(), self.addressees.clone());
         JournalLedger::new(writer, device, addressees, &self.storage).heard_by(self.broadcast.clone())
+    }
+
+    /// What the box says of itself: of no camera, monitor or job.
+    pub(super) fn event_of_the_box(&self, data: EventData, priority: Priority, now: Now) -> Event {
+        Event {
+            id: now.new_id(),
+            observed: now,
+            boot: Boot::current(),
+            device: self.device.to_string(),
+            camera: None,
+            monitor: None,
+            job: None,
+            priority,
+            metadata: Metadata::new(),
+            data,
+        }
     }
 
     /// An event of the whole box, owed to everybody who wants its type.
