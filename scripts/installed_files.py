@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from installed_debian import ROOT, STORE, expect, run, say
@@ -83,7 +84,7 @@ SHELLS = {
         COMP_WORDS=(stakeout sta); COMP_CWORD=1; COMP_LINE="stakeout sta"; COMP_POINT=12
         handler=$(complete -p stakeout | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "$handler" stakeout sta stakeout; printf '%s\\n' "${COMPREPLY[@]}" """),
     "zsh": ("usr/share/zsh/vendor-completions/_stakeout", ["zsh", "-f", "-c"], """
-        fpath=("${FILE:h}" $fpath); autoload -U compinit; compinit -u -d /dev/null; autoload +X -U _stakeout
+        fpath=("${FILE:h}" $fpath); autoload -U compinit; compinit -u -D; autoload +X -U _stakeout
         [[ $_comps[stakeout] == _stakeout ]] && grep -o "'status:" "$FILE" | tr -d "':" """),
     "fish": ("usr/share/fish/vendor_completions.d/stakeout.fish", ["fish", "--no-config", "-c"], """
         source $FILE; complete --do-complete 'stakeout sta' | string split -f 1 \\t """),
@@ -99,6 +100,8 @@ def check_completions(content):
         if not shutil.which(shell):
             say(f"skipped: there is no {shell} here")
             continue
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path("/nonexistent")), "FILE": str(place), "TERM": "dumb"}
-        done = subprocess.run([*command, script], capture_output=True, text=True, env=environment)
+        # fish makes itself a home.
+        with tempfile.TemporaryDirectory() as home:
+            environment = {"PATH": "/usr/bin:/bin", "HOME": home, "FILE": str(place), "TERM": "dumb"}
+            done = subprocess.run([*command, script], capture_output=True, text=True, env=environment)
         expect("status" in done.stdout.split() and not done.stderr, f"{shell} completes `stakeout sta` {done.stderr}".strip())
