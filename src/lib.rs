@@ -10,6 +10,7 @@ pub mod frame;
 pub mod gate;
 pub mod meter;
 pub mod name;
+pub mod recording;
 pub mod redact;
 pub mod secret;
 pub mod time;

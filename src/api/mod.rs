@@ -12,6 +12,7 @@ mod body;
 mod camera;
 mod channels;
 mod check;
+mod clips;
 mod commission;
 mod connections;
 mod definitions;

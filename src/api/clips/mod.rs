@@ -1,0 +1,3 @@
+//! Clips over HTTP.
+
+mod page;

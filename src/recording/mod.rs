@@ -1,0 +1,3 @@
+//! Clips.
+
+pub mod playlist;
