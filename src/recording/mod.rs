@@ -1,0 +1,8 @@
+//! Recording: what of a camera's stream becomes a clip, and how it is found.
+//!
+//! Owns the decisions; refuses to touch packets, files and rows. Pure: runs wherever it is called.
+
+pub mod link;
+mod plan;
+
+pub use plan::{Alerted, Order, Plan};
