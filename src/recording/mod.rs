@@ -1,5 +1,9 @@
-//! What a recorded clip is: its bytes on disk.
+//! Recording: what of a camera's stream becomes a clip, what bytes that is, and how it is found.
 //!
-//! Owns the file format ([`mp4`]); refuses to know cameras, threads, disks and clocks. Pure.
+//! Owns the decisions; refuses to touch packets, files and rows. Pure: runs wherever it is called.
 
+pub mod link;
 pub mod mp4;
+mod plan;
+
+pub use plan::{Alerted, Order, Plan};
