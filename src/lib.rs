@@ -29,6 +29,7 @@ pub mod judge;
 pub mod payload;
 pub mod picture;
 pub mod presence;
+pub mod recording;
 pub mod retry;
 pub mod sign;
 

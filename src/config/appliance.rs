@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::camera;
 use super::provider::{self, Providers};
@@ -65,6 +66,7 @@ pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
     let token = camera::secret(section, "token_file", "token_credential");
     let webhook_secret = camera::secret(section, "webhook_secret_file", "webhook_secret_credential");
     let default_model = section.or("default_model", None, model);
+    let public_url = section.or("public_url", None, public_url);
     let open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
     if let Some(Located { value: Some(address), at }) = listen.as_ref().filter(|_| token.is_none())
         && open(address)
@@ -72,12 +74,34 @@ pub(super) fn api(section: &mut Section<'_, '_>) -> Api {
         let label = "set `token_file` beside it, or listen at `127.0.0.1`";
         section.problem(at.clone(), "`listen` lets other machines call, and there is no token", label);
     }
-    Api { socket, listen: listen.and_then(|listen| listen.value), token, webhook_secret, default_model }
+    Api { socket, listen: listen.and_then(|listen| listen.value), token, webhook_secret, default_model, public_url }
 }
 
 /// None for the empty text.
 fn model(value: &Value<'_>) -> Read<Option<Name>> {
     if value::text(value)?.is_empty() { Ok(None) } else { value::name(value).map(Some) }
+}
+
+/// None for the empty text.
+fn public_url(value: &Value<'_>) -> Read<Option<Url>> {
+    const EXAMPLE: &str = "for example `\"https://dock-box-01.example\"`";
+    let text = value::text_like("a URL", "\"https://dock-box-01.example\"")(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |predicate: &str, label: &str| Err(Problem::new(value.span(), predicate, label).into());
+    let Some(mut url) = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        return wrong(" is no address that a browser opens", EXAMPLE);
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong(" has credentials", "leave them out: links carry a signature of their own");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong(" is more than the beginning of an address", "leave out what follows `?` or `#`");
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(Some(url))
 }
 
 /// None for the empty text.

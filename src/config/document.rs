@@ -10,11 +10,11 @@ use super::cross::{self, Known};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::read::{Findings, Section};
 use super::settings::{Config, Located};
-use super::{Parsed, appliance, camera, endpoint, model, monitor, suggest};
+use super::{Parsed, appliance, camera, endpoint, model, monitor, recording, suggest};
 use crate::name::Name;
 
 /// Sections that a file has at most once.
-const SINGLE: [&str; 6] = ["device", "storage", "runtime", "api", "log", "egress"];
+const SINGLE: [&str; 7] = ["device", "storage", "recording", "runtime", "api", "log", "egress"];
 
 /// Sections that a file has any number of.
 const REPEATED: [&str; 4] = ["camera", "model", "monitor", "endpoint"];
@@ -76,6 +76,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     unknown_sections(root, &[&SINGLE[..], &REPEATED[..]].concat(), "`[device]`", findings);
     let device = single(root, "device", findings, appliance::device);
     let storage = single(root, "storage", findings, appliance::storage);
+    let recording = single(root, "recording", findings, recording::read);
     let runtime = single(root, "runtime", findings, appliance::runtime);
     let api = single(root, "api", findings, appliance::api);
     let log = single(root, "log", findings, appliance::log);
@@ -108,6 +109,7 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     let monitors: Vec<_> = drafts.into_iter().map(|draft| cross::link(draft, &known, found)).collect();
     if whole && found.is_empty() {
         cross::surprises(&monitors, &endpoint_names, found);
+        recording::unreachable(&monitors, &api, found);
     }
 
     let mut models: Vec<_> = models.into_iter().collect::<Option<_>>()?;
@@ -115,7 +117,19 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     let cameras = cameras.into_iter().collect::<Option<_>>()?;
     let endpoints: Vec<_> = endpoints.into_iter().collect::<Option<_>>()?;
     cross::unheard(&device, &endpoints, &mut findings.list);
-    whole.then_some(Config { device, storage, runtime, api, log, egress, cameras, models, monitors, endpoints })
+    whole.then_some(Config {
+        device,
+        storage,
+        recording,
+        runtime,
+        api,
+        log,
+        egress,
+        cameras,
+        models,
+        monitors,
+        endpoints,
+    })
 }
 
 /// A section that the file has at most once; where it is missing, everything in it has its default.

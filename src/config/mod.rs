@@ -25,6 +25,7 @@ mod monitor;
 mod only_when;
 mod provider;
 mod read;
+mod recording;
 mod schema;
 mod secret_url;
 mod settings;

@@ -11,7 +11,7 @@ use super::only_when::{self, OnlyWhen};
 use super::read::Section;
 use super::settings::{Calibration, Gate, Hold, Located, Monitor};
 use super::value::{self, Problem, Read, Value};
-use super::{metadata, zone};
+use super::{metadata, recording, zone};
 use crate::event::{Metadata, Priority};
 use crate::name::Name;
 
@@ -77,6 +77,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Draft> {
         endpoints: Vec::new(),
         only_when,
         calibration: calibration(section),
+        clip: recording::clip(section),
         // Last: what is missing must not keep the other keys from being read.
         label: event_label.map_or_else(|| name.as_ref().map(|name| as_label(&name.value)), |it| Some(it.value))?,
         name: name.as_ref()?.value.clone(),

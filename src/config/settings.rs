@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod format;
+mod recording;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub use endpoint::{ClientCertificate, Endpoint, EndpointUrl, FrameChoice, Mail, Rate, Retry};
 pub use format::{Format, FrameRule};
+pub use recording::{Clip, Recording};
 
 use super::only_when::OnlyWhen;
 use super::provider::Providers;
@@ -38,6 +40,8 @@ pub struct Config {
     pub device: Device,
     /// `[storage]`
     pub storage: Storage,
+    /// `[recording]`
+    pub recording: Recording,
     /// `[runtime]`
     pub runtime: Runtime,
     /// `[api]`
@@ -108,6 +112,8 @@ pub struct Api {
     pub webhook_secret: Option<SecretRef>,
     /// Who judges their conditions where they don't say.
     pub default_model: Option<Name>,
+    /// What receivers reach this box by, without a slash at the end of its path.
+    pub public_url: Option<Url>,
 }
 
 /// `[log]`
@@ -323,6 +329,8 @@ pub struct Monitor {
     pub only_when: Option<OnlyWhen>,
     /// `[calibration]` of the model, overridden.
     pub calibration: Option<Calibration>,
+    /// How much of an alert is recorded; None: nothing.
+    pub clip: Option<Clip>,
 }
 
 /// k of the last n checks.

@@ -202,6 +202,7 @@ fn monitor(labels: &[&str], min_count: u32) -> Monitor {
         metadata: crate::event::Metadata::new(),
         endpoints: Vec::new(),
         calibration: None,
+        clip: None,
         only_when: None,
     }
 }

@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("payload", 1),
     ("picture", 1),
     ("presence", 1),
+    ("recording", 1),
     ("redact", 1),
     ("retry", 1),
     ("sign", 1),

@@ -171,6 +171,7 @@ fn monitor() -> Monitor {
         endpoints: vec![],
         only_when: None,
         calibration: None::<Calibration>,
+        clip: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod later;
 mod links;
 mod meanings;
 mod mutations;
+mod recording;
 mod schema;
 mod shapes;
 mod syntax;
@@ -133,10 +134,12 @@ fn the_manual_names_every_key_of_the_contract() {
     let sections = [
         ("device", "id heartbeat"),
         ("storage", "path max_size keep_delivered keep_dead snapshot_width snapshot_quality"),
+        ("recording", "max_size keep link_expiry"),
         ("runtime", "onnxruntime execution_providers threads run_timeout"),
         (
             "api",
-            "socket listen token_file token_credential webhook_secret_file webhook_secret_credential default_model",
+            "socket listen token_file token_credential webhook_secret_file webhook_secret_credential default_model \
+             public_url",
         ),
         ("log", "filter format"),
         ("egress", "allow"),
@@ -149,7 +152,8 @@ fn the_manual_names_every_key_of_the_contract() {
             "monitor",
             "name camera cameras condition model labels min_count zone confidence_threshold clear_threshold hold cooldown \
              repeat clear_after lost_after check_interval notice_within gate recheck only_when prompts negatives max_duration \
-             stop_on_trigger restart expect_event_within priority label shadow enabled metadata calibration endpoints",
+             stop_on_trigger restart expect_event_within priority label shadow enabled metadata calibration clip \
+             endpoints",
         ),
         (
             "endpoint",
