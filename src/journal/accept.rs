@@ -10,6 +10,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use super::body::Body;
+use super::clips;
 use super::clock;
 use super::columns::{to_integer, to_json, to_rank};
 use super::entry::{Accepted, Owed, OwedFrame, Record, Recorded, RecordedEvent, Stamp};
@@ -30,6 +31,8 @@ pub(super) struct Acceptance {
     files: Vec<Files>,
     /// Whom its events would have been told to, had their monitor been armed; None: it is.
     shadow: Option<Vec<Vec<Name>>>,
+    /// The clip that shows each of its events, where one does.
+    clips: Vec<Option<Uuid>>,
 }
 
 /// The files of one event.
@@ -42,7 +45,18 @@ struct Files {
 impl Acceptance {
     /// Nothing is written yet.
     pub(super) fn new(record: Record) -> Acceptance {
-        Acceptance { record, files: Vec::new(), shadow: None }
+        Acceptance { record, files: Vec::new(), shadow: None, clips: Vec::new() }
+    }
+
+    /// The same of alerts that are recorded. `clips`: of each event, which clip shows it.
+    pub(super) fn filmed(record: Record, clips: Vec<Option<Uuid>>) -> Acceptance {
+        Acceptance { clips, ..Acceptance::new(record) }
+    }
+
+    /// The same of events that have no pictures, so that nothing needs to be prepared.
+    pub(super) fn without_frames(record: Record) -> Acceptance {
+        let none = |accepted: &Accepted| Files { original: None, owed: vec![None; accepted.owed.len()] };
+        Acceptance { files: record.events.iter().map(none).collect(), ..Acceptance::new(record) }
     }
 
     /// How urgent its events are; None: there are none. What is rehearsed takes nobody's room.
@@ -96,6 +110,10 @@ impl Change for Acceptance {
             let Accepted { event, owed, .. } = accepted;
             let shadow = self.shadow.as_ref().map(|shadow| shadow.get(n).map_or(&[][..], Vec::as_slice));
             let seq = insert_event(ledger, &event, at, files.original.as_deref(), (owed.len(), shadow))?;
+            if let Some(clip) = self.clips.get(n).copied().flatten() {
+                let camera = event.camera.as_ref().map_or("", Name::as_str);
+                clips::join(ledger.connection, clip, camera, (seq, at.wall))?;
+            }
             let moment_us = moment_us(&event, seq, ledger.start.epoch);
             let mut deliveries = Vec::with_capacity(owed.len());
             for (owed, file) in owed.into_iter().zip(files.owed) {
