@@ -10,7 +10,6 @@ pub mod frame;
 pub mod gate;
 pub mod meter;
 pub mod name;
-pub mod recording;
 pub mod redact;
 pub mod secret;
 pub mod time;

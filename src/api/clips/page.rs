@@ -27,10 +27,8 @@ pub(super) struct Page {
     pub(super) device: String,
     /// When it begins.
     pub(super) began: Wall,
-    /// How long it is.
-    pub(super) duration: Duration,
-    /// It is still being recorded.
-    pub(super) goes_on: bool,
+    /// How long it is; None: it is still being recorded.
+    pub(super) duration: Option<Duration>,
     /// What opens the clip's files: `?expires=…&signature=…`.
     pub(super) query: String,
     /// What happened, in order.
@@ -75,7 +73,7 @@ impl Page {
                 body {
                     header {
                         h1 { (title) }
-                        p { (self.camera) " on " (self.device) ", " (self.began) ", " (seconds(self.duration)) " s" }
+                        p { (self.camera) " on " (self.device) ", " (self.began) @if let Some(duration) = self.duration { ", " (seconds(duration)) " s" } }
                     }
                     figure .stage {
                         video controls playsinline muted autoplay poster={ "thumbnail.jpg" (self.query) } {
@@ -86,7 +84,7 @@ impl Page {
                             @for moment in &self.moments { (moment.boxes()) }
                         }
                     }
-                    @if self.goes_on {
+                    @if self.duration.is_none() {
                         p .note { "This is still being recorded: load the page again for what has come since." }
                     }
                     @for moment in &self.moments { (moment.words()) }
@@ -152,8 +150,7 @@ mod tests {
             camera: "dock".to_owned(),
             device: "box-1".to_owned(),
             began: Wall(1_769_423_695_120),
-            duration: Duration::from_millis(80_000),
-            goes_on: false,
+            duration: Some(Duration::from_millis(80_000)),
             query: "?expires=1&signature=x".to_owned(),
             moments: vec![moment],
         };
