@@ -6,7 +6,7 @@
 type Example = (&'static str, &'static str);
 
 /// By the name of the page.
-const EXAMPLES: [(&str, &[Example]); 35] = [
+const EXAMPLES: [(&str, &[Example]); 40] = [
     (
         "stakeout",
         &[
