@@ -5,6 +5,7 @@ CREATE TABLE clip (
     n           INTEGER PRIMARY KEY,
     id          BLOB    NOT NULL UNIQUE,   -- UUIDv7; its file is clips/<id>.mp4
     camera      TEXT    NOT NULL,
+    height      INTEGER,                   -- lines of its picture, as the alert saw it
     state       TEXT    NOT NULL,          -- recording, ready, failed, gone
     file        INTEGER NOT NULL DEFAULT 0, -- 1: there is a file, whose beginning was on stable storage before this
     asked_ms    INTEGER NOT NULL,          -- wall clock, when an alert began it
@@ -23,6 +24,7 @@ CREATE INDEX clip_file ON clip (state, n, bytes) WHERE file = 1;
 CREATE TABLE clip_event (
     clip  INTEGER NOT NULL REFERENCES clip (n) ON DELETE CASCADE,
     event INTEGER NOT NULL REFERENCES event (seq) ON DELETE CASCADE,
+    told  TEXT    NOT NULL, -- of an alert: the endpoints that are told of the clip because of it, a JSON list
     PRIMARY KEY (clip, event)
 ) STRICT;
 CREATE INDEX clip_event_event ON clip_event (event);

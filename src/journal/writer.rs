@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::accept::Acceptance;
 use super::claims::Claim;
-use super::clips::{ClipNews, Delete, Trim, Trimmed, Trimming};
+use super::clips::{ClipNews, Delete, Filmed, Trim, Trimmed, Trimming};
 use super::endpoint::{Gone, Pause, Release, Skip};
 use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
@@ -99,10 +99,10 @@ impl Writer {
         self.queue(Acceptance::rehearsed(record, addressees))
     }
 
-    /// The same as [`Writer::record`] of alerts that are recorded, in the same transaction. `clips`: of each of the events,
-    /// which clip shows it; one that isn't known yet begins.
-    pub fn record_filmed(&self, record: Record, clips: Vec<Option<Uuid>>) -> Reply<Recorded> {
-        self.queue(Acceptance::filmed(record, clips))
+    /// The same as [`Writer::record`] of alerts that are recorded, in the same transaction. `filmed`: of each of the events,
+    /// whether a clip shows it, and which; one that isn't known yet begins.
+    pub fn record_filmed(&self, record: Record, filmed: Vec<Option<Filmed>>) -> Reply<Recorded> {
+        self.queue(Acceptance::filmed(record, filmed))
     }
 
     /// Records a step in the life of a clip, with the events that tell of it, in one transaction. What comes too late

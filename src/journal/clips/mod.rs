@@ -12,11 +12,11 @@ mod start;
 pub use folder::{Mended, Whole, clip_path, mend};
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
-pub use rows::{ClipFilter, ClipRow, ClipState};
+pub use rows::{ClipAlert, ClipFilter, ClipRow, ClipState, Filmed};
 
 pub(super) use folder::{FOLDER, forget, make, remove_all};
 pub(super) use quota::{Delete, Trim, remove_oldest};
-pub(super) use rows::{clip_row, join, link_key};
+pub(super) use rows::{clip_row, film, link_key};
 pub(super) use start::reconcile;
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::rows::{self, ClipRow};
-use crate::event::{Event, Priority};
+use super::rows::{self, ClipAlert, ClipRow};
+use crate::event::Priority;
 use crate::journal::accept::Acceptance;
 use crate::journal::columns::{to_integer, to_ms};
 use crate::journal::entry::{Accepted, Record, Recorded};
 use crate::journal::error::Error;
 use crate::journal::group::{Change, Ledger};
-use crate::journal::{reader, relief};
+use crate::journal::relief;
 use crate::time::Now;
 
 /// A step in the life of a clip. What comes too late (it has ended) changes nothing.
@@ -31,7 +31,7 @@ pub struct ClipNews {
 
 /// Makes events of a clip, as it is now, and of the alerts that it shows, in order. It must be pure and quick (the whole
 /// group waits for it) and must not panic.
-pub type Announce = Box<dyn FnOnce(&ClipRow, &[Event]) -> Vec<Accepted> + Send>;
+pub type Announce = Box<dyn FnOnce(&ClipRow, &[ClipAlert]) -> Vec<Accepted> + Send>;
 
 /// What became of a clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +81,12 @@ impl Change for ClipNews {
         let Some(clip) = rows::find(ledger.connection, self.clip)? else {
             return Ok(Recorded { events: Vec::new() });
         };
-        let alerts = alerts(ledger, clip.n)?;
+        let alerts = rows::alerts(ledger.connection, clip.n)?;
         let events = (self.announce)(&clip, &alerts);
         let record = Record { at: self.at, events, machine: None, jobs: Vec::new() };
         let recorded = Acceptance::without_frames(record).apply(ledger)?;
         for event in &recorded.events {
-            rows::join(ledger.connection, self.clip, clip.camera.as_str(), (event.seq, self.at.wall))?;
+            rows::join(ledger.connection, self.clip, event.seq, &[])?;
         }
         Ok(recorded)
     }
@@ -128,13 +128,4 @@ fn take(ledger: &mut Ledger<'_>, clip: Uuid, step: &ClipStep) -> Result<bool, Er
         ledger.doomed_clips.push(clip);
     }
     Ok(changed > 0)
-}
-
-/// The alerts that a clip shows.
-fn alerts(ledger: &Ledger<'_>, n: i64) -> Result<Vec<Event>, Error> {
-    let mut statement = ledger.connection.prepare_cached(
-        "SELECT event.* FROM clip_event CROSS JOIN event ON seq = event
-         WHERE clip = ?1 AND type = 'monitor.triggered' ORDER BY seq",
-    )?;
-    Ok(statement.query_map([n], reader::event)?.collect::<Result<_, _>>()?)
 }

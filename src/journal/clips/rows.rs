@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use uuid::Uuid;
 
 use super::folder::clip_path;
-use crate::journal::columns::{duration, id, name, unsigned, word};
+use crate::event::Event;
+use crate::journal::columns::{duration, id, json, name, to_json, unsigned, word};
 use crate::journal::error::Error;
-use crate::journal::reader::{Reader, Values};
+use crate::journal::reader::{self, Reader, Values};
 use crate::name::Name;
 use crate::recording::link::{KEY_BYTES, Key};
 use crate::time::Wall;
@@ -72,6 +73,8 @@ pub struct ClipRow {
     pub id: Uuid,
     /// Of which camera.
     pub camera: Name,
+    /// Lines of its picture, as the alert saw it.
+    pub height: Option<u32>,
     /// Where it stands.
     pub state: ClipState,
     /// There is a file: see [`clip_path`].
@@ -102,22 +105,60 @@ pub(in crate::journal) const ALERTS_OF: &str = "SELECT event.id FROM clip_event 
 pub(in crate::journal) const CLIP_IS_NAMED: &str =
     "SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND (file = 1 OR state = 'recording'))";
 
-/// Ties an event to a clip; `camera` begins to be recorded where there is no such clip yet.
-pub(in crate::journal) fn join(
+/// An alert that a clip shows, on its way into the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filmed {
+    /// Which clip; it begins with the first alert that names it.
+    pub clip: Uuid,
+    /// Lines of the picture.
+    pub height: Option<u32>,
+    /// The endpoints that are told what becomes of the clip.
+    pub told: Vec<Name>,
+}
+
+/// An alert that a clip shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipAlert {
+    /// The alert.
+    pub event: Event,
+    /// The endpoints that are told what becomes of the clip because of it.
+    pub told: Vec<Name>,
+}
+
+/// Ties an alert to its clip; `camera` begins to be recorded where there is no such clip yet.
+pub(in crate::journal) fn film(
     connection: &Connection,
-    clip: Uuid,
+    filmed: &Filmed,
     camera: &str,
     (event, at): (i64, Wall),
 ) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "INSERT INTO clip (id, camera, state, asked_ms) VALUES (?1, ?2, 'recording', ?3) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO clip (id, camera, height, state, asked_ms) VALUES (?1, ?2, ?3, 'recording', ?4)
+             ON CONFLICT (id) DO NOTHING",
         )?
-        .execute((clip.as_bytes(), camera, at.0))?;
+        .execute((filmed.clip.as_bytes(), camera, filmed.height, at.0))?;
+    join(connection, filmed.clip, event, &filmed.told)
+}
+
+/// Ties an event to a clip.
+pub(super) fn join(connection: &Connection, clip: Uuid, event: i64, told: &[Name]) -> Result<(), Error> {
     connection
-        .prepare_cached("INSERT INTO clip_event SELECT n, ?2 FROM clip WHERE id = ?1 ON CONFLICT DO NOTHING")?
-        .execute((clip.as_bytes(), event))?;
+        .prepare_cached(
+            "INSERT INTO clip_event (clip, event, told) SELECT n, ?2, ?3 FROM clip WHERE id = ?1 ON CONFLICT DO NOTHING",
+        )?
+        .execute((clip.as_bytes(), event, to_json(&told)?))?;
     Ok(())
+}
+
+/// The alerts that the clip at that place shows, in order.
+pub(super) fn alerts(connection: &Connection, n: i64) -> Result<Vec<ClipAlert>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event.*, told FROM clip_event CROSS JOIN event ON seq = event
+         WHERE clip = ?1 AND type = 'monitor.triggered' ORDER BY seq",
+    )?;
+    let alert = |row: &Row<'_>| Ok(ClipAlert { event: reader::event(row)?, told: json(row, "told")? });
+    Ok(statement.query_map([n], alert)?.collect::<Result<_, _>>()?)
 }
 
 /// One clip.
@@ -132,6 +173,7 @@ pub(in crate::journal) fn clip_row(row: &Row<'_>) -> rusqlite::Result<ClipRow> {
         n: row.get("n")?,
         id: id(row, "id")?,
         camera: name(row, "camera")?,
+        height: row.get("height")?,
         state: word(row, "state", ClipState::parse)?,
         has_file: row.get("file")?,
         asked: Wall(row.get("asked_ms")?),

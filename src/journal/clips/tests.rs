@@ -67,6 +67,7 @@ fn alert() -> Event {
         label: String::new(),
         from_ms: 0,
         to_ms: 0,
+        clip: None,
     }))
 }
 
@@ -82,7 +83,8 @@ fn film(journal: &Journal, clip: Uuid, endpoint: Option<&str>) -> Uuid {
     };
     let accepted = Accepted { event, frame: None, owed: endpoint.map(owe).into_iter().collect() };
     let record = Record { at: at(0), events: vec![accepted], machine: None, jobs: Vec::new() };
-    journal.writer().record_filmed(record, vec![Some(clip)]).wait().unwrap();
+    let filmed = Filmed { clip, height: Some(1080), told: vec![name("ops")] };
+    journal.writer().record_filmed(record, vec![Some(filmed)]).wait().unwrap();
     id
 }
 
@@ -96,7 +98,8 @@ fn tell(journal: &Journal, clip: Uuid, step: ClipStep) -> Option<(ClipState, Vec
     let told = Arc::new(Mutex::new(None));
     let heard = told.clone();
     let announce: Announce = Box::new(move |clip, alerts| {
-        *heard.lock().unwrap() = Some((clip.state, alerts.iter().map(|alert| alert.id).collect()));
+        *heard.lock().unwrap() = Some((clip.state, alerts.iter().map(|alert| alert.event.id).collect()));
+        assert!(alerts.iter().all(|alert| alert.told == [name("ops")]) && clip.height == Some(1080));
         let away = CameraOffline { cause: "stands for any".to_owned(), since: Wall(0), common: false, flaps: 0 };
         vec![Accepted { event: event(EventData::CameraOffline(away)), frame: None, owed: Vec::new() }]
     });
