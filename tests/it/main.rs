@@ -47,6 +47,7 @@ mod preflight;
 mod providers;
 mod provisioning;
 mod published;
+mod played;
 mod pull;
 mod pull_hub;
 mod python;

@@ -20,7 +20,7 @@ pub(super) struct Args {
     id: Uuid,
     #[command(flatten)]
     file: ConfigFile,
-    /// Save the clip that shows it as FILE
+    /// Save the clip that shows it as FILE [default: it is only named]
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
     /// Print JSON
