@@ -29,6 +29,9 @@ use super::tap::Pipe;
 use crate::config::Decode;
 use crate::time::{self, Mono, Now};
 
+/// What a lost camera sent last, so long before an alert, shows nothing of it.
+const BYGONE: Duration = Duration::from_secs(10);
+
 /// What was seen of one packet, or of none.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -81,8 +84,10 @@ impl Feed {
         let (pre_roll, pipes) = self.mailbox.recordings();
         self.ring.hold(pre_roll);
         for pipe in pipes {
-            let is_held = self.ring.newest().is_some_and(|newest| newest.arrived.mono >= pipe.from);
-            if !is_held || self.ring.since(pipe.from).all(|packet| pipe.offer(packet)) {
+            let is_of_then = |newest: &Packet| newest.arrived.mono.plus(BYGONE) >= pipe.from;
+            if !self.ring.newest().is_some_and(is_of_then)
+                || self.ring.since(pipe.from).all(|packet| pipe.offer(packet))
+            {
                 self.pipes.push(pipe);
             }
         }

@@ -52,6 +52,7 @@ mod pull_hub;
 mod python;
 mod receiver;
 mod receivers;
+mod recordings;
 mod rehearsal;
 mod rtsp;
 mod scheduling;

@@ -504,7 +504,7 @@ fn what_a_camera_saw_last_is_recorded_though_it_is_gone_and_goes_on_when_it_is_b
     rig.play(&packets);
     rig.feed.lost(packets[39].arrived);
     rig.feed.disconnected();
-    let gone = packets[39].arrived.plus(STEP);
+    let gone = packets[39].arrived.plus(Duration::from_secs(30));
     let [cut, later] = [packets[32].arrived, gone].map(|from| rig.mailbox.tap(from.mono));
     rig.feed.tend();
     assert_eq!(recorded(&cut), (30..40).collect::<Vec<_>>());
