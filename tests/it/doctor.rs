@@ -2,14 +2,18 @@
 //! and no other.
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
+use rcgen::date_time_ymd;
 use serde_json::Value;
 use stakeout::sign::{Key, Message, verify};
 
 use crate::appliance::{Appliance, SECRET};
+use crate::certificates::{Authority, Identity, serve_tls};
 use crate::receiver::{Answer, Arrived, Receiver};
 use crate::rtsp::Server;
 use crate::shared::{runtime, skip};
@@ -284,4 +288,83 @@ fn a_journal_without_a_daemon_is_left_as_it_is() {
     assert_eq!(files(&state), before);
     fs::write(state.join("journal.db"), "no journal at all").unwrap();
     assert_failures(&appliance, &[("journal", "is damaged")]);
+}
+
+/// A box whose only endpoint has a format without a message for trying out; what is told of that endpoint.
+fn told_of_an_endpoint_that_would_act(url: &str, more: &str, run: impl Fn(&Appliance) -> Output) -> Value {
+    let appliance = Appliance::new(&format!(
+        "[[endpoint]]\nname = \"ops\"\nformat = \"trio-stream\"\nurl = \"{url}\"\nsecret_file = \"HERE/ops.secret\"\n{more}"
+    ));
+    let output = run(&appliance);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = told.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    lines.into_iter().find(|line| line["check"] == "endpoint").unwrap_or_else(|| panic!("{told}{output:?}"))
+}
+
+fn doctor(appliance: &Appliance) -> Output {
+    appliance.run(&["doctor", "--json"])
+}
+
+#[test]
+fn an_endpoint_that_would_act_on_a_message_is_connected_to_and_its_certificate_judged() {
+    let receiver = Receiver::start(|_, _| Answer::status(204));
+    let line = told_of_an_endpoint_that_would_act(&receiver.url(), "", doctor);
+    assert_eq!(line["level"], "ok", "{line}");
+    assert!(receiver.arrived().is_empty(), "nothing is sent");
+
+    let authority = Authority::new("Yard CA");
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &authority.pem).unwrap();
+    let trusting = format!("ca_file = \"{}\"\n", ca.display());
+    let (tell, told) = std::sync::mpsc::channel();
+    let told_of = |identity: &Identity| {
+        let tell = tell.clone();
+        let address = serve_tls(identity, None, move |stream| {
+            let mut said = Vec::new();
+            let _ = stream.read_to_end(&mut said);
+            let _ = tell.send(said);
+        });
+        let url = format!("https://localhost:{}/x", address.port());
+        told_of_an_endpoint_that_would_act(&url, &trusting, doctor)
+    };
+    let line = told_of(&authority.issue("localhost", |_| {}));
+    assert_eq!(line["level"], "ok", "{line}");
+    assert!(line["found"].as_str().unwrap().contains("its certificate holds until 2099-12-31; nothing was sent"), "{line}");
+    assert_eq!(told.recv().unwrap(), b"", "not a word");
+    for (identity, words) in [
+        (authority.issue("localhost", |params| params.not_after = date_time_ymd(2001, 1, 1)), "expired"),
+        (authority.issue("another.example", |_| {}), "not valid for name"),
+        (Identity::self_signed("localhost"), "UnknownIssuer"),
+    ] {
+        let line = told_of(&identity);
+        assert_eq!(line["level"], "fail", "{line}");
+        assert!(line["found"].as_str().unwrap().contains(words), "{line}");
+    }
+}
+
+/// The name is known to one command only, in a mount namespace of its own.
+#[test]
+fn a_name_that_leads_where_events_must_not_go_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://hook.test:{}/x", listener.local_addr().unwrap().port());
+    let with = |address: &'static str| {
+        move |appliance: &Appliance| {
+            let hosts = appliance.folder.path().join("hosts");
+            fs::write(&hosts, format!("{address} hook.test\n")).unwrap();
+            let mut unshare = Command::new("unshare");
+            unshare.args(["-m", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(hosts);
+            unshare.args([env!("CARGO_BIN_EXE_stakeout"), "doctor", "--json", "--config"]).arg(appliance.config());
+            unshare.output().unwrap()
+        }
+    };
+    if !Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success()) {
+        return skip("no mount namespace can be made here (`unshare -m` needs root)");
+    }
+    // 0.0.0.0 would connect: to this machine.
+    for (address, words) in [("169.254.7.7", "a link-local address"), ("0.0.0.0", "leads to 0.0.0.0")] {
+        let line = told_of_an_endpoint_that_would_act(&url, "", with(address));
+        assert_eq!(line["level"], "fail", "{line}");
+        assert!(line["found"].as_str().unwrap().contains(words), "{line}");
+    }
 }

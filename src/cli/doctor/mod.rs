@@ -28,7 +28,7 @@ use report::{Finding, Report};
 const AFTER_HELP: &str = "\
 Run it as root: then it also tells whether the service's user may read and write what it has to.
 It opens a connection of its own to every camera, for one picture, and sends a signed check to every
-endpoint. It writes nothing but a nameless file in the state folder, to measure the disk.
+endpoint; to those that would act on whatever comes (Trio's formats, videodb) it only connects. It writes nothing but a nameless file in the state folder, to measure the disk.
 Exit codes: 0 nothing fails (warnings may be there), 1 something does.";
 
 #[derive(clap::Args)]
