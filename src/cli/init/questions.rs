@@ -138,7 +138,7 @@ fn signing_secret(
         _ => (answer, false),
     };
     redact::conceal(&secret);
-    Key::new(secret.expose()).map_err(|why| Failure::plain(format_args!("the secret: {why}")))?;
+    Key::new(secret.expose()).map_err(|why| Failure::new(Exit::Usage, format_args!("the secret: {why}")))?;
     Ok((secret, is_new))
 }
 
