@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::folders::Folders;
 use super::{advice, candidates};
+use crate::catalogue;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Located, Model, Monitor};
 use crate::model::{
     self, Family, Folder, FolderError, Handle, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
@@ -170,10 +171,15 @@ fn unknown(asked: &Asked<'_>, entry: &Model, monitor: &Monitor, text: &str) -> D
         None => format!("models known here: {}", config::quoted(names())),
     };
     let (what, _) = advice(text, "; ");
+    let by_hand = "copy its folder into one of these places, or name it in a `[[model]]` section";
+    let help = match catalogue::find(entry.name.as_str()) {
+        Some(_) => format!("`stakeout models pull {}` downloads it; or {by_hand}", entry.name),
+        None => by_hand.to_owned(),
+    };
     Diagnostic::error(format!("monitor `{}`: unknown model `{}`", monitor.name, entry.name))
         .at(entry.at.clone(), label)
         .note(what)
-        .help("copy its folder into one of these places, or name it in a `[[model]]` section")
+        .help(help)
 }
 
 /// Whether a model that reads takes the monitor's words.

@@ -52,12 +52,7 @@ impl Server {
     ///
     /// # Errors
     /// It names no host; or TLS can't be set up.
-    pub(super) fn new(
-        url: &Url,
-        tls_first: bool,
-        usual_port: u16,
-        settings: &Settings,
-    ) -> Result<Server, ClientError> {
+    pub(super) fn new(url: &Url, tls_first: bool, usual_port: u16, settings: &Settings) -> Result<Server, ClientError> {
         // To the URL standard the hosts of most schemes are any text.
         let host = Host::parse(url.host_str().ok_or(ClientError::NoHost)?).map_err(|_| ClientError::NoHost)?;
         let name = match &host {

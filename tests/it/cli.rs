@@ -237,6 +237,27 @@ fn a_new_secret_signs_and_verifies_and_a_flipped_byte_does_not() {
     assert_eq!(home.run(&standard, b"bodY").0, 1);
 }
 
+/// Whoever follows the installed configuration names one of these first.
+#[test]
+fn a_model_that_can_be_had_is_said_how_to_get() {
+    let home = Home::new();
+    let config = fs::read_to_string(format!("{}/c.toml", home.path())).unwrap();
+    let check = |model: &str| {
+        let watched = format!(
+            "[[camera]]\nname = \"dock\"\nurl = \"rtsp://127.0.0.1:9/x\"\n\
+             [[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"{model}\"\ncondition = \"Is it there?\"\n"
+        );
+        home.write("c.toml", &(config.clone() + &watched));
+        let (code, _, said) = home.run(&["check"], b"");
+        assert_eq!(code, 78, "{said}");
+        said
+    };
+    let said = check("smolvlm-256m");
+    assert!(said.contains("`stakeout models pull smolvlm-256m` downloads it"), "{said}");
+    let said = check("no-such-model");
+    assert!(said.contains("unknown model `no-such-model`") && !said.contains("models pull"), "{said}");
+}
+
 #[test]
 fn the_manual_is_printed_and_exit_codes_tell_what_went_wrong() {
     let home = Home::new();

@@ -136,22 +136,37 @@ fn a_box_that_is_well_has_nothing_to_mend_with_a_daemon_and_without() {
     assert_eq!(odd(&lines), [""; 0], "{lines:#?}");
     appliance.stop();
 
-    let before = files(&appliance.folder.path().join("state"));
-    let text = appliance.run(&["doctor"]).stdout;
-    assert_eq!(files(&appliance.folder.path().join("state")), before, "it leaves the journal as it is");
+    let home = appliance.folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let before = files(appliance.folder.path());
+    let text = doctor_at(&home, &appliance).stdout;
+    let (known, made): (Vec<_>, Vec<_>) =
+        files(appliance.folder.path()).into_iter().partition(|file| !file.0.starts_with(&home));
+    assert_eq!(known, before, "it leaves everything as it is");
+    let is_list = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with(".cache/gstreamer-1.0"));
+    assert!(made.iter().all(|file| is_list(&file.0)), "only GStreamer's list of its plugins: {made:?}");
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("\nok    journal "), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains(SECRET), "{text}");
 }
 
-/// Every file of a folder with its size and when it was changed.
+/// By a person with this home.
+fn doctor_at(home: &Path, appliance: &Appliance) -> Output {
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+    doctor.args(["doctor", "--config"]).arg(appliance.config()).env("HOME", home).env_remove("XDG_CACHE_HOME");
+    doctor.output().unwrap()
+}
+
+/// Every file of a folder and of those in it, with its size and when it was changed.
 fn files(folder: &Path) -> Vec<(PathBuf, u64, i64, i64)> {
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.path(), entry.metadata().unwrap()))
-        .map(|(path, file)| (path, file.len(), file.mtime(), file.mtime_nsec()))
-        .collect();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        let file = entry.metadata().unwrap();
+        match file.is_dir() {
+            true => files.extend(self::files(&entry.path())),
+            false => files.push((entry.path(), file.len(), file.mtime(), file.mtime_nsec())),
+        }
+    }
     files.sort();
     files
 }
@@ -216,6 +231,15 @@ fn a_state_folder_that_the_service_may_not_write_is_told() {
     fs::write(state.join("journal.db-shm"), "").unwrap();
     assert_failures(&appliance, &[("permissions", "may not use it")]);
     fs::remove_file(state.join("journal.db-shm")).unwrap();
+    // As a command of root's left it: the service can't keep anything there.
+    fs::create_dir_all(state.join("cache/text-vectors/some-model")).unwrap();
+    assert_failures(&appliance, &[("permissions", "may not use it")]);
+    for folder in ["cache", "cache/text-vectors"] {
+        chown(state.join(folder), Some(1), Some(1)).unwrap();
+    }
+    assert_failures(&appliance, &[("permissions", "may not use it")]);
+    chown(state.join("cache/text-vectors/some-model"), Some(1), Some(1)).unwrap();
+    assert_failures(&appliance, &[]);
     fs::set_permissions(&state, fs::Permissions::from_mode(0o500)).unwrap();
     assert_failures(&appliance, &[("permissions", "may not use it (mode 500, ")]);
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
@@ -330,7 +354,10 @@ fn an_endpoint_that_would_act_on_a_message_is_connected_to_and_its_certificate_j
     };
     let line = told_of(&authority.issue("localhost", |_| {}));
     assert_eq!(line["level"], "ok", "{line}");
-    assert!(line["found"].as_str().unwrap().contains("its certificate holds until 2099-12-31; nothing was sent"), "{line}");
+    assert!(
+        line["found"].as_str().unwrap().contains("its certificate holds until 2099-12-31; nothing was sent"),
+        "{line}"
+    );
     assert_eq!(told.recv().unwrap(), b"", "not a word");
     for (identity, words) in [
         (authority.issue("localhost", |params| params.not_after = date_time_ymd(2001, 1, 1)), "expired"),

@@ -242,11 +242,7 @@ impl Draft {
         }
         steps.push(format!("stakeout check{option}"));
         let systemd = usual && Path::new("/run/systemd/system").exists();
-        steps.push(if systemd {
-            settings::TAKE_EFFECT.to_owned()
-        } else {
-            format!("stakeout run{option}")
-        });
+        steps.push(if systemd { settings::TAKE_EFFECT.to_owned() } else { format!("stakeout run{option}") });
         steps.push(format!("stakeout status{option}"));
         steps
     }

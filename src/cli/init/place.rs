@@ -99,8 +99,11 @@ impl Place {
         let mut config = self.stage(&self.path, draft.text().as_bytes(), CONFIG_MODE)?;
         let replaced = self.replaces.then_some(self.path.as_path()).into_iter().chain(replaced);
         let kept = replaced.map(keep_before).collect::<Result<Vec<_>, _>>()?;
-        staged.iter_mut().try_for_each(Staged::take_place)?;
-        if self.replaces { config.take_place() } else { config.take_free_place() }?;
+        for file in &mut staged {
+            file.take_place().map_err(|error| unfinished(&file.path, &error))?;
+        }
+        let placed = if self.replaces { config.take_place() } else { config.take_free_place() };
+        placed.map_err(|error| unfinished(&self.path, &error))?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unflushed(folder, &error))?;
         let secret = staged.iter().map(|file| format!("{} (mode {SECRET_MODE:o})", file.path.display()));
@@ -152,19 +155,16 @@ fn keep_before(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Puts something at the first of these places at which nothing is yet.
-fn at_a_free_place(
-    place: impl Fn(usize) -> PathBuf,
-    put: impl Fn(&Path) -> io::Result<()>,
-) -> io::Result<PathBuf> {
-    for number in 1.. {
+fn at_a_free_place(place: impl Fn(usize) -> PathBuf, put: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
         let path = place(number);
         match put(&path) {
             Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(error),
         }
     }
-    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// A file that is whole, but not in its place yet. What never gets there goes when this is dropped.
@@ -174,13 +174,13 @@ struct Staged {
 }
 
 impl Staged {
-    fn take_place(&mut self) -> Result<(), Failure> {
-        fs::rename(&self.beside, &self.path).map_err(|error| unfinished(&self.path, &error))
+    fn take_place(&mut self) -> io::Result<()> {
+        fs::rename(&self.beside, &self.path)
     }
 
     /// Fails if somebody else was quicker.
-    fn take_free_place(&mut self) -> Result<(), Failure> {
-        fs::hard_link(&self.beside, &self.path).map_err(|error| unfinished(&self.path, &error))
+    fn take_free_place(&mut self) -> io::Result<()> {
+        fs::hard_link(&self.beside, &self.path)
     }
 }
 
@@ -192,7 +192,7 @@ impl Drop for Staged {
 
 /// A picture, whole or not at all: at `path`, whatever is there.
 pub(super) fn save(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    beside(path).stage(path, content, CONFIG_MODE)?.take_place()
+    beside(path).stage(path, content, CONFIG_MODE)?.take_place().map_err(|error| failed(path, &error))
 }
 
 /// The same where nothing is yet: at `path`, or beside it as `…-2`, `…-3`. Where it is.

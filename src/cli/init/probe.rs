@@ -40,7 +40,8 @@ pub(super) struct Probe {
 /// # Errors
 /// Answers that contradict each other: what was given can't be used.
 pub(super) fn parsed(draft: &Draft) -> Result<Config, Failure> {
-    let parsed = config::parse(&draft.text(), "the answers").map_err(|wrong| Failure::configuration(&wrong).misused())?;
+    let parsed =
+        config::parse(&draft.text(), "the answers").map_err(|wrong| Failure::configuration(&wrong).misused())?;
     Ok(parsed.config)
 }
 
@@ -172,7 +173,9 @@ fn credentials(asked: &Endpoint, endpoint: &config::Endpoint, config: &Config) -
                 Failure::plain(told.join("; ")).misused().hint("copy it anew from where the webhook was made")
             })?
         }
-        (None, config::EndpointUrl::Secret(_)) => return Err(Failure::plain("there is no URL").misused().hint("give one")),
+        (None, config::EndpointUrl::Secret(_)) => {
+            return Err(Failure::plain("there is no URL").misused().hint("give one"));
+        }
     };
     let mut credentials = Credentials::signing(url, Vec::new());
     match (&asked.secret, endpoint.format.is_signed()) {

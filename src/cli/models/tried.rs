@@ -82,7 +82,7 @@ fn unusable(config: &Config, error: &LoadError) -> Failure {
 }
 
 /// What to do about a model that isn't here: fetch it, if it is one of the catalogue; else which one may be meant.
-pub(in crate::cli) fn whence(config: &Config, missing: &Name) -> String {
+fn whence(config: &Config, missing: &Name) -> String {
     let name = missing.as_str();
     if catalogue::find(name).is_some() {
         return format!("`stakeout models pull {name}` downloads it");

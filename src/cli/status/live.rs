@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 
-use rustix::process::{self, Signal as Order};
+use rustix::process;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -48,7 +48,7 @@ pub(super) fn watch(client: Client, first: Status) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let (mut ends, mut resized) = (Ends::new()?, signal(SignalKind::window_change())?);
-        let mut stopped = signal(SignalKind::from_raw(Order::TSTP.as_raw()))?;
+        let mut stopped = signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?;
         let mut answers = ask_again_and_again(client)?;
         let mut screen = Screen::enter()?;
         let (mut status, mut note) = (first, None);
@@ -129,7 +129,7 @@ impl Screen {
             return Ok(());
         }
         write(LEAVE)?;
-        process::kill_process(process::getpid(), Order::STOP)?;
+        process::kill_process(process::getpid(), process::Signal::STOP)?;
         write(ENTER)
     }
 
