@@ -29,7 +29,7 @@ const AFTER_HELP: &str = "\
 Run it as root: then it also tells whether the service's user may read and write what it has to.
 It opens a connection of its own to every camera, for one picture, and sends a signed check to every
 endpoint; to those that would act on whatever comes (Trio's formats, videodb) it only connects. It writes a nameless file in the state folder, to measure the disk, and
-otherwise only what can be made again at any time: GStreamer's list of its plugins (~/.cache) and, where
+otherwise only what can be made again at any time: what GStreamer and GLib keep in ~/.cache and, where
 the state folder is this user's own, what a zero-shot model makes of a description.
 Exit codes: 0 nothing fails (warnings may be there), 1 something does.";
 
