@@ -88,7 +88,7 @@ fn list(args: &List) -> Result<(), Failure> {
 fn show(args: &One) -> Result<(), Failure> {
     let records = Records::open(&args.file.load()?.config)?;
     let job = records.job(args.id)?;
-    let away = if job.status == JobStatus::Running && !args.json { records.why_away(&job.camera)? } else { None };
+    let away = if job.ended_at.is_none() && !args.json { records.why_away(&job.camera)? } else { None };
     Ok(shown::one(&job, args.json, |job, out| facts(job, away).print_rows(out, print::colour_on_stdout()))?)
 }
 
