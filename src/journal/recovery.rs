@@ -1,7 +1,7 @@
 //! Getting over a full disk.
 //!
 //! Owns the order, which was measured (research: the other one fills the disk again): give up the ballast, fold the log into
-//! the database, take away what was delivered in small batches with a checkpoint after each, give pages back. While the
+//! the database, take away what was rehearsed or delivered in small batches with a checkpoint after each, give pages back. While the
 //! disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample space,
 //! it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
 
@@ -51,7 +51,7 @@ impl Committer {
         self.ballast.release();
         match self.free_the_disk() {
             Ok(rows) if is_news || rows > 0 => {
-                tracing::warn!(rows, "the disk is full: the journal took away what was delivered");
+                tracing::warn!(rows, "the disk is full: the journal took away what was rehearsed or delivered");
             }
             Ok(_) => {}
             Err(error) => {
@@ -97,7 +97,10 @@ impl Committer {
             doomed: Vec::new(),
             next: Vec::new(),
         };
-        let batch = relief::remove_delivered(&mut ledger, BATCH)?;
+        let batch = match relief::remove_rehearsed(&mut ledger, BATCH)? {
+            0 => relief::remove_delivered(&mut ledger, BATCH)?,
+            rehearsed => rehearsed,
+        };
         let Ledger { doomed, tombstones, .. } = ledger;
         transaction.commit()?;
         self.tombstones = tombstones;
