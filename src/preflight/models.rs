@@ -14,6 +14,7 @@ use crate::model::{
     self, Family, Folder, FolderError, Handle, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
 };
 use crate::name::Name;
+use crate::systemd;
 
 /// What is looked at: a whole configuration, or one monitor of it.
 pub(super) struct Asked<'c> {
@@ -64,6 +65,7 @@ pub(super) fn load(
             continue;
         }
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
+        allow_time(asked, runtime);
         match model::load(runtime, &folder, options.clone()) {
             Ok(loaded) => {
                 asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
@@ -77,6 +79,14 @@ pub(super) fn load(
     }
     asked.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
     all
+}
+
+/// The model that is loaded next gets a time of its own: many together may take long, and one that hangs still ends the
+/// start. Each provider is tried by itself.
+fn allow_time(asked: &Asked<'_>, runtime: &Runtime) {
+    let ways = runtime.ways(&asked.runtime.execution_providers.value).map_or(1, |ways| ways.len());
+    let one = asked.runtime.run_timeout.saturating_mul(model::FIRST);
+    systemd::starting(one.saturating_mul(u32::try_from(ways).unwrap_or(u32::MAX)));
 }
 
 /// `[api] default_model`, which no monitor may name yet. It is not kept: whoever asks for it loads it.
@@ -100,6 +110,7 @@ pub(super) fn of_clients(config: &Config, known: &mut Folders, diagnostics: &mut
     let asked = Asked::from(config);
     let Some(runtime) = (!diagnostics.has_errors()).then(|| runtime(&asked, diagnostics)).flatten() else { return };
     let providers = asked.runtime.execution_providers.value.clone();
+    allow_time(&asked, runtime);
     if let Err(error) = model::load(runtime, &folder, Options { threads: asked.runtime.threads, providers }) {
         diagnostics.push(of_no_use_to_clients(&error));
     }
