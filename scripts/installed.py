@@ -31,9 +31,9 @@ class Packages:
 def build_all(binary, folder):
     say("building packages")
     newer, debug_information = build(binary, folder)
-    same = build(binary, folder / "same")
-    expect(list(map(digest, same)) == [digest(newer), digest(debug_information)], "the same program makes the same packages, to the byte")
-    (older,) = build(binary, folder, "--version", "0.0.9", DEB_BUILD_OPTIONS="noautodbgsym")
+    earlier = ["--version", "0.0.9"]
+    (older,), (same,) = [build(binary, place, *earlier, DEB_BUILD_OPTIONS="noautodbgsym") for place in (folder, folder / "same")]
+    expect(digest(older) == digest(same), "the same program makes the same package, to the byte")
     change(older, older, "etc/stakeout/stakeout.toml", lambda text: text + "# As it was shipped before.\n")
     return Packages(newer, debug_information, older, next_release(newer, folder))
 
