@@ -14,10 +14,11 @@ use super::exit::Failure;
 use super::print;
 use crate::api::{
     ClipLine, ClipQuery, Clips, DeliveryDetail, DeliveryLine, DeliveryQuery, EventDetail, EventLine, EventQuery,
-    JobLine, JobQuery, Jobs, Page, Refusal,
+    JobLine, JobQuery, Jobs, Page, Refusal, Status,
 };
 use crate::config::Config;
 use crate::journal::{ClipRow, Reader};
+use crate::name::Name;
 
 /// Rows that are asked for at a time.
 pub(super) const PAGE: u32 = 500;
@@ -116,6 +117,13 @@ impl Records {
                 Ok(())
             }
         }
+    }
+
+    /// Why this camera shows nothing now, as far as the daemon says so.
+    pub(super) fn why_away(&self, camera: &Name) -> Result<Option<String>, Failure> {
+        let Records::Live(client) = self else { return Ok(None) };
+        let Status { cameras, .. } = client.get("/v1/status", &())?;
+        Ok(cameras.into_iter().find(|known| known.name == *camera).and_then(|camera| camera.cause))
     }
 
     fn page<Q: Serialize, T: DeserializeOwned>(

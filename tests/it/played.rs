@@ -72,7 +72,8 @@ impl Filmed {
     fn see(&self, request: &str, headers: &str) -> Seen {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         // A proxy's word: this is not this machine, and needs the token wherever one is needed.
-        let head = format!("{request} HTTP/1.1\r\nHost: box.example\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n");
+        let head =
+            format!("{request} HTTP/1.1\r\nHost: box.example\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n");
         stream.write_all(format!("{head}{headers}\r\n").as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
