@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Library,
-    Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning, Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Invitations,
+    Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning,
+    Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -19,6 +20,7 @@ use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
 use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
+use stakeout::recording::link::{KEY_BYTES, Key};
 use stakeout::secret::Secret;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
@@ -324,6 +326,11 @@ fn listings_read_the_journal_when_the_daemon_is_down() {
     assert_eq!(home.run(&["deliveries", "--json", "--state", "dead"], b"").1, "");
 }
 
+/// Of a box that has no clips.
+pub fn invitations() -> Invitations {
+    Invitations { key: Key::new([7; KEY_BYTES]), expiry: Duration::from_secs(60), base: None }
+}
+
 /// The API of a quiet daemon over a journal, until it is dropped.
 struct Serving {
     tokio: tokio::runtime::Runtime,
@@ -338,7 +345,8 @@ impl Serving {
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
-        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet), broadcast };
+        let (site, registrar, invitations) = (Arc::new(Quiet), Arc::new(Quiet), invitations());
+        let parts = Parts { site, reader, writer, registrar, broadcast, invitations };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }
