@@ -136,13 +136,17 @@ impl Client {
     /// Writes what is at `path` into `to`, as it comes: that may take as long as it goes on.
     pub(super) fn save(&self, path: &str, to: &mut impl Write) -> Result<(), Failure> {
         let request = self.http.request(Method::GET, address(path)).timeout(DOWNLOAD);
-        let mut response = self.runtime.block_on(request.send()).map_err(|error| self.broken(&error))?;
+        // Inside of it: the client's timers want to be there when they are made.
+        let mut response =
+            self.runtime.block_on(async { request.send().await }).map_err(|error| self.broken(&error))?;
         self.tell_skew(&response);
         if !response.status().is_success() {
-            let body = self.runtime.block_on(response.bytes()).map_err(|error| self.broken(&error))?;
+            let body = self.runtime.block_on(async { response.bytes().await }).map_err(|error| self.broken(&error))?;
             return Err(ClientError::Refused(serde_json::from_slice(&body).map_err(strange)?).into());
         }
-        while let Some(part) = self.runtime.block_on(response.chunk()).map_err(|error| self.broken(&error))? {
+        while let Some(part) =
+            self.runtime.block_on(async { response.chunk().await }).map_err(|error| self.broken(&error))?
+        {
             to.write_all(&part)?;
         }
         Ok(())
