@@ -127,11 +127,16 @@ fn a_receiver_opens_the_clip_of_an_alert_with_nothing_but_its_links() {
     assert_eq!(box_.get("/v1/clips").status, 401);
     assert_eq!(box_.get(&format!("/v1/clips/{id}/file")).status, 401);
 
-    let saved = box_.appliance.folder.path().join("alert.mp4");
-    let event = clip["alerts"][0].as_str().unwrap();
-    let shown = box_.appliance.run(&["events", "show", event, "--clip", saved.to_str().unwrap()]);
-    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
-    assert_eq!(fs::read(&saved).unwrap(), movie.body);
+    let (saved, event) = (box_.appliance.folder.path().join("alert.mp4"), clip["alerts"][0].as_str().unwrap());
+    let saved = saved.to_str().unwrap();
+    for args in [vec!["events", "show", event, "--clip", saved], vec!["clips", "export", id, "-o", saved]] {
+        let output = box_.appliance.run(&args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::read(saved).unwrap(), movie.body);
+        fs::remove_file(saved).unwrap();
+    }
+    let shown = box_.appliance.run(&["clips", "show", id]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("/player?expires="), "{shown:?}");
     let deleted = box_.appliance.run(&["clips", "delete", id]);
     assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
     assert_eq!(box_.get(&path(&alert["player_url"])).status, 410);

@@ -69,8 +69,8 @@ const EXAMPLES: [(&str, &[Example]); 40] = [
     (
         "stakeout-events-show",
         &[
-            ("All that one says:", "stakeout events show 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80"),
-            ("And what the camera sent:", "stakeout events show 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80 --clip alert.mp4"),
+            ("All that one says:", "stakeout events show 0192b1c4-4c1e-7e22-b7d5-8a1f0c2d3e44"),
+            ("And what the camera sent:", "stakeout events show 0192b1c4-4c1e-7e22-b7d5-8a1f0c2d3e44 --clip alert.mp4"),
         ],
     ),
     ("stakeout-clips-list", &[("Of one camera:", "stakeout clips list --camera dock --state ready")]),

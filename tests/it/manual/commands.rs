@@ -213,6 +213,26 @@ const ROWS: &[Row] = &[
     ("stakeout events --follow", GoesOn("", "job.status"), &[]),
     ("stakeout status --watch", GoesOn("", "person-at-dock"), &[]),
     (
+        "stakeout events show 0192b1c4-4c1e-7e22-b7d5-8a1f0c2d3e44 --clip alert.mp4",
+        Elsewhere("tests/it/played.rs", "[\"events\", \"show\", event, \"--clip\""),
+        &[],
+    ),
+    (
+        "stakeout clips show 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91",
+        Elsewhere("tests/it/played.rs", "[\"clips\", \"show\", id"),
+        &[],
+    ),
+    (
+        "stakeout clips export 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91 -o alert.mp4",
+        Elsewhere("tests/it/played.rs", "[\"clips\", \"export\", id"),
+        &[],
+    ),
+    (
+        "stakeout clips delete 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91",
+        Elsewhere("tests/it/played.rs", "[\"clips\", \"delete\", id"),
+        &[],
+    ),
+    (
         "stakeout models pull smolvlm-256m --base-url http://mirror.lan/",
         Ends(0, ""),
         &[("smolvlm-256m", "smolvlm-256m --precision fp32 --to HERE/elsewhere")],

@@ -205,6 +205,7 @@ impl World {
         for (id, listing, key) in [
             ("0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80", ["jobs", "list", "--json"], "job_id"),
             ("0192b1c4-6d3a-7c55-9f0e-2b8a4c1d7e90", ["dlq", "list", "--json"], "id"),
+            ("0192b1c4-4c1e-7e22-b7d5-8a1f0c2d3e44", ["events", "--limit=1", "--json"], "id"),
         ] {
             if command.contains(id) {
                 command = command.replace(id, &self.first(&listing, key));
