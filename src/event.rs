@@ -44,11 +44,21 @@ pub enum EventType {
     JournalReset,
     /// `journal.overflow`
     JournalOverflow,
+    /// `clip.received`
+    ClipReceived,
+    /// `clip.started`
+    ClipStarted,
+    /// `clip.partial`
+    ClipPartial,
+    /// `clip.ready`
+    ClipReady,
+    /// `clip.failed`
+    ClipFailed,
 }
 
 impl EventType {
     /// Every type there is.
-    pub const ALL: [EventType; 8] = [
+    pub const ALL: [EventType; 13] = [
         EventType::Triggered,
         EventType::Cleared,
         EventType::JobStatus,
@@ -57,6 +67,11 @@ impl EventType {
         EventType::Heartbeat,
         EventType::JournalReset,
         EventType::JournalOverflow,
+        EventType::ClipReceived,
+        EventType::ClipStarted,
+        EventType::ClipPartial,
+        EventType::ClipReady,
+        EventType::ClipFailed,
     ];
 
     /// The name that receivers see.
@@ -70,6 +85,11 @@ impl EventType {
             EventType::Heartbeat => "device.heartbeat",
             EventType::JournalReset => "journal.reset",
             EventType::JournalOverflow => "journal.overflow",
+            EventType::ClipReceived => "clip.received",
+            EventType::ClipStarted => "clip.started",
+            EventType::ClipPartial => "clip.partial",
+            EventType::ClipReady => "clip.ready",
+            EventType::ClipFailed => "clip.failed",
         }
     }
 

@@ -20,13 +20,14 @@ use crate::event::EventType;
 use crate::name::Name;
 
 /// Formats of the contract that this version doesn't write.
-const LATER_FORMATS: [&str; 1] = ["aioz"];
+const LATER_FORMATS: [&str; 0] = [];
 
-const FORMATS: [(&str, Format); 7] = [
+const FORMATS: [(&str, Format); 8] = [
     ("stakeout", Format::Stakeout),
     ("trio-live-monitor", Format::TrioLiveMonitor),
     ("trio-stream", Format::TrioStream),
     ("videodb", Format::Videodb),
+    ("aioz", Format::Aioz),
     ("slack", Format::Slack),
     ("pagerduty", Format::Pagerduty),
     ("email", Format::Email),

@@ -8,7 +8,7 @@ use super::value::{self, Problem, Read, Value};
 use crate::event::EventType;
 
 /// Types of the contract that this version doesn't make.
-const LATER: [&str; 2] = ["clip.ready", "clip.failed"];
+const LATER: [&str; 0] = [];
 
 /// The types that a list of patterns lets through and that `format` expresses, in our order. A pattern of which it
 /// expresses nothing is told: nothing would ever come of it.

@@ -89,7 +89,7 @@ pub(super) fn parcel(
             Parcel::Request(request::unsigned(endpoint, credentials, occasion, body, now))
         }
         Format::Slack => Parcel::Request(request::unsigned(endpoint, credentials, occasion, body, now)),
-        Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb => {
+        Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Aioz => {
             Parcel::Request(request::signed(endpoint, credentials, occasion, body, now))
         }
     })

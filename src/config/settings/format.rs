@@ -16,6 +16,8 @@ pub enum Format {
     TrioStream,
     /// VideoDB's alerts.
     Videodb,
+    /// AIOZ Stream's webhook.
+    Aioz,
     /// Slack's incoming webhook.
     Slack,
     /// PagerDuty's Events v2.
@@ -26,11 +28,12 @@ pub enum Format {
 
 impl Format {
     /// Every format there is.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::Stakeout,
         Format::TrioLiveMonitor,
         Format::TrioStream,
         Format::Videodb,
+        Format::Aioz,
         Format::Slack,
         Format::Pagerduty,
         Format::Email,
@@ -43,6 +46,7 @@ impl Format {
             Format::TrioLiveMonitor => "trio-live-monitor",
             Format::TrioStream => "trio-stream",
             Format::Videodb => "videodb",
+            Format::Aioz => "aioz",
             Format::Slack => "slack",
             Format::Pagerduty => "pagerduty",
             Format::Email => "email",
@@ -53,6 +57,14 @@ impl Format {
     pub fn expresses(self, kind: EventType) -> bool {
         match self {
             Format::Stakeout => true,
+            Format::Aioz => matches!(
+                kind,
+                EventType::ClipReceived
+                    | EventType::ClipStarted
+                    | EventType::ClipPartial
+                    | EventType::ClipReady
+                    | EventType::ClipFailed
+            ),
             Format::TrioLiveMonitor => matches!(kind, EventType::Triggered | EventType::JobStatus),
             Format::Pagerduty => matches!(kind, EventType::Triggered | EventType::Cleared),
             Format::TrioStream | Format::Videodb | Format::Slack | Format::Email => kind == EventType::Triggered,
@@ -61,7 +73,7 @@ impl Format {
 
     /// Whether requests are signed where there is a secret.
     pub fn is_signed(self) -> bool {
-        matches!(self, Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb)
+        matches!(self, Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Aioz)
     }
 
     /// Whether the end of an alert waits for the alert: its receiver takes one that comes first for the end of nothing, and
@@ -75,7 +87,9 @@ impl Format {
         match self {
             Format::Stakeout | Format::Email => FrameRule::Chosen,
             Format::TrioLiveMonitor => FrameRule::Always,
-            Format::TrioStream | Format::Videodb | Format::Slack | Format::Pagerduty => FrameRule::Never,
+            Format::TrioStream | Format::Videodb | Format::Aioz | Format::Slack | Format::Pagerduty => {
+                FrameRule::Never
+            },
         }
     }
 }
