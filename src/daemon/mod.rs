@@ -34,6 +34,7 @@ mod sources;
 mod step;
 mod subscriptions;
 mod vigil;
+mod webhooks;
 
 use std::io;
 use std::sync::Arc;

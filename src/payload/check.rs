@@ -44,10 +44,11 @@ struct CheckData<'a> {
 pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) -> Option<String> {
     match format {
         Format::Stakeout => Some(in_our_format(id, device, endpoint, now)),
+        Format::Aioz => Some(in_aiozs_format(id, device, now)),
         Format::Slack => Some(slack::check(device, endpoint, MESSAGE)),
         Format::Pagerduty => Some(pagerduty::check(id)),
         Format::Email => Some(email::check(device, endpoint, MESSAGE)),
-        Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Aioz => None,
+        Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb => None,
     }
 }
 
@@ -63,6 +64,20 @@ fn in_our_format(id: Uuid, device: &str, endpoint: &Name, now: Now) -> String {
         message: MESSAGE,
     };
     json(&Envelope { kind: CHECK, timestamp: now.wall.to_string(), data })
+}
+
+/// Receivers tell events by `type`, and nobody ever hears of this medium again.
+fn in_aiozs_format(id: Uuid, device: &str, now: Now) -> String {
+    json(&serde_json::json!({
+        "type": CHECK,
+        "emitted_at": now.wall.to_string(),
+        "media_id": id,
+        "media_type": "video",
+        "qualities": "",
+        "title": MESSAGE,
+        "status": "done",
+        "user_id": device,
+    }))
 }
 
 #[cfg(test)]

@@ -87,9 +87,7 @@ impl Format {
         match self {
             Format::Stakeout | Format::Email => FrameRule::Chosen,
             Format::TrioLiveMonitor => FrameRule::Always,
-            Format::TrioStream | Format::Videodb | Format::Aioz | Format::Slack | Format::Pagerduty => {
-                FrameRule::Never
-            },
+            Format::TrioStream | Format::Videodb | Format::Aioz | Format::Slack | Format::Pagerduty => FrameRule::Never,
         }
     }
 }
