@@ -4,6 +4,7 @@
 //! (`delivery`) and how it is kept (`journal/`).
 
 mod cameras;
+mod clips;
 mod counters;
 mod heartbeat;
 mod notices;
@@ -18,6 +19,7 @@ use crate::time::{Boot, Now, Wall};
 use crate::verdict::{Answer, Region};
 
 pub use cameras::{CameraOffline, CameraOnline};
+pub use clips::{AlertClip, ClipReport, ClipStage};
 pub use counters::{Counters, SkipReason};
 pub use heartbeat::{CameraPulse, EndpointPulse, Heartbeat, MonitorPulse};
 pub use notices::{DroppedRange, JournalOverflow, JournalReset, SequenceRange};
@@ -179,6 +181,8 @@ pub enum EventData {
     JournalReset(JournalReset),
     /// The journal was full and dropped what it owed.
     JournalOverflow(JournalOverflow),
+    /// Something became of the clip of an alert.
+    Clip(ClipReport),
 }
 
 impl EventData {
@@ -193,6 +197,7 @@ impl EventData {
             EventData::Heartbeat(_) => EventType::Heartbeat,
             EventData::JournalReset(_) => EventType::JournalReset,
             EventData::JournalOverflow(_) => EventType::JournalOverflow,
+            EventData::Clip(report) => report.stage.kind(),
         }
     }
 }
@@ -236,6 +241,9 @@ pub struct Triggered {
     /// When the check was made that triggers, in the same milliseconds.
     #[serde(default)]
     pub to_ms: u64,
+    /// What shows it, where it is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<AlertClip>,
 }
 
 /// A model as receivers can tell it from others.

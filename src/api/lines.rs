@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{CameraOffline, CameraOnline, Cleared, EventData, JobReport, JournalReset, Metadata, Triggered};
+use crate::event::{
+    CameraOffline, CameraOnline, Cleared, ClipReport, EventData, JobReport, JournalReset, Metadata, Triggered,
+};
 use crate::journal::{AttemptRow, DeliveryBrief, DeliveryRow, EventRow};
 use crate::name::Name;
 use crate::time::Wall;
@@ -291,7 +293,16 @@ fn said(data: &EventData) -> Value {
         EventData::Heartbeat(heartbeat) => serde_json::json!(heartbeat),
         EventData::JournalReset(reset) => reset_data(reset),
         EventData::JournalOverflow(overflow) => serde_json::json!(overflow),
+        EventData::Clip(report) => clip_data(report),
     }
+}
+
+/// Without links: whoever may read this makes their own.
+fn clip_data(report: &ClipReport) -> Value {
+    serde_json::json!({
+        "clip": report.clip, "trigger_event_id": report.alert, "duration_s": report.duration_ms as f64 / 1000.0,
+        "bytes": report.bytes, "sha256": report.sha256,
+    })
 }
 
 fn triggered_data(triggered: &Triggered) -> Value {

@@ -172,7 +172,8 @@ impl Facts<'_> {
             | EventData::JobStatus(_)
             | EventData::CameraOffline(_)
             | EventData::CameraOnline(_)
-            | EventData::Heartbeat(_) => None,
+            | EventData::Heartbeat(_)
+            | EventData::Clip(_) => None,
         }
     }
 

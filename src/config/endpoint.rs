@@ -19,9 +19,6 @@ use crate::egress::Egress;
 use crate::event::EventType;
 use crate::name::Name;
 
-/// Formats of the contract that this version doesn't write.
-const LATER_FORMATS: [&str; 0] = [];
-
 const FORMATS: [(&str, Format); 8] = [
     ("stakeout", Format::Stakeout),
     ("trio-live-monitor", Format::TrioLiveMonitor),
@@ -40,7 +37,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Located<Name>>, Option<Endpoint>) {
     let name = section.name();
     let allow_http = section.or("allow_http", false, value::flag);
-    let format = section.or("format", Format::Stakeout, value::choice(&FORMATS, &LATER_FORMATS));
+    let format = section.or("format", Format::Stakeout, value::choice(&FORMATS, &[]));
     fitness::strangers(section, format);
     let url = url(section, &Rules { format, allow_http, egress });
     let secrets = if format.is_signed() { secrets(section) } else { Vec::new() };

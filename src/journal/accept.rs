@@ -10,6 +10,7 @@ use rusqlite::named_params;
 use uuid::Uuid;
 
 use super::body::Body;
+use super::clips::{self, Filmed};
 use super::clock;
 use super::columns::{to_integer, to_json, to_rank};
 use super::entry::{Accepted, Owed, OwedFrame, Record, Recorded, RecordedEvent, Stamp};
@@ -30,6 +31,8 @@ pub(super) struct Acceptance {
     files: Vec<Files>,
     /// Whom its events would have been told to, had their monitor been armed; None: it is.
     shadow: Option<Vec<Vec<Name>>>,
+    /// The clip that shows each of its events, where one does.
+    filmed: Vec<Option<Filmed>>,
 }
 
 /// The files of one event.
@@ -42,7 +45,18 @@ struct Files {
 impl Acceptance {
     /// Nothing is written yet.
     pub(super) fn new(record: Record) -> Acceptance {
-        Acceptance { record, files: Vec::new(), shadow: None }
+        Acceptance { record, files: Vec::new(), shadow: None, filmed: Vec::new() }
+    }
+
+    /// The same of alerts that are recorded. `filmed`: of each event, whether a clip shows it, and which.
+    pub(super) fn filmed(record: Record, filmed: Vec<Option<Filmed>>) -> Acceptance {
+        Acceptance { filmed, ..Acceptance::new(record) }
+    }
+
+    /// The same of events that have no pictures, so that nothing needs to be prepared.
+    pub(super) fn without_frames(record: Record) -> Acceptance {
+        let none = |accepted: &Accepted| Files { original: None, owed: vec![None; accepted.owed.len()] };
+        Acceptance { files: record.events.iter().map(none).collect(), ..Acceptance::new(record) }
     }
 
     /// How urgent its events are; None: there are none. What is rehearsed takes nobody's room.
@@ -96,6 +110,10 @@ impl Change for Acceptance {
             let Accepted { event, owed, .. } = accepted;
             let shadow = self.shadow.as_ref().map(|shadow| shadow.get(n).map_or(&[][..], Vec::as_slice));
             let seq = insert_event(ledger, &event, at, files.original.as_deref(), (owed.len(), shadow))?;
+            if let Some(filmed) = self.filmed.get(n).and_then(Option::as_ref) {
+                let camera = event.camera.as_ref().map_or("", Name::as_str);
+                clips::film(ledger.connection, filmed, camera, (seq, at.wall))?;
+            }
             let moment_us = moment_us(&event, seq, ledger.start.epoch);
             let mut deliveries = Vec::with_capacity(owed.len());
             for (owed, file) in owed.into_iter().zip(files.owed) {
@@ -156,7 +174,8 @@ fn insert_event(
         | EventData::CameraOnline(_)
         | EventData::Heartbeat(_)
         | EventData::JournalReset(_)
-        | EventData::JournalOverflow(_) => (None, None),
+        | EventData::JournalOverflow(_)
+        | EventData::Clip(_) => (None, None),
     };
     let mut statement = ledger.connection.prepare_cached(
         "INSERT INTO event (id, type, device, camera, monitor, job, open_id, repeat, priority, observed_ms, boot,

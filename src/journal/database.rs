@@ -21,7 +21,7 @@ pub(super) const FILE: &str = "journal.db";
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What brings the schema from each version to the next, from nothing on.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema-figures.sql"),
     include_str!("schema-3.sql"),
@@ -30,6 +30,7 @@ const STEPS: [&str; 8] = [
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
     include_str!("schema-8.sql"),
+    include_str!("schema-9.sql"),
 ];
 
 /// A version that is higher than this by more is no version: the file is damaged.

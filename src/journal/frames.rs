@@ -78,6 +78,11 @@ impl Frames {
         self.taken.saturating_sub(self.room - self.room / 8)
     }
 
+    /// Bytes that nobody misses: what is left, but for what is written next.
+    pub(super) fn spare(&self) -> u64 {
+        (self.room - self.room / 8).saturating_sub(self.taken)
+    }
+
     /// Bytes of a file.
     pub(super) fn size(&self, name: &str) -> u64 {
         fs::metadata(self.folder.join(name)).map_or(0, |file| file.len())

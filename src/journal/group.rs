@@ -15,8 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::Receiver;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 use super::ballast::Ballast;
+use super::clips;
 use super::error::Error;
 use super::frames::Frames;
 use super::meters::Meters;
@@ -84,6 +86,8 @@ pub(super) struct Ledger<'a> {
     pub(super) newest: Option<i64>,
     /// Files to remove after the commit: no row names them any more.
     pub(super) doomed: Vec<String>,
+    /// Clips whose files go then.
+    pub(super) doomed_clips: Vec<Uuid>,
     /// What goes on in the next commit.
     pub(super) next: Vec<Box<dyn Pending>>,
 }
@@ -209,9 +213,10 @@ impl Committer {
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
         let (failure, refused, next) = match outcome {
-            Ok(Effects { woken, newest, unwanted, refused, next }) => {
+            Ok(Effects { woken, newest, unwanted, doomed_clips, refused, next }) => {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.frames.remove_all(&unwanted);
+                clips::remove_all(&self.dir, &doomed_clips);
                 if !woken.is_empty() {
                     (self.wake)(&woken.into_iter().collect::<Vec<_>>());
                 }
@@ -268,6 +273,7 @@ impl Committer {
             woken: BTreeSet::new(),
             newest: None,
             doomed: Vec::new(),
+            doomed_clips: Vec::new(),
             next: Vec::new(),
         };
         for (change, files) in group.iter_mut().zip(files) {
@@ -315,6 +321,7 @@ struct Effects {
     woken: BTreeSet<Name>,
     newest: Option<i64>,
     unwanted: Vec<String>,
+    doomed_clips: Vec<Uuid>,
     /// There was no room for one of the changes.
     refused: bool,
     next: Vec<Box<dyn Pending>>,
@@ -336,6 +343,7 @@ impl Effects {
                 self.woken.append(&mut ledger.woken);
                 self.newest = self.newest.max(ledger.newest);
                 self.unwanted.append(&mut ledger.doomed);
+                self.doomed_clips.append(&mut ledger.doomed_clips);
                 self.next.append(&mut ledger.next);
             }
             Err(error) => {
@@ -375,8 +383,6 @@ fn end(error: &io::Error) -> ! {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use uuid::Uuid;
 
     use super::*;
     use crate::journal::database::open_for_writing;

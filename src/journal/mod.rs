@@ -1,6 +1,6 @@
 //! The journal: what has been accepted is on stable storage, and is the queue.
 //!
-//! Owns the SQLite file, the frames' files beside it, the lock on the state directory and the thread `journal-writer`,
+//! Owns the SQLite file, the frames' files beside it, which files of clips there are, the lock on the state directory and the thread `journal-writer`,
 //! which holds the only write connection. Refuses to know formats, endpoints' settings, schedules and machines: bodies are
 //! rendered by a closure of the caller's, states of machines are opaque JSON. Only this module names SQLite.
 //!
@@ -11,6 +11,7 @@ mod accept;
 mod ballast;
 mod body;
 mod claims;
+mod clips;
 mod clock;
 mod columns;
 mod database;
@@ -55,6 +56,10 @@ mod writer;
 
 pub use ballast::free as free_bytes;
 pub use body::Body;
+pub use clips::{
+    Announce, ClipAlert, ClipFilter, ClipNews, ClipRow, ClipState, ClipStep, Filmed, Mended, Trimmed, Trimming, Whole,
+    clip_path, mend,
+};
 pub use entry::{
     Accepted, Checkpoint, DeadFilter, Definition, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record,
     Recorded, RecordedEvent, Render, Revision, Settlement, Stamp, Standing,

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::ballast::{self, Ballast};
 use super::claims;
+use super::clips;
 use super::database::{FILE, leave_newer_alone, open_for_reading, open_for_writing};
 use super::error::{Error, OpenError};
 use super::frames::{FOLDER, Frames};
@@ -88,6 +89,7 @@ impl Journal {
         let lock = lock(dir)?;
         leave_newer_alone(dir)?;
         let frames = Frames::open(dir).map_err(io_at(&dir.join(FOLDER)))?;
+        clips::make(dir).map_err(io_at(&dir.join(clips::FOLDER)))?;
         let begin = || heal::open(dir, now.wall);
         let sound =
             match sacrifice::until_there_is_room(dir, begin).and_then(|begun| look(dir, begun, &frames, keep, now)) {
@@ -214,6 +216,13 @@ fn look(
         Err(error) => tracing::error!(%error, "what was being sent at an unclean end is not counted"),
     }
     let start = if start.clean { start } else { Start { orphans: sweep(&connection, frames, dir)?, ..start } };
+    match clips::reconcile(&connection, dir) {
+        Ok(0) => {}
+        Ok(orphans) => tracing::warn!(orphans, "files of clips that no row names were removed"),
+        Err(damaged @ OpenError::Damaged { .. }) => return Err(damaged),
+        // As above: clips can wait.
+        Err(error) => tracing::error!(%error, "which clips are there is not known; the next start looks again"),
+    }
     Sound::measure(dir, connection, start, keep)
 }
 

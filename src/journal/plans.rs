@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params_from_iter};
 
 use super::claims::{ACQUIT, COUNT, GIVE_UP};
+use super::clips::{self, ClipFilter, ClipState};
 use super::clock::FORGET;
 use super::database::open_for_writing;
 use super::deliveries::{dead_letters_sql, deliveries_sql};
@@ -150,6 +151,23 @@ fn what_goes_when_room_is_made_is_found_in_ranges() {
     for sql in [ended_frame_sql(), unsent_frame_sql()] {
         assert!(!plan(&connection, &sql).iter().any(|line| line.contains("TEMP B-TREE")), "{sql}");
     }
+}
+
+#[test]
+fn clips_are_found_in_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = open_for_writing(dir.path()).unwrap();
+    let clips = |camera, state| clips::clips_sql(&ClipFilter { camera, state, before: None, limit: 10 }).0;
+    uses(&connection, &clips(None, None), "INTEGER PRIMARY KEY (rowid<?)");
+    uses(&connection, &clips(Some(Name::new("a").unwrap()), None), "clip_camera (camera=? AND n<?)");
+    uses(&connection, &clips(None, Some(ClipState::Ready)), "clip_state (state=? AND n<?)");
+    uses(&connection, clips::CLIP_IS_NAMED, "(id=?)");
+    uses(&connection, clips::ALERTS_OF, "(clip=?)");
+    uses(&connection, clips::OLDEST_DELIVERED, "clip_file (state=?)");
+    uses(&connection, clips::OLDEST_DELIVERED, "delivery_event (event_seq=?)");
+    let sorts = plan(&connection, clips::OLDEST_DELIVERED).iter().any(|line| line.contains("TEMP B-TREE"));
+    assert!(!sorts, "thousands of clips must not be sorted");
+    uses(&connection, "DELETE FROM clip_event WHERE event = ?1", "clip_event_event (event=?)");
 }
 
 #[test]

@@ -126,27 +126,32 @@ impl Reader {
     }
 
     pub(super) fn event_row(&self, row: &Row<'_>) -> rusqlite::Result<EventRow> {
-        let observed = Now {
-            mono: Mono(unsigned(row, "observed_ns")?),
-            wall: Wall(row.get("observed_ms")?),
-            synced: row.get("synced")?,
-        };
-        let event = Event {
-            id: id(row, "id")?,
-            observed,
-            boot: Boot(id(row, "boot")?),
-            device: row.get("device")?,
-            camera: optional_name(row, "camera")?,
-            monitor: optional_name(row, "monitor")?,
-            job: Some(id(row, "job")?).filter(|job| !job.is_nil()),
-            priority: rank(row, "priority")?,
-            metadata: json(row, "metadata")?,
-            data: json(row, "data")?,
-        };
+        let event = event(row)?;
         let frame = self.frame_path(row.get("frame")?);
         let shadow = later_json(row, "shadow")?;
         Ok(EventRow { seq: row.get("seq")?, event, frame, deliveries: Vec::new(), shadow })
     }
+}
+
+/// An event as it was recorded.
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let observed = Now {
+        mono: Mono(unsigned(row, "observed_ns")?),
+        wall: Wall(row.get("observed_ms")?),
+        synced: row.get("synced")?,
+    };
+    Ok(Event {
+        id: id(row, "id")?,
+        observed,
+        boot: Boot(id(row, "boot")?),
+        device: row.get("device")?,
+        camera: optional_name(row, "camera")?,
+        monitor: optional_name(row, "monitor")?,
+        job: Some(id(row, "job")?).filter(|job| !job.is_nil()),
+        priority: rank(row, "priority")?,
+        metadata: json(row, "metadata")?,
+        data: json(row, "data")?,
+    })
 }
 
 /// Values of a query that is put together from parts.

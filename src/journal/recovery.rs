@@ -1,7 +1,7 @@
 //! Getting over a full disk.
 //!
 //! Owns the order, which was measured (research: the other one fills the disk again): give up the ballast, fold the log into
-//! the database, take away what was delivered in small batches with a checkpoint after each, give pages back. While the
+//! the database, take away clips and what was delivered in small batches with a checkpoint after each, give pages back. While the
 //! disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample space,
 //! it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
 
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::TransactionBehavior;
 
+use super::clips;
 use super::error::Error;
 use super::group::{Committer, Ledger};
 use super::purge::give_back;
@@ -51,7 +52,7 @@ impl Committer {
         self.ballast.release();
         match self.free_the_disk() {
             Ok(rows) if is_news || rows > 0 => {
-                tracing::warn!(rows, "the disk is full: the journal took away what was delivered");
+                tracing::warn!(rows, "the disk is full: the journal took away clips and what was delivered");
             }
             Ok(_) => {}
             Err(error) => {
@@ -95,13 +96,19 @@ impl Committer {
             woken: BTreeSet::new(),
             newest: None,
             doomed: Vec::new(),
+            doomed_clips: Vec::new(),
             next: Vec::new(),
         };
-        let batch = relief::remove_delivered(&mut ledger, BATCH)?;
-        let Ledger { doomed, tombstones, .. } = ledger;
+        // Clips first: nothing that an alert needs goes for the sake of one.
+        let batch = match clips::remove_oldest(&mut ledger, BATCH)? {
+            0 => relief::remove_delivered(&mut ledger, BATCH)?,
+            clips => clips,
+        };
+        let Ledger { doomed, doomed_clips, tombstones, .. } = ledger;
         transaction.commit()?;
         self.tombstones = tombstones;
         self.frames.remove_all(&doomed);
+        clips::remove_all(&self.dir, &doomed_clips);
         Ok(batch)
     }
 

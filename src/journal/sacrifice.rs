@@ -1,6 +1,6 @@
 //! What is given up so that a journal opens on a full disk.
 //!
-//! Owns the order: the ballast, damaged journals that were kept, the oldest frames. Events go before pictures: one whose
+//! Owns the order: the ballast, damaged journals that were kept, clips, the oldest frames. Events go before pictures: one whose
 //! frame is missing is sent without it. Of frames, those that a receiver may have seen go last. Refuses to touch rows. Runs on the thread that opens.
 
 use std::collections::HashSet;
@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use super::ballast;
+use super::clips;
 use super::database::open_as_it_is;
 use super::error::OpenError;
 use super::frames::FOLDER;
@@ -19,7 +20,8 @@ const FRAMES: usize = 50;
 
 /// Opens with less and less beside it, until it succeeds, or nothing is left to give up.
 pub(super) fn until_there_is_room<T>(dir: &Path, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
-    let steps: [&dyn Fn(&Path) -> bool; 3] = [&ballast::release, &|dir| quarantine::forget(dir, 0), &forget_frames];
+    let steps: [&dyn Fn(&Path) -> bool; 4] =
+        [&ballast::release, &|dir| quarantine::forget(dir, 0), &clips::forget, &forget_frames];
     let mut result = open();
     for step in steps {
         if matches!(result, Err(OpenError::Full { .. })) && step(dir) {

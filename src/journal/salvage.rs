@@ -15,6 +15,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
+use super::clips;
 use super::clock::Clock;
 use super::columns::id;
 use super::database::{FILE, build, open_as_it_is};
@@ -351,6 +352,12 @@ fn remove_unreadable(dir: &Path, target: Connection) -> rusqlite::Result<(Connec
     }
     for n in unreadable(target, "SELECT * FROM notice", "n", |row| notices::notice_row(row).map(drop))? {
         target.execute("DELETE FROM notice WHERE n = ?1", [n])?;
+    }
+    for n in unreadable(target, "SELECT * FROM clip", "n", |row| clips::clip_row(row).map(drop))? {
+        target.execute("DELETE FROM clip WHERE n = ?1", [n])?;
+    }
+    if clips::link_key(target).is_err() {
+        target.execute("DELETE FROM link_key", [])?;
     }
     if Clock::read(target).is_err() {
         target.execute("DELETE FROM figure_clock", [])?;

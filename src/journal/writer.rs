@@ -8,9 +8,11 @@ use std::task::{Context, Poll};
 
 use crossbeam_channel::Sender;
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 use super::accept::Acceptance;
 use super::claims::Claim;
+use super::clips::{ClipNews, Delete, Filmed, Trim, Trimmed, Trimming};
 use super::endpoint::{Gone, Pause, Release, Skip};
 use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
@@ -95,6 +97,28 @@ impl Writer {
     /// the events.
     pub fn rehearse(&self, record: Record, addressees: Vec<Vec<Name>>) -> Reply<Recorded> {
         self.queue(Acceptance::rehearsed(record, addressees))
+    }
+
+    /// The same as [`Writer::record`] of alerts that are recorded, in the same transaction. `filmed`: of each of the events,
+    /// whether a clip shows it, and which; one that isn't known yet begins.
+    pub fn record_filmed(&self, record: Record, filmed: Vec<Option<Filmed>>) -> Reply<Recorded> {
+        self.queue(Acceptance::filmed(record, filmed))
+    }
+
+    /// Records a step in the life of a clip, with the events that tell of it, in one transaction. What comes too late
+    /// changes nothing and tells nothing.
+    pub fn tell_of_clip(&self, news: ClipNews) -> Reply<Recorded> {
+        self.queue(news)
+    }
+
+    /// Takes a small batch of clips away that are too old or too much. Their rows stay for a while, and say why.
+    pub fn trim_clips(&self, trimming: Trimming) -> Reply<Trimmed> {
+        self.queue(Trim::new(trimming))
+    }
+
+    /// Deletes a clip that is ready. Answers whether there was one.
+    pub fn delete_clip(&self, clip: Uuid) -> Reply<bool> {
+        self.queue(Delete { clip })
     }
 
     /// Records what became of a delivery. Errors: [`Error::NoSuchDelivery`].

@@ -3,6 +3,7 @@
 //! Owns the text of a body and the mark at the place of its frame; refuses to know how a body is kept and filled
 //! (`journal/`), signed (`sign`) or sent (`transport/`), and never looks inside a picture. Pure: runs wherever it is called.
 
+mod aioz;
 mod check;
 mod email;
 mod moment;
@@ -49,7 +50,7 @@ pub fn version(format: Format) -> u32 {
         Format::TrioLiveMonitor => trio_live_monitor::VERSION,
         Format::TrioStream => trio_stream::VERSION,
         Format::Videodb => videodb::VERSION,
-        Format::Aioz => 1,
+        Format::Aioz => aioz::VERSION,
         Format::Slack => slack::VERSION,
         Format::Pagerduty => pagerduty::VERSION,
         Format::Email => email::VERSION,
@@ -60,11 +61,11 @@ pub fn version(format: Format) -> u32 {
 /// format does not express events of that type ([`Format::expresses`]), whatever the envelope and the frame.
 pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameChoice) -> Option<String> {
     match format {
-        Format::Stakeout => Some(stakeout::render(event, envelope, frame)),
+        Format::Stakeout => format.expresses(event.data.kind()).then(|| stakeout::render(event, envelope, frame)),
         Format::TrioLiveMonitor => trio_live_monitor::render(event, envelope),
         Format::TrioStream => trio_stream::render(event),
         Format::Videodb => videodb::render(event, envelope),
-        Format::Aioz => None,
+        Format::Aioz => aioz::render(event, envelope),
         Format::Slack => slack::render(event),
         Format::Pagerduty => pagerduty::render(event),
         Format::Email => email::render(event, frame),

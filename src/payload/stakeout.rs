@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
-    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow,
-    JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, ClipReport, DroppedRange, Event, EventData, Heartbeat, JobReport,
+    JournalOverflow, JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};
@@ -42,6 +42,7 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
         EventData::Heartbeat(heartbeat) => message(event, HeartbeatData::new(event, envelope, heartbeat)),
         EventData::JournalReset(reset) => message(event, ResetData::new(event, envelope, reset)),
         EventData::JournalOverflow(overflow) => message(event, OverflowData::new(event, envelope, overflow)),
+        EventData::Clip(report) => message(event, ClipData::new(event, envelope, report)),
     }
 }
 
@@ -188,6 +189,22 @@ struct ResetData<'a> {
     salvaged: u64,
     lost_ranges: &'a [SequenceRange],
     previous_epoch: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+struct ClipData<'a> {
+    event_id: Uuid,
+    device: &'a str,
+    epoch: Uuid,
+    sequence: u64,
+    observed_at: String,
+    clock: &'static str,
+    trigger_event_id: Uuid,
+    url: &'a str,
+    player_url: &'a str,
+    duration_s: f64,
+    bytes: u64,
+    sha256: &'a str,
 }
 
 #[derive(Serialize)]
@@ -361,6 +378,25 @@ impl<'a> ResetData<'a> {
     }
 }
 
+impl<'a> ClipData<'a> {
+    fn new(event: &'a Event, envelope: Envelope, report: &'a ClipReport) -> Self {
+        ClipData {
+            event_id: event.id,
+            device: &event.device,
+            epoch: envelope.epoch,
+            sequence: envelope.sequence,
+            observed_at: event.observed.wall.to_string(),
+            clock: clock(event),
+            trigger_event_id: report.alert,
+            url: &report.url,
+            player_url: &report.player_url,
+            duration_s: report.duration_ms as f64 / 1000.0,
+            bytes: report.bytes,
+            sha256: &report.sha256,
+        }
+    }
+}
+
 impl<'a> OverflowData<'a> {
     fn new(event: &'a Event, envelope: Envelope, overflow: &'a JournalOverflow) -> Self {
         OverflowData {
@@ -423,6 +459,7 @@ mod tests {
             label: "person_in_zone".into(),
             from_ms: 1_234_500,
             to_ms: 1_238_000,
+            clip: None,
         }))
     }
 

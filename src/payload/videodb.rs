@@ -2,7 +2,7 @@
 //!
 //! Owns the keys and their order (contracts/payloads.md). `event_id` names the rule: the monitor on this device, for ever.
 //! What tells occurrences apart is `timestamp`, the envelope's moment, which no other event has.
-//! `stream_url` and `player_url` are empty until there are clips. Pure.
+//! `stream_url` and `player_url` are empty where nothing is recorded, or nobody can be told where. Pure.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -27,8 +27,8 @@ pub(super) fn render(event: &Event, envelope: Envelope) -> Option<String> {
         timestamp: micros(envelope.moment_us),
         start_time: seconds(triggered.from_ms),
         end_time: seconds(triggered.to_ms),
-        stream_url: "",
-        player_url: "",
+        stream_url: triggered.clip.as_ref().map_or("", |clip| &clip.stream_url),
+        player_url: triggered.clip.as_ref().map_or("", |clip| &clip.player_url),
     }))
 }
 
@@ -41,8 +41,8 @@ struct Alert<'a> {
     timestamp: String,
     start_time: f64,
     end_time: f64,
-    stream_url: &'static str,
-    player_url: &'static str,
+    stream_url: &'a str,
+    player_url: &'a str,
 }
 
 /// What names the monitor for ever: `event-` and 16 hex digits.

@@ -204,6 +204,7 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
                 label: subject.label.clone(),
                 from_ms,
                 to_ms,
+                clip: None,
             };
             Some((*job, *observed, EventData::Triggered(triggered)))
         }

@@ -88,6 +88,7 @@ fn triggered() -> EventData {
         label: "person".into(),
         from_ms: 1000,
         to_ms: 2500,
+        clip: None,
     })
 }
 

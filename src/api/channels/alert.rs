@@ -44,6 +44,7 @@ mod tests {
             label: "zone".to_owned(),
             from_ms: 0,
             to_ms: 0,
+            clip: None,
         };
         let event = Event {
             id: Uuid::nil(),

@@ -16,7 +16,7 @@ pub enum Format {
     TrioStream,
     /// VideoDB's alerts.
     Videodb,
-    /// AIOZ Stream's webhook.
+    /// AIOZ Stream's webhooks.
     Aioz,
     /// Slack's incoming webhook.
     Slack,
@@ -56,7 +56,9 @@ impl Format {
     /// Whether there is a body of this format for events of that type. An endpoint is owed no others.
     pub fn expresses(self, kind: EventType) -> bool {
         match self {
-            Format::Stakeout => true,
+            Format::Stakeout => {
+                !matches!(kind, EventType::ClipReceived | EventType::ClipStarted | EventType::ClipPartial)
+            }
             Format::Aioz => matches!(
                 kind,
                 EventType::ClipReceived

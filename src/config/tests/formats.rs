@@ -70,7 +70,11 @@ fn all_events_are_those_that_the_format_can_say() {
     assert_eq!(events("trio-live-monitor", ""), [EventType::Triggered, EventType::JobStatus]);
     assert_eq!(events("trio-live-monitor", "events = [\"job.*\"]\n"), [EventType::JobStatus]);
     assert_eq!(events("slack", "events = [\"monitor.*\"]\n"), [EventType::Triggered]);
-    assert_eq!(events("stakeout", "").len(), EventType::ALL.len());
+    let ends = [EventType::ClipReady, EventType::ClipFailed];
+    assert_eq!(events("stakeout", "events = [\"clip.*\"]\n"), ends, "the others are AIOZ's");
+    assert_eq!(events("aioz", "").len(), 5);
+    assert_eq!(events("aioz", "events = [\"clip.ready\"]\n"), [EventType::ClipReady]);
+    assert_eq!(events("stakeout", "").len(), EventType::ALL.len() - 3);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod api;
 mod cases;
 mod formats;
-mod later;
 mod links;
 mod meanings;
 mod mutations;

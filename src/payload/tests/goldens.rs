@@ -1,7 +1,7 @@
 //! Bodies to the letter. Those of the format `stakeout` stand beside it.
 
 use super::*;
-use crate::event::Metadata;
+use crate::event::{AlertClip, Metadata};
 
 fn with(change: impl FnOnce(&mut Event)) -> Event {
     let mut event = event(EventData::Triggered(triggered()));
@@ -100,6 +100,54 @@ fn videodb() {
             r#""start_time":1234.5,"end_time":1238.0,"stream_url":"","player_url":""}"#,
         )
     );
+}
+
+#[test]
+fn videodb_leads_to_the_clip() {
+    let link = |piece: &str| format!("https://box.example/clips/c/{piece}?expires=1&signature=a");
+    let clip = AlertClip { id: Uuid::from_u128(0xc), stream_url: link("index.m3u8"), player_url: link("player") };
+    let text = rendered(Format::Videodb, EventData::Triggered(Triggered { clip: Some(clip), ..triggered() }));
+    let end = r#""stream_url":"https://box.example/clips/c/index.m3u8?expires=1&signature=a","player_url":"https://box.example/clips/c/player?expires=1&signature=a"}"#;
+    assert!(text.ends_with(end), "{text}");
+}
+
+#[test]
+fn clips_in_our_format() {
+    let ready = concat!(
+        r#"{"type":"clip.ready","timestamp":"2026-01-26T10:35:00.120Z","data":{"#,
+        r#""event_id":"00000000-0000-0000-0000-000000000001","device":"dock-box-01","#,
+        r#""epoch":"00000000-0000-0000-0000-00000000000e","sequence":42,"#,
+        r#""observed_at":"2026-01-26T10:35:00.120Z","clock":"synced","#,
+        r#""trigger_event_id":"00000000-0000-0000-0000-000000000004","#,
+        r#""url":"https://box.example/clips/00000000-0000-0000-0000-00000000000c/clip.mp4?expires=1&signature=a-_","#,
+        r#""player_url":"https://box.example/clips/00000000-0000-0000-0000-00000000000c/player?expires=1&signature=a-_","#,
+        r#""duration_s":15.25,"bytes":4000000,"sha256":"abababababababababababababababababababababababababababababababab"}}"#,
+    );
+    assert_eq!(rendered(Format::Stakeout, clip(ClipStage::Ready)), ready);
+    let failed = rendered(Format::Stakeout, clip(ClipStage::Failed));
+    let end = r#""url":"","player_url":"","duration_s":0.0,"bytes":0,"sha256":""}}"#;
+    assert!(failed.starts_with(r#"{"type":"clip.failed","#) && failed.ends_with(end), "{failed}");
+}
+
+#[test]
+fn aioz() {
+    for (stage, kind, status) in [
+        (ClipStage::Received, "file.received", "transcoding"),
+        (ClipStage::Started, "encoding.started", "transcoding"),
+        (ClipStage::Partial, "partial.finished", "transcoding"),
+        (ClipStage::Ready, "encoding.finished", "done"),
+        (ClipStage::Failed, "encoding.failed", "fail"),
+    ] {
+        let expected = format!(
+            "{{\"type\":\"{kind}\",{}\"status\":\"{status}\",\"user_id\":\"dock-box-01\"}}",
+            concat!(
+                r#""emitted_at":"2026-01-26T10:35:00.120007Z","media_id":"00000000-0000-0000-0000-00000000000c","#,
+                r#""media_type":"video","qualities":"1080p","#,
+                r#""title":"person-in-zone, loading-dock-east, 2026-01-26 10:34:50 UTC","#,
+            )
+        );
+        assert_eq!(rendered(Format::Aioz, clip(stage)), expected);
+    }
 }
 
 #[test]

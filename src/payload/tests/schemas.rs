@@ -178,7 +178,10 @@ proptest! {
         let frame = if inline { FrameChoice::Inline } else { FrameChoice::None };
         let EventData::Triggered(said) = &event.data else { unreachable!() };
         for (format, validator) in Format::ALL.into_iter().zip(&*VALIDATORS) {
-            let body = parsed(format, &event, frame).unwrap();
+            let Some(body) = parsed(format, &event, frame) else {
+                prop_assert_eq!(format, Format::Aioz);
+                continue;
+            };
             prop_assert_eq!(fits(validator, &body), Ok(()));
             match format {
                 Format::TrioLiveMonitor => prop_assert_eq!(&body["data"]["explanation"], &said.explanation),

@@ -42,6 +42,7 @@ fn alert(explanation: &str) -> Alert {
         label: "zone".into(),
         from_ms: 1000,
         to_ms: 1500,
+        clip: None,
         started: observed.wall,
     };
     let event = Event {

@@ -77,6 +77,7 @@ pub fn triggered(priority: Priority) -> Event {
             label: "person".into(),
             from_ms: 1000,
             to_ms: 2500,
+            clip: None,
         }),
     }
 }

@@ -1,0 +1,131 @@
+//! What becomes of a clip, with the events that tell of it, in one transaction.
+//!
+//! Owns which step follows which; refuses to know packets and formats (a closure of the caller's makes the events).
+//! Runs on `journal-writer`.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::rows::{self, ClipAlert, ClipRow};
+use crate::event::Priority;
+use crate::journal::accept::Acceptance;
+use crate::journal::columns::{to_integer, to_ms};
+use crate::journal::entry::{Accepted, Record, Recorded};
+use crate::journal::error::Error;
+use crate::journal::group::{Change, Ledger};
+use crate::journal::relief;
+use crate::time::Now;
+
+/// A step in the life of a clip. What comes too late (it has ended) changes nothing.
+pub struct ClipNews {
+    /// Which one.
+    pub clip: Uuid,
+    /// When.
+    pub at: Now,
+    /// What.
+    pub step: ClipStep,
+    /// Makes the events that tell of it.
+    pub announce: Announce,
+}
+
+/// Makes events of a clip, as it is now, and of the alerts that it shows, in order. It must be pure and quick (the whole
+/// group waits for it) and must not panic.
+pub type Announce = Box<dyn FnOnce(&ClipRow, &[ClipAlert]) -> Vec<Accepted> + Send>;
+
+/// What became of a clip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClipStep {
+    /// There is a file, and its beginning is on stable storage.
+    Begun {
+        /// The moment of its first picture, in microseconds of the wall clock.
+        started_us: i64,
+    },
+    /// So much of its file is whole and on stable storage. Only the first such step is told.
+    Grown {
+        /// Since it was begun.
+        bytes: u64,
+    },
+    /// It is whole, on stable storage.
+    Ready {
+        /// The moment of its first picture, in microseconds of the wall clock. None: as it was said before.
+        started_us: Option<i64>,
+        /// The moment of its end; None: so long after its first as it plays.
+        ended_us: Option<i64>,
+        /// Of its file.
+        bytes: u64,
+        /// Of its file, lower-case hex.
+        sha256: String,
+        /// How long it plays.
+        duration: Duration,
+    },
+    /// Nothing came of it. Its file goes.
+    Failed {
+        /// For people.
+        why: String,
+    },
+}
+
+impl Change for ClipNews {
+    type Answer = Recorded;
+
+    /// What is told of clips takes no alert's room.
+    fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        relief::make_room(ledger, Priority::Low, self.at.wall)
+    }
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
+        if !take(ledger, self.clip, &self.step)? {
+            return Ok(Recorded { events: Vec::new() });
+        }
+        let Some(clip) = rows::find(ledger.connection, self.clip)? else {
+            return Ok(Recorded { events: Vec::new() });
+        };
+        let alerts = rows::alerts(ledger.connection, clip.n)?;
+        let events = (self.announce)(&clip, &alerts);
+        let record = Record { at: self.at, events, machine: None, jobs: Vec::new() };
+        let recorded = Acceptance::without_frames(record).apply(ledger)?;
+        for event in &recorded.events {
+            rows::join(ledger.connection, self.clip, event.seq, &[])?;
+        }
+        Ok(recorded)
+    }
+}
+
+/// Brings the row up to date; false: it is no news.
+fn take(ledger: &mut Ledger<'_>, clip: Uuid, step: &ClipStep) -> Result<bool, Error> {
+    let (connection, id) = (ledger.connection, clip.as_bytes());
+    let changed = match step {
+        ClipStep::Begun { started_us } => connection
+            .prepare_cached(
+                "UPDATE clip SET file = 1, started_us = ?2 WHERE id = ?1 AND state = 'recording' AND file = 0",
+            )?
+            .execute((id, started_us))?,
+        ClipStep::Grown { bytes } => {
+            let first = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND bytes = 0)")?
+                .query_row([id], |row| row.get::<_, bool>(0))?;
+            let grown = connection
+                .prepare_cached("UPDATE clip SET bytes = max(bytes, ?2) WHERE id = ?1 AND state = 'recording'")?
+                .execute((id, to_integer(*bytes)))?;
+            if first { grown } else { 0 }
+        }
+        ClipStep::Ready { started_us, ended_us, bytes, sha256, duration } => connection
+            .prepare_cached(
+                "UPDATE clip SET state = 'ready', file = 1, started_us = coalesce(?2, started_us, asked_ms * 1000),
+                     ended_us = coalesce(?3, coalesce(?2, started_us, asked_ms * 1000) + ?6 * 1000), bytes = ?4,
+                     sha256 = ?5, duration_ms = ?6
+                 WHERE id = ?1 AND state = 'recording'",
+            )?
+            .execute((id, started_us, ended_us, to_integer(*bytes), sha256, to_ms(*duration)))?,
+        ClipStep::Failed { why } => connection
+            .prepare_cached(
+                "UPDATE clip SET state = 'failed', file = 0, bytes = 0, why = ?2 WHERE id = ?1 AND state = 'recording'",
+            )?
+            .execute((id, why))?,
+    };
+    if changed > 0 && matches!(step, ClipStep::Failed { .. }) {
+        ledger.doomed_clips.push(clip);
+    }
+    Ok(changed > 0)
+}

@@ -1,0 +1,173 @@
+//! Which clips go, and when: by age, and by bytes.
+//!
+//! Owns the order: what is older than `keep`, then the oldest whose alerts are all over and delivered, then the oldest.
+//! What is being recorded never goes. Clips come out of what the frames leave of their half of `[storage] max_size`: no
+//! alert gives way to one. Runs on `journal-writer`.
+
+use std::io;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::journal::columns::{id, unsigned};
+use crate::journal::error::Error;
+use crate::journal::frames::Frames;
+use crate::journal::group::{Change, Ledger};
+use crate::journal::retention;
+use crate::time::{Now, Wall};
+
+/// Clips that go in one commit.
+const BATCH: usize = 50;
+
+/// How much may stay, and for how long. See [`crate::journal::Writer::trim_clips`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trimming {
+    /// Bytes of all clips (`[recording] max_size`).
+    pub max_size: u64,
+    /// How long a clip is kept (`[recording] keep`).
+    pub keep: Duration,
+    /// What the clocks show.
+    pub now: Now,
+}
+
+/// What was taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Clips that are gone.
+    pub gone: u64,
+    /// The batch was full: call again.
+    pub more: bool,
+    /// Bytes that what is being recorded takes beyond what there is room for.
+    pub excess: u64,
+}
+
+/// Trimming on its way into the journal.
+pub(in crate::journal) struct Trim {
+    trimming: Trimming,
+    /// Bytes that the frames leave.
+    spare: u64,
+}
+
+impl Trim {
+    pub(in crate::journal) fn new(trimming: Trimming) -> Trim {
+        Trim { trimming, spare: 0 }
+    }
+}
+
+impl Change for Trim {
+    type Answer = Trimmed;
+
+    fn prepare(&mut self, frames: &mut Frames) -> io::Result<()> {
+        self.spare = frames.spare();
+        Ok(())
+    }
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Trimmed, Error> {
+        let Trimming { max_size, keep, now } = self.trimming;
+        let mut gone = 0;
+        if now.synced {
+            let at = retention::advance(ledger.connection, now)?;
+            forget(ledger.connection, at.minus(keep.max(ledger.keep.dead)))?;
+            for clip in older(ledger.connection, at.minus(keep))? {
+                take_away(ledger, clip, "it was kept for as long as `[recording] keep` says")?;
+                gone += 1;
+            }
+        }
+        let room = max_size.min(self.spare);
+        let mut excess = taken(ledger.connection)?.saturating_sub(room);
+        for sql in [OLDEST_DELIVERED, OLDEST] {
+            let clips = if excess > 0 { select(ledger.connection, sql)? } else { Vec::new() };
+            for (clip, bytes) in clips {
+                if excess == 0 || gone >= BATCH as u64 {
+                    break;
+                }
+                take_away(ledger, clip, "it made room for newer ones")?;
+                excess = excess.saturating_sub(bytes);
+                gone += 1;
+            }
+        }
+        Ok(Trimmed { gone, more: gone >= BATCH as u64, excess })
+    }
+}
+
+/// The oldest whose alerts, and what was told of it, are owed to nobody any more. A range of `clip_file`.
+pub(in crate::journal) const OLDEST_DELIVERED: &str = "SELECT id, bytes FROM clip
+     WHERE file = 1 AND state = 'ready' AND NOT EXISTS (
+         SELECT 1 FROM clip_event JOIN delivery ON event_seq = event WHERE clip = clip.n AND ended_ms IS NULL)
+     ORDER BY n LIMIT ?1";
+
+const OLDEST: &str = "SELECT id, bytes FROM clip WHERE file = 1 AND state = 'ready' ORDER BY n LIMIT ?1";
+
+/// Takes up to `most` clips away because the disk is full, in order. Answers how many.
+pub(in crate::journal) fn remove_oldest(ledger: &mut Ledger<'_>, most: usize) -> Result<usize, Error> {
+    for sql in [OLDEST_DELIVERED, OLDEST] {
+        let clips = select(ledger.connection, sql)?;
+        for &(clip, _) in clips.iter().take(most) {
+            take_away(ledger, clip, "the disk was full")?;
+        }
+        if !clips.is_empty() {
+            return Ok(clips.len().min(most));
+        }
+    }
+    Ok(0)
+}
+
+fn select(connection: &Connection, sql: &str) -> Result<Vec<(Uuid, u64)>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([BATCH as i64], |row| Ok((id(row, "id")?, unsigned(row, "bytes")?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn older(connection: &Connection, than: Wall) -> Result<Vec<Uuid>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM clip WHERE file = 1 AND state = 'ready' AND asked_ms < ?1 ORDER BY n LIMIT ?2",
+    )?;
+    Ok(statement.query_map((than.0, BATCH as i64), |row| id(row, "id"))?.collect::<Result<_, _>>()?)
+}
+
+/// Bytes of all files. A range of `clip_file`.
+fn taken(connection: &Connection) -> Result<u64, Error> {
+    let sql = "SELECT coalesce(sum(bytes), 0) AS bytes FROM clip WHERE file = 1";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, "bytes"))?)
+}
+
+/// The row stays, and says why; the file goes with the commit.
+fn take_away(ledger: &mut Ledger<'_>, clip: Uuid, why: &str) -> Result<(), Error> {
+    ledger
+        .connection
+        .prepare_cached("UPDATE clip SET state = 'gone', file = 0, bytes = 0, why = ?2 WHERE id = ?1")?
+        .execute((clip.as_bytes(), why))?;
+    ledger.doomed_clips.push(clip);
+    Ok(())
+}
+
+/// Rows of what has long been gone.
+fn forget(connection: &Connection, before: Wall) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "DELETE FROM clip WHERE n IN (
+                 SELECT n FROM clip WHERE state IN ('gone', 'failed') AND asked_ms < ?1 LIMIT ?2)",
+        )?
+        .execute((before.0, BATCH as i64))?;
+    Ok(())
+}
+
+/// One clip that somebody wants deleted. Answers whether it was there to delete.
+pub(in crate::journal) struct Delete {
+    pub(in crate::journal) clip: Uuid,
+}
+
+impl Change for Delete {
+    type Answer = bool;
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<bool, Error> {
+        let mut there =
+            ledger.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND state = 'ready')")?;
+        let there: bool = there.query_row([self.clip.as_bytes()], |row| row.get(0))?;
+        if there {
+            take_away(ledger, self.clip, "it was deleted by hand")?;
+        }
+        Ok(there)
+    }
+}
