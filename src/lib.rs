@@ -46,6 +46,7 @@ pub mod transport;
 pub mod api;
 pub mod preflight;
 pub mod pull;
+pub mod recorder;
 pub mod sender;
 pub mod watch;
 

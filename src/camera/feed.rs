@@ -1,6 +1,6 @@
 //! What becomes of a camera's packets: kept, decoded or slept through.
 //!
-//! Owns the way from packets to frames: the ring, the decoder while the camera is awake, what has been decoded before; what
+//! Owns the way from packets to frames, and to those who record them: the ring, the decoder while the camera is awake, what has been decoded before; what
 //! is decided, the policy says. Refuses to know connections. Frames that somebody wants go into the mailbox, what was done
 //! is told on the board. Runs on the thread `camera-<name>`, and decodes there.
 //!
@@ -25,8 +25,12 @@ use super::problem::Problem;
 use super::ring::Ring;
 use super::settings::Settings;
 use super::status::Board;
+use super::tap::Pipe;
 use crate::config::Decode;
 use crate::time::{self, Mono, Now};
+
+/// What a lost camera sent last, so long before an alert, shows nothing of it.
+const BYGONE: Duration = Duration::from_secs(10);
 
 /// What was seen of one packet, or of none.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub(super) struct Feed {
     live: Option<Live>,
     /// When the connection's first picture is shown, which frames call zero.
     origin: Option<Duration>,
+    /// Who records.
+    pipes: Vec<Pipe>,
 }
 
 impl Feed {
@@ -66,7 +72,25 @@ impl Feed {
         let eye = Eye::new(&settings.mask);
         board.decides(facts.decide(Mono(0)));
         let lone = Lone::new(Pool::shared());
-        Feed { settings, mailbox, board, facts, eye, cost, ring, past, lone, live: None, origin: None }
+        mailbox.hold(settings.pre_roll);
+        let (live, origin, pipes) = (None, None, Vec::new());
+        let mut feed = Feed { settings, mailbox, board, facts, eye, cost, ring, past, lone, live, origin, pipes };
+        feed.tend();
+        feed
+    }
+
+    /// Hears what is to be recorded, and begins with what has been before: some times a second, connected or not.
+    pub(super) fn tend(&mut self) {
+        let (pre_roll, pipes) = self.mailbox.recordings();
+        self.ring.hold(pre_roll);
+        for pipe in pipes {
+            let is_of_then = |newest: &Packet| newest.arrived.mono.plus(BYGONE) >= pipe.from;
+            if !self.ring.newest().is_some_and(is_of_then)
+                || self.ring.since(pipe.from).all(|packet| pipe.offer(packet))
+            {
+                self.pipes.push(pipe);
+            }
+        }
     }
 
     /// A packet came.
@@ -80,9 +104,11 @@ impl Feed {
         if packet.class != Class::Delta {
             self.origin.get_or_insert(packet.pts);
         }
-        if self.may_wake() && !self.ring.push(packet.clone()) {
+        let is_kept = self.may_wake() || self.ring.has_pre_roll();
+        if is_kept && !self.ring.push(packet.clone()) {
             self.facts.overflowed = Some(at);
         }
+        self.pipes.retain(|pipe| pipe.offer(&packet));
         self.facts.rare = matches!(self.decide(at).why, Why::TooRare { .. });
         if self.mailbox.wants_all() {
             self.facts.demanded = Some(at);
@@ -120,7 +146,10 @@ impl Feed {
     pub(super) fn disconnected(&mut self) {
         (self.facts.cadence, self.facts.overflowed, self.facts.rare) = Default::default();
         self.past.forget();
-        self.ring.clear();
+        if !self.ring.has_pre_roll() {
+            // Otherwise the next connection's first packet does that: what was seen last may be worth recording.
+            self.ring.clear();
+        }
         self.live = None;
         self.origin = None;
         self.board.decides(self.decide(Mono(u64::MAX)));
@@ -139,8 +168,10 @@ impl Feed {
     /// Asleep: catches up with what came since the last look, because no keyframe will give cause to.
     fn last_look(&mut self, now: Now) -> Result<Seen, Problem> {
         let unseen = |packet: &&Packet| Some(packet.arrived.mono) > self.eye.looked();
-        match self.ring.packets().last().filter(unseen).cloned() {
-            Some(newest) if self.live.is_none() && self.mailbox.wants(newest.arrived.mono) => self.wake(&newest, now),
+        match self.ring.newest().filter(unseen).cloned() {
+            Some(newest) if self.live.is_none() && self.may_wake() && self.mailbox.wants(newest.arrived.mono) => {
+                self.wake(&newest, now)
+            }
             _ => Ok(Seen::default()),
         }
     }
@@ -184,7 +215,7 @@ impl Feed {
 
     /// Who asks for a picture gets the last keyframe: the next may be long in coming. Where none is kept it is waited for.
     fn answer(&mut self) {
-        let Some(keyframe) = self.ring.packets().filter(|it| it.class == Class::Idr).last() else { return };
+        let Some(keyframe) = self.ring.keyframe() else { return };
         let Some(asker) = self.mailbox.take_asker() else { return };
         match self.lone.decode(keyframe, &self.settings.hardware, |_| true) {
             Ok(Some(decoded)) => {

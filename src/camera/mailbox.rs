@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::problem::Problem;
+use super::tap::{Pipe, Tap, tap};
 use crate::frame::{Frame, Motion};
 use crate::time::Mono;
 
@@ -112,6 +113,10 @@ struct Held {
     passed: u64,
     /// See [`Mailbox::watch_within`], until the camera's thread has heard it.
     within: Option<Option<Duration>>,
+    /// See [`Mailbox::hold`].
+    pre_roll: Duration,
+    /// Taps that the camera's thread has not begun to fill.
+    pipes: Vec<Pipe>,
 }
 
 /// Somebody beside the watch loop who wants to see one picture. Dropped without one: none came.
@@ -138,7 +143,16 @@ impl Default for Mailbox {
     fn default() -> Self {
         let (ring, bell) = crossbeam_channel::bounded(1);
         let (notices, frames) = (VecDeque::new(), VecDeque::new());
-        let held = Held { demand: Demand::NOTHING, asker: None, notices, frames, passed: 0, within: None };
+        let held = Held {
+            demand: Demand::NOTHING,
+            asker: None,
+            notices,
+            frames,
+            passed: 0,
+            within: None,
+            pre_roll: Duration::ZERO,
+            pipes: Vec::new(),
+        };
         Mailbox { held: Mutex::new(held), ring, bell }
     }
 }
@@ -180,6 +194,25 @@ impl Mailbox {
     /// What was said by [`Mailbox::watch_within`] since the last call.
     pub(super) fn heard_within(&self) -> Option<Option<Duration>> {
         self.held().within.take()
+    }
+
+    /// Says from how long before an alert on clips show it; the camera's ring holds so much from then on.
+    pub fn hold(&self, pre_roll: Duration) {
+        self.held().pre_roll = pre_roll;
+    }
+
+    /// Everything that the camera sends, beginning with a keyframe at or before `from`, as far as that is still held.
+    pub fn tap(&self, from: Mono) -> Tap {
+        let mut held = self.held();
+        let (pipe, tap) = tap(from, held.pre_roll);
+        held.pipes.push(pipe);
+        tap
+    }
+
+    /// What [`Mailbox::hold`] said last, and taps that were asked for since the last call.
+    pub(super) fn recordings(&self) -> (Duration, Vec<Pipe>) {
+        let mut held = self.held();
+        (held.pre_roll, std::mem::take(&mut held.pipes))
     }
 
     /// Whether somebody wants a picture that is decoded when it arrives.

@@ -53,6 +53,7 @@ mod sighting;
 mod source;
 mod status;
 mod stillness;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -82,6 +83,7 @@ pub use settings::{Address, Settings};
 pub use sighting::{Glimpse, Sighting, glimpse, look};
 pub use source::Source;
 pub use status::{Snapshot, State};
+pub use tap::{Dry, Tap};
 pub use trust::{Distrust, tls_installed};
 pub use turn::Turn;
 

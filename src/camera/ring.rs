@@ -1,7 +1,7 @@
 //! The last seconds of a camera, still encoded.
 //!
-//! Owns the previous and the current group of pictures (GOP), and what else a wake looks back at, whole or not at all;
-//! refuses to know who decodes them and when. Pure: no clock, no thread.
+//! Owns the previous and the current group of pictures (GOP), what else a wake looks back at, and as much as a recording
+//! begins with, whole or not at all; refuses to know who decodes or records them and when. Pure: no clock, no thread.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,16 +12,27 @@ use crate::time::Mono;
 /// Encoded bytes that one camera may hold: two GOPs of 2 s at 16 Mbit/s, which a 4K camera sends.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// … and so many more for each second of pre-roll: 16 Mbit/s as well.
+const BYTES_A_SECOND: usize = 2 * 1024 * 1024;
+
 /// GOPs that are shorter than this are held until they are so old, all of them: a sleeping camera doesn't look at each.
 pub const SPAN: Duration = Duration::from_millis(1500);
 
-/// The packets of the previous and of the current GOP, and short ones before them, oldest first, in decoding order.
+/// Encoded bytes that a camera may hold whose clips begin so long before their alert.
+pub(super) fn max_bytes(pre_roll: Duration) -> usize {
+    let seconds = usize::try_from(pre_roll.as_millis().div_ceil(1000)).unwrap_or(usize::MAX);
+    BYTES_A_SECOND.saturating_mul(seconds).saturating_add(MAX_BYTES)
+}
+
+/// The packets of the previous and of the current GOP, and of those before them what is not older than the pre-roll, oldest
+/// first, in decoding order.
 ///
 /// Every GOP in it is whole: it begins where decoding can start. When the bytes do not suffice the oldest GOP goes
 /// first; a current GOP that is too large for itself is let go as a whole, up to the next keyframe.
 #[derive(Debug)]
 pub struct Ring {
     max_bytes: usize,
+    pre_roll: Duration,
     bytes: usize,
     packets: VecDeque<Packet>,
 }
@@ -35,7 +46,12 @@ impl Default for Ring {
 impl Ring {
     /// An empty ring that holds at most `max_bytes` of encoded data.
     pub fn new(max_bytes: usize) -> Ring {
-        Ring { max_bytes, bytes: 0, packets: VecDeque::new() }
+        Ring { max_bytes, pre_roll: Duration::ZERO, bytes: 0, packets: VecDeque::new() }
+    }
+
+    /// Holds so much from now on, beginning with a keyframe at or before that.
+    pub fn hold(&mut self, pre_roll: Duration) {
+        (self.pre_roll, self.max_bytes) = (pre_roll, max_bytes(pre_roll));
     }
 
     /// Takes the next packet. A packet of another connection or codec ends what was there. False: its bytes cost what came
@@ -59,6 +75,11 @@ impl Ring {
         fits
     }
 
+    /// Whether anything is held for recordings.
+    pub fn has_pre_roll(&self) -> bool {
+        !self.pre_roll.is_zero()
+    }
+
     /// Where each GOP begins. A place where decoding may start with a delay is none after a keyframe.
     fn starts(&self) -> impl Iterator<Item = usize> {
         let first = self.packets.front().map(|packet| packet.class);
@@ -67,11 +88,15 @@ impl Ring {
     }
 
     fn is_oldest_of_no_use(&self) -> bool {
-        let (Some(second), Some(_), Some(newest)) = (self.starts().nth(1), self.starts().nth(2), self.packets.back())
-        else {
+        self.are_old(&mut self.starts().skip(1), SPAN.max(self.pre_roll))
+    }
+
+    /// Whether the first of `starts` is not among the latest two, and what begins with it reaches back for `span`.
+    fn are_old(&self, starts: &mut impl Iterator<Item = usize>, span: Duration) -> bool {
+        let (Some(first), Some(_), Some(newest)) = (starts.next(), starts.next(), self.packets.back()) else {
             return false;
         };
-        newest.arrived.mono.since(self.packets[second].arrived.mono) >= SPAN
+        newest.arrived.mono.since(self.packets[first].arrived.mono) >= span
     }
 
     fn drop_oldest(&mut self) {
@@ -79,9 +104,12 @@ impl Ring {
         self.bytes -= self.packets.drain(..end).map(|packet| packet.data.len()).sum::<usize>();
     }
 
-    /// Everything held, oldest first: feeding it to a decoder from the start gives every picture.
-    pub fn packets(&self) -> impl Iterator<Item = &Packet> {
-        self.packets.iter()
+    /// What a wake looks back at, oldest first: feeding it to a decoder from the start gives every picture. It is everything
+    /// that is held but for the pre-roll.
+    pub fn packets(&self) -> impl DoubleEndedIterator<Item = &Packet> {
+        let starts: Vec<usize> = self.starts().collect();
+        let old = (1..starts.len()).take_while(|nth| self.are_old(&mut starts[*nth..].iter().copied(), SPAN)).count();
+        self.packets.range(starts.get(old).copied().unwrap_or_default()..)
     }
 
     /// The current GOP, and what is needed before it to have every picture that arrived at `from` or later.
@@ -89,6 +117,16 @@ impl Ring {
         let current = self.starts().last().unwrap_or_default();
         let start = self.starts().take_while(|at| self.packets[*at].arrived.mono <= from).last().unwrap_or_default();
         self.packets.range(start.min(current)..)
+    }
+
+    /// The packet that came last.
+    pub fn newest(&self) -> Option<&Packet> {
+        self.packets.back()
+    }
+
+    /// The keyframe that came last.
+    pub fn keyframe(&self) -> Option<&Packet> {
+        self.packets.iter().rev().find(|packet| packet.class == Class::Idr)
     }
 
     /// Encoded bytes held.
@@ -161,6 +199,22 @@ mod tests {
         let mut ring = Ring::new(1000);
         (0..40).for_each(|nth| assert!(ring.push(packet(1, nth * 100, Class::Idr, 10))));
         assert_eq!(held(&ring).first(), Some(&2400), "1.5 s, and the GOP that it began in");
+    }
+
+    #[test]
+    fn the_pre_roll_is_held_and_a_wake_looks_back_no_further_for_it() {
+        let mut ring = Ring::new(1000);
+        ring.hold(Duration::from_secs(5));
+        (0..40).for_each(|second| {
+            let class = if second % 2 == 0 { Class::Idr } else { Class::Delta };
+            assert!(ring.push(packet(1, second * 1000, class, 1 << 20)));
+        });
+        assert_eq!(since(&ring, 34_500), Some(34_000), "5 s before the newest");
+        assert_eq!(held(&ring), [36_000, 37_000, 38_000, 39_000], "as without");
+        assert_eq!(ring.keyframe().map(|keyframe| keyframe.pts.as_secs()), Some(38));
+        ring.hold(Duration::ZERO);
+        ring.push(packet(1, 40_000, Class::Idr, 10));
+        assert_eq!((since(&ring, 0), ring.newest().map(|newest| newest.pts.as_secs())), (Some(38_000), Some(40)));
     }
 
     #[test]

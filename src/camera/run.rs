@@ -195,6 +195,7 @@ impl Run {
     /// last visit we were at work.
     fn come_by(&mut self, busy: Duration, now: Now) {
         self.board.beat(now);
+        self.feed.tend();
         let away = self.watchdog.come_by(now).map(|away| away.saturating_sub(busy)).filter(|_| self.live);
         if let Some(away) = away.filter(|away| self.absences.is_worth_a_line(*away, now)) {
             let away_s = away.as_secs_f64();
@@ -283,7 +284,7 @@ impl Run {
     }
 
     /// Says so, and waits to be stopped: a thread that is gone would look like one that hangs.
-    fn ended(&self) {
+    fn ended(&mut self) {
         self.board.enter(State::Ended, None, time::now());
         tracing::info!(camera = %self.name, "clip ended");
         self.mailbox.notify(Notice::Ended);
@@ -295,11 +296,12 @@ impl Run {
     }
 
     /// Waits; false when it was stopped meanwhile.
-    fn pause(&self, delay: Duration) -> bool {
+    fn pause(&mut self, delay: Duration) -> bool {
         let until = time::now().mono.plus(delay);
         loop {
             let now = time::now();
             self.board.beat(now);
+            self.feed.tend();
             let left = until.since(now.mono);
             if left.is_zero() {
                 return !self.stopped();

@@ -14,6 +14,9 @@ use crate::config::{self, Decode, SecretUrl, Transport};
 use crate::name::Name;
 use crate::secret::Secret;
 
+/// From a picture to the alert that it gave, and to the order to record: what a clip shows before counts from the picture.
+const NOTICED: Duration = Duration::from_secs(5);
+
 /// Where a camera is. `Debug` shows what [`Address::shown`] does.
 #[derive(Clone)]
 pub enum Address {
@@ -77,6 +80,9 @@ pub struct Settings {
     /// How late its strictest enabled monitor may notice something, to begin with; None: nobody watches it. Later it is as
     /// the mailbox says ([`Mailbox::watch_within`](super::Mailbox::watch_within)).
     pub notice_within: Option<Duration>,
+    /// From how long before an alert on clips show it, to begin with; zero: nothing is recorded. Later it is as the mailbox
+    /// says ([`Mailbox::hold`](super::Mailbox::hold)).
+    pub pre_roll: Duration,
 }
 
 impl Settings {
@@ -90,6 +96,7 @@ impl Settings {
             hardware: Lineup::default(),
             mask: Vec::new(),
             notice_within: None,
+            pre_roll: Duration::ZERO,
         }
     }
 
@@ -103,6 +110,7 @@ impl Settings {
             hardware: Lineup::from(&camera.hardware.value),
             mask: camera.mask.clone(),
             notice_within: Settings::strictest(&camera.name, monitors),
+            pre_roll: Settings::pre_roll(&camera.name, monitors),
         }
     }
 
@@ -110,5 +118,12 @@ impl Settings {
     pub fn strictest(camera: &Name, monitors: &[config::Monitor]) -> Option<Duration> {
         let watching = monitors.iter().filter(|it| it.enabled && it.cameras.contains(camera));
         watching.map(|monitor| monitor.notice_within).min()
+    }
+
+    /// From how long before their alerts on the `monitors` that watch `camera` want to be shown what was, at most. A clip is
+    /// begun after its alert, so that something is held wherever there are clips.
+    pub fn pre_roll(camera: &Name, monitors: &[config::Monitor]) -> Duration {
+        let watching = monitors.iter().filter(|it| it.enabled && it.cameras.contains(camera));
+        watching.filter_map(|monitor| monitor.clip.as_ref()).map(|clip| clip.before + NOTICED).max().unwrap_or_default()
     }
 }

@@ -255,6 +255,7 @@ impl Foreman {
         };
         let watcher = Watcher::new(resumption.machines(settings, &source_url, turn.starts)?);
         mailbox.watch_within(camera::Settings::strictest(name, &turn.next.config.monitors));
+        mailbox.hold(camera::Settings::pre_roll(name, &turn.next.config.monitors));
         // The camera has said so, and says it once.
         let ended = status.state == State::Ended;
         let watch = watch::start(name.clone(), (mailbox, ended), watcher, self.scribe.ledger())?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::addressees::Addressees;
 use super::aloud;
+use super::footage::{Footage, Scene};
 use super::kept::Kept;
 use super::ledger::{Evidence, Happening, Ledger, Refused};
 use super::machine::Machine;
@@ -18,7 +19,7 @@ use super::subject::About;
 use crate::broadcast::Broadcast;
 use crate::condition::Effect;
 use crate::config::{Endpoint, FrameChoice, Storage};
-use crate::event::{Cleared, Event, EventData, EventType, JobReport, JobStatus, Triggered};
+use crate::event::{AlertClip, Cleared, Event, EventData, EventType, JobReport, JobStatus, Triggered};
 use crate::journal::{Accepted, Body, Checkpoint, JobRow, Owed, OwedFrame, Record, Stamp, Writer};
 use crate::name::Name;
 use crate::payload::{self, Envelope};
@@ -38,6 +39,8 @@ pub struct JournalLedger {
     /// The last picture, and when its frame arrived: many monitors may trigger at one.
     last: Option<(Mono, Arc<[u8]>)>,
     broadcast: Broadcast,
+    /// None: nothing is recorded.
+    footage: Option<Footage>,
 }
 
 impl JournalLedger {
@@ -53,12 +56,18 @@ impl JournalLedger {
             scaler: Scaler::default(),
             last: None,
             broadcast: Broadcast::default(),
+            footage: None,
         }
     }
 
     /// Says aloud what happens, too.
     pub fn heard_by(self, broadcast: Broadcast) -> JournalLedger {
         JournalLedger { broadcast, ..self }
+    }
+
+    /// Has alerts recorded, too.
+    pub fn filmed_by(self, footage: Footage) -> JournalLedger {
+        JournalLedger { footage: Some(footage), ..self }
     }
 
     /// Brings counters and hold windows on disk.
@@ -75,8 +84,8 @@ impl JournalLedger {
         Ok(())
     }
 
-    fn accept(&mut self, happening: &Happening<'_>, effect: &Effect) -> Option<Accepted> {
-        let (job, observed, data) = facts(happening, effect)?;
+    fn accept(&mut self, happening: &Happening<'_>, effect: &Effect, clip: Option<AlertClip>) -> Option<Accepted> {
+        let (job, observed, data) = facts(happening, effect, clip)?;
         let frame = match (&data, happening.evidence) {
             (EventData::Triggered(_), Some(evidence)) => self.snapshot(evidence),
             _ => None,
@@ -146,9 +155,16 @@ fn wants(endpoint: &Endpoint, about: &About, kind: EventType) -> bool {
 
 impl Ledger for JournalLedger {
     fn record(&mut self, happening: Happening<'_>) -> Result<(), Refused> {
-        let mut events = Vec::new();
+        let footage = self.footage.clone();
+        let plan = footage.as_ref().and_then(|footage| footage.plan_for(&happening));
+        let mut scene = footage.as_ref().zip(plan.as_ref()).map(|(footage, plan)| Scene::new(footage, plan));
+        let (mut events, mut filmed) = (Vec::new(), Vec::new());
         for effect in happening.effects {
-            events.extend(self.accept(&happening, effect));
+            let (clip, film) = scene.as_mut().and_then(|scene| scene.see(&happening, effect)).unzip();
+            if let Some(event) = self.accept(&happening, effect, clip) {
+                events.push(event);
+                filmed.push(film);
+            }
         }
         let accepted: Vec<Uuid> = events.iter().map(|accepted| accepted.event.id).collect();
         let shadow = happening.about.shadow.then(|| self.would_be_owed(happening.about, &events));
@@ -160,10 +176,13 @@ impl Ledger for JournalLedger {
         let jobs = happening.effects.iter().filter_map(|effect| job_row(&happening, effect)).collect();
         let record = Record { at: happening.now, events, machine: Some(machine), jobs };
         let recorded = match shadow {
-            None => self.writer.record(record),
+            None => self.writer.record_filmed(record, filmed),
             Some(addressees) => self.writer.rehearse(record, addressees),
         };
         let recorded = recorded.wait()?;
+        if let Some(scene) = scene {
+            scene.is_recorded();
+        }
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {
             tracing::debug!(id = %event, "accepted");
@@ -181,7 +200,7 @@ impl Ledger for JournalLedger {
 }
 
 /// What an effect states as an event: its job, when it was observed, and the facts. None: it is no event.
-fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, EventData)> {
+fn facts(happening: &Happening<'_>, effect: &Effect, clip: Option<AlertClip>) -> Option<(Uuid, Now, EventData)> {
     match effect {
         Effect::Triggered { job, open_id, repeat, confidence, started, observed } => {
             let Evidence { subject, verdict, .. } = happening.evidence?;
@@ -204,7 +223,7 @@ fn facts(happening: &Happening<'_>, effect: &Effect) -> Option<(Uuid, Now, Event
                 label: subject.label.clone(),
                 from_ms,
                 to_ms,
-                clip: None,
+                clip,
             };
             Some((*job, *observed, EventData::Triggered(triggered)))
         }
@@ -261,9 +280,13 @@ fn job_row(happening: &Happening<'_>, effect: &Effect) -> Option<JobRow> {
 
 /// What `endpoints` are owed because of an event of the whole box: every one that wants its type.
 pub fn owed_by_the_box(event: &Event, endpoints: &[Endpoint]) -> Vec<Owed> {
+    owed_by(event, endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind())))
+}
+
+/// What those of `endpoints` are owed because of an event without a frame whose formats can say it.
+pub fn owed_by<'e>(event: &Event, endpoints: impl Iterator<Item = &'e Endpoint>) -> Vec<Owed> {
     let shared = Arc::new(event.clone());
-    let subscribed = endpoints.iter().filter(|endpoint| endpoint.events.contains(&event.data.kind()));
-    subscribed.filter_map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
+    endpoints.filter_map(|endpoint| owed_to(endpoint, &shared, None, &mut BTreeMap::new())).collect()
 }
 
 /// What `endpoint` is owed: a body that is rendered inside the transaction, and a frame that fits into it.

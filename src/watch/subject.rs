@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::condition::{self, Spec};
-use crate::config::{Camera, Gate, Monitor};
+use crate::config::{Camera, Clip, Gate, Monitor};
 use crate::event::{Metadata, ModelIdentity, Priority};
 use crate::journal::Origin;
 use crate::judge::Question;
@@ -62,6 +62,8 @@ pub struct Subject {
     pub label: String,
     /// How long a picture in which nothing moves may go unchecked; None: every frame that is due is checked.
     pub recheck: Option<Duration>,
+    /// How much of an alert is recorded; None: nothing.
+    pub clip: Option<Clip>,
     /// Whether it runs at all.
     pub enabled: bool,
 }
@@ -98,6 +100,8 @@ impl Subject {
             source_url,
             label: monitor.label.clone(),
             recheck: (monitor.gate == Gate::Motion).then_some(monitor.recheck),
+            // Nobody hears of what happens in the shadow.
+            clip: monitor.clip.filter(|_| !monitor.shadow),
             enabled: monitor.enabled,
         })
     }

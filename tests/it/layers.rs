@@ -44,6 +44,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("api", 3),
     ("preflight", 3),
     ("pull", 3),
+    ("recorder", 3),
     ("sender", 3),
     ("watch", 3),
     ("daemon", 4),

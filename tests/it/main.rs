@@ -53,6 +53,7 @@ mod pull_hub;
 mod python;
 mod receiver;
 mod receivers;
+mod recordings;
 mod rehearsal;
 mod rtsp;
 mod scheduling;

@@ -465,3 +465,68 @@ fn a_wake_gives_signs_of_life_and_dozing_off_is_no_failure() {
     }
     assert_eq!(rig.board.snapshot().decoding.mode, Mode::Keyframes);
 }
+
+/// The numbers in the film of what comes out of a tap.
+fn recorded(tap: &crate::camera::Tap) -> Vec<u128> {
+    std::iter::from_fn(|| tap.next().ok()).map(|packet| (packet.pts.as_millis() + 50) / 100).collect()
+}
+
+fn arrived(packet: &Packet, more: Duration) -> Packet {
+    Packet { arrived: packet.arrived.plus(more), connection: packet.connection + 1, ..packet.clone() }
+}
+
+#[test]
+fn who_records_gets_what_was_held_and_then_everything_whatever_is_decoded() {
+    let packets = Film::quiet(80).packets(SIMPLE);
+    let from = |nth: usize| packets[nth].arrived.mono;
+    for decode in [Decode::All, Decode::Auto, Decode::Keyframes] {
+        let mut rig = Rig::new(decode);
+        rig.mailbox.hold(Duration::from_secs(3));
+        rig.feed.tend();
+        rig.play(&packets[..60]);
+        let tap = rig.mailbox.tap(from(37));
+        assert_eq!(recorded(&tap), [] as [u128; 0], "the camera's thread hasn't come by yet");
+        rig.feed.tend();
+        rig.play(&packets[60..]);
+        assert_eq!(recorded(&tap), (30..80).collect::<Vec<_>>(), "{decode:?}");
+        drop(tap);
+        rig.play(&packets[79..]);
+        assert!(rig.feed.pipes.is_empty(), "nobody listens");
+    }
+}
+
+#[test]
+fn what_a_camera_saw_last_is_recorded_though_it_is_gone_and_goes_on_when_it_is_back() {
+    let packets = Film::quiet(40).packets(SIMPLE);
+    let mut rig = Rig::new(Decode::All);
+    rig.mailbox.hold(Duration::from_secs(3));
+    rig.feed.tend();
+    rig.play(&packets);
+    rig.feed.lost(packets[39].arrived);
+    rig.feed.disconnected();
+    let gone = packets[39].arrived.plus(Duration::from_secs(30));
+    let [cut, later] = [packets[32].arrived, gone].map(|from| rig.mailbox.tap(from.mono));
+    rig.feed.tend();
+    assert_eq!(recorded(&cut), (30..40).collect::<Vec<_>>());
+    let again: Vec<Packet> = packets[..5].iter().map(|packet| arrived(packet, Duration::from_secs(60))).collect();
+    rig.play(&again);
+    assert_eq!([recorded(&cut), recorded(&later)], [[0, 1, 2, 3, 4]; 2], "what was long ago shows nothing of an alert");
+}
+
+#[test]
+fn a_camera_wakes_as_it_would_if_nothing_were_recorded() {
+    let packets = Film::of(150, 104..112).packets(REORDERED);
+    let mut rigs = [Duration::ZERO, Duration::from_secs(8)].map(|pre_roll| {
+        let mut rig = Rig::new(Decode::Auto);
+        rig.mailbox.hold(pre_roll);
+        rig.feed.tend();
+        rig.play(&packets);
+        rig.finish();
+        rig
+    });
+    rigs[1].assert_true_to(&packets);
+    let [without, with] = &mut rigs;
+    assert!(with.modes.contains(&Mode::Keyframes), "it slept");
+    assert!(with.frames.iter().any(|frame| frame.motion == Motion::SleptThrough), "and woke");
+    assert_eq!((&with.modes, with.shown(), with.passed), (&without.modes, without.shown(), without.passed));
+}

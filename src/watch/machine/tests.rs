@@ -86,6 +86,7 @@ fn subject() -> Subject {
         source_url: String::new(),
         label: String::new(),
         recheck: None,
+        clip: None,
         enabled: true,
     }
 }

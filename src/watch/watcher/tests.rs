@@ -135,6 +135,7 @@ fn machine_of(monitor: &str, model: &Scene, change: impl FnOnce(&mut Subject)) -
         source_url,
         label: String::new(),
         recheck: None,
+        clip: None,
         enabled: true,
     };
     change(&mut subject);

@@ -1,0 +1,66 @@
+//! The thread's loop: orders, and some times a second a look at every clip.
+//!
+//! Owns the clips that are being recorded; refuses to know what is in them. Runs on the thread `recorder`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::clip::{Clip, Desk, Trouble, fail};
+use super::{Cameras, Clerk, Order};
+use crate::time;
+
+/// Packets wait in their taps for so long: nobody is in a hurry, and a look costs little.
+const ROUND: Duration = Duration::from_millis(200);
+/// Nothing is recorded: only an order wakes us.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// What the thread works with.
+pub(super) struct Run {
+    orders: Receiver<Order>,
+    folder: PathBuf,
+    cameras: Box<dyn Cameras>,
+    clerk: Box<dyn Clerk>,
+    clips: Vec<Clip>,
+}
+
+impl Run {
+    pub(super) fn new(
+        orders: Receiver<Order>,
+        folder: PathBuf,
+        cameras: Box<dyn Cameras>,
+        clerk: Box<dyn Clerk>,
+    ) -> Run {
+        Run { orders, folder, cameras, clerk, clips: Vec::new() }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let wait = if self.clips.is_empty() { IDLE } else { ROUND };
+            match self.orders.recv_timeout(wait) {
+                Ok(order) => self.carry_out(order),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let now = time::now().mono;
+            let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
+            self.clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
+        }
+        let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
+        self.clips.iter_mut().for_each(|clip| clip.end(&mut desk));
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Begin { clip, camera, from, until } => match self.cameras.record(&camera, from) {
+                Some(tap) => self.clips.push(Clip::new(clip, until, tap)),
+                None => fail(clip, &Trouble::NoCamera(camera.to_string()), &mut *self.clerk),
+            },
+            Order::Until { clip, until } => {
+                // One that has ended meanwhile was told.
+                self.clips.iter_mut().filter(|other| other.id == clip).for_each(|clip| clip.until = until);
+            }
+        }
+    }
+}
