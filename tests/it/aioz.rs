@@ -1,20 +1,27 @@
 //! Webhooks for clips as clients of AIOZ Stream manage them: a client in the shape of the published ones, and what its
 //! receivers are sent.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use stakeout::config::{Format, FrameChoice};
+use stakeout::event::{ClipReport, ClipStage, Event, EventData, Metadata, Priority};
+use stakeout::journal::{Accepted, Body, Journal, Owed, OwedFrame, Record, Stamp};
+use stakeout::payload::{Envelope, render};
+use stakeout::time::{Boot, now};
+use uuid::Uuid;
 
 use crate::appliance::Appliance;
 use crate::channels::websocket::assert_documented;
 use crate::definitions::{ask, clip, good, is_signed, name, state};
 use crate::owing::{accept, journal};
 use crate::receiver::{Answer, Arrived, Receiver};
+use crate::receivers::running::{Language, Running, copied};
 use crate::shared::runtime;
-use stakeout::time::now;
 
 const TOKEN: &str = "secret-key-of-the-box";
 
@@ -197,6 +204,83 @@ fn a_webhook_that_fails_is_tried_three_times_again() {
     assert_eq!(attempts(&recovers), ["1", "2"], "once it is taken, nothing more comes");
     for hook in hooks {
         assert!(one(&appliance, &json!(["get", hook["id"]]))["last_triggered_at"].is_string());
+    }
+}
+
+/// Puts what became of a clip into the journal of a box that is off, owed to `endpoint`.
+fn tell(journal: &Journal, clip: Uuid, stage: ClipStage, endpoint: &str) {
+    let at = now();
+    let data = EventData::Clip(ClipReport {
+        stage,
+        clip,
+        alert: Uuid::from_u128(1),
+        alerted: at.wall,
+        height: Some(720),
+        url: String::new(),
+        player_url: String::new(),
+        duration_ms: 2_000,
+        bytes: 1,
+        sha256: String::new(),
+    });
+    let event = Event {
+        id: at.new_id(),
+        observed: at,
+        boot: Boot::current(),
+        device: "box".into(),
+        camera: Some(name("yard")),
+        monitor: Some(name("gate")),
+        job: None,
+        priority: Priority::Normal,
+        metadata: Metadata::new(),
+        data,
+    };
+    let said = event.clone();
+    let render = move |stamp: &Stamp| {
+        let envelope = Envelope { epoch: stamp.epoch, sequence: stamp.sequence, moment_us: stamp.moment_us };
+        Body::whole(render(Format::Aioz, &said, envelope, FrameChoice::None).unwrap())
+    };
+    let owed = Owed { endpoint: name(endpoint), frame: OwedFrame::None, format_version: 1, render: Box::new(render) };
+    let events = vec![Accepted { event, frame: None, owed: vec![owed] }];
+    journal.writer().record(Record { at, events, machine: None, jobs: Vec::new() }).wait().unwrap();
+}
+
+#[test]
+fn a_receiver_of_aioz_follows_the_lives_of_clips() {
+    let (Some(_), Some(python)) = (runtime(), Language::python()) else { return };
+    let scripts = copied(&python, "tests/it/receivers", &[]);
+    let receiver = Running::start(&python, scripts.path(), "aioz", &[]);
+    let mut appliance = recording(TOKEN);
+    appliance.start();
+    let url = format!("http://{}/webhook", receiver.address);
+    let webhook = one(&appliance, &json!(["create", {"url": url, "encoding_finished": true, "encoding_failed": true}]));
+    one(&appliance, &json!(["check", webhook["id"]]));
+    appliance.stop();
+    let (kept, clips) = (journal(&appliance), [1, 2].map(Uuid::from_u128));
+    let lives = [
+        (clips[0], &[ClipStage::Received, ClipStage::Started, ClipStage::Partial, ClipStage::Ready][..]),
+        (clips[1], &[ClipStage::Received, ClipStage::Failed]),
+    ];
+    for (clip, stages) in lives {
+        stages.iter().for_each(|stage| tell(&kept, clip, *stage, &endpoint(&webhook)));
+    }
+    kept.close().unwrap();
+    appliance.start();
+    let told = receiver.wait_for(6);
+    appliance.stop();
+    assert_eq!(told.len(), 6, "a check is of no medium: {told:?}");
+    let of = |clip: Uuid| -> BTreeSet<&str> {
+        let its = told.iter().filter(|line| line["medium"] == clip.to_string());
+        its.map(|line| line["type"].as_str().unwrap()).collect()
+    };
+    let whole = BTreeSet::from(["file.received", "encoding.started", "partial.finished", "encoding.finished"]);
+    assert_eq!((of(clips[0]), of(clips[1])), (whole, BTreeSet::from(["file.received", "encoding.failed"])));
+    for line in told {
+        assert_eq!(
+            (&line["kind"], &line["qualities"], &line["owner"]),
+            (&json!("video"), &json!("720p"), &json!("box"))
+        );
+        assert_eq!((&line["titled"], &line["as_it_should_be"]), (&json!(true), &json!(true)), "{line}");
+        assert!(line["year"].as_i64() > Some(2025), "{line}");
     }
 }
 
