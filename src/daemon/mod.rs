@@ -7,6 +7,7 @@ mod admitted;
 mod alerts;
 mod attendance;
 mod bindings;
+mod clerk;
 mod commissions;
 mod crew;
 mod decoding;
@@ -32,6 +33,7 @@ mod scribe;
 mod site;
 mod sources;
 mod step;
+mod studio;
 mod subscriptions;
 mod vigil;
 mod webhooks;
@@ -54,7 +56,7 @@ use crate::preflight::Ready;
 use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Now;
 use crate::transport::ClientError;
-use crate::watch::{self, Addressees, Joined, Watch};
+use crate::watch::{self, Addressees, Footage, Joined, Watch};
 use crate::{condition, systemd, telemetry, time};
 use admitted::Admitted;
 use attendance::Attendance;
@@ -68,13 +70,14 @@ use plan::{Plan, Plans};
 use roster::Roster;
 use scribe::Scribe;
 use site::Site;
+use studio::Studio;
 use vigil::Vigil;
 
 pub use errands::check_line;
 pub use site::device_id;
 
 /// SIGTERM to the end takes 10 s at most: so long for an order that is being carried out, so long for cameras and watch
-/// loops, then [`desks::DRAIN`] for deliveries in flight; the rest is for the journal.
+/// loops, then [`desks::DRAIN`] for deliveries in flight, and meanwhile for what is being recorded; the rest is for the journal.
 const LAY_DOWN: Duration = Duration::from_secs(1);
 const STOP_WATCHING: Duration = Duration::from_secs(2);
 
@@ -130,7 +133,8 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 
     let (crew, limits) = (Arc::<Crew>::default(), Limits { run: config.runtime.run_timeout, ..Limits::default() });
     let plans = Plans::new(roster(&config, &mut ready, (&crew, limits), (&reader, journal.writer()))?);
-    let scribe = scribe(&config, &plans, journal.writer());
+    let studio = Studio::open(&config, &reader, &crew)?;
+    let scribe = scribe(&config, &plans, journal.writer(), studio.footage.clone());
     let office = Office::new(&bells, Clock::Real, !last);
     let desks = Arc::new(Desks::new(&tokio, office, bells, &config, journal.writer()));
     let foreman =
@@ -139,6 +143,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     foreman.begin(std::mem::take(&mut ready.addresses), &reader, last)?;
     open(&desks, &plans.now(), &mut ready)?;
 
+    let studio = studio.employ(&tokio, &config, &scribe);
     let attendance = Attendance::new(&reader, scribe.clone(), crew.clone(), plans.clone(), started)?;
     let heartbeats = heartbeats(&config, &journal, &scribe, &crew, started)?;
     let gone = departed::all(&reader, &plans.now().config)?;
@@ -162,7 +167,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     let settled = stop_watching(crew.dismiss(time::now().mono.plus(LAY_DOWN)));
     let _ = stop.send(true);
     tokio.block_on(async {
-        desks.close_all().await;
+        tokio::join!(desks.close_all(), studio.close());
         let _ = api.await;
     });
     // Not the destructor: that one waits for name lookups that hang.
@@ -202,13 +207,14 @@ fn roster(
 }
 
 /// Who writes down what happens.
-fn scribe(config: &Config, plans: &Plans, writer: Writer) -> Scribe {
+fn scribe(config: &Config, plans: &Plans, writer: Writer, footage: Footage) -> Scribe {
     Scribe {
         writer,
         device: site::device_id(config),
         addressees: Addressees::new(&plans.now().config.endpoints),
         storage: Arc::new(config.storage.clone()),
         broadcast: Broadcast::default(),
+        footage,
     }
 }
 

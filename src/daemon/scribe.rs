@@ -10,7 +10,7 @@ use crate::config::Storage;
 use crate::event::{Event, EventData, Metadata, Priority};
 use crate::journal::{Accepted, Writer};
 use crate::time::{Boot, Now};
-use crate::watch::{self, Addressees, JournalLedger};
+use crate::watch::{self, Addressees, Footage, JournalLedger};
 
 /// Writes for one box.
 #[derive(Clone)]
@@ -25,13 +25,17 @@ pub(super) struct Scribe {
     pub(super) storage: Arc<Storage>,
     /// To whoever listens.
     pub(super) broadcast: Broadcast,
+    /// What records alerts.
+    pub(super) footage: Footage,
 }
 
 impl Scribe {
     /// A ledger for a camera, or for the start.
     pub(super) fn ledger(&self) -> JournalLedger {
         let (writer, device, addressees) = (self.writer.clone(), self.device.clone(), self.addressees.clone());
-        JournalLedger::new(writer, device, addressees, &self.storage).heard_by(self.broadcast.clone())
+        JournalLedger::new(writer, device, addressees, &self.storage)
+            .heard_by(self.broadcast.clone())
+            .filmed_by(self.footage.clone())
     }
 
     /// What the box says of itself: of no camera, monitor or job.

@@ -25,6 +25,7 @@ mod doctor;
 mod endpoint;
 mod fanout;
 mod faults;
+mod filmed;
 mod formats;
 mod gate;
 mod gone;

@@ -24,7 +24,7 @@ use crate::model::Limits;
 use crate::redact::{conceal, redacted};
 use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Boot;
-use crate::watch::Addressees;
+use crate::watch::{Addressees, Footage};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -53,6 +53,7 @@ fn site() -> Site {
         addressees: Addressees::new(&[]),
         storage: Arc::new(config.storage.clone()),
         broadcast: Broadcast::default(),
+        footage: Footage::new(Box::new(drop), None),
     };
     let foreman = Foreman { crew: Arc::<Crew>::default(), desks, plans, scribe, limits: Limits::default() };
     let orders = Orders::new(foreman, journal.reader().unwrap(), Folders::default());

@@ -20,6 +20,11 @@ pub fn clip_path(dir: &Path, clip: Uuid) -> PathBuf {
     dir.join(FOLDER).join(format!("{clip}.mp4"))
 }
 
+/// The folder of all of them, in the state directory `dir`.
+pub fn clips_folder(dir: &Path) -> PathBuf {
+    dir.join(FOLDER)
+}
+
 /// Makes the folder, durably: rows will rest on it. It shows people: nobody else's, whatever the umask.
 pub(in crate::journal) fn make(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(dir.join(FOLDER))?;

@@ -9,7 +9,7 @@ mod quota;
 mod rows;
 mod start;
 
-pub use folder::{Mended, Whole, clip_path, mend};
+pub use folder::{Mended, Whole, clip_path, clips_folder, mend};
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
 pub use rows::{ClipAlert, ClipFilter, ClipRow, ClipState, Filmed};
