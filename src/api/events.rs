@@ -100,8 +100,19 @@ pub(super) async fn list(
 
 pub(super) async fn one(State(shared): State<Shared>, Path(event): Path<String>) -> Result<Json<EventDetail>, Refusal> {
     let event = id(&event)?;
-    let found = shared.store.read(move |reader| Ok(reader.event(event)?)).await?;
-    found.map(|row| Json(row.into())).ok_or_else(|| no_such_event(event))
+    shared.store.read(move |reader| EventDetail::read(reader, event)).await.map(Json)
+}
+
+impl EventDetail {
+    /// All that is known of an event.
+    ///
+    /// # Errors
+    /// There is none of that id, or the journal cannot be read.
+    pub fn read(reader: &Reader, event: Uuid) -> Result<EventDetail, Refusal> {
+        let row = reader.event(event)?.ok_or_else(|| no_such_event(event))?;
+        let clip = reader.clip_of(event)?.map(|clip| clip.id);
+        Ok(EventDetail::of(row, clip))
+    }
 }
 
 pub(super) async fn frame(

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::VERSION_HEADER;
 use super::access::{Access, Denied};
 use super::body;
+use super::clips;
 use super::peer::Peer;
 use super::refusal::Refusal;
 use crate::time::{Mono, now};
@@ -104,14 +105,16 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match guard.access.admits(&peer, request.headers()) {
+    let admits =
+        if clips::are_opened_by_links(&request) { Ok(()) } else { guard.access.admits(&peer, request.headers()) };
+    let mut response = match admits {
         Ok(()) => admitted(peer, request, next).await,
         Err(denied) => guard.turn_away(&peer, denied),
     };
     let headers = response.headers_mut();
     headers.insert(VERSION_HEADER, VERSION);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     response
 }
 

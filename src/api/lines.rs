@@ -109,6 +109,9 @@ pub struct EventDetail {
     pub metadata: Metadata,
     /// Whether `/v1/events/{id}/frame` has a picture.
     pub frame: bool,
+    /// The clip that shows it; only of alerts that were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Uuid>,
     /// What happened; its fields depend on the type.
     pub data: Value,
 }
@@ -216,9 +219,11 @@ impl From<DeliveryBrief> for DeliveryBriefLine {
     }
 }
 
-impl From<EventRow> for EventDetail {
-    fn from(row: EventRow) -> EventDetail {
+impl EventDetail {
+    /// Of an event and the clip that shows it.
+    pub fn of(row: EventRow, clip: Option<Uuid>) -> EventDetail {
         EventDetail {
+            clip,
             device: row.event.device.clone(),
             priority: row.event.priority.as_str().to_owned(),
             metadata: row.event.metadata.clone(),

@@ -12,6 +12,7 @@ mod body;
 mod camera;
 mod channels;
 mod check;
+mod clips;
 mod commission;
 mod connections;
 mod definitions;
@@ -51,12 +52,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 pub use alerts::{AlertLine, AlertStatus, Alerting, Alerts, Binding, Rule, alert_id, no_monitor};
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
+pub use clips::{ClipLine, ClipQuery, Clips, Invitations};
 pub use commission::{Commission, Commissioned, Connected, Request, Stream};
 pub use definitions::{Denied, Made, Order, Registrar, Switched};
 pub use deliveries::DeliveryQuery;
@@ -104,6 +106,8 @@ pub struct Parts {
     pub registrar: Arc<dyn Registrar>,
     /// What is said aloud while it happens.
     pub broadcast: Broadcast,
+    /// How clips are opened.
+    pub invitations: Invitations,
 }
 
 /// What every route is given.
@@ -117,6 +121,8 @@ struct Shared {
     registrar: Arc<dyn Registrar>,
     orders: definitions::Turns,
     channels: Arc<Channels>,
+    invitations: Arc<Invitations>,
+    players: Arc<Semaphore>,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -130,11 +136,23 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer, registrar, broadcast } = parts;
+    let Parts { site, reader, writer, registrar, broadcast, invitations } = parts;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
     let (album, checks, orders) = Default::default();
-    let shared = Shared { site, store, writer, registrar, album, checks, orders, channels: channels.clone() };
+    let (invitations, players) = (Arc::new(invitations), clips::places());
+    let shared = Shared {
+        site,
+        store,
+        writer,
+        registrar,
+        album,
+        checks,
+        orders,
+        channels: channels.clone(),
+        invitations,
+        players,
+    };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;

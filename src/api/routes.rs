@@ -8,8 +8,8 @@ use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    Shared, alerts, channels, check, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi, parts,
-    restart, snapshot, status, streams, subscriptions, webhooks,
+    Shared, alerts, channels, check, clips, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi,
+    parts, restart, snapshot, status, streams, subscriptions, webhooks,
 };
 
 /// All there are.
@@ -35,6 +35,13 @@ pub(super) fn routes() -> Routes {
         .delete("/v1/alerts/{id}", alerts::delete)
         .get("/v1/events/{id}", events::one)
         .get("/v1/events/{id}/frame", events::frame)
+        .get("/v1/clips", clips::list)
+        .get("/v1/clips/{id}", clips::one)
+        .delete("/v1/clips/{id}", clips::delete)
+        .get("/v1/clips/{id}/file", clips::file)
+        .get("/clips/player.css", clips::style)
+        .get("/clips/player.js", clips::script)
+        .get("/clips/{id}/{piece}", clips::open)
         .get("/v1/deliveries", deliveries::list)
         .get("/v1/deliveries/{id}", deliveries::one)
         .post("/v1/deliveries/{id}/retry", dlq::retry_one)

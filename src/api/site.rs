@@ -4,6 +4,7 @@
 //! test over plain values. Called from tokio's workers: answers come from memory, at
 //! once; what takes longer is an [`Errand`].
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -97,6 +98,11 @@ pub trait Site: Send + Sync + 'static {
 
     /// What a camera that is online sees, as JPEG: comes with the camera's next packet or keyframe.
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture>;
+
+    /// What a recording shows at that moment of it, or the last picture before its end, as JPEG.
+    fn still(&self, _recording: PathBuf, _at: Duration) -> Errand<Vec<u8>, NoPicture> {
+        Box::pin(async { Err(NoPicture::None) })
+    }
 
     /// Sends a configured endpoint a check. Fails where what it takes can't be read, or where there is nothing to send that
     /// would mean nothing.

@@ -3,7 +3,7 @@
 //! Owns the way to the daemon over its unix socket, and what it means when nobody answers; refuses to know routes.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +21,9 @@ use crate::api::{Refusal, VERSION_HEADER};
 
 /// From the request to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same of a file, which may be large.
+const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 /// Why there is no answer.
 pub(super) enum ClientError {
@@ -130,6 +133,25 @@ impl Client {
         Ok(self.answer(self.http.request(Method::GET, address(path)))?.1)
     }
 
+    /// Writes what is at `path` into `to`, as it comes: that may take as long as it goes on.
+    pub(super) fn save(&self, path: &str, to: &mut impl Write) -> Result<(), Failure> {
+        let request = self.http.request(Method::GET, address(path)).timeout(DOWNLOAD);
+        let mut response = self.runtime.block_on(request.send()).map_err(|error| self.broken(&error))?;
+        self.tell_skew(&response);
+        if !response.status().is_success() {
+            let body = self.runtime.block_on(response.bytes()).map_err(|error| self.broken(&error))?;
+            return Err(ClientError::Refused(serde_json::from_slice(&body).map_err(strange)?).into());
+        }
+        while let Some(part) = self.runtime.block_on(response.chunk()).map_err(|error| self.broken(&error))? {
+            to.write_all(&part)?;
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> ClientError {
+        ClientError::Unreachable(self.unreachable(error))
+    }
+
     /// Gives an order.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, order: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(order).map_err(|error| ClientError::Strange(error.to_string()))?;
@@ -164,7 +186,7 @@ impl Client {
             let status = response.status();
             Ok::<_, reqwest::Error>((status, response.bytes().await?))
         });
-        let (status, body) = answer.map_err(|error| ClientError::Unreachable(self.unreachable(&error)))?;
+        let (status, body) = answer.map_err(|error| self.broken(&error))?;
         if status.is_success() {
             return Ok((status, body.into()));
         }

@@ -1,5 +1,7 @@
 //! `stakeout events`: what happened, and what happens.
 
+mod show;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -18,7 +20,10 @@ use crate::time::now;
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     file: ConfigFile,
     /// Go on with events as they happen, across restarts of the daemon
@@ -36,6 +41,12 @@ pub(super) struct Args {
     /// At most N events, 1 to 1000 [default: the newest 100; all with --json or --after]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: Option<u32>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Show one event, with all that it says
+    Show(show::Args),
 }
 
 /// Events for a person who says nothing else.
@@ -68,6 +79,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(Command::Show(one)) = &args.command {
+        return show::run(one);
+    }
     let config = args.file.load()?.config;
     let records = Records::open(&config)?;
     let last = list(args, &records)?;

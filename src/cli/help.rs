@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 /// Titles with their commands.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up", &["init", "check", "doctor", "config", "keygen"]),
-    ("Run and watch", &["run", "status", "events", "deliveries", "jobs", "snapshot"]),
+    ("Run and watch", &["run", "status", "events", "deliveries", "jobs", "clips", "snapshot"]),
     ("Change and repair", &["monitor", "endpoint", "dlq"]),
     ("Try out", &["replay", "test", "ask", "models", "verify"]),
     ("Shells and manuals", &["completions", "man"]),

@@ -8,6 +8,7 @@ mod ask;
 mod check;
 mod checked;
 mod client;
+mod clips;
 mod completions;
 mod config;
 mod deliveries;
@@ -83,6 +84,8 @@ enum Command {
     Deliveries(deliveries::Args),
     /// List jobs, the runs of monitors; show, stop or start one
     Jobs(jobs::Args),
+    /// List clips of alerts; show, save or delete one
+    Clips(clips::Args),
     /// Save what a camera sees now, as JPEG
     Snapshot(snapshot::Args),
     /// Enable or disable a monitor while the daemon runs
@@ -156,6 +159,7 @@ impl Command {
             Command::Deliveries(args) => deliveries::run(&args),
             Command::Dlq(args) => dlq::run(args),
             Command::Jobs(args) => jobs::run(&args),
+            Command::Clips(args) => clips::run(&args),
             Command::Snapshot(args) => snapshot::run(&args),
             Command::Endpoint(args) => endpoint::run(&args),
             Command::Monitor(args) => monitor::run(&args),

@@ -2,6 +2,9 @@
 //!
 //! Owns the choice between the two, which it tells on stderr; refuses to know how anything is shown.
 
+use std::fs::File;
+use std::io;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -10,10 +13,12 @@ use super::client::{Client, ClientError};
 use super::exit::Failure;
 use super::print;
 use crate::api::{
-    DeliveryDetail, DeliveryLine, DeliveryQuery, EventLine, EventQuery, JobLine, JobQuery, Jobs, Page, Refusal,
+    ClipLine, ClipQuery, Clips, DeliveryDetail, DeliveryLine, DeliveryQuery, EventDetail, EventLine, EventQuery,
+    JobLine, JobQuery, Jobs, Page, Refusal, Status,
 };
 use crate::config::Config;
-use crate::journal::Reader;
+use crate::journal::{ClipRow, Reader};
+use crate::name::Name;
 
 /// Rows that are asked for at a time.
 pub(super) const PAGE: u32 = 500;
@@ -49,6 +54,11 @@ impl Records {
         self.page("/v1/events", query, EventQuery::page)
     }
 
+    /// One event with all that it says.
+    pub(super) fn event(&self, id: Uuid) -> Result<EventDetail, Failure> {
+        self.page(&format!("/v1/events/{id}"), &(), |_, reader| EventDetail::read(reader, id))
+    }
+
     /// A page of deliveries.
     pub(super) fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryLine>, Failure> {
         self.page("/v1/deliveries", query, DeliveryQuery::page)
@@ -80,6 +90,42 @@ impl Records {
         self.page(&format!("/jobs/{id}"), &(), |_, reader| JobLine::read(reader, id))
     }
 
+    /// Clips.
+    pub(super) fn clips(&self, query: &ClipQuery) -> Result<Clips, Failure> {
+        self.page("/v1/clips", query, |query, reader| query.page(reader, None))
+    }
+
+    /// One clip. While the daemon is down nothing opens it but `export`.
+    pub(super) fn clip(&self, id: Uuid) -> Result<ClipLine, Failure> {
+        match self {
+            Records::Live(client) => Ok(client.get(&format!("/v1/clips/{id}"), &())?),
+            Records::Kept(reader) => Ok(ClipLine::of(known(reader, id)?, None)),
+        }
+    }
+
+    /// Writes what there is of a clip into `to`.
+    pub(super) fn save_clip(&self, id: Uuid, to: &mut File) -> Result<(), Failure> {
+        match self {
+            Records::Live(client) => Ok(client.save(&format!("/v1/clips/{id}/file"), to)?),
+            Records::Kept(reader) => {
+                let row = known(reader, id)?;
+                let path = reader.clip_file(&row).ok_or_else(|| {
+                    Failure::plain(format_args!("there is no file of clip `{id}`: it is {}", row.state.as_str()))
+                        .hint("list those that are `ready` with `stakeout clips list`")
+                })?;
+                io::copy(&mut File::open(path)?, to)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Why this camera shows nothing now, as far as the daemon says so.
+    pub(super) fn why_away(&self, camera: &Name) -> Result<Option<String>, Failure> {
+        let Records::Live(client) = self else { return Ok(None) };
+        let Status { cameras, .. } = client.get("/v1/status", &())?;
+        Ok(cameras.into_iter().find(|known| known.name == *camera).and_then(|camera| camera.cause))
+    }
+
     fn page<Q: Serialize, T: DeserializeOwned>(
         &self,
         path: &str,
@@ -91,4 +137,10 @@ impl Records {
             Records::Kept(reader) => read(query, reader).map_err(|refusal| ClientError::Refused(refusal).into()),
         }
     }
+}
+
+fn known(reader: &Reader, clip: Uuid) -> Result<ClipRow, Failure> {
+    let unknown =
+        || Failure::plain(format_args!("there is no clip `{clip}`")).hint("list them with `stakeout clips list`");
+    reader.clip(clip)?.ok_or_else(unknown)
 }

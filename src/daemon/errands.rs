@@ -3,6 +3,7 @@
 //! Owns how each is made; refuses to know routes. Runs on tokio, decoding nothing and reading no file on its workers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::plan::Plan;
 use crate::api::{self, NoPicture};
-use crate::camera::{Asker, Mailbox};
+use crate::camera::{Asker, Clip, Mailbox};
 use crate::config::{Defined, Endpoint, Storage, Unfit};
 use crate::delivery::Outcome;
 use crate::picture::{self, Scaler};
@@ -36,6 +37,33 @@ pub(super) async fn picture(mailbox: Arc<Mailbox>, storage: Storage) -> Result<V
     let encoded = spawn_blocking(move || picture::jpeg(&mut Scaler::default(), &frame, width, quality)).await;
     let unusable = |error: &dyn std::fmt::Display| NoPicture::Unusable(error.to_string());
     encoded.map_err(|error| unusable(&error))?.map_err(|error| unusable(&error))
+}
+
+/// What `recording` shows at `at`, or the last picture before its end. `turns`: one after the other.
+pub(super) async fn still(
+    turns: Arc<tokio::sync::Mutex<()>>,
+    recording: PathBuf,
+    at: Duration,
+    storage: Storage,
+) -> Result<Vec<u8>, NoPicture> {
+    let turn = turns.lock_owned().await;
+    let decode = move || {
+        let _turn = turn;
+        let mut last = None;
+        for frame in Clip::open(&recording).map_err(|error| NoPicture::Unusable(error.to_string()))? {
+            // What is cut off behind is no reason to show nothing.
+            let Ok(frame) = frame else { break };
+            let reached = frame.pts >= at;
+            last = Some(frame);
+            if reached {
+                break;
+            }
+        }
+        let (frame, width, quality) = (last.ok_or(NoPicture::None)?, storage.snapshot_width, storage.snapshot_quality);
+        picture::jpeg(&mut Scaler::default(), &frame, width, quality)
+            .map_err(|error| NoPicture::Unusable(error.to_string()))
+    };
+    spawn_blocking(decode).await.map_err(|error| NoPicture::Unusable(error.to_string()))?
 }
 
 /// Checks `endpoint` with its secrets as they are on disk now, or with the one that came with it.

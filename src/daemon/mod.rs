@@ -67,6 +67,7 @@ use heartbeats::Heartbeats;
 use notices::Notices;
 use orders::Orders;
 use plan::{Plan, Plans};
+use pulse::Pulse;
 use roster::Roster;
 use scribe::Scribe;
 use site::Site;
@@ -151,15 +152,18 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
     let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
     let device = scribe.device.clone();
-    let site = Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone() });
+    let site =
+        Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone(), stills: Arc::default() });
     let (reader, broadcast) = (journal.reader()?, scribe.broadcast.clone());
-    let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast };
+    let invitations = invitations(&config, &reader)?;
+    let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast, invitations };
     let (stop, stopped) = flag::channel(false);
     let api = counter.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance, heartbeats));
+    let pulse = Pulse::new(crew.clone(), journal.writer().meters().clone(), [("tokio", &tokio), ("api", &counter)]);
+    tokio.block_on(vigil.keep(pulse, Notices { scribe }, attendance, heartbeats));
 
     systemd::stopping();
     tracing::info!("stopping");
@@ -178,6 +182,12 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     }
     telemetry::sum_up_at_the_end();
     Ok(())
+}
+
+/// How clips are opened. The journal has had a key since it was opened for writing.
+fn invitations(config: &Config, reader: &Reader) -> Result<api::Invitations, StartError> {
+    let key = reader.link_key()?.ok_or(journal::Error::Closed)?;
+    Ok(api::Invitations { key, expiry: config.recording.link_expiry, base: config.api.public_url.clone() })
 }
 
 /// The journal, healed where it has to be; it rings `bells` when there is something to send.

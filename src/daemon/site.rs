@@ -3,6 +3,7 @@
 //! Owns the translation from cameras, machines and senders to the API's words; refuses to decide anything. Asked from
 //! tokio's workers, answers from memory.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct Site {
     pub(super) crew: Arc<Crew>,
     /// The senders.
     pub(super) desks: Arc<Desks>,
+    /// Whose turn it is to decode a picture of a recording: never more than one, beside what is watched.
+    pub(super) stills: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl api::Site for Site {
@@ -179,6 +182,10 @@ impl api::Site for Site {
             Some(mailbox) => Box::pin(errands::picture(mailbox, self.plans.now().config.storage.clone())),
             None => Box::pin(async { Err(NoPicture::None) }),
         }
+    }
+
+    fn still(&self, recording: PathBuf, at: Duration) -> Errand<Vec<u8>, NoPicture> {
+        Box::pin(errands::still(self.stills.clone(), recording, at, self.plans.now().config.storage.clone()))
     }
 
     fn check(&self, endpoint: &Name) -> Errand<api::Check, Unfit> {

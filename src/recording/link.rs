@@ -41,6 +41,12 @@ impl Key {
         URL_SAFE_NO_PAD.encode(self.mac(clip, expires).finalize().into_bytes())
     }
 
+    /// The path of a link to a piece of `clip` that is good until `expires`, with what it carries.
+    pub fn path(&self, clip: Uuid, piece: Piece, expires: Wall) -> String {
+        let expires = expires.unix_seconds();
+        format!("/clips/{clip}/{}?expires={expires}&signature={}", piece.file(), self.signature(clip, expires))
+    }
+
     /// Whether what a link says opens `clip` at `now`; `expires` and `signature` are what stands in its query. How long the
     /// comparison takes tells nothing.
     ///
@@ -117,13 +123,7 @@ impl Links {
     /// A link that is made at `now`.
     pub fn to(&self, clip: Uuid, piece: Piece, now: Wall) -> String {
         let base = self.base.as_str().trim_end_matches('/');
-        format!("{base}/clips/{clip}/{}?{}", piece.file(), self.query(clip, now))
-    }
-
-    /// What a link carries: the same for all pieces of a clip.
-    pub fn query(&self, clip: Uuid, now: Wall) -> String {
-        let expires = now.plus(self.expiry).unix_seconds();
-        format!("expires={expires}&signature={}", self.key.signature(clip, expires))
+        format!("{base}{}", self.key.path(clip, piece, now.plus(self.expiry)))
     }
 }
 

@@ -5,5 +5,6 @@
 pub mod link;
 pub mod mp4;
 mod plan;
+pub mod playlist;
 
 pub use plan::{Alerted, Order, Plan};

@@ -25,13 +25,15 @@ use crate::shared::runtime;
 
 const TOKEN: &str = "secret-key-of-the-box";
 
-/// A box whose monitor `gate` records what it sees and sends to an endpoint of its own; `token` is what the API asks for.
+/// A box whose monitor `gate`, once it is enabled, records what it sees and sends to an endpoint of its own; `token` is what
+/// the API asks for.
 fn recording(token: &str) -> Appliance {
     let appliance = Appliance::new(&format!(
         "[[camera]]\nname = \"yard\"\nurl = \"{}\"\nloop = true\n\
          [[monitor]]\nname = \"gate\"\ncamera = \"yard\"\ncondition = \"Is a person there?\"\n\
-         model = \"yard-classifier\"\nlabels = [\"person\"]\nenabled = false\nendpoints = [\"ops\"]\n\
-         clip = {{ before = \"2s\" }}\n\
+         model = \"yard-classifier\"\nlabels = [\"person_in_zone\"]\nhold = \"1 of 1\"\ncheck_interval = \"100ms\"\n\
+         cooldown = \"1h\"\nclear_after = \"500ms\"\nenabled = false\nendpoints = [\"ops\"]\n\
+         clip = {{ before = \"2s\", after = \"1s\" }}\n\
          [[endpoint]]\nname = \"ops\"\nurl = \"http://127.0.0.1:9/ops\"\nenabled = false\n",
         clip()
     ));
@@ -242,6 +244,30 @@ fn tell(journal: &Journal, clip: Uuid, stage: ClipStage, endpoint: &str) {
     let owed = Owed { endpoint: name(endpoint), frame: OwedFrame::None, format_version: 1, render: Box::new(render) };
     let events = vec![Accepted { event, frame: None, owed: vec![owed] }];
     journal.writer().record(Record { at, events, machine: None, jobs: Vec::new() }).wait().unwrap();
+}
+
+#[test]
+fn a_webhook_of_a_client_hears_of_what_a_monitor_of_the_file_records_as_far_as_it_asked() {
+    if runtime().is_none() {
+        return;
+    }
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let mut appliance = recording(TOKEN);
+    appliance.start();
+    let asked = json!({"url": receiver.url(), "encoding_started": true, "encoding_finished": true});
+    let webhook = one(&appliance, &json!(["create", asked]));
+    good(&appliance, "POST", "/v1/monitors/gate/enable", &Value::Null);
+    let arrived = receiver.wait_for(2);
+    let bodies: Vec<Value> = arrived.iter().map(|it| serde_json::from_slice(&it.body).unwrap()).collect();
+    let kinds: BTreeSet<&str> = bodies.iter().map(|body| body["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["encoding.started", "encoding.finished"]));
+    assert_eq!(bodies[0]["media_id"], bodies[1]["media_id"]);
+    assert!(arrived.iter().all(is_signed));
+    appliance.until("it has been triggered", |it| {
+        one(it, &json!(["get", webhook["id"]]))["last_triggered_at"].as_str().map(str::to_owned)
+    });
+    appliance.stop();
+    assert_eq!(receiver.arrived().len(), 2, "nothing else was asked for");
 }
 
 #[test]

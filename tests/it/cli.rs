@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use stakeout::api::{
     self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Hooking,
-    Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Said, Site, Socket, Switched,
-    Warning, Watched,
+    Invitations, Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Said, Site, Socket,
+    Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -20,9 +20,13 @@ use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
 use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
+use stakeout::recording::link::{KEY_BYTES, Key};
 use stakeout::secret::Secret;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
+
+use crate::appliance::Appliance;
+use crate::shared::runtime;
 
 struct Home(tempfile::TempDir);
 
@@ -251,6 +255,47 @@ fn a_new_secret_signs_and_verifies_and_a_flipped_byte_does_not() {
 }
 
 #[test]
+fn a_job_whose_camera_is_away_says_why() {
+    if runtime().is_none() {
+        return;
+    }
+    let mut appliance = Appliance::new(
+        "[[camera]]\nname = \"dock\"\nurl = \"rtsp://127.0.0.1:1/x\"\n\
+         [[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"yard-classifier\"\nlabels = [\"person\"]\n",
+    );
+    appliance.start();
+    let job = appliance.until("a job", |it| it.json(&["jobs", "list", "--json"]).pop());
+    let id = job["job_id"].as_str().unwrap();
+    let shown = |it: &Appliance| String::from_utf8(it.run(&["jobs", "show", id]).stdout).unwrap();
+    let told = appliance.until("it says why", |it| Some(shown(it)).filter(|told| told.contains("\nnot watched")));
+    let status = appliance.status();
+    let cause = status["cameras"][0]["cause"].as_str().unwrap();
+    assert!(told.contains(cause.split_once("; ").unwrap_or((cause, "")).0), "{told}{cause}");
+    appliance.stop();
+}
+
+/// Whoever follows the installed configuration names one of these first.
+#[test]
+fn a_model_that_can_be_had_is_said_how_to_get() {
+    let home = Home::new();
+    let config = fs::read_to_string(format!("{}/c.toml", home.path())).unwrap();
+    let check = |model: &str| {
+        let watched = format!(
+            "[[camera]]\nname = \"dock\"\nurl = \"rtsp://127.0.0.1:9/x\"\n\
+             [[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"{model}\"\ncondition = \"Is it there?\"\n"
+        );
+        home.write("c.toml", &(config.clone() + &watched));
+        let (code, _, said) = home.run(&["check"], b"");
+        assert_eq!(code, 78, "{said}");
+        said
+    };
+    let said = check("smolvlm-256m");
+    assert!(said.contains("`stakeout models pull smolvlm-256m` downloads it"), "{said}");
+    let said = check("no-such-model");
+    assert!(said.contains("unknown model `no-such-model`") && !said.contains("models pull"), "{said}");
+}
+
+#[test]
 fn the_manual_is_printed_and_exit_codes_tell_what_went_wrong() {
     let home = Home::new();
     assert_eq!(home.run(&["config"], b""), (0, stakeout::config::MANUAL.to_owned(), String::new()));
@@ -293,6 +338,11 @@ fn listings_read_the_journal_when_the_daemon_is_down() {
     assert_eq!(home.run(&["deliveries", "--json", "--state", "dead"], b"").1, "");
 }
 
+/// Of a box that has no clips.
+pub fn invitations() -> Invitations {
+    Invitations { key: Key::new([7; KEY_BYTES]), expiry: Duration::from_secs(60), base: None }
+}
+
 /// The API of a quiet daemon over a journal, until it is dropped.
 struct Serving {
     tokio: tokio::runtime::Runtime,
@@ -307,7 +357,8 @@ impl Serving {
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
-        let parts = Parts { site: Arc::new(Quiet), reader, writer, registrar: Arc::new(Quiet), broadcast };
+        let (site, registrar, invitations) = (Arc::new(Quiet), Arc::new(Quiet), invitations());
+        let parts = Parts { site, reader, writer, registrar, broadcast, invitations };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }

@@ -44,6 +44,7 @@ mod models_cli;
 mod neighbours;
 mod network_camera;
 mod owing;
+mod played;
 mod poison;
 mod preflight;
 mod providers;

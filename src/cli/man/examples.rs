@@ -6,7 +6,7 @@
 type Example = (&'static str, &'static str);
 
 /// By the name of the page.
-const EXAMPLES: [(&str, &[Example]); 35] = [
+const EXAMPLES: [(&str, &[Example]); 40] = [
     (
         "stakeout",
         &[
@@ -66,6 +66,20 @@ const EXAMPLES: [(&str, &[Example]); 35] = [
             ),
         ],
     ),
+    (
+        "stakeout-events-show",
+        &[
+            ("All that one says:", "stakeout events show 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80"),
+            ("And what the camera sent:", "stakeout events show 0192b1c4-5e2f-7a11-8c3d-9d4e5f6a7b80 --clip alert.mp4"),
+        ],
+    ),
+    ("stakeout-clips-list", &[("Of one camera:", "stakeout clips list --camera dock --state ready")]),
+    ("stakeout-clips-show", &[("With its links:", "stakeout clips show 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91")]),
+    (
+        "stakeout-clips-export",
+        &[("As a file:", "stakeout clips export 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91 -o alert.mp4")],
+    ),
+    ("stakeout-clips-delete", &[("For good:", "stakeout clips delete 0192b1c4-7f4b-7d66-a011-3c9b5d2e8f91")]),
     (
         "stakeout-deliveries",
         &[
