@@ -110,6 +110,7 @@ fn event() -> Event {
             label: "person".into(),
             from_ms: 1000,
             to_ms: 2500,
+            clip: None,
         }),
     }
 }
