@@ -1,9 +1,9 @@
 //! Getting over a full disk.
 //!
 //! Owns the order, which was measured (research: the other one fills the disk again): give up the ballast, fold the log into
-//! the database, take away clips and what was delivered in small batches with a checkpoint after each, give pages back. While the
-//! disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample space,
-//! it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
+//! the database, take away clips and what was rehearsed or delivered in small batches with a checkpoint after each, give pages back.
+//! While the disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample
+//! space, it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,7 @@ use super::group::{Committer, Ledger};
 use super::purge::give_back;
 use super::relief;
 use super::room::Room;
+use crate::time;
 
 /// Rows that go in one transaction.
 const BATCH: usize = 50;
@@ -52,7 +53,10 @@ impl Committer {
         self.ballast.release();
         match self.free_the_disk() {
             Ok(rows) if is_news || rows > 0 => {
-                tracing::warn!(rows, "the disk is full: the journal took away clips and what was delivered");
+                tracing::warn!(
+                    rows,
+                    "the disk is full: the journal took away clips and what was rehearsed or delivered"
+                );
             }
             Ok(_) => {}
             Err(error) => {
@@ -77,6 +81,7 @@ impl Committer {
             give_back(&self.connection)?;
             self.fold_the_log()?;
             gone += batch;
+            self.meters.beat(time::now());
             if batch == 0 {
                 break;
             }
@@ -101,7 +106,7 @@ impl Committer {
         };
         // Clips first: nothing that an alert needs goes for the sake of one.
         let batch = match clips::remove_oldest(&mut ledger, BATCH)? {
-            0 => relief::remove_delivered(&mut ledger, BATCH)?,
+            0 => remove_rows(&mut ledger)?,
             clips => clips,
         };
         let Ledger { doomed, doomed_clips, tombstones, .. } = ledger;
@@ -115,5 +120,13 @@ impl Committer {
     /// Everything in the log goes into the database, and the log's space to the disk.
     fn fold_the_log(&self) -> Result<(), Error> {
         Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+}
+
+/// What is worth least.
+fn remove_rows(ledger: &mut Ledger<'_>) -> Result<usize, Error> {
+    match relief::remove_rehearsed(ledger, BATCH)? {
+        0 => relief::remove_delivered(ledger, BATCH),
+        rehearsed => Ok(rehearsed),
     }
 }

@@ -8,13 +8,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::rows::{self, ClipAlert, ClipRow};
-use crate::event::Priority;
 use crate::journal::accept::Acceptance;
 use crate::journal::columns::{to_integer, to_ms};
 use crate::journal::entry::{Accepted, Record, Recorded};
 use crate::journal::error::Error;
 use crate::journal::group::{Change, Ledger};
-use crate::journal::relief;
+use crate::journal::relief::{self, Reach};
 use crate::time::Now;
 
 /// A step in the life of a clip. What comes too late (it has ended) changes nothing.
@@ -69,9 +68,9 @@ pub enum ClipStep {
 impl Change for ClipNews {
     type Answer = Recorded;
 
-    /// What is told of clips takes no alert's room.
+    /// What is told of clips takes the room of nothing that is owed.
     fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
-        relief::make_room(ledger, Priority::Low, self.at.wall)
+        relief::make_room(ledger, Reach::Over, self.at.wall)
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
