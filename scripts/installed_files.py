@@ -20,6 +20,7 @@ def check_files(packages):
     run(["dpkg-deb", "-x", packages.newer, content])
     lint(packages.newer)
     check_unit(content)
+    check_debug_information(packages, content)
     check_rules()
     check_manuals(content / "usr/share/man")
     check_completions(content)
@@ -58,15 +59,32 @@ def verify(stage):
     return subprocess.run(command, capture_output=True, text=True).stderr.splitlines()
 
 
+def check_debug_information(packages, content):
+    """stakeout-dbgsym: a debugger finds it by the program's build id, and functions of ours in it."""
+    stage = STORE / "dbgsym"
+    shutil.rmtree(stage, ignore_errors=True)
+    run(["dpkg-deb", "-x", packages.debug_information, stage])
+    (build_id,) = re.findall(r"Build ID: ([0-9a-f]+)", run(["readelf", "-n", content / "usr/bin/stakeout"]))
+    file = stage / f"usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
+    expect(file.exists(), f"stakeout-dbgsym is for this program ({build_id[:8]}…)")
+    expect(".debug_line" in run(["readelf", "-SW", file]), "… and knows its lines")
+    expect(".debug_line" not in run(["readelf", "-SW", content / "usr/bin/stakeout"]), "… which the program itself doesn't carry about")
+    shutil.rmtree(stage)
+
+
 def check_rules():
-    expect("SUCCESS" in run(["promtool", "check", "rules", RULES / "stakeout.rules.yml"]), "promtool understands the alert rules")
-    expect("SUCCESS" in run(["promtool", "test", "rules", RULES / "stakeout.rules.test.yml"]), "each fires when it should, and not otherwise")
+    rules, cases = RULES / "stakeout.rules.yml", RULES / "stakeout.rules.test.yml"
+    expect("SUCCESS" in run(["promtool", "check", "rules", rules]), "promtool understands the alert rules")
+    expect("SUCCESS" in run(["promtool", "test", "rules", cases]), "each fires when it should, and not otherwise")
+    defined = set(re.findall(r"- alert: (\w+)", rules.read_text()))
+    shown = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n", cases.read_text()))
+    expect(defined == shown, f"… all {len(defined)} of them {sorted(defined ^ shown) or ''}".rstrip())
 
 
 def check_manuals(folder):
     pages = sorted(folder.rglob("*.gz"))
-    if not pages:
-        return say("skipped: this stakeout writes no man pages")
+    sections = {page.name.split(".")[-2] for page in pages}
+    expect(sections == {"1", "5"}, f"{len(pages)} man pages, of commands and of the configuration")
     for page in pages:
         roff = run(["gzip", "-dc", page]).encode()
         for command in (["mandoc", "-T", "lint", "-W", "error"], ["groff", "-man", "-Kutf8", "-Tutf8", "-ww", "-z"]):
@@ -77,15 +95,18 @@ def check_manuals(folder):
         expect(shown.returncode == 0 and "NAME" in shown.stdout and not shown.stderr, f"{page.stem}: man shows it {shown.stderr}".strip())
 
 
-# What a shell offers behind `stakeout ` once the file is loaded.
+# What becomes of `stakeout sta` once the file is loaded. zsh wants a terminal: what its line is after a tab is written to a file.
 SHELLS = {
     "bash": ("usr/share/bash-completion/completions/stakeout", ["bash", "-c"], """
         source /usr/share/bash-completion/bash_completion; source "$FILE"
         COMP_WORDS=(stakeout sta); COMP_CWORD=1; COMP_LINE="stakeout sta"; COMP_POINT=12
         handler=$(complete -p stakeout | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "$handler" stakeout sta stakeout; printf '%s\\n' "${COMPREPLY[@]}" """),
     "zsh": ("usr/share/zsh/vendor-completions/_stakeout", ["zsh", "-f", "-c"], """
-        fpath=("${FILE:h}" $fpath); autoload -U compinit; compinit -u -D; autoload +X -U _stakeout
-        [[ $_comps[stakeout] == _stakeout ]] && grep -o "'status:" "$FILE" | tr -d "':" """),
+        zmodload zsh/zpty; zpty shell zsh -f -i
+        zpty -w shell 'fpath=("${FILE:h}" $fpath); autoload -U compinit; compinit -u -D
+        tell() { print -r -- $BUFFER > ~/line }; zle -N tell; bindkey "^X" tell'
+        zpty -w -n shell $'stakeout sta\t\030'
+        for turn in {1..300}; do [[ -s ~/line ]] && break; sleep 0.2; done; cat ~/line """),
     "fish": ("usr/share/fish/vendor_completions.d/stakeout.fish", ["fish", "--no-config", "-c"], """
         source $FILE; complete --do-complete 'stakeout sta' | string split -f 1 \\t """),
 }
@@ -94,12 +115,7 @@ SHELLS = {
 def check_completions(content):
     for shell, (file, command, script) in SHELLS.items():
         place = content / file
-        if not place.exists():
-            say(f"skipped: this stakeout writes no completions for {shell}")
-            continue
-        if not shutil.which(shell):
-            say(f"skipped: there is no {shell} here")
-            continue
+        expect(place.exists(), f"there are completions for {shell}")
         # fish makes itself a home.
         with tempfile.TemporaryDirectory() as home:
             environment = {"PATH": "/usr/bin:/bin", "HOME": home, "FILE": str(place), "TERM": "dumb"}

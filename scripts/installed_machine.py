@@ -87,8 +87,10 @@ class Disk:
             bare = folder / "bare"
             bare.mkdir()
             run(["mount", "--bind", root.folder, bare])
-            run(["mkfs.ext4", "-q", "-F", "-d", bare, self.image, DISK])
-            run(["umount", bare])
+            try:
+                run(["mkfs.ext4", "-q", "-F", "-d", bare, self.image, DISK])
+            finally:
+                run(["umount", bare])
 
 
 class Machine:
@@ -140,8 +142,17 @@ class Machine:
         """A property of the unit, as systemd shows it."""
         return self.run(f"systemctl show -P {name} stakeout.service").strip()
 
+    def is_active(self):
+        return self.unit("ActiveState") == "active"
+
+    def box(self):
+        """What the service tells of itself; None while it doesn't."""
+        status, output, _ = self.attempt("stakeout status --json")
+        return json.loads(output) if status == 0 else None
+
     def cut_power(self):
-        """From one instruction to the next: what the machine had not flushed to its disk is gone."""
+        """From one instruction to the next: what the machine had not written to its disk is gone. What it had written stays in this one's
+        page cache, flushed or not: an fsync that is missing is found out like this, a FLUSH that the disk never got isn't."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 

@@ -5,23 +5,25 @@ import json
 import shutil
 import subprocess
 
-from installed_debian import ENVIRONMENT, ROOT, copy_of, expect, fetch_base, wait_for
+from installed_debian import ENVIRONMENT, ROOT, copy_of, expect, fetch_base, run, wait_for
 
 CONFIG = "/etc/stakeout/stakeout.toml"
-OLDER, NEWER = "/tmp/older.deb", "/tmp/newer.deb"
+OLDER, NEWER, NEWEST = "/tmp/older.deb", "/tmp/newer.deb", "/tmp/newest.deb"
 
 
 def check_package(packages):
-    """`packages`: the package as built, and one of a lower version whose default configuration differs."""
+    """`packages`: the package as built, one of a lower version whose default configuration differs, one of a higher whose is the same."""
     with copy_of([fetch_base()], "package") as root:
-        for file, place in zip((packages.older, packages.newer), (OLDER, NEWER)):
+        for file, place in zip((packages.older, packages.newer, packages.newest), (OLDER, NEWER, NEWEST)):
             root.path(place).write_bytes(file.read_bytes())
         installs(root)
         works_as_installed(root)
         configure(root)
         upgrades(root)
+        upgrades_without_a_question(root)
         removes(root)
         purges(root)
+        purges_what_is_mounted(root)
 
 
 def digest(root, path):
@@ -113,16 +115,32 @@ def starts(root):
     return json.loads(root.run("stakeout", "status", "--json"))["journal"]["generation"]
 
 
+UPGRADE = ["apt-get", "install", "-qq", "-y", "--no-install-recommends"]
+
+
 def upgrades(root):
     config, journal = digest(root, CONFIG), events(root)
     shipped = root.run("dpkg-query", "-W", "-f", "${Conffiles}", "stakeout")
-    root.run("apt-get", "install", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", NEWER)
+    # The control: where the default configuration is another, dpkg asks, and finds nobody there.
+    status, told, errors = root.attempt(*UPGRADE, NEWER)
+    expect(status != 0 and "conffile prompt" in told + errors, "an upgrade that has something to ask does ask")
+    root.run("dpkg", "--configure", "--force-confold", "stakeout")
     expect(root.run("dpkg-query", "-W", "-f", "${Conffiles}", "stakeout") != shipped, "the newer package has another default configuration")
     expect(digest(root, CONFIG) == config, "an upgrade keeps the edited one")
     expect(root.path("/etc/stakeout/ops.secret").exists(), "… and the secrets")
     expect(events(root)[: len(journal)] == journal, f"… and the journal ({len(journal)} events)")
     with daemon(root):
         expect(starts(root) == 3, "the newer one goes on with both, at the third start of this journal")
+
+
+def upgrades_without_a_question(root):
+    """Edited by the site, and the same in both releases."""
+    config, folder = digest(root, CONFIG), sorted(root.path("/etc/stakeout").iterdir())
+    root.run(*UPGRADE, NEWEST)
+    version = root.run("dpkg-query", "-W", "-f", "${Version} ${db:Status-Status}", "stakeout")
+    expect(version == "99.0.0-1 installed", "an upgrade to the same default configuration has nothing to ask, and nobody has to tell dpkg what to do")
+    expect(digest(root, CONFIG) == config, "… and keeps the edited one")
+    expect(sorted(root.path("/etc/stakeout").iterdir()) == folder, "… and lays nothing beside it")
 
 
 def removes(root):
@@ -140,3 +158,18 @@ def purges(root):
     elsewhere = ["-not", "-path", "/var/cache/*", "-not", "-path", "/var/lib/dpkg/*"]
     left = root.run("find", "/etc", "/usr", "/var", "-xdev", "-iname", "*stakeout*", *elsewhere).split()
     expect(not left, f"nothing else of it is left {left or ''}".rstrip())
+
+
+def purges_what_is_mounted(root):
+    """Folders that are file systems of their own can't be taken away: they are emptied, and the one doesn't keep the other."""
+    root.run(*UPGRADE, NEWER)
+    mounted = root.path("/etc/stakeout")
+    run(["mount", "-t", "tmpfs", "tmpfs", mounted])
+    try:
+        (mounted / "ops.secret").write_text("secret of the site")
+        root.path("/var/lib/stakeout/journal.db").write_text("what happened at the site")
+        root.run("apt-get", "purge", "-qq", "-y", "stakeout")
+        expect(not list(mounted.iterdir()), "`purge` empties a folder that is mounted")
+        expect(not root.path("/var/lib/stakeout").exists(), "… and takes the other one away all the same")
+    finally:
+        run(["umount", mounted])

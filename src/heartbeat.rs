@@ -11,14 +11,16 @@
 //!   that an outage of days leaves one behind, not thousands; the next one accounts for all the time since. No sequence
 //!   number is taken back for that: numbers stay gapless.
 //! - What a process has counted is lost with it. A heartbeat then says less than was watched, never more, and its
-//!   `uptime_s` is shorter than its `interval_s`.
+//!   `uptime_s` is shorter than its `interval_s`. For the same reason a monitor that comes counts from when it was seen
+//!   first: what its job did before may be of another interval.
+//! - A check without an answer is none: a box whose model fails all the time has watched nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::event::SkipReason;
+use crate::event::{Counters, SkipReason};
 use crate::name::Name;
 use crate::time::{Boot, Deadline, Now};
 
@@ -92,10 +94,18 @@ pub struct JobCounts {
 /// Checks, and frames that were not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Checks made.
+    /// Checks that a model has answered.
     pub checks: u64,
     /// Frames seen but not checked, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
+}
+
+impl Work {
+    /// What a job's counters say of it.
+    pub fn of(counters: &Counters) -> Work {
+        let checks = counters.checks_performed.saturating_sub(counters.verdict_errors);
+        Work { checks, skipped: counters.frames_skipped.clone() }
+    }
 }
 
 /// What was counted over a while.
@@ -116,8 +126,12 @@ impl Watched {
         });
         let nothing = Work::default();
         let work = after.checks.iter().map(|(pair, job)| {
-            let same = before.checks.get(pair).filter(|it| it.job == job.job);
-            let before = same.map_or(&nothing, |it| &it.work);
+            // Who was away for a moment may come back with a job of long ago.
+            let before = match before.checks.get(pair) {
+                None => &job.work,
+                Some(it) if it.job == job.job => &it.work,
+                Some(_) => &nothing,
+            };
             let skipped_before = |reason| before.skipped.get(reason).copied().unwrap_or_default();
             let skipped = job.work.skipped.iter().map(|(reason, n)| (*reason, since(skipped_before(reason), *n)));
             let checks = since(before.checks, job.work.checks);
@@ -204,11 +218,10 @@ impl Accounts {
         }
     }
 
-    /// Takes a look at the counters. What jobs of former processes have done is not this one's work: at the first look they
-    /// only tell where counting begins.
+    /// Takes a look at the counters. What jobs of former processes have done is not this one's work: the first look at each
+    /// only tells where counting begins.
     pub fn look(&mut self, counted: Counted) {
-        let begun = || Counted { frames: BTreeMap::new(), checks: counted.checks.clone() };
-        let more = Watched::between(&self.latest.take().unwrap_or_else(begun), &counted);
+        let more = Watched::between(&self.latest.take().unwrap_or_default(), &counted);
         self.open.values_mut().for_each(|account| account.watched.add(&more));
         self.latest = Some(counted);
     }

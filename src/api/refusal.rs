@@ -53,7 +53,7 @@ impl From<journal::Error> for Refusal {
     fn from(error: journal::Error) -> Refusal {
         let status = match &error {
             journal::Error::NoSuchDelivery(_) => StatusCode::NOT_FOUND,
-            journal::Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+            journal::Error::Full(_) | journal::Error::Tight(_) => StatusCode::INSUFFICIENT_STORAGE,
             journal::Error::Closed => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -14,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::delivery::Outcome;
 use crate::sender::{self, Checked};
 use crate::time::now;
+use crate::transport::Way;
 
 /// How old a `webhook-timestamp` may be: Standard Webhooks recommends five minutes, and its libraries have them.
 const TOLERANCE_S: u64 = 300;
@@ -105,19 +106,28 @@ pub(super) fn seen_failure(seen: &Check) -> Option<Failure> {
 
 /// Why an endpoint does not work: the class's exit code, the reason, and what to do where that is known.
 pub(super) fn trouble(credentials: &Credentials, checked: &Checked) -> Option<(Exit, String, Option<&'static str>)> {
-    let outcome = &checked.attempt.outcome;
+    trouble_on(&checked.way, credentials, &checked.attempt.outcome, checked.attempt.error.as_ref())
+}
+
+/// The same, of an attempt that came as far as `way` and ended with `outcome`.
+pub(super) fn trouble_on(
+    way: &Way,
+    credentials: &Credentials,
+    outcome: &Outcome,
+    error: Option<&String>,
+) -> Option<(Exit, String, Option<&'static str>)> {
     let is_name = credentials.url.domain().is_some();
     let exit = match outcome {
         outcome if outcome.is_success() => return None,
         Outcome::NoSuchHost => Exit::NoAddress,
-        Outcome::Unreachable if is_name && checked.way.addresses.is_empty() => Exit::NoAddress,
+        Outcome::Unreachable if is_name && way.addresses.is_empty() => Exit::NoAddress,
         Outcome::Offline | Outcome::Unreachable | Outcome::Forbidden => Exit::NoConnection,
         Outcome::CertificateDates | Outcome::Tls => Exit::NoTls,
         Outcome::Status { .. } | Outcome::Reply { .. } => Exit::NotTaken,
         Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
         Outcome::OurFault => Exit::Failure,
     };
-    let why = match (&checked.attempt.error, outcome.status()) {
+    let why = match (error, outcome.status()) {
         (Some(error), _) => error.clone(),
         (None, Some(status)) => format!("it answers {status}"),
         (None, None) => outcome.class().to_owned(),

@@ -25,7 +25,7 @@ use crate::journal::Origin;
 use crate::name::Name;
 use crate::preflight::{self, Ready};
 use crate::sender::{self, Checked, Outlet, Uncheckable};
-use crate::transport::{Settings, Tls};
+use crate::transport::{self, Settings, Tls, Unreached, Way};
 
 const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
@@ -264,13 +264,30 @@ pub(super) fn send(
     credentials: &Credentials,
     tls: Tls,
 ) -> Result<Result<Checked, Uncheckable>, Failure> {
-    let egress = Arc::new(config.egress.clone());
-    let settings = Settings { timeout: endpoint.timeout, kept_connections: 0, egress, tls };
-    let outlet = Outlet::new(endpoint, credentials, &settings).map_err(Failure::plain)?;
+    let outlet = Outlet::new(endpoint, credentials, &settings(config, endpoint, tls)).map_err(Failure::plain)?;
+    wait_for(sender::check(endpoint, credentials, &outlet, &daemon::device_id(config)))
+}
+
+/// Connects to where `endpoint` leads, from this process, and sends nothing.
+pub(super) fn reach(
+    config: &Config,
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    tls: Tls,
+) -> Result<(Result<(), Unreached>, Way), Failure> {
+    let settings = settings(config, endpoint, tls);
+    wait_for(transport::reach(&credentials.url, &settings))?.map_err(Failure::plain)
+}
+
+fn settings(config: &Config, endpoint: &Endpoint, tls: Tls) -> Settings {
+    Settings { timeout: endpoint.timeout, kept_connections: 0, egress: Arc::new(config.egress.clone()), tls }
+}
+
+fn wait_for<T>(done: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::plain(format_args!("cannot make a client: {error}")))?;
-    let checked = runtime.block_on(sender::check(endpoint, credentials, &outlet, &daemon::device_id(config)));
+    let came = runtime.block_on(done);
     // Not the destructor: that one waits for name lookups that hang.
     runtime.shutdown_background();
-    Ok(checked)
+    Ok(came)
 }

@@ -80,6 +80,16 @@ impl Failure {
         Failure { exit: Exit::Failure, ..self }
     }
 
+    /// The same with exit code 2: what was given can't be used.
+    pub(super) fn misused(self) -> Failure {
+        Failure { exit: Exit::Usage, ..self }
+    }
+
+    /// Whether it is what was given.
+    pub(super) fn is_usage(&self) -> bool {
+        self.exit == Exit::Usage
+    }
+
     /// Says it on stderr.
     pub(super) fn report(self) -> Exit {
         if self.exit != Exit::Ok {

@@ -86,8 +86,10 @@ fn list(args: &List) -> Result<(), Failure> {
 }
 
 fn show(args: &One) -> Result<(), Failure> {
-    let job = Records::open(&args.file.load()?.config)?.job(args.id)?;
-    Ok(shown::one(&job, args.json, |job, out| facts(job).print_rows(out, print::colour_on_stdout()))?)
+    let records = Records::open(&args.file.load()?.config)?;
+    let job = records.job(args.id)?;
+    let away = if job.ended_at.is_none() && !args.json { records.why_away(&job.camera)? } else { None };
+    Ok(shown::one(&job, args.json, |job, out| facts(job, away).print_rows(out, print::colour_on_stdout()))?)
 }
 
 fn stop(args: &One) -> Result<(), Failure> {
@@ -128,13 +130,17 @@ fn table(jobs: &[JobLine]) -> Table<8> {
     table
 }
 
-fn facts(job: &JobLine) -> Table<2> {
+/// `away`: why its camera shows nothing now.
+fn facts(job: &JobLine, away: Option<String>) -> Table<2> {
     let mut table = Table::new(["", ""]);
     let mut fact = |what: &str, cell: Cell| table.row([what.into(), cell]);
     fact("job", job.job_id.into());
     fact("status", state(job));
     fact("monitor", job.monitor.as_str().into());
     fact("camera", job.camera.as_str().into());
+    if let Some(why) = away {
+        fact("not watched", Cell::tinted(why, Tint::Bad));
+    }
     for (what, text) in [("condition", &job.condition), ("stream", &job.stream_url), ("webhook", &job.webhook_url)] {
         if let Some(text) = text {
             fact(what, text.into());

@@ -10,10 +10,11 @@ use super::client::{Client, ClientError};
 use super::exit::Failure;
 use super::print;
 use crate::api::{
-    DeliveryDetail, DeliveryLine, DeliveryQuery, EventLine, EventQuery, JobLine, JobQuery, Jobs, Page, Refusal,
+    DeliveryDetail, DeliveryLine, DeliveryQuery, EventLine, EventQuery, JobLine, JobQuery, Jobs, Page, Refusal, Status,
 };
 use crate::config::Config;
 use crate::journal::Reader;
+use crate::name::Name;
 
 /// Rows that are asked for at a time.
 pub(super) const PAGE: u32 = 500;
@@ -78,6 +79,13 @@ impl Records {
     /// One job.
     pub(super) fn job(&self, id: Uuid) -> Result<JobLine, Failure> {
         self.page(&format!("/jobs/{id}"), &(), |_, reader| JobLine::read(reader, id))
+    }
+
+    /// Why this camera shows nothing now, as far as the daemon says so.
+    pub(super) fn why_away(&self, camera: &Name) -> Result<Option<String>, Failure> {
+        let Records::Live(client) = self else { return Ok(None) };
+        let Status { cameras, .. } = client.get("/v1/status", &())?;
+        Ok(cameras.into_iter().find(|known| known.name == *camera).and_then(|camera| camera.cause))
     }
 
     fn page<Q: Serialize, T: DeserializeOwned>(

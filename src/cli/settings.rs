@@ -9,6 +9,11 @@ use crate::config::{self, Parsed};
 
 /// Where the service reads it.
 pub(super) const DEFAULT: &str = "/etc/stakeout/stakeout.toml";
+
+/// What makes the service read it, also where the package has started it already: an active unit reads its configuration only
+/// at a restart.
+pub(super) const TAKE_EFFECT: &str = "systemctl enable stakeout && systemctl restart stakeout";
+
 const VARIABLE: &str = "STAKEOUT_CONFIG";
 
 /// The option that names the configuration file.

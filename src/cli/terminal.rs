@@ -1,6 +1,6 @@
 //! What the terminal at stdout can show.
 //!
-//! Owns how its width, its signs and its colours are found out; refuses to know what is shown.
+//! Owns how its size, its signs and its colours are found out; refuses to know what is shown.
 
 use std::io::{self, IsTerminal};
 
@@ -34,10 +34,16 @@ pub(super) fn is_watched() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Columns and rows of stdout, as far as it is a terminal and knows.
+pub(super) fn size() -> (Option<usize>, Option<usize>) {
+    let size = tcgetwinsize(io::stdout()).ok();
+    let known = |cells: u16| (cells > 0).then_some(usize::from(cells));
+    (size.and_then(|size| known(size.ws_col)), size.and_then(|size| known(size.ws_row)))
+}
+
 fn width() -> usize {
-    let told = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    let asked = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    asked.or(told).filter(|columns| *columns > 0).unwrap_or(USUAL_WIDTH)
+    let told = || variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    size().0.or_else(told).unwrap_or(USUAL_WIDTH)
 }
 
 /// By the locale, as programs in C do it. The console of the kernel has no fine blocks in its font.

@@ -177,11 +177,7 @@ fn counted(crew: &Crew) -> Counted {
     let frames = crew.each(|it| (it.camera.name().clone(), it.camera.status().decoded));
     let checks = crew.shown().into_iter().map(|shown| {
         let Shown { subject, state, .. } = &*shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = state.job().map(|job| {
-            let counters = job.counters();
-            let work = Work { checks: counters.checks_performed, skipped: counters.frames_skipped.clone() };
-            JobCounts { job: Some(job.id()), work }
-        });
+        let counts = state.job().map(|job| JobCounts { job: Some(job.id()), work: Work::of(job.counters()) });
         ((subject.about.monitor.clone(), subject.about.camera.clone()), counts.unwrap_or_default())
     });
     Counted { frames: frames.into_iter().collect(), checks: checks.collect() }

@@ -64,6 +64,7 @@ use heartbeats::Heartbeats;
 use notices::Notices;
 use orders::Orders;
 use plan::{Plan, Plans};
+use pulse::Pulse;
 use roster::Roster;
 use scribe::Scribe;
 use site::Site;
@@ -153,7 +154,8 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 
     systemd::ready();
     tracing::info!(generation = journal.start().generation, "watching");
-    tokio.block_on(vigil.keep(&crew, Notices { scribe }, attendance, heartbeats));
+    let pulse = Pulse::new(crew.clone(), journal.writer().meters().clone(), [("tokio", &tokio), ("api", &counter)]);
+    tokio.block_on(vigil.keep(pulse, Notices { scribe }, attendance, heartbeats));
 
     systemd::stopping();
     tracing::info!("stopping");

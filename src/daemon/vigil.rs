@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::attendance::Attendance;
-use super::crew::Crew;
 use super::heartbeats::Heartbeats;
 use super::notices::Notices;
 use super::pulse::Pulse;
@@ -39,7 +38,7 @@ impl Vigil {
     /// and, where that is wanted, what was watched.
     pub(super) async fn keep(
         mut self,
-        crew: &Crew,
+        pulse: Pulse,
         notices: Notices,
         attendance: Attendance,
         heartbeats: Option<Heartbeats>,
@@ -53,7 +52,7 @@ impl Vigil {
                 _ = self.interrupt.recv() => break,
                 _ = look.tick() => {
                     telemetry::sum_up();
-                    if Pulse::of(crew).is_steady(time::now()) {
+                    if pulse.is_steady(time::now()) {
                         systemd::alive();
                     }
                 }

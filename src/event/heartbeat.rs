@@ -52,7 +52,7 @@ pub struct MonitorPulse {
     pub monitor: Name,
     /// On which camera.
     pub camera: Name,
-    /// Checks made within the interval; 0 of one that is disabled or whose job has ended.
+    /// Checks that were answered within the interval; 0 of one that is disabled or whose job has ended.
     pub checks: u64,
     /// Frames seen but not checked within the interval, by reason; every reason is there.
     pub skipped: BTreeMap<SkipReason, u64>,

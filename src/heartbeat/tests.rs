@@ -112,3 +112,24 @@ fn an_endpoint_that_is_owed_one_gets_no_other_and_then_one_about_all_the_time() 
     accounts.keep_only(&[name("ops")]);
     assert!(!accounts.knows(&name("slow")) && accounts.knows(&name("ops")));
 }
+
+#[test]
+fn a_monitor_that_was_away_for_a_moment_claims_nothing_of_the_time_before() {
+    let mut accounts = Accounts::default();
+    accounts.open(name("ops"), moment(0, 0), None);
+    let away = Counted { frames: BTreeMap::new(), checks: BTreeMap::new() };
+    [counted(1, 100), counted(1, 103), away.clone(), counted(1, 105), counted(1, 106)]
+        .into_iter()
+        .for_each(|it| accounts.look(it));
+    let told = checks(&accounts.due(|_| true)[0]).1;
+    assert_eq!(told, 3 + 1, "what was done while nobody looked is not claimed, and nothing of what was told before");
+    [away, counted(2, 2), counted(2, 5), counted(3, 4)].into_iter().for_each(|it| accounts.look(it));
+    let told = checks(&accounts.due(|_| true)[0]).1;
+    assert_eq!(told, 4 + 3 + 4, "a job that begins under everybody's eyes counts from its beginning");
+}
+
+#[test]
+fn a_check_without_an_answer_is_no_check() {
+    let counters = |errors| Counters { checks_performed: 7, verdict_errors: errors, ..Counters::default() };
+    assert_eq!([7, 2, 0].map(|errors| Work::of(&counters(errors)).checks), [0, 5, 7]);
+}

@@ -17,7 +17,7 @@ use super::error::Error;
 use super::frames::Frames;
 use super::group::{Change, Ledger};
 use super::machines::{put_job, put_machine};
-use super::relief;
+use super::relief::{self, Reach};
 use super::room::Purpose;
 use crate::delivery::State;
 use crate::event::{Event, EventData, Priority};
@@ -30,6 +30,39 @@ pub(super) struct Acceptance {
     files: Vec<Files>,
     /// Whom its events would have been told to, had their monitor been armed; None: it is.
     shadow: Option<Vec<Vec<Name>>>,
+}
+
+/// What events are to the journal: how much room there is for them, and what may go for their sake.
+#[derive(Clone, Copy)]
+enum Worth {
+    /// Of a monitor that only rehearses: it takes nobody's room. What it has begun may end: who is armed begins behind it.
+    Rehearsal { holds_alert: bool },
+    /// It takes the room of nothing that somebody waits for.
+    Heartbeat,
+    /// The most urgent has this priority.
+    Alert(Priority),
+    /// The same, of anything else.
+    Outcome(Priority),
+}
+
+impl Worth {
+    fn purpose(self) -> Purpose {
+        match self {
+            Worth::Rehearsal { holds_alert: true } => Purpose::Rehearsal,
+            Worth::Rehearsal { holds_alert: false } => Purpose::Outcome,
+            Worth::Heartbeat => Purpose::Heartbeat,
+            Worth::Alert(priority) => Purpose::Alert(priority),
+            Worth::Outcome(_) => Purpose::Outcome,
+        }
+    }
+
+    fn reach(self) -> Reach {
+        match self {
+            Worth::Rehearsal { .. } => Reach::Rehearsed,
+            Worth::Heartbeat => Reach::Over,
+            Worth::Alert(priority) | Worth::Outcome(priority) => Reach::Owed(priority),
+        }
+    }
 }
 
 /// The files of one event.
@@ -45,22 +78,38 @@ impl Acceptance {
         Acceptance { record, files: Vec::new(), shadow: None }
     }
 
-    /// How urgent its events are; None: there are none. What is rehearsed takes nobody's room.
-    fn urgency(&self) -> Option<Priority> {
-        let most_urgent = self.record.events.iter().map(|accepted| accepted.event.priority).min()?;
-        Some(if self.shadow.is_some() { Priority::Low } else { most_urgent })
+    /// What its events are to the journal; None: there are none.
+    fn worth(&self) -> Option<Worth> {
+        let most_urgent = self.events().map(|event| event.priority).min()?;
+        let is_alert = |event: &Event| matches!(event.data, EventData::Triggered(_));
+        let holds_alert = self.events().any(is_alert);
+        Some(if self.shadow.is_some() {
+            Worth::Rehearsal { holds_alert }
+        } else if self.events().all(|event| matches!(event.data, EventData::Heartbeat(_))) {
+            Worth::Heartbeat
+        } else if holds_alert {
+            Worth::Alert(most_urgent)
+        } else {
+            Worth::Outcome(most_urgent)
+        })
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.record.events.iter().map(|accepted| &accepted.event)
     }
 
     /// Whether there is room for what happened. States of machines and jobs need none of it worth speaking of: mostly they
     /// replace what is there.
-    fn is_room_left(&self, ledger: &Ledger<'_>) -> Result<bool, Error> {
-        let Some(priority) = self.urgency() else { return Ok(true) };
-        let is_alert = |accepted: &Accepted| matches!(accepted.event.data, EventData::Triggered(_));
-        let purpose = match self.record.events.iter().any(is_alert) {
-            true => Purpose::Alert(priority),
-            false => Purpose::Outcome,
-        };
-        ledger.room.is_left(ledger.connection, purpose)
+    fn find_room(&self, ledger: &Ledger<'_>) -> Result<(), Error> {
+        let Some(worth) = self.worth() else { return Ok(()) };
+        if ledger.room.is_left(ledger.connection, worth.purpose())? {
+            return Ok(());
+        }
+        Err(match worth {
+            Worth::Rehearsal { .. } => Error::Tight("a rehearsal takes no room of what is told"),
+            Worth::Heartbeat => Error::Tight("a heartbeat takes no room of what is owed"),
+            Worth::Alert(_) | Worth::Outcome(_) => Error::Full("its database has no room for another event".to_owned()),
+        })
     }
 
     /// The same of a monitor that only rehearses. `addressees`: who would have been owed each event.
@@ -79,16 +128,14 @@ impl Change for Acceptance {
     }
 
     fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
-        match self.urgency() {
-            Some(priority) => relief::make_room(ledger, priority, self.record.at.wall),
+        match self.worth() {
+            Some(worth) => relief::make_room(ledger, worth.reach(), self.record.at.wall),
             None => Ok(()),
         }
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Recorded, Error> {
-        if !self.is_room_left(ledger)? {
-            return Err(Error::Full("its database has no room for another event".to_owned()));
-        }
+        self.find_room(ledger)?;
         let at = self.record.at;
         clock::advance(ledger.connection, at)?;
         let mut events = Vec::with_capacity(self.record.events.len());

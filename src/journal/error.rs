@@ -166,6 +166,9 @@ pub enum Error {
     /// The disk, the quota or `[storage] max_size` is full.
     #[error("the journal is full: {0}; free some space on its disk, or raise `[storage] max_size`")]
     Full(String),
+    /// There is no room to spare for what nobody waits for. What is told and owed is still recorded.
+    #[error("the journal is nearly full: {0}; let its deliveries go out, or raise `[storage] max_size`")]
+    Tight(&'static str),
     /// No such delivery.
     #[error("there is no delivery `{0}`; list them with `stakeout deliveries`")]
     NoSuchDelivery(Uuid),

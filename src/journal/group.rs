@@ -11,8 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
@@ -30,6 +31,9 @@ use crate::time;
 
 /// The most changes that share a commit, so that the first of them is not kept waiting.
 const LARGEST_GROUP: usize = 256;
+
+/// It shows this often that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// What arrives at the thread.
 pub(super) enum Message {
@@ -177,10 +181,11 @@ impl Committer {
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
         let mut group = Vec::new();
         loop {
-            let first = if group.is_empty() { messages.recv().ok() } else { messages.try_recv().ok() };
-            if first.is_none() && group.is_empty() {
-                return Ok(());
-            }
+            self.meters.beat(time::now());
+            let first = match messages.recv_timeout(if group.is_empty() { BEAT } else { Duration::ZERO }) {
+                Err(RecvTimeoutError::Disconnected) if group.is_empty() => return Ok(()),
+                first => first.ok(),
+            };
             let mut stop = None;
             for message in first.into_iter().chain(messages.try_iter()) {
                 match message {
@@ -374,8 +379,6 @@ fn end(error: &io::Error) -> ! {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use uuid::Uuid;
 
     use super::*;

@@ -28,7 +28,7 @@ use super::relief;
 use super::room::{Room, Shares};
 use super::sacrifice;
 use super::writer::{Wake, Writer};
-use crate::time::Now;
+use crate::time::{self, Now};
 
 /// The file that a daemon holds locked for as long as it can write.
 const LOCK: &str = "lock";
@@ -226,6 +226,7 @@ fn launch(dir: &Path, parts: Parts) -> Result<Journal, OpenError> {
     let scarce = !ballast.hold() && !ballast.is_ample();
     let commits = Arc::new(AtomicU64::new(0));
     let meters = Arc::<Meters>::default();
+    meters.beat(time::now());
     let (tell_newest, newest) = watch::channel(newest);
     let (messages, arriving) = crossbeam_channel::bounded(CHANNEL);
     let committer = Committer {

@@ -15,7 +15,7 @@ use super::open::FRAME_IS_NAMED;
 use super::purge::{EVENTS_UNOWED, REMOVE_JOBS, deliveries_over_sql};
 use super::queue::{LATEST_DUE, NEWEST_IN_STATE, NEXT_DUE, OLDEST, WAITS, load_sql};
 use super::reader::{DELIVERIES_OF_EVENT, events_sql, jobs_sql};
-use super::relief::{DEAD_LETTERS, OWED, ended_frame_sql, unsent_frame_sql};
+use super::relief::{DEAD_LETTERS, OWED, REHEARSED, ended_frame_sql, unsent_frame_sql};
 use super::settle::REIN_IN;
 use super::statistics::{FIGURES, OLDEST_BY_MONITOR, OLDEST_IN_STATE};
 use crate::delivery::State;
@@ -145,6 +145,7 @@ fn what_goes_when_room_is_made_is_found_in_ranges() {
     uses(&connection, OWED, "USING INDEX delivery_owed (priority=?)");
     assert!(!plan(&connection, OWED).iter().any(|line| line.contains("TEMP B-TREE")), "a backlog must not be sorted");
     uses(&connection, DEAD_LETTERS, "delivery_ended (endpoint=? AND state=?");
+    uses(&connection, REHEARSED, "event_unowed (recorded_ms<?)");
     uses(&connection, &ended_frame_sql(), "delivery_framed_ended (priority=?)");
     uses(&connection, &unsent_frame_sql(), "delivery_framed (priority=? AND generation>?)");
     for sql in [ended_frame_sql(), unsent_frame_sql()] {

@@ -99,7 +99,8 @@ impl Reader {
             match statement.query_row([n], |row| self.due_row(row)) {
                 Ok(row) => due.push(row),
                 Err(error) if is_of_the_row(&error) => {
-                    tracing::error!(delivery = n, %error, "a delivery cannot be read; it is not sent");
+                    // As a text: each that is lost is told, however many there are.
+                    tracing::error!(row = %n, %error, "a delivery cannot be read; it is not sent");
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -1,9 +1,9 @@
 //! Getting over a full disk.
 //!
 //! Owns the order, which was measured (research: the other one fills the disk again): give up the ballast, fold the log into
-//! the database, take away what was delivered in small batches with a checkpoint after each, give pages back. While the
-//! disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample space,
-//! it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
+//! the database, take away what was rehearsed or delivered in small batches with a checkpoint after each, give pages back.
+//! While the disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample
+//! space, it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,7 @@ use super::group::{Committer, Ledger};
 use super::purge::give_back;
 use super::relief;
 use super::room::Room;
+use crate::time;
 
 /// Rows that go in one transaction.
 const BATCH: usize = 50;
@@ -51,7 +52,7 @@ impl Committer {
         self.ballast.release();
         match self.free_the_disk() {
             Ok(rows) if is_news || rows > 0 => {
-                tracing::warn!(rows, "the disk is full: the journal took away what was delivered");
+                tracing::warn!(rows, "the disk is full: the journal took away what was rehearsed or delivered");
             }
             Ok(_) => {}
             Err(error) => {
@@ -76,6 +77,7 @@ impl Committer {
             give_back(&self.connection)?;
             self.fold_the_log()?;
             gone += batch;
+            self.meters.beat(time::now());
             if batch == 0 {
                 break;
             }
@@ -97,7 +99,10 @@ impl Committer {
             doomed: Vec::new(),
             next: Vec::new(),
         };
-        let batch = relief::remove_delivered(&mut ledger, BATCH)?;
+        let batch = match relief::remove_rehearsed(&mut ledger, BATCH)? {
+            0 => relief::remove_delivered(&mut ledger, BATCH)?,
+            rehearsed => rehearsed,
+        };
         let Ledger { doomed, tombstones, .. } = ledger;
         transaction.commit()?;
         self.tombstones = tombstones;

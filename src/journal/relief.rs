@@ -1,8 +1,8 @@
 //! Relief: what goes when there is no room for what comes.
 //!
-//! Owns the order. For rows: what was delivered goes first, although it may be young; then events that nobody is owed, then
-//! dead letters, then what is owed, the least urgent and oldest first, never anything more urgent than what it makes room
-//! for. Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there are too many;
+//! Owns the order. For rows: what was only rehearsed goes first; then what was delivered, although it may be young; then
+//! events that nobody is owed, then dead letters, then what is owed, the least urgent and oldest first, never anything more
+//! urgent than what it makes room for. Not everything that comes may take all of that ([`Reach`]). Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there are too many;
 //! what was dropped is announced (`notices`). For frames: those of what was delivered; then the least urgent and oldest
 //! ones, whose alerts go without their pictures, but for those that a receiver may have seen: the same id never comes with
 //! other bytes. Refuses to know how full is too full (`room` and `frames` do). Runs on the
@@ -24,11 +24,22 @@ const STEPS: usize = 4;
 /// Rows of what was delivered that go for the sake of frames in one commit, and frames that go without their rows.
 const FRAMES_STEP: usize = 50;
 
-/// Takes a few rows away while the database is tight: at most of this priority, if they are still owed. Once there is
-/// nothing left that may go, it stays tight.
-pub(super) fn make_room(ledger: &mut Ledger<'_>, priority: Priority, at: Wall) -> Result<(), Error> {
+/// What may go for the sake of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// What was only rehearsed: for the sake of a rehearsal.
+    Rehearsed,
+    /// That, and what nobody waits for: for the sake of a heartbeat.
+    Over,
+    /// That, and what is owed or a dead letter: for the sake of something of this priority, which is that of the most
+    /// urgent that may go.
+    Owed(Priority),
+}
+
+/// Takes a few rows away while the database is tight. Once there is nothing left within reach, it stays tight.
+pub(super) fn make_room(ledger: &mut Ledger<'_>, reach: Reach, at: Wall) -> Result<(), Error> {
     for _ in 0..STEPS {
-        if !ledger.room.is_tight(ledger.connection)? || !free_a_little(ledger, priority, at)? {
+        if !ledger.room.is_tight(ledger.connection)? || !free_a_little(ledger, reach, at)? {
             return Ok(());
         }
     }
@@ -36,11 +47,15 @@ pub(super) fn make_room(ledger: &mut Ledger<'_>, priority: Priority, at: Wall) -
 }
 
 /// One step; false: nothing may go any more.
-fn free_a_little(ledger: &mut Ledger<'_>, priority: Priority, at: Wall) -> Result<bool, Error> {
+fn free_a_little(ledger: &mut Ledger<'_>, reach: Reach, at: Wall) -> Result<bool, Error> {
     let step = ledger.room.step();
-    if remove_delivered(ledger, step)? > 0 || remove_unowed(ledger, step)? > 0 {
+    if remove_rehearsed(ledger, step)? > 0 {
         return Ok(true);
     }
+    if reach != Reach::Rehearsed && (remove_delivered(ledger, step)? > 0 || remove_unowed(ledger, step)? > 0) {
+        return Ok(true);
+    }
+    let Reach::Owed(priority) = reach else { return Ok(false) };
     let spare = ledger.tombstones > ledger.room.for_tombstones();
     if spare && remove_tombstones(ledger, step)? > 0 {
         return Ok(true);
@@ -61,9 +76,26 @@ pub(super) fn remove_delivered(ledger: &mut Ledger<'_>, step: usize) -> Result<u
     remove(ledger, over(ledger.connection, "('delivered')", Wall(i64::MAX), step)?)
 }
 
+/// Events that were only rehearsed, among the oldest that nobody is owed. The newest of all stays: it has only just come.
+pub(super) const REHEARSED: &str = "SELECT seq FROM (
+         SELECT seq, shadow FROM event WHERE owed = 0 AND recorded_ms < ?1 ORDER BY recorded_ms LIMIT 1024)
+     WHERE shadow IS NOT NULL AND seq < (SELECT max(seq) FROM event) LIMIT ?2";
+
+/// Takes away what was only rehearsed, the oldest first.
+pub(super) fn remove_rehearsed(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
+    let mut statement = ledger.connection.prepare_cached(REHEARSED)?;
+    let events: Vec<i64> = statement.query_map((i64::MAX, step as i64), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    drop(statement);
+    remove_events(ledger, &events)
+}
+
 fn remove_unowed(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
     let events = events_unowed(ledger.connection, Wall(i64::MAX), step)?;
-    for &seq in &events {
+    remove_events(ledger, &events)
+}
+
+fn remove_events(ledger: &mut Ledger<'_>, events: &[i64]) -> Result<usize, Error> {
+    for &seq in events {
         remove_event(ledger, seq)?;
     }
     Ok(events.len())
@@ -166,12 +198,13 @@ fn move_together(connection: &Connection, rows: &[Dropped]) -> Result<(), Error>
     Ok(())
 }
 
-/// Takes frames away, at least `excess` bytes of them if there are so many: those of what was delivered with their rows,
-/// then the least urgent and oldest without. Those that may have been seen stay, and what comes meanwhile goes without. `size` tells the bytes of a file.
+/// Takes frames away, at least `excess` bytes of them if there are so many: those of what was rehearsed or delivered with
+/// their rows, then the least urgent and oldest without. Those that may have been seen stay, and what comes meanwhile goes
+/// without. `size` tells the bytes of a file.
 pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&str) -> u64) -> Result<(), Error> {
     let enough = |ledger: &Ledger<'_>| ledger.doomed.iter().map(|frame| size(frame)).sum::<u64>() >= excess;
     for _ in 0..FRAMES_STEP {
-        if enough(ledger) || remove_delivered(ledger, 1)? + remove_unowed(ledger, 1)? == 0 {
+        if enough(ledger) || remove_rehearsed(ledger, 1)? == 0 && remove_history(ledger)? == 0 {
             break;
         }
     }
@@ -184,6 +217,19 @@ pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&s
     }
     Ok(())
 }
+
+/// One delivery, and one event that nobody is owed; but not the newest of all, which has only just come.
+fn remove_history(ledger: &mut Ledger<'_>) -> Result<usize, Error> {
+    let delivered = remove_delivered(ledger, 1)?;
+    let newest: i64 = ledger.connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+    let mut unowed = events_unowed(ledger.connection, Wall(i64::MAX), 1)?;
+    unowed.retain(|&seq| seq < newest);
+    Ok(delivered + remove_events(ledger, &unowed)?)
+}
+
+/// The newest event of all, if it has a frame and nobody is owed it: the frames of others are not taken away for its sake.
+const NEWEST_UNOWED_FRAME: &str =
+    "SELECT seq FROM event WHERE seq = (SELECT max(seq) FROM event) AND owed = 0 AND frame IS NOT NULL";
 
 /// The oldest event of priority ?1 with a frame of what has ended. The end of a range of `delivery_framed_ended`.
 pub(super) fn ended_frame_sql() -> String {
@@ -214,6 +260,10 @@ fn unseen(candidates: &str) -> String {
 }
 
 fn least_urgent_frame(connection: &Connection) -> Result<Option<i64>, Error> {
+    let newest = connection.prepare_cached(NEWEST_UNOWED_FRAME)?.query_row([], |row| row.get(0)).optional()?;
+    if newest.is_some() {
+        return Ok(newest);
+    }
     for priority in Priority::ALL.into_iter().rev() {
         for sql in [ended_frame_sql(), unsent_frame_sql()] {
             let mut statement = connection.prepare_cached(&sql)?;

@@ -62,6 +62,10 @@ pub(super) enum Purpose {
     Alert(Priority),
     /// The end of an alert or a job, something that the journal itself has to say.
     Outcome,
+    /// An alert that is only rehearsed: beyond where room is made it would take that of something else.
+    Rehearsal,
+    /// A heartbeat: half of what is left for alerts from where room is made, so that one of them never waits for it.
+    Heartbeat,
 }
 
 /// The room of one journal's database, in pages.
@@ -134,6 +138,8 @@ impl Room {
             Purpose::Alert(Priority::Critical) => self.critical,
             Purpose::Alert(_) => self.alerts,
             Purpose::Outcome => self.outcomes,
+            Purpose::Rehearsal => self.tight,
+            Purpose::Heartbeat => self.tight.midpoint(self.alerts),
         };
         Ok(used(connection)? < limit)
     }
@@ -194,6 +200,7 @@ mod tests {
         assert!(room.tight < room.alerts && room.alerts < room.critical && room.critical < room.outcomes);
         assert!(!room.is_tight(&connection).unwrap());
         assert!(room.is_left(&connection, Purpose::Alert(Priority::Low)).unwrap());
+        assert!(room.is_left(&connection, Purpose::Rehearsal).unwrap());
     }
 
     #[test]

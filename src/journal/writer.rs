@@ -72,7 +72,7 @@ impl Writer {
     }
 
     /// What the writer's thread has measured since it started.
-    pub fn meters(&self) -> &Meters {
+    pub fn meters(&self) -> &Arc<Meters> {
         &self.meters
     }
 

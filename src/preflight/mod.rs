@@ -15,6 +15,7 @@ mod models;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use added::{Opened, open};
 pub use folders::Folders;
@@ -26,7 +27,12 @@ use crate::egress::Egress;
 use crate::model::Loaded;
 use crate::name::Name;
 use crate::secret::Secret;
+use crate::systemd;
 use crate::transport::Tls;
+
+/// However long the models took, what is left of a start has as long as the whole of one without them: the unit's
+/// `TimeoutStartSec`.
+const THE_REST: Duration = Duration::from_secs(180);
 
 /// What the checks opened.
 pub struct Ready {
@@ -57,6 +63,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) -> Option<Ready> {
     let mut folders = Folders::default();
     let models = models::load(&config.into(), &BTreeMap::new(), &mut folders, diagnostics);
     models::of_clients(config, &mut folders, diagnostics);
+    systemd::starting(THE_REST);
     (!diagnostics.has_errors()).then_some(Ready { models, folders, addresses, credentials, tls, token })
 }
 

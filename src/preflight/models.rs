@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use super::folders::Folders;
 use super::{advice, candidates};
+use crate::catalogue;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Located, Model, Monitor};
 use crate::model::{
     self, Family, Folder, FolderError, Handle, LoadError, Loaded, NotOffered, Options, Problem, QuestionError, Runtime,
 };
 use crate::name::Name;
+use crate::systemd;
 
 /// What is looked at: a whole configuration, or one monitor of it.
 pub(super) struct Asked<'c> {
@@ -63,6 +65,7 @@ pub(super) fn load(
             continue;
         }
         let Some(runtime) = runtime.filter(|_| used(entry)) else { continue };
+        allow_time(asked, runtime);
         match model::load(runtime, &folder, options.clone()) {
             Ok(loaded) => {
                 asking().for_each(|monitor| is_understood(monitor, &loaded.model, diagnostics));
@@ -76,6 +79,14 @@ pub(super) fn load(
     }
     asked.monitors.iter().for_each(|monitor| candidates::check(monitor, &folders, diagnostics));
     all
+}
+
+/// The model that is loaded next gets a time of its own: many together may take long, and one that hangs still ends the
+/// start. Each provider is tried by itself.
+fn allow_time(asked: &Asked<'_>, runtime: &Runtime) {
+    let ways = runtime.ways(&asked.runtime.execution_providers.value).map_or(1, |ways| ways.len());
+    let one = asked.runtime.run_timeout.saturating_mul(model::FIRST);
+    systemd::starting(one.saturating_mul(u32::try_from(ways).unwrap_or(u32::MAX)));
 }
 
 /// `[api] default_model`, which no monitor may name yet. It is not kept: whoever asks for it loads it.
@@ -99,6 +110,7 @@ pub(super) fn of_clients(config: &Config, known: &mut Folders, diagnostics: &mut
     let asked = Asked::from(config);
     let Some(runtime) = (!diagnostics.has_errors()).then(|| runtime(&asked, diagnostics)).flatten() else { return };
     let providers = asked.runtime.execution_providers.value.clone();
+    allow_time(&asked, runtime);
     if let Err(error) = model::load(runtime, &folder, Options { threads: asked.runtime.threads, providers }) {
         diagnostics.push(of_no_use_to_clients(&error));
     }
@@ -170,10 +182,15 @@ fn unknown(asked: &Asked<'_>, entry: &Model, monitor: &Monitor, text: &str) -> D
         None => format!("models known here: {}", config::quoted(names())),
     };
     let (what, _) = advice(text, "; ");
+    let by_hand = "copy its folder into one of these places, or name it in a `[[model]]` section";
+    let help = match catalogue::find(entry.name.as_str()) {
+        Some(_) => format!("`stakeout models pull {}` downloads it; or {by_hand}", entry.name),
+        None => by_hand.to_owned(),
+    };
     Diagnostic::error(format!("monitor `{}`: unknown model `{}`", monitor.name, entry.name))
         .at(entry.at.clone(), label)
         .note(what)
-        .help("copy its folder into one of these places, or name it in a `[[model]]` section")
+        .help(help)
 }
 
 /// Whether a model that reads takes the monitor's words.

@@ -11,6 +11,7 @@ mod redacting;
 mod repeats;
 mod said;
 mod sparing;
+mod wanted;
 
 use std::io::{IsTerminal, Write};
 
@@ -23,6 +24,7 @@ use crate::config::{Log, LogFormat};
 use crate::redact::redacted;
 use redacting::Redacting;
 use sparing::Sparing;
+use wanted::Wanted;
 
 pub use sparing::{sum_up, sum_up_at_the_end};
 
@@ -40,6 +42,7 @@ pub enum TelemetryError {
 /// Starts logging as `[log]` says.
 pub fn start(log: &Log) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|_| TelemetryError::Filter { filter: log.filter.clone() })?;
+    let wanted = Wanted::new(filter);
     let stderr = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {
         LogFormat::Auto if under_journald() => match tracing_journald::layer() {
@@ -52,7 +55,8 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
         LogFormat::Auto | LogFormat::Text => stderr().with_ansi(colour_wanted()).boxed(),
     };
     // A second start (tests in one process) keeps the first subscriber.
-    let _ = tracing_subscriber::registry().with(Redacting(Sparing::new(layer)).with_filter(filter)).try_init();
+    let spared = Redacting(Sparing::new(layer, wanted.clone()));
+    let _ = tracing_subscriber::registry().with(spared.with_filter(wanted)).try_init();
     Ok(())
 }
 

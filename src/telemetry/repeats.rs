@@ -4,7 +4,8 @@
 //! are written (`sparing`). Pure, time is an argument: runs on whichever thread logs, behind a lock.
 //!
 //! - The same are lines of one callsite with the same texts in all of their fields. Numbers and ids of single things
-//!   (`id`, `delivery`, `job`, `frame`) may differ. So a different error is never taken for a repetition.
+//!   (`id`, `delivery`, `job`, `frame`) may differ. So a different error is never taken for a repetition. Whoever tells of a
+//!   loss says what was lost in a text of another name.
 //! - Once it has been silent about a line for ten minutes, or when something new is said about the same thing at the same
 //!   callsite, it says how often the line came.
 //! - A better word about a camera, a monitor, an endpoint or a model (a line of information) ends what it has repeated: if

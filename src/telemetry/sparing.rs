@@ -14,6 +14,7 @@ use tracing_subscriber::layer::Context;
 
 use super::repeats::{Heard, Repeats, Summary};
 use super::said::Said;
+use super::wanted::Wanted;
 use crate::time;
 
 /// Lines of this target are not written: they are the occasion to write summaries that are due.
@@ -32,13 +33,14 @@ pub fn sum_up_at_the_end() {
 /// `L` with fewer lines.
 pub(super) struct Sparing<L> {
     layer: L,
+    wanted: Wanted,
     repeats: Mutex<Repeats>,
 }
 
 impl<L> Sparing<L> {
-    /// Nothing was said yet.
-    pub(super) fn new(layer: L) -> Sparing<L> {
-        Sparing { layer, repeats: Mutex::default() }
+    /// Nothing was said yet. Of all that is heard only what is wanted is written.
+    pub(super) fn new(layer: L, wanted: Wanted) -> Sparing<L> {
+        Sparing { layer, wanted, repeats: Mutex::default() }
     }
 
     fn repeats(&self) -> MutexGuard<'_, Repeats> {
@@ -64,6 +66,11 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for Sparing<L> {
         if *metadata.level() > LevelFilter::INFO {
             return self.layer.on_event(event, ctx);
         }
+        let is_wanted = self.wanted.lets_through(metadata, &ctx);
+        let is_trouble = *metadata.level() <= LevelFilter::WARN;
+        if is_trouble && !is_wanted && metadata.target() != OCCASION {
+            return;
+        }
         let (said, now) = (Said::of(event), time::now().mono);
         let heard = match metadata.target() {
             OCCASION if said.is_set("last", metadata) => Heard { summaries: self.repeats().end(now), is_news: false },
@@ -73,7 +80,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for Sparing<L> {
         for Summary { metadata, said } in heard.summaries {
             said.say(metadata, |event| self.layer.on_event(event, ctx.clone()));
         }
-        if heard.is_news {
+        if heard.is_news && is_wanted {
             self.layer.on_event(event, ctx);
         }
     }

@@ -99,6 +99,18 @@ pub(super) fn text(error: &reqwest::Error) -> String {
     if told.is_empty() { "the request failed".to_owned() } else { told.join(": ") }
 }
 
+/// For people: an error and its causes, without repetitions.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |&error| error.source()) {
+        let cause = cause.to_string();
+        if !told.iter().any(|earlier| earlier.contains(&cause)) {
+            told.push(cause);
+        }
+    }
+    told.join(": ")
+}
+
 /// The error and its causes. An `io::Error` that wraps another one hides it from `source`, which skips to its cause.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {

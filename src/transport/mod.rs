@@ -11,10 +11,12 @@
 //! Whatever fails before a new connection stands was not sent. Runs in tasks of tokio.
 
 mod certificate;
+mod connect;
 mod evidence;
 mod failure;
 mod fetch;
 mod mail;
+mod reach;
 mod resolver;
 mod retry_after;
 mod tls;
@@ -37,6 +39,7 @@ use resolver::SystemResolver;
 pub use certificate::Certificate;
 pub use fetch::{Announced, Coming, FetchError, Fetcher};
 pub use mail::{Account, Letter, Mailer};
+pub use reach::{Unreached, reach};
 pub use tls::{PemError, Tls, certificates};
 pub use way::Way;
 
@@ -55,6 +58,9 @@ pub enum ClientError {
     /// HTTP or TLS.
     #[error("the client cannot be set up: {0}; please report this")]
     Setup(String),
+    /// Of a URL that is connected to.
+    #[error("the URL names no host; a host follows `://`")]
+    NoHost,
     /// What a mail server or an address is called.
     #[error("letters cannot be sent: {0}")]
     Mail(String),

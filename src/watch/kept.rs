@@ -102,7 +102,7 @@ pub fn take_up(
 
 /// Whether there was no room for it: that passes.
 pub fn is_full(refused: &Refused) -> bool {
-    matches!(refused.downcast_ref(), Some(journal::Error::Full(_)))
+    matches!(refused.downcast_ref(), Some(journal::Error::Full(_) | journal::Error::Tight(_)))
 }
 
 /// A machine whose monitor is gone from the file, or means something else now: its open event is cleared, its job ends.

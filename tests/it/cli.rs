@@ -23,6 +23,9 @@ use stakeout::secret::Secret;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
 
+use crate::appliance::Appliance;
+use crate::shared::runtime;
+
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -235,6 +238,47 @@ fn a_new_secret_signs_and_verifies_and_a_flipped_byte_does_not() {
     standard.extend(["--id", "e", "--timestamp", "5"]);
     assert_eq!(home.run(&standard, b"body").0, 0);
     assert_eq!(home.run(&standard, b"bodY").0, 1);
+}
+
+#[test]
+fn a_job_whose_camera_is_away_says_why() {
+    if runtime().is_none() {
+        return;
+    }
+    let mut appliance = Appliance::new(
+        "[[camera]]\nname = \"dock\"\nurl = \"rtsp://127.0.0.1:1/x\"\n\
+         [[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"yard-classifier\"\nlabels = [\"person\"]\n",
+    );
+    appliance.start();
+    let job = appliance.until("a job", |it| it.json(&["jobs", "list", "--json"]).pop());
+    let id = job["job_id"].as_str().unwrap();
+    let shown = |it: &Appliance| String::from_utf8(it.run(&["jobs", "show", id]).stdout).unwrap();
+    let told = appliance.until("it says why", |it| Some(shown(it)).filter(|told| told.contains("\nnot watched")));
+    let status = appliance.status();
+    let cause = status["cameras"][0]["cause"].as_str().unwrap();
+    assert!(told.contains(cause.split_once("; ").unwrap_or((cause, "")).0), "{told}{cause}");
+    appliance.stop();
+}
+
+/// Whoever follows the installed configuration names one of these first.
+#[test]
+fn a_model_that_can_be_had_is_said_how_to_get() {
+    let home = Home::new();
+    let config = fs::read_to_string(format!("{}/c.toml", home.path())).unwrap();
+    let check = |model: &str| {
+        let watched = format!(
+            "[[camera]]\nname = \"dock\"\nurl = \"rtsp://127.0.0.1:9/x\"\n\
+             [[monitor]]\nname = \"m\"\ncamera = \"dock\"\nmodel = \"{model}\"\ncondition = \"Is it there?\"\n"
+        );
+        home.write("c.toml", &(config.clone() + &watched));
+        let (code, _, said) = home.run(&["check"], b"");
+        assert_eq!(code, 78, "{said}");
+        said
+    };
+    let said = check("smolvlm-256m");
+    assert!(said.contains("`stakeout models pull smolvlm-256m` downloads it"), "{said}");
+    let said = check("no-such-model");
+    assert!(said.contains("unknown model `no-such-model`") && !said.contains("models pull"), "{said}");
 }
 
 #[test]

@@ -385,37 +385,17 @@ fn a_job_ends_with_its_duration_and_begins_anew_only_where_it_should() {
     appliance.stop();
 }
 
-#[test]
-fn what_can_not_be_made_is_told_and_changes_nothing() {
-    let receiver = Receiver::start(|_, _| Answer::status(200));
-    let file = format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\n", receiver.url());
-    let mut appliance = yard(&file);
-    appliance.start();
-    good(&appliance, "POST", "/v1/endpoints", &endpoint("hq", &receiver));
-    let before = appliance.status();
+/// A request, and what is answered.
+type Refused = (&'static str, &'static str, Value, u16, &'static str);
+
+fn monitors_refused() -> Vec<Refused> {
     let zone = monitor("zone", "yard", "1h");
     let with = |key: &str, value: Value| {
         let mut body = zone.clone();
         body[key] = value;
         body
     };
-    for (method, path, body, status, told) in [
-        (
-            "POST",
-            "/v1/cameras",
-            json!({"name": "yard", "url": clip()}),
-            409,
-            "camera `yard` stands in the configuration file",
-        ),
-        (
-            "PUT",
-            "/v1/endpoints/ops",
-            endpoint("ops", &receiver),
-            409,
-            "endpoint `ops` stands in the configuration file",
-        ),
-        ("DELETE", "/v1/cameras/yard", Value::Null, 409, "camera `yard` stands in the configuration file"),
-        ("POST", "/v1/endpoints", endpoint("hq", &receiver), 409, "endpoint `hq` exists already"),
+    vec![
         ("DELETE", "/v1/monitors/zone", Value::Null, 404, "there is no monitor `zone`"),
         ("POST", "/v1/monitors/zone/disable", json!({}), 404, "there is no monitor `zone`"),
         ("POST", "/v1/monitors", with("camera", json!("dok")), 400, "monitor `zone`: unknown camera `dok`"),
@@ -432,6 +412,24 @@ fn what_can_not_be_made_is_told_and_changes_nothing() {
         ("POST", "/v1/monitors", with("hold", Value::Null), 400, "monitor has a null in `hold`"),
         ("POST", "/v1/monitors", json!({}), 400, "the monitor has no `name`, or one that can't be used"),
         ("PUT", "/v1/monitors/other", zone.clone(), 400, "the body is of another monitor than `other`"),
+        ("PUT", "/v1/monitors/a%20b", json!({}), 404, "there is nothing of the name `a b`"),
+        ("POST", "/v1/monitors", json!([1]), 400, "Failed to deserialize the JSON body into the target type"),
+    ]
+}
+
+/// Of cameras and endpoints.
+fn others_refused(receiver: &Receiver) -> Vec<Refused> {
+    vec![
+        (
+            "POST",
+            "/v1/cameras",
+            json!({"name": "yard", "url": clip()}),
+            409,
+            "camera `yard` stands in the configuration file",
+        ),
+        ("PUT", "/v1/endpoints/ops", endpoint("ops", receiver), 409, "endpoint `ops` stands in the configuration file"),
+        ("DELETE", "/v1/cameras/yard", Value::Null, 409, "camera `yard` stands in the configuration file"),
+        ("POST", "/v1/endpoints", endpoint("hq", receiver), 409, "endpoint `hq` exists already"),
         (
             "POST",
             "/v1/endpoints",
@@ -468,9 +466,18 @@ fn what_can_not_be_made_is_told_and_changes_nothing() {
             400,
             "camera `x`: a password needs a `username`",
         ),
-        ("PUT", "/v1/monitors/a%20b", json!({}), 404, "there is nothing of the name `a b`"),
-        ("POST", "/v1/monitors", json!([1]), 400, "Failed to deserialize the JSON body into the target type"),
-    ] {
+    ]
+}
+
+#[test]
+fn what_can_not_be_made_is_told_and_changes_nothing() {
+    let receiver = Receiver::start(|_, _| Answer::status(200));
+    let file = format!("[[endpoint]]\nname = \"ops\"\nurl = \"{}\"\n", receiver.url());
+    let mut appliance = yard(&file);
+    appliance.start();
+    good(&appliance, "POST", "/v1/endpoints", &endpoint("hq", &receiver));
+    let before = appliance.status();
+    for (method, path, body, status, told) in monitors_refused().into_iter().chain(others_refused(&receiver)) {
         let (found, answer) = ask(&appliance, method, path, &body);
         assert_eq!(found, status, "{method} {path} {body}: {answer}");
         let error = answer["error"].as_str().unwrap();

@@ -2,14 +2,18 @@
 //! and no other.
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
+use rcgen::date_time_ymd;
 use serde_json::Value;
 use stakeout::sign::{Key, Message, verify};
 
 use crate::appliance::{Appliance, SECRET};
+use crate::certificates::{Authority, Identity, serve_tls};
 use crate::receiver::{Answer, Arrived, Receiver};
 use crate::rtsp::Server;
 use crate::shared::{runtime, skip};
@@ -132,22 +136,38 @@ fn a_box_that_is_well_has_nothing_to_mend_with_a_daemon_and_without() {
     assert_eq!(odd(&lines), [""; 0], "{lines:#?}");
     appliance.stop();
 
-    let before = files(&appliance.folder.path().join("state"));
-    let text = appliance.run(&["doctor"]).stdout;
-    assert_eq!(files(&appliance.folder.path().join("state")), before, "it leaves the journal as it is");
+    let home = appliance.folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let before = files(appliance.folder.path());
+    let text = doctor_at(&home, &appliance).stdout;
+    let (known, made): (Vec<_>, Vec<_>) =
+        files(appliance.folder.path()).into_iter().partition(|file| !file.0.starts_with(&home));
+    assert_eq!(known, before, "it leaves everything as it is");
+    let caches = [".cache/gstreamer-1.0", ".cache/dconf"].map(|cache| home.join(cache));
+    let is_theirs = |path: &Path| caches.iter().any(|cache| path.starts_with(cache));
+    assert!(made.iter().all(|file| is_theirs(&file.0)), "only what GStreamer and GLib keep for themselves: {made:?}");
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("\nok    journal "), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains(SECRET), "{text}");
 }
 
-/// Every file of a folder with its size and when it was changed.
+/// By a person with this home.
+fn doctor_at(home: &Path, appliance: &Appliance) -> Output {
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+    doctor.args(["doctor", "--config"]).arg(appliance.config()).env("HOME", home).env_remove("XDG_CACHE_HOME");
+    doctor.output().unwrap()
+}
+
+/// Every file of a folder and of those in it, with its size and when it was changed.
 fn files(folder: &Path) -> Vec<(PathBuf, u64, i64, i64)> {
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.path(), entry.metadata().unwrap()))
-        .map(|(path, file)| (path, file.len(), file.mtime(), file.mtime_nsec()))
-        .collect();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        let file = entry.metadata().unwrap();
+        match file.is_dir() {
+            true => files.extend(self::files(&entry.path())),
+            false => files.push((entry.path(), file.len(), file.mtime(), file.mtime_nsec())),
+        }
+    }
     files.sort();
     files
 }
@@ -212,6 +232,15 @@ fn a_state_folder_that_the_service_may_not_write_is_told() {
     fs::write(state.join("journal.db-shm"), "").unwrap();
     assert_failures(&appliance, &[("permissions", "may not use it")]);
     fs::remove_file(state.join("journal.db-shm")).unwrap();
+    // As a command of root's left it: the service can't keep anything there.
+    fs::create_dir_all(state.join("cache/text-vectors/some-model")).unwrap();
+    assert_failures(&appliance, &[("permissions", "may not use it")]);
+    for folder in ["cache", "cache/text-vectors"] {
+        chown(state.join(folder), Some(1), Some(1)).unwrap();
+    }
+    assert_failures(&appliance, &[("permissions", "may not use it")]);
+    chown(state.join("cache/text-vectors/some-model"), Some(1), Some(1)).unwrap();
+    assert_failures(&appliance, &[]);
     fs::set_permissions(&state, fs::Permissions::from_mode(0o500)).unwrap();
     assert_failures(&appliance, &[("permissions", "may not use it (mode 500, ")]);
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
@@ -284,4 +313,86 @@ fn a_journal_without_a_daemon_is_left_as_it_is() {
     assert_eq!(files(&state), before);
     fs::write(state.join("journal.db"), "no journal at all").unwrap();
     assert_failures(&appliance, &[("journal", "is damaged")]);
+}
+
+/// A box whose only endpoint has a format without a message for trying out; what is told of that endpoint.
+fn told_of_an_endpoint_that_would_act(url: &str, more: &str, run: impl Fn(&Appliance) -> Output) -> Value {
+    let appliance = Appliance::new(&format!(
+        "[[endpoint]]\nname = \"ops\"\nformat = \"trio-stream\"\nurl = \"{url}\"\nsecret_file = \"HERE/ops.secret\"\n{more}"
+    ));
+    let output = run(&appliance);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = told.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    lines.into_iter().find(|line| line["check"] == "endpoint").unwrap_or_else(|| panic!("{told}{output:?}"))
+}
+
+fn doctor(appliance: &Appliance) -> Output {
+    appliance.run(&["doctor", "--json"])
+}
+
+#[test]
+fn an_endpoint_that_would_act_on_a_message_is_connected_to_and_its_certificate_judged() {
+    let receiver = Receiver::start(|_, _| Answer::status(204));
+    let line = told_of_an_endpoint_that_would_act(&receiver.url(), "", doctor);
+    assert_eq!(line["level"], "ok", "{line}");
+    assert!(receiver.arrived().is_empty(), "nothing is sent");
+
+    let authority = Authority::new("Yard CA");
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &authority.pem).unwrap();
+    let trusting = format!("ca_file = \"{}\"\n", ca.display());
+    let (tell, told) = std::sync::mpsc::channel();
+    let told_of = |identity: &Identity| {
+        let tell = tell.clone();
+        let address = serve_tls(identity, None, move |stream| {
+            let mut said = Vec::new();
+            let _ = stream.read_to_end(&mut said);
+            let _ = tell.send(said);
+        });
+        let url = format!("https://localhost:{}/x", address.port());
+        told_of_an_endpoint_that_would_act(&url, &trusting, doctor)
+    };
+    let line = told_of(&authority.issue("localhost", |_| {}));
+    assert_eq!(line["level"], "ok", "{line}");
+    assert!(
+        line["found"].as_str().unwrap().contains("its certificate holds until 2099-12-31; nothing was sent"),
+        "{line}"
+    );
+    assert_eq!(told.recv().unwrap(), b"", "not a word");
+    for (identity, words) in [
+        (authority.issue("localhost", |params| params.not_after = date_time_ymd(2001, 1, 1)), "expired"),
+        (authority.issue("another.example", |_| {}), "not valid for name"),
+        (Identity::self_signed("localhost"), "UnknownIssuer"),
+    ] {
+        let line = told_of(&identity);
+        assert_eq!(line["level"], "fail", "{line}");
+        assert!(line["found"].as_str().unwrap().contains(words), "{line}");
+    }
+}
+
+/// The name is known to one command only, in a mount namespace of its own.
+#[test]
+fn a_name_that_leads_where_events_must_not_go_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://hook.test:{}/x", listener.local_addr().unwrap().port());
+    let with = |address: &'static str| {
+        move |appliance: &Appliance| {
+            let hosts = appliance.folder.path().join("hosts");
+            fs::write(&hosts, format!("{address} hook.test\n")).unwrap();
+            let mut unshare = Command::new("unshare");
+            unshare.args(["-m", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(hosts);
+            unshare.args([env!("CARGO_BIN_EXE_stakeout"), "doctor", "--json", "--config"]).arg(appliance.config());
+            unshare.output().unwrap()
+        }
+    };
+    if !Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success()) {
+        return skip("no mount namespace can be made here (`unshare -m` needs root)");
+    }
+    // 0.0.0.0 would connect: to this machine.
+    for (address, words) in [("169.254.7.7", "a link-local address"), ("0.0.0.0", "leads to 0.0.0.0")] {
+        let line = told_of_an_endpoint_that_would_act(&url, "", with(address));
+        assert_eq!(line["level"], "fail", "{line}");
+        assert!(line["found"].as_str().unwrap().contains(words), "{line}");
+    }
 }

@@ -50,6 +50,55 @@ fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+/// A heartbeat of a box whose endpoint `slow` doesn't get its own.
+fn says_what_was_watched(told: &Value) {
+    let second = &told["data"];
+    let promised = [
+        "event_id",
+        "device",
+        "epoch",
+        "sequence",
+        "observed_at",
+        "clock",
+        "interval_s",
+        "cameras",
+        "monitors",
+        "endpoints",
+        "version",
+        "uptime_s",
+    ];
+    assert_eq!((told["type"].as_str(), keys(second)), (Some("device.heartbeat"), promised.to_vec()));
+    let (camera, monitor) = (&second["cameras"][0], &second["monitors"][0]);
+    assert_eq!(keys(camera), ["camera", "state", "decode", "frames_decoded", "last_frame_age_s"]);
+    assert_eq!((&camera["camera"], &camera["state"]), (&"yard".into(), &"online".into()));
+    assert!(camera["frames_decoded"].as_u64() > Some(0) && camera["last_frame_age_s"].is_number(), "{camera}");
+    let of_a_monitor = ["monitor", "camera", "checks", "skipped", "last_confidence", "last_check_age_s", "open"];
+    assert_eq!(keys(monitor), of_a_monitor);
+    assert!(monitor["checks"].as_u64() > Some(0) && monitor["last_confidence"].is_number(), "{monitor}");
+    let names: Vec<_> = second["endpoints"].as_array().unwrap().iter().map(|it| it["endpoint"].as_str()).collect();
+    assert_eq!(names, [Some("ops"), Some("slow"), Some("deaf")]);
+    let waits = &second["endpoints"][1];
+    assert_eq!((waits["pending"].as_u64().unwrap() + waits["held"].as_u64().unwrap(), &waits["dead"]), (1, &0.into()));
+    assert!(waits["oldest_s"].is_number() && second["endpoints"][2]["oldest_s"].is_null(), "{second}");
+}
+
+/// Whether each goes on where the one before ended.
+fn seamless(told: &[Value]) -> bool {
+    let at = |body: &Value| body["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    told.windows(2).all(|two| {
+        let between = (at(&two[1]) - at(&two[0])) as f64 / 1000.0;
+        let gapless = two[1]["data"]["sequence"].as_u64() == two[0]["data"]["sequence"].as_u64().map(|n| n + 1);
+        gapless && (two[1]["data"]["interval_s"].as_f64().unwrap() - between).abs() < 0.5
+    })
+}
+
+fn is_signed(arrived: &Arrived) {
+    let key = [Key::new(SECRET).unwrap()];
+    let sent =
+        Message { id: arrived.header("webhook-id"), timestamp: arrived.header("webhook-timestamp").parse().unwrap() };
+    verify(&key, arrived.header("webhook-signature"), Some(sent), &arrived.body).unwrap();
+}
+
 #[test]
 fn a_heartbeat_says_what_was_watched_and_an_outage_leaves_one_behind() {
     if runtime().is_none() {
@@ -75,55 +124,15 @@ fn a_heartbeat_says_what_was_watched_and_an_outage_leaves_one_behind() {
     appliance.stop();
 
     let told = bodies(&ops);
-    let second = &told[1]["data"];
-    let promised = [
-        "event_id",
-        "device",
-        "epoch",
-        "sequence",
-        "observed_at",
-        "clock",
-        "interval_s",
-        "cameras",
-        "monitors",
-        "endpoints",
-        "version",
-        "uptime_s",
-    ];
-    assert_eq!((told[1]["type"].as_str(), keys(second)), (Some("device.heartbeat"), promised.to_vec()));
-    let (camera, monitor) = (&second["cameras"][0], &second["monitors"][0]);
-    assert_eq!(keys(camera), ["camera", "state", "decode", "frames_decoded", "last_frame_age_s"]);
-    assert_eq!((&camera["camera"], &camera["state"]), (&"yard".into(), &"online".into()));
-    assert!(camera["frames_decoded"].as_u64() > Some(0) && camera["last_frame_age_s"].is_number(), "{camera}");
-    let of_a_monitor = ["monitor", "camera", "checks", "skipped", "last_confidence", "last_check_age_s", "open"];
-    assert_eq!(keys(monitor), of_a_monitor);
-    assert!(monitor["checks"].as_u64() > Some(0) && monitor["last_confidence"].is_number(), "{monitor}");
-    let names: Vec<_> = second["endpoints"].as_array().unwrap().iter().map(|it| it["endpoint"].as_str()).collect();
-    assert_eq!(names, [Some("ops"), Some("slow"), Some("deaf")]);
-    let waits = &second["endpoints"][1];
-    assert_eq!((waits["pending"].as_u64().unwrap() + waits["held"].as_u64().unwrap(), &waits["dead"]), (1, &0.into()));
-    assert!(waits["oldest_s"].is_number() && second["endpoints"][2]["oldest_s"].is_null(), "{second}");
-
-    let seamless = |told: &[Value]| {
-        let at =
-            |body: &Value| body["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
-        told.windows(2).all(|two| {
-            let between = (at(&two[1]) - at(&two[0])) as f64 / 1000.0;
-            let gapless = two[1]["data"]["sequence"].as_u64() == two[0]["data"]["sequence"].as_u64().map(|n| n + 1);
-            gapless && (two[1]["data"]["interval_s"].as_f64().unwrap() - between).abs() < 0.5
-        })
-    };
+    says_what_was_watched(&told[1]);
     assert!(seamless(&told), "{told:#?}");
     let after = bodies(&slow);
     assert!(seamless(&after), "{after:#?}");
     assert!(after[1]["data"]["interval_s"].as_f64() > Some(20.0), "all of the time since: {}", after[1]);
     assert!(!seamless(&[told[0].clone(), told[2].clone()]), "what is left out is noticed");
 
-    let key = [Key::new(SECRET).unwrap()];
     let arrived = &ops.arrived()[1];
-    let sent =
-        Message { id: arrived.header("webhook-id"), timestamp: arrived.header("webhook-timestamp").parse().unwrap() };
-    verify(&key, arrived.header("webhook-signature"), Some(sent), &arrived.body).unwrap();
+    is_signed(arrived);
     assert_eq!(arrived.header("x-stakeout-event"), "device.heartbeat");
     assert_eq!(deaf.arrived().len(), 0, "its filter lets none through");
     let listed = appliance.events();

@@ -2,7 +2,8 @@
 
     python3 screen.py HOW PROGRAM ARGS…
 
-HOW is `key` (Ctrl-C) or `order` (SIGTERM). Prints what the program wrote to the terminal, and how it ended, as JSON.
+HOW is `key` (Ctrl-C), `quit` (Ctrl-\\), `order` (SIGTERM), or `stop`: Ctrl-Z, then a shell's `fg`, then Ctrl-C. Prints what
+the program wrote to the terminal, and how it ended, as JSON.
 """
 
 import fcntl
@@ -40,8 +41,27 @@ def refreshes(terminal: int, count: int) -> bytes:
     return seen
 
 
+# A shell with job control: what it says while the program is stopped stands between the program's screens.
+SHELL = ["/bin/bash", "--norc", "-m", "-c", '"$@"; echo "[stopped $?]"; fg >/dev/null; exit $?', "shell"]
+
+
+def end(how: str, terminal: int, child: int) -> bytes:
+    """Ends the program; what was seen before it had to."""
+    seen = b""
+    if how == "stop":
+        os.write(terminal, b"\x1a")
+        seen = refreshes(terminal, 3)
+    if how == "order":
+        os.kill(child, signal.SIGTERM)
+    else:
+        os.write(terminal, b"\x1c" if how == "quit" else b"\x03")
+    return seen
+
+
 def main() -> None:
     how, program = sys.argv[1], sys.argv[2:]
+    if how == "stop":
+        program = [*SHELL, *program]
     child, terminal = pty.fork()
     if child == 0:
         resize(0, 24, 80)
@@ -52,15 +72,11 @@ def main() -> None:
     resize(terminal, 6, 30)
     time.sleep(0.5)
     small = refreshes(terminal, 4)
-    if how == "key":
-        os.write(terminal, b"\x03")
-    else:
-        os.kill(child, signal.SIGTERM)
-    end = b""
+    last = end(how, terminal, child)
     while more := read(terminal):
-        end += more
+        last += more
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(json.dumps({"large": large.decode(), "small": small.decode(), "end": end.decode(), "ended": ended}))
+    print(json.dumps({"large": large.decode(), "small": small.decode(), "end": last.decode(), "ended": ended}))
 
 
 main()

@@ -40,11 +40,17 @@ fn last_refresh(text: &str) -> Vec<String> {
 fn a_watched_status_stays_in_place_and_leaves_the_terminal_as_it_was() {
     let mut appliance = Appliance::new("");
     appliance.start();
-    for how in ["key", "order"] {
+    for how in ["key", "quit", "order", "stop"] {
         let told = watched(&appliance, how);
         let [large, small, end] = ["large", "small", "end"].map(|part| told[part].as_str().unwrap());
         assert!(large.starts_with("\x1b[?1049h\x1b[?25l"), "{large:?}");
         assert!(end.ends_with("\x1b[?25h\x1b[?1049l"), "{how}: {end:?}");
+        if how == "stop" {
+            // The shell writes on the old screen, and the page is there again behind it.
+            let (before, after) = end.split_once("[stopped 147]").expect(end);
+            assert!(before.trim_end_matches(|c| c != 'l').ends_with("\x1b[?25h\x1b[?1049l"), "{end:?}");
+            assert!(after.trim_start().starts_with("\x1b[?1049h\x1b[?25l"), "{end:?}");
+        }
         assert_eq!(told["ended"], 0, "{how}");
         let all = [large, small, end].concat();
         assert!(!all.contains("\x1b[2J"), "nothing is cleared before it is written: that flickers");

@@ -22,11 +22,20 @@ fn systemd_is_told_when_it_runs_that_it_is_alive_and_that_it_stops() {
          [[monitor]]\nname = \"person\"\ncamera = \"yard\"\nmodel = \"yard-classifier\"\nlabels = [\"person\"]\n",
         clip.display()
     ));
+    appliance.edit("threads = 1\n", "threads = 1\nrun_timeout = \"7s\"\n");
     let socket = appliance.folder.path().join("notify");
     let systemd = UnixDatagram::bind(&socket).unwrap();
     let socket = socket.to_str().unwrap().to_owned();
     appliance.start_with(&[("NOTIFY_SOCKET", &socket), ("WATCHDOG_USEC", "2000000")]);
-    assert_eq!(next(&systemd), "READY=1");
+    let before: Vec<u64> = std::iter::repeat_with(|| next(&systemd))
+        .take_while(|told| told != "READY=1")
+        .map(|told| told.strip_prefix("EXTEND_TIMEOUT_USEC=").unwrap_or_else(|| panic!("{told}")).parse().unwrap())
+        .collect();
+    // The model's, at five times `run_timeout` for each provider, then that of what is left to do.
+    assert!(
+        matches!(before[..], [model, 180_000_000] if model >= 5 * 7_000_000 && model % 35_000_000 == 0),
+        "{before:?}"
+    );
     assert_eq!([next(&systemd), next(&systemd)], ["WATCHDOG=1", "WATCHDOG=1"]);
     appliance.stop();
     while next(&systemd) != "STOPPING=1" {}

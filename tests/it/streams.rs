@@ -67,6 +67,29 @@ fn job_of(appliance: &Appliance, subscription: &str) -> Value {
     monitors["items"][0]["job"]["id"].clone()
 }
 
+/// Connects a stream, which is called `dock`, in all ways, and others, which go again.
+fn is_connected_once(appliance: &Appliance, dock: &str, plain: &str, with_login: &str) {
+    let connect = |appliance: &Appliance, url: &str, label: Value| {
+        let (status, answer) = curl(appliance, "POST", "/streams", &json!({"url": url, "label": label, "fps": 5}));
+        (status, answer["id"].as_str().unwrap_or_else(|| panic!("{answer}\n{}", appliance.log())).to_owned())
+    };
+    assert_eq!(connect(appliance, with_login, json!("Loading Dock (East)")), (201, dock.to_owned()));
+    for known in [with_login, plain, dock] {
+        assert_eq!(connect(appliance, known, json!("something else")), (200, dock.to_owned()));
+    }
+    // Other streams are others, whatever they are called.
+    let (status, second) = connect(appliance, "rtsp://127.0.0.1:9/1", json!("loading dock east"));
+    assert_eq!((status, second.as_str()), (201, "loading-dock-east-2"));
+    let (status, third) = connect(appliance, "rtsp://127.0.0.1:9/2", Value::Null);
+    assert!(status == 201 && third.starts_with("stream-"), "{third}");
+    for stream in [&second, &third] {
+        assert_eq!(delete(appliance, &format!("/streams/{stream}")), 204);
+    }
+    fits(&get(appliance, "/streams"), "Streams");
+    let streams = get(appliance, "/streams")["streams"].clone();
+    assert_eq!((&streams[0]["id"], &streams[0]["url"], streams[1].is_null()), (&json!(dock), &json!(plain), true));
+}
+
 #[test]
 fn a_stream_is_connected_once_and_what_is_asked_of_it_survives_a_kill() {
     let receiver = Receiver::start(|_, _| Answer::status(200));
@@ -75,27 +98,8 @@ fn a_stream_is_connected_once_and_what_is_asked_of_it_survives_a_kill() {
     let with_login = plain.replace("rtsp://", &format!("rtsp://viewer:{PASSWORD}@"));
     let mut appliance = shared_box("");
     appliance.start();
-    let connect = |appliance: &Appliance, url: &str, label: Value| {
-        let (status, answer) = curl(appliance, "POST", "/streams", &json!({"url": url, "label": label, "fps": 5}));
-        (status, answer["id"].as_str().unwrap_or_else(|| panic!("{answer}\n{}", appliance.log())).to_owned())
-    };
     let dock = "loading-dock-east";
-    assert_eq!(connect(&appliance, &with_login, json!("Loading Dock (East)")), (201, dock.to_owned()));
-    for known in [&with_login, &plain, dock] {
-        assert_eq!(connect(&appliance, known, json!("something else")), (200, dock.to_owned()));
-    }
-    // Other streams are others, whatever they are called.
-    let (status, second) = connect(&appliance, "rtsp://127.0.0.1:9/1", json!("loading dock east"));
-    assert_eq!((status, second.as_str()), (201, "loading-dock-east-2"));
-    let (status, third) = connect(&appliance, "rtsp://127.0.0.1:9/2", Value::Null);
-    assert!(status == 201 && third.starts_with("stream-"), "{third}");
-    for stream in [&second, &third] {
-        assert_eq!(delete(&appliance, &format!("/streams/{stream}")), 204);
-    }
-    fits(&get(&appliance, "/streams"), "Streams");
-    let streams = get(&appliance, "/streams")["streams"].clone();
-    assert_eq!((&streams[0]["id"], &streams[0]["url"], streams[1].is_null()), (&json!(dock), &json!(plain), true));
-
+    is_connected_once(&appliance, dock, &plain, &with_login);
     let asked = question("Is a person inside the marked zone?", &receiver);
     let id = subscribed(&appliance, dock, &asked);
     assert_eq!(subscribe(&appliance, dock, &asked), (200, json!({"id": id, "status": "active"})));
@@ -167,6 +171,40 @@ fn arrived(receiver: &Receiver, request: &Value) -> Value {
     body(receiver.arrived().iter().find(|it| is_it(it)).unwrap_or_else(|| panic!("{request} never arrived")))
 }
 
+fn stats(appliance: &Appliance, id: &str) -> Value {
+    get(appliance, &format!("/subscriptions/{id}/stats"))
+}
+
+fn failed(appliance: &Appliance, id: &str, query: &str) -> Vec<Value> {
+    let answer = get(appliance, &format!("/subscriptions/{id}/failed-events{query}"));
+    answer["failed_events"].as_array().unwrap().clone()
+}
+
+/// What was refused of a subscription of which nothing arrived, with its figures.
+fn letters_of(appliance: &Appliance, receiver: &Receiver, bad: &str, of_bad: &Value) -> Vec<Value> {
+    let letters = failed(appliance, bad, "");
+    let expected = json!({
+        "events_24h": letters.len(), "delivery_success_rate": 0.0, "dlq_count": letters.len(), "avg_latency_ms": 0.0,
+        "p95_latency_ms": 0.0,
+    });
+    assert_eq!(*of_bad, expected);
+    fits(of_bad, "SubscriptionStats");
+    fits(&get(appliance, &format!("/subscriptions/{bad}/failed-events")), "FailedEvents");
+    for letter in &letters {
+        let mut expected = arrived(receiver, &letter["request_id"]);
+        assert_eq!(expected["subscription_id"], bad);
+        (expected["error"], expected["attempts"]) = (json!("status 501"), json!(2));
+        assert_eq!(*letter, expected);
+    }
+    assert!(letters[0]["frame_ts"].as_str() > letters[1]["frame_ts"].as_str(), "the newest first");
+    assert_eq!(failed(appliance, bad, "?limit=1"), [letters[0].clone()]);
+    for query in ["?limit=0", "?limit=many", "?after=1"] {
+        let path = format!("/subscriptions/{bad}/failed-events{query}");
+        assert_eq!(curl(appliance, "GET", &path, &Value::Null).0, 400, "{query}");
+    }
+    letters
+}
+
 #[test]
 fn figures_and_failed_events_are_those_of_one_subscription_though_all_share_a_webhook() {
     let repaired = Arc::new(AtomicBool::new(false));
@@ -195,11 +233,6 @@ fn figures_and_failed_events_are_those_of_one_subscription_though_all_share_a_we
     assert!(refused["hint"].as_str().unwrap().contains(&format!("DELETE /subscriptions/{never}")), "{refused}");
     let good = again_and_again("Is a person there?", "500ms", false);
     let bad = again_and_again("Is a person there, again?", "2s", true);
-    let stats = |appliance: &Appliance, id: &str| get(appliance, &format!("/subscriptions/{id}/stats"));
-    let failed = |appliance: &Appliance, id: &str, query: &str| {
-        let answer = get(appliance, &format!("/subscriptions/{id}/failed-events{query}"));
-        answer["failed_events"].as_array().unwrap().clone()
-    };
     appliance.until("two dead letters", |it| (stats(it, &bad)["dlq_count"].as_u64() >= Some(2)).then_some(()));
     for id in [&good, &bad] {
         assert_eq!(curl(&appliance, "POST", &format!("/v1/monitors/{id}/disable"), &json!({})).0, 200);
@@ -219,26 +252,7 @@ fn figures_and_failed_events_are_those_of_one_subscription_though_all_share_a_we
     assert_eq!(of_good["events_24h"], told(&receiver, &good).len());
     assert!(of_good["avg_latency_ms"].as_f64() > Some(0.0) && of_good["p95_latency_ms"].as_f64() > Some(0.0));
     assert_eq!(failed(&appliance, &good, ""), [] as [Value; 0]);
-    let letters = failed(&appliance, &bad, "");
-    let expected = json!({
-        "events_24h": letters.len(), "delivery_success_rate": 0.0, "dlq_count": letters.len(), "avg_latency_ms": 0.0,
-        "p95_latency_ms": 0.0,
-    });
-    assert_eq!(of_bad, expected);
-    fits(&of_bad, "SubscriptionStats");
-    fits(&get(&appliance, &format!("/subscriptions/{bad}/failed-events")), "FailedEvents");
-    for letter in &letters {
-        let mut expected = arrived(&receiver, &letter["request_id"]);
-        assert_eq!(expected["subscription_id"], bad);
-        (expected["error"], expected["attempts"]) = (json!("status 501"), json!(2));
-        assert_eq!(*letter, expected);
-    }
-    assert!(letters[0]["frame_ts"].as_str() > letters[1]["frame_ts"].as_str(), "the newest first");
-    assert_eq!(failed(&appliance, &bad, "?limit=1"), [letters[0].clone()]);
-    for query in ["?limit=0", "?limit=many", "?after=1"] {
-        let path = format!("/subscriptions/{bad}/failed-events{query}");
-        assert_eq!(curl(&appliance, "GET", &path, &Value::Null).0, 400, "{query}");
-    }
+    let letters = letters_of(&appliance, &receiver, &bad, &of_bad);
 
     appliance.kill();
     appliance.start();

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::reach;
 use super::report::{Finding, Report};
@@ -59,13 +59,27 @@ fn state(folder: &Path, service: &Account) -> Finding {
         Ok(()) => {}
     }
     // Models may be root's.
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = files.filter(|file| file.is_file() || file.ends_with("frames"));
-    let stranger = files.filter_map(|file| Some((service.may(&file, &all[..2]).err()?, file))).next();
-    match stranger {
+    let files = within(folder).filter(|file| file.is_file() || file.ends_with("frames"));
+    let strange = |file: PathBuf| {
+        let wants = if file.is_dir() { &all[..] } else { &all[..2] };
+        Some((service.may(&file, wants).err()?, file))
+    };
+    match files.chain(cached(folder)).find_map(strange) {
         Some((obstacle, file)) => kept_away(&file, service, &obstacle, remedy),
         None => Finding::ok(CHECK, format!("`{name}` may write there")).of(folder.display()),
     }
+}
+
+/// The folders of what is kept for the next start: `cache/text-vectors/<model>`.
+fn cached(state: &Path) -> impl Iterator<Item = PathBuf> {
+    let cache = state.join("cache");
+    let kinds: Vec<PathBuf> = within(&cache).filter(|file| file.is_dir()).collect();
+    let models: Vec<PathBuf> = kinds.iter().flat_map(|kind| within(kind)).filter(|file| file.is_dir()).collect();
+    [cache].into_iter().filter(|cache| cache.exists()).chain(kinds).chain(models)
+}
+
+fn within(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 fn socket(path: &Path, service: &Account) -> Finding {

@@ -1,26 +1,24 @@
-//! Every endpoint: a signed check, and what was seen on its way.
+//! Every endpoint: a signed check, or a connection alone where there is nothing to send; and what was seen on the way.
 //!
 //! Owns the words; refuses to send anything by itself (`cli::endpoint`).
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpStream;
-use std::time::Duration;
-
-use url::Url;
 
 use super::reach;
 use super::report::{Finding, Report};
 use crate::cli::{checked, endpoint};
 use crate::config::{Config, Defined, Endpoint};
+use crate::credentials::Credentials;
 use crate::daemon::check_line;
 use crate::preflight::{self, Folders, Opened};
 use crate::time::now;
+use crate::transport::{Tls, Unreached};
 
 const CHECK: &str = "endpoint";
 
-/// For a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What to do where nothing more is known.
+const LOOK: &str = "check its URL, the network and the receiver";
 
 /// Whoever renews certificates by hand needs so many days.
 const SOON: i64 = 14;
@@ -56,10 +54,10 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
         Ok(_) => return Vec::new(),
         Err(unfit) => return vec![Finding::fail(CHECK, unfit.error, unfit.hint)],
     };
-    let checked = match endpoint::send(config, endpoint, &credentials, tls) {
+    let checked = match endpoint::send(config, endpoint, &credentials, tls.clone()) {
         Ok(Ok(checked)) => checked,
         // What it would act on is not sent.
-        Ok(Err(_)) => return vec![reached(&credentials.url)],
+        Ok(Err(_)) => return reached(endpoint, config, &credentials, tls),
         Err(failure) => return vec![Finding::fail(CHECK, failure.to_string(), "see `stakeout endpoint check`")],
     };
     if let Some((_, why, advice)) = checked::trouble(&credentials, &checked) {
@@ -70,8 +68,7 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
     let mut found = format!("{} answered {} after {} ms", seen.url, seen.status.unwrap_or_default(), seen.latency_ms);
     let mut findings = Vec::new();
     if let Some(tls) = &seen.tls {
-        let day = tls.not_after.split('T').next().unwrap_or_default();
-        found.push_str(&format!(", its certificate holds until {day}"));
+        found.push_str(&believed_until(&tls.not_after));
         findings.extend(expiry(&tls.not_after));
     }
     findings.insert(0, Finding::ok(CHECK, found));
@@ -80,20 +77,30 @@ fn check(endpoint: &Endpoint, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// A connection, and not a word on it.
-fn reached(url: &Url) -> Finding {
-    let connect = || {
-        let address = url.socket_addrs(|| None)?.into_iter().next().ok_or(io::ErrorKind::NotFound)?;
-        TcpStream::connect_timeout(&address, PATIENCE).map(|_| address)
+/// All but a message: a lookup within the egress rules, a connection, the certificate.
+fn reached(endpoint: &Endpoint, config: &Config, credentials: &Credentials, tls: Tls) -> Vec<Finding> {
+    let (reached, way) = match endpoint::reach(config, endpoint, credentials, tls) {
+        Ok(came) => came,
+        Err(failure) => return vec![Finding::fail(CHECK, failure.to_string(), LOOK)],
     };
-    match connect() {
-        Ok(address) => {
-            Finding::ok(CHECK, format!("{address} can be reached; its format has no message for trying out"))
-        }
-        Err(error) => {
-            Finding::fail(CHECK, format!("it can't be reached: {error}"), "check its URL, the network and the receiver")
-        }
+    if let Err(Unreached { outcome, error }) = reached {
+        let (why, advice) = checked::trouble_on(&way, credentials, &outcome, Some(&error))
+            .map_or((error.clone(), None), |(_, why, advice)| (why, advice));
+        return vec![Finding::fail(CHECK, why, advice.unwrap_or(LOOK))];
     }
+    let peer = way.peer.map(|peer| format!("{peer} ")).unwrap_or_default();
+    let took = way.connected.unwrap_or_default().as_millis();
+    let mut found = format!("{peer}takes connections (after {took} ms)");
+    let not_after = way.certificate.map(|certificate| certificate.not_after.to_string());
+    if let Some(not_after) = &not_after {
+        found.push_str(&believed_until(not_after));
+    }
+    found.push_str("; nothing was sent: its format has no message for trying out");
+    [Finding::ok(CHECK, found)].into_iter().chain(not_after.and_then(|not_after| expiry(&not_after))).collect()
+}
+
+fn believed_until(not_after: &str) -> String {
+    format!(", its certificate holds until {}", not_after.split('T').next().unwrap_or_default())
 }
 
 fn expiry(not_after: &str) -> Option<Finding> {

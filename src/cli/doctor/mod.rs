@@ -1,7 +1,7 @@
 //! `stakeout doctor`: everything that a support engineer would ask for, each with how to mend it.
 //!
 //! Owns the order of the checks and the exit code; refuses to know what any of them looks at. Looks at this machine from
-//! this process, with a daemon or without one, and changes nothing. Runs on the main thread; cameras have threads of
+//! this process, with a daemon or without one, and changes nothing that anybody would miss. Runs on the main thread; cameras have threads of
 //! their own.
 
 mod access;
@@ -28,7 +28,9 @@ use report::{Finding, Report};
 const AFTER_HELP: &str = "\
 Run it as root: then it also tells whether the service's user may read and write what it has to.
 It opens a connection of its own to every camera, for one picture, and sends a signed check to every
-endpoint. It writes nothing but a nameless file in the state folder, to measure the disk.
+endpoint; to those that would act on whatever comes (Trio's formats, videodb) it only connects. It writes a nameless file in the state folder, to measure the disk, and
+otherwise only what can be made again at any time: what GStreamer and GLib keep in ~/.cache and, where
+the state folder is this user's own, what a zero-shot model makes of a description.
 Exit codes: 0 nothing fails (warnings may be there), 1 something does.";
 
 #[derive(clap::Args)]

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
-use crate::cli::print;
+use crate::cli::print::{self, Tint};
 use crate::redact::redacted;
 
 /// How good it is.
@@ -31,11 +31,11 @@ impl Level {
         }
     }
 
-    fn colour(self) -> &'static str {
+    fn tint(self) -> Tint {
         match self {
-            Level::Ok => "\x1b[32m",
-            Level::Warn => "\x1b[33m",
-            Level::Fail => "\x1b[31m",
+            Level::Ok => Tint::Good,
+            Level::Warn => Tint::Odd,
+            Level::Fail => Tint::Bad,
         }
     }
 }
@@ -143,9 +143,10 @@ impl Report {
 
 fn describe(finding: &Finding, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     let Finding { level, check, name, found, remedy } = finding;
-    let (on, off) = if colour { (level.colour(), "\x1b[0m") } else { ("", "") };
+    let word = format!("{:<4}", level.word());
+    let word = if colour { level.tint().paint(&word) } else { word };
     let what = name.as_ref().map_or_else(|| (*check).to_owned(), |name| format!("{check} {}", print::one_line(name)));
-    writeln!(out, "{on}{:<4}{off}  {what:<WIDTH$}  {}", level.word(), print::one_line(found))?;
+    writeln!(out, "{word}  {what:<WIDTH$}  {}", print::one_line(found))?;
     match remedy {
         Some(remedy) => writeln!(out, "      do: {}", print::one_line(remedy)),
         None => Ok(()),
@@ -160,11 +161,13 @@ mod tests {
 
     #[test]
     fn a_finding_is_a_line_and_what_to_do_another() {
-        let shown = |finding: Finding| {
+        let written = |finding: Finding, colour| {
             let mut out = Vec::new();
-            describe(&finding, false, &mut out).unwrap();
+            describe(&finding, colour, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
+        let shown = |finding| written(finding, false);
+        assert!(written(Finding::ok("clock", "synced"), true).starts_with("\x1b[32mok  \x1b[0m  clock "));
         assert_eq!(shown(Finding::ok("clock", "synced")), "ok    clock                   synced\n");
         let finding = Finding::failed("camera", "the camera\nrefuses the login; check `username`").of("dock");
         let told = "fail  camera dock             the camera refuses the login\n      do: check `username`\n";

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::report::{Finding, Report};
+use crate::cli::settings::TAKE_EFFECT;
 
 const CHECK: &str = "unit";
 
@@ -34,7 +35,7 @@ fn judge(shown: &str) -> Finding {
         ("loaded", "failed") => Finding::fail(CHECK, found, "see `journalctl -u stakeout -e`"),
         ("loaded", "activating") => Finding::warn(CHECK, found, "if it stays so, see `journalctl -u stakeout -e`"),
         ("loaded", "active") if property("UnitFileState") == "enabled" => Finding::ok(CHECK, found),
-        ("loaded", _) => Finding::warn(CHECK, found, "`systemctl enable --now stakeout`"),
+        ("loaded", _) => Finding::warn(CHECK, found, format!("`{TAKE_EFFECT}`")),
         ("masked", _) => Finding::fail(CHECK, "the unit is masked", "`systemctl unmask stakeout`"),
         _ => {
             Finding::warn(CHECK, "there is no unit `stakeout`", "install the package (`apt install ./stakeout_*.deb`)")

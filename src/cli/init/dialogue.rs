@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 
 use super::given::Given;
 use super::terminal;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
 use crate::secret::Secret;
 
@@ -60,7 +60,7 @@ impl Dialogue {
             match read(&answer) {
                 Ok(value) => return Ok(value),
                 Err(why) if self.asks => print::say(&format!("  {why}")),
-                Err(why) => return Err(Failure::plain(format_args!("{prompt}: {why}"))),
+                Err(why) => return Err(Failure::new(Exit::Usage, format_args!("{prompt}: {why}"))),
             }
         }
     }

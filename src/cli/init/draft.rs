@@ -242,11 +242,7 @@ impl Draft {
         }
         steps.push(format!("stakeout check{option}"));
         let systemd = usual && Path::new("/run/systemd/system").exists();
-        steps.push(if systemd {
-            "systemctl enable --now stakeout".to_owned()
-        } else {
-            format!("stakeout run{option}")
-        });
+        steps.push(if systemd { settings::TAKE_EFFECT.to_owned() } else { format!("stakeout run{option}") });
         steps.push(format!("stakeout status{option}"));
         steps
     }
@@ -324,6 +320,16 @@ mod tests {
         (camera.url, camera.is_secret) = ("rtsp://10.0.0.21/x?password=hunter2-query".parse().unwrap(), true);
         assert!(config::parse(&draft.text(), "it").is_ok() && !draft.text().contains("hunter2"));
         assert!(draft.secrets()[0].content.expose().ends_with("hunter2-query"));
+    }
+
+    /// `enable --now` does nothing to the unit that the package has started.
+    #[test]
+    fn the_manuals_name_the_step_that_makes_the_service_read_it() {
+        let readme = include_str!("../../../README.md");
+        assert!(readme.contains(&format!("\n{}\n", settings::TAKE_EFFECT)) && !readme.contains("enable --now"));
+        let installed = include_str!("../../../packaging/etc/stakeout.toml");
+        assert!(settings::TAKE_EFFECT.ends_with("systemctl restart stakeout"));
+        assert!(installed.contains("2. systemctl restart stakeout\n"), "the package has enabled it");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct Given {
     /// A file with the password
     #[arg(long, value_name = "FILE", requires = "camera_username", help_heading = "Camera")]
     pub(super) camera_password_file: Option<PathBuf>,
-    /// Where to save a first picture [default: CAMERA.jpg]
+    /// Where to save a first picture, whatever is there [default: CAMERA.jpg, or CAMERA-2.jpg …]
     #[arg(long, value_name = "FILE", help_heading = "Camera")]
     pub(super) picture: Option<PathBuf>,
     /// Name of the endpoint [default: ops]

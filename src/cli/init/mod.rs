@@ -21,14 +21,15 @@ use super::settings::ConfigFile;
 use dialogue::Dialogue;
 use draft::Draft;
 use given::Given;
-use place::Place;
+use place::{Place, Written};
 use probe::Probe;
 
 const AFTER_HELP: &str = "\
 On a terminal it asks for what isn't given; with the URLs of a camera and of an endpoint it asks nothing.
 Passwords and secrets are read from files (or typed unseen), and written into files of their own
 beside the configuration, with mode 600. A configuration that says anything is not replaced
-without --force, which keeps the old one as FILE.before.
+without --force. Whatever is replaced is kept as FILE.before, FILE.before-2 and so on, and the first
+picture takes a free name unless --picture gives one.
 Exit codes: 0 it is written, 1 something that was tried doesn't work, 2 usage; nothing is written then.";
 
 #[derive(clap::Args)]
@@ -82,7 +83,8 @@ fn settle(
     loop {
         let Err(failure) = attempt(given)? else { return Ok(()) };
         if !dialogue.asks() {
-            return Err(failure.hint("nothing was written; with `--no-probe` it is written untried"));
+            let untried = if failure.is_usage() { "" } else { "; with `--no-probe` it is written untried" };
+            return Err(failure.hint(format_args!("nothing was written{untried}")));
         }
         failure.report();
         match dialogue.choose("What now?", &["enter it anew", "go on all the same", "leave"], 0)? {
@@ -93,9 +95,12 @@ fn settle(
     }
 }
 
-fn say_what_is_next(path: &Path, draft: &Draft, written: &[String]) -> Result<(), Failure> {
+fn say_what_is_next(path: &Path, draft: &Draft, Written { files, kept }: &Written) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    for file in written {
+    for file in kept {
+        writeln!(out, "kept     {}", print::one_line(&file.display().to_string()))?;
+    }
+    for file in files {
         writeln!(out, "written  {}", print::one_line(file))?;
     }
     for step in draft.next_steps(path) {

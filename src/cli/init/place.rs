@@ -1,7 +1,7 @@
 //! Where the configuration goes, and its secrets beside it.
 //!
-//! Owns that nothing of an operator's is overwritten unasked, that every file is whole or not there, and whose it is; refuses
-//! to know what is in them. Writes at the very end, deaf to Ctrl-C for as long as that takes.
+//! Owns that nothing of an operator's is overwritten unasked and that what is replaced is kept, that every file is whole or
+//! not there, and whose it is; refuses to know what is in them. Writes at the very end, deaf to Ctrl-C for as long as that takes.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -21,6 +21,17 @@ const SECRET_MODE: u32 = 0o600;
 
 /// Root writes it, the service reads it.
 const CONFIG_MODE: u32 = 0o640;
+
+/// Root's; the service may enter.
+const FOLDER_MODE: u32 = 0o750;
+
+/// What lies there now.
+pub(super) struct Written {
+    /// For people: new files.
+    pub(super) files: Vec<String>,
+    /// What was there before, under names of its own.
+    pub(super) kept: Vec<PathBuf>,
+}
 
 /// A place for a configuration.
 pub(super) struct Place {
@@ -44,7 +55,7 @@ impl Place {
             Ok(_) => {
                 let what = format!("`{}` is there, and says something", path.display());
                 return Err(Failure::plain(what).hint(
-                    "`--force` replaces it and keeps it as `….before`; `--config` names another file; \
+                    "`--force` replaces it and keeps it beside (`….before`); `--config` names another file; \
                      `stakeout config` shows how to write on",
                 ));
             }
@@ -65,12 +76,16 @@ impl Place {
         Some(text.trim_end()).filter(|text| !text.is_empty()).map(Secret::new)
     }
 
-    /// Writes everything, the configuration last. What was written, for people.
-    pub(super) fn write(&self, draft: &Draft) -> Result<Vec<String>, Failure> {
+    /// Writes everything, the configuration last.
+    ///
+    /// # Errors
+    /// Nothing was written, or the hint says what was.
+    pub(super) fn write(&self, draft: &Draft) -> Result<Written, Failure> {
         let secrets = draft.secrets();
         let new = secrets.iter().filter(|file| !is_there(file)).collect::<Vec<_>>();
-        if let Some(file) = new.iter().find(|file| file.path.exists() && !self.force) {
-            let what = format!("`{}` is there, and holds another secret", file.path.display());
+        let replaced = new.iter().map(|file| file.path.as_path()).filter(|path| path.exists()).collect::<Vec<_>>();
+        if let (Some(path), false) = (replaced.first(), self.force) {
+            let what = format!("`{}` is there, and holds another secret", path.display());
             return Err(
                 Failure::plain(what).hint("take another name, move the file away, or replace it with `--force`")
             );
@@ -81,27 +96,32 @@ impl Place {
         for SecretFile { path, content } in new.iter().copied() {
             staged.push(self.stage(path, content.expose().as_bytes(), SECRET_MODE)?);
         }
-        let config = self.stage(&self.path, draft.text().as_bytes(), CONFIG_MODE)?;
-        staged.iter_mut().try_for_each(|file| file.take_place())?;
-        if self.replaces {
-            self.keep_before()?;
+        let mut config = self.stage(&self.path, draft.text().as_bytes(), CONFIG_MODE)?;
+        let replaced = self.replaces.then_some(self.path.as_path()).into_iter().chain(replaced);
+        let kept = replaced.map(keep_before).collect::<Result<Vec<_>, _>>()?;
+        for file in &mut staged {
+            file.take_place().map_err(|error| unfinished(&file.path, &error))?;
         }
-        let mut config = config;
-        if self.replaces { config.take_place() } else { config.take_free_place() }?;
+        let placed = if self.replaces { config.take_place() } else { config.take_free_place() };
+        placed.map_err(|error| unfinished(&self.path, &error))?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unflushed(folder, &error))?;
         let secret = staged.iter().map(|file| format!("{} (mode {SECRET_MODE:o})", file.path.display()));
-        Ok(secret.chain([self.path.display().to_string()]).collect())
+        Ok(Written { files: secret.chain([self.path.display().to_string()]).collect(), kept })
     }
 
+    /// With those above it that are missing: the service has to pass through each.
     fn make_folder(&self) -> Result<(), Failure> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        if folder.is_dir() {
-            return Ok(());
-        }
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(|error| failed(folder, &error))?;
+        let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
         let group = self.owner.as_ref().map(|owner| owner.gid);
-        std::os::unix::fs::chown(folder, None, group).map_err(|error| failed(folder, &error))
+        let make = |folder: &Path| {
+            fs::DirBuilder::new().mode(0o700).create(folder)?;
+            std::os::unix::fs::chown(folder, None, group)?;
+            // Whatever the umask says.
+            fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
+        };
+        missing.into_iter().rev().try_for_each(|folder| make(folder).map_err(|error| failed(folder, &error)))
     }
 
     /// A whole file beside its place.
@@ -122,14 +142,28 @@ impl Place {
         };
         write().map_err(|error| failed(path, &error))
     }
+}
 
-    /// The old configuration gets a second name.
-    fn keep_before(&self) -> Result<(), Failure> {
-        let mut before = self.path.clone().into_os_string();
-        before.push(".before");
-        let before = PathBuf::from(before);
-        let _ = fs::remove_file(&before);
-        fs::hard_link(&self.path, &before).map_err(|error| failed(&before, &error))
+/// What is there gets a second name, one that is free: `.before`, `.before-2`, …
+fn keep_before(path: &Path) -> Result<PathBuf, Failure> {
+    let named = |number: usize| {
+        let mut before = path.as_os_str().to_owned();
+        before.push(if number == 1 { ".before".to_owned() } else { format!(".before-{number}") });
+        PathBuf::from(before)
+    };
+    at_a_free_place(named, |before| fs::hard_link(path, before)).map_err(|error| failed(path, &error))
+}
+
+/// Puts something at the first of these places at which nothing is yet.
+fn at_a_free_place(place: impl Fn(usize) -> PathBuf, put: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let path = place(number);
+        match put(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -140,13 +174,13 @@ struct Staged {
 }
 
 impl Staged {
-    fn take_place(&mut self) -> Result<(), Failure> {
-        fs::rename(&self.beside, &self.path).map_err(|error| failed(&self.path, &error))
+    fn take_place(&mut self) -> io::Result<()> {
+        fs::rename(&self.beside, &self.path)
     }
 
     /// Fails if somebody else was quicker.
-    fn take_free_place(&mut self) -> Result<(), Failure> {
-        fs::hard_link(&self.beside, &self.path).map_err(|error| failed(&self.path, &error))
+    fn take_free_place(&mut self) -> io::Result<()> {
+        fs::hard_link(&self.beside, &self.path)
     }
 }
 
@@ -156,10 +190,24 @@ impl Drop for Staged {
     }
 }
 
-/// A file that isn't secret, whole or not at all.
+/// A picture, whole or not at all: at `path`, whatever is there.
 pub(super) fn save(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let place = Place { path: path.to_owned(), replaces: true, force: true, owner: None };
-    place.stage(path, content, CONFIG_MODE)?.take_place()
+    beside(path).stage(path, content, CONFIG_MODE)?.take_place().map_err(|error| failed(path, &error))
+}
+
+/// The same where nothing is yet: at `path`, or beside it as `…-2`, `…-3`. Where it is.
+pub(super) fn save_beside(path: &Path, content: &[u8]) -> Result<PathBuf, Failure> {
+    let staged = beside(path).stage(path, content, CONFIG_MODE)?;
+    let (stem, extension) = (path.file_stem().unwrap_or_default(), path.extension().unwrap_or_default());
+    let named = |number: usize| match number {
+        1 => path.to_owned(),
+        _ => path.with_file_name(format!("{}-{number}.{}", stem.display(), extension.display())),
+    };
+    at_a_free_place(named, |path| fs::hard_link(&staged.beside, path)).map_err(|error| failed(path, &error))
+}
+
+fn beside(path: &Path) -> Place {
+    Place { path: path.to_owned(), replaces: true, force: true, owner: None }
 }
 
 /// Only comments and empty sections, as the package's own.
@@ -175,6 +223,19 @@ fn is_there(file: &SecretFile) -> bool {
 fn failed(path: &Path, error: &io::Error) -> Failure {
     Failure::plain(format_args!("`{}`: {error}", path.display()))
         .hint("nothing was written; check the folder and its disk")
+}
+
+/// Files take their places one after the other.
+fn unfinished(path: &Path, error: &io::Error) -> Failure {
+    Failure::plain(format_args!("`{}`: {error}", path.display())).hint(
+        "secrets may be in their places already, the configuration is as it was; check the folder and its disk, then run this \
+         again",
+    )
+}
+
+fn unflushed(folder: &Path, error: &io::Error) -> Failure {
+    Failure::plain(format_args!("`{}` can't be flushed: {error}", folder.display()))
+        .hint("everything is written, but may not outlast a power cut; check the disk")
 }
 
 fn denied(path: &Path) -> Failure {
@@ -213,6 +274,20 @@ mod tests {
         fs::write(&path, "[device]\nid = \"box\"\n").unwrap();
         assert!(Place::find(&path, false).is_err());
         assert!(Place::find(&path, true).unwrap().replaces);
+    }
+
+    #[test]
+    fn what_is_there_is_kept_under_a_name_that_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stakeout.toml");
+        for (text, name) in [("first", "stakeout.toml.before"), ("second", "stakeout.toml.before-2")] {
+            fs::write(folder.path().join("new"), text).unwrap();
+            fs::rename(folder.path().join("new"), &path).unwrap();
+            assert_eq!(keep_before(&path).unwrap(), folder.path().join(name));
+            assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), text);
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("stakeout.toml.before")).unwrap(), "first");
+        assert!(keep_before(&folder.path().join("missing")).is_err());
     }
 
     #[test]

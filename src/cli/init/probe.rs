@@ -3,7 +3,7 @@
 //! Owns what is said of it; refuses to know how any of it is done: `check --live` does the same.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::draft::{Draft, Endpoint, Watch};
@@ -31,17 +31,23 @@ pub(super) struct Probe {
     tries: bool,
     /// What the camera saw.
     frame: Option<Frame>,
+    /// Where that was saved, by us.
+    picture: Option<PathBuf>,
 }
 
 /// What the draft says so far.
+///
+/// # Errors
+/// Answers that contradict each other: what was given can't be used.
 pub(super) fn parsed(draft: &Draft) -> Result<Config, Failure> {
-    let parsed = config::parse(&draft.text(), "the answers").map_err(|wrong| Failure::configuration(&wrong))?;
+    let parsed =
+        config::parse(&draft.text(), "the answers").map_err(|wrong| Failure::configuration(&wrong).misused())?;
     Ok(parsed.config)
 }
 
 impl Probe {
     pub(super) fn new(tries: bool) -> Probe {
-        Probe { tries, frame: None }
+        Probe { tries, frame: None, picture: None }
     }
 
     pub(super) fn camera(&mut self, draft: &Draft, given: &Given) -> Result<(), Failure> {
@@ -70,10 +76,29 @@ impl Probe {
         let (codec, width, height) = (seen.codec.as_str(), seen.frame.width, seen.frame.height);
         let took = seen.took.as_millis();
         print::say(&format!("camera `{name}`: works ({codec} {width}x{height}, first picture after {took} ms)"));
-        let to = given.picture.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.jpg")));
-        save(&seen.frame, &config, to);
+        self.save(&seen.frame, &config, given.picture.as_deref());
         self.frame = Some(seen.frame);
         Ok(())
+    }
+
+    /// At `to`, or where nothing lies yet but our own. A camera that works is worth more than a picture that can't be saved.
+    fn save(&mut self, frame: &Frame, config: &Config, to: Option<&Path>) {
+        let (width, quality) = (config.storage.snapshot_width, config.storage.snapshot_quality);
+        let name = config.cameras.first().map_or("camera", |camera| camera.name.as_str());
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let usual = || absolute(PathBuf::from(format!("{name}.jpg")));
+        let write = |jpeg: Vec<u8>| match to.map(Path::to_owned).or(self.picture.clone()).map(absolute) {
+            Some(place) => place::save(&place, &jpeg).map(|()| place),
+            None => place::save_beside(&usual(), &jpeg),
+        };
+        let saved = picture::jpeg(&mut Scaler::default(), frame, width, quality)
+            .map_err(|error| error.to_string())
+            .and_then(|jpeg| write(jpeg).map_err(|failure| failure.to_string()));
+        print::say(&match &saved {
+            Ok(place) => format!("its first picture is saved as `{}`", place.display()),
+            Err(why) => format!("warning: its first picture is not saved: {why}"),
+        });
+        self.picture = saved.ok().or(self.picture.take());
     }
 
     pub(super) fn endpoint(&self, draft: &Draft) -> Result<(), Failure> {
@@ -145,10 +170,12 @@ fn credentials(asked: &Endpoint, endpoint: &config::Endpoint, config: &Config) -
         (Some(url), config::EndpointUrl::Secret(_)) => {
             config::secret_destination(endpoint, 0..0, url.expose(), &config.egress).map_err(|told| {
                 let told: Vec<String> = told.into_iter().map(|one| one.title).collect();
-                Failure::plain(told.join("; ")).hint("copy it anew from where the webhook was made")
+                Failure::plain(told.join("; ")).misused().hint("copy it anew from where the webhook was made")
             })?
         }
-        (None, config::EndpointUrl::Secret(_)) => return Err(Failure::plain("there is no URL").hint("give one")),
+        (None, config::EndpointUrl::Secret(_)) => {
+            return Err(Failure::plain("there is no URL").misused().hint("give one"));
+        }
     };
     let mut credentials = Credentials::signing(url, Vec::new());
     match (&asked.secret, endpoint.format.is_signed()) {
@@ -157,19 +184,6 @@ fn credentials(asked: &Endpoint, endpoint: &config::Endpoint, config: &Config) -
         (None, _) => {}
     }
     Ok(credentials)
-}
-
-/// A camera that works is worth more than a picture that can't be saved.
-fn save(frame: &Frame, config: &Config, to: PathBuf) {
-    let (width, quality) = (config.storage.snapshot_width, config.storage.snapshot_quality);
-    let to = std::path::absolute(&to).unwrap_or(to);
-    let saved = picture::jpeg(&mut Scaler::default(), frame, width, quality)
-        .map_err(|error| error.to_string())
-        .and_then(|jpeg| place::save(&to, &jpeg).map_err(|failure| failure.to_string()));
-    print::say(&match saved {
-        Ok(()) => format!("its first picture is saved as `{}`", to.display()),
-        Err(why) => format!("warning: its first picture is not saved: {why}"),
-    });
 }
 
 /// The library that was found in the current folder, where the service wouldn't look.

@@ -13,6 +13,7 @@ use super::given::Given;
 use super::place::Place;
 use super::probe;
 use super::watchable::{self, Watchable};
+use crate::catalogue;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::keygen;
 use crate::config::{self, Format, SecretUrl};
@@ -138,7 +139,7 @@ fn signing_secret(
         _ => (answer, false),
     };
     redact::conceal(&secret);
-    Key::new(secret.expose()).map_err(|why| Failure::plain(format_args!("the secret: {why}")))?;
+    Key::new(secret.expose()).map_err(|why| Failure::new(Exit::Usage, format_args!("the secret: {why}")))?;
     Ok((secret, is_new))
 }
 
@@ -178,7 +179,12 @@ fn model<'m>(dialogue: &Dialogue, given: &Given, all: &'m [Watchable]) -> Result
         return found.map(Some).ok_or_else(|| {
             let here = config::quoted(all.iter().map(|model| model.name.as_str()));
             let failure = Failure::new(Exit::Usage, format_args!("there is no model `{name}` that can be used"));
-            failure.hint(format_args!("here are: {here}; `stakeout models list` says what is wrong with others"))
+            let failure =
+                failure.hint(format_args!("here are: {here}; `stakeout models list` says what is wrong with others"));
+            match catalogue::find(name.as_str()) {
+                Some(_) => failure.hint(format_args!("`stakeout models pull {name}` downloads it")),
+                None => failure,
+            }
         });
     }
     if all.is_empty() {

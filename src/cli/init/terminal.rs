@@ -1,7 +1,7 @@
 //! Lines from a terminal, seen and unseen.
 //!
-//! Owns its modes while something secret is typed, and that they are put back however that ends; refuses to know what is
-//! asked.
+//! Owns its modes while something secret is typed, and that they are put back whichever key ends that (a signal from outside
+//! leaves them: a shell sets its own again, and `stty sane` helps elsewhere); refuses to know what is asked.
 
 use std::io::{self, Read, Write};
 

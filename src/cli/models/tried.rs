@@ -78,15 +78,20 @@ pub(in crate::cli) fn folder(config: &Config, name: &Name) -> Result<Folder, Fai
 fn unusable(config: &Config, error: &LoadError) -> Failure {
     let failure = advised(error);
     let Problem::Folder(FolderError::NotFound { .. }) = error.problem else { return failure };
+    failure.hint(whence(config, &error.model))
+}
+
+/// What to do about a model that isn't here: fetch it, if it is one of the catalogue; else which one may be meant.
+fn whence(config: &Config, missing: &Name) -> String {
+    let name = missing.as_str();
+    if catalogue::find(name).is_some() {
+        return format!("`stakeout models pull {name}` downloads it");
+    }
     let mut known: Vec<Name> = config.models.iter().map(|model| model.name.clone()).collect();
     known.extend(model::available(&config.storage.path));
-    let name = error.model.as_str();
-    if let Some(meant) = config::closest(name, known.iter().map(Name::as_str)) {
-        return failure.hint(format_args!("did you mean `{meant}`?"));
-    }
-    match catalogue::find(name) {
-        Some(_) => failure.hint(format_args!("`stakeout models pull {name}` downloads it")),
-        None => failure.hint("`stakeout models list` shows those that are here"),
+    match config::closest(name, known.iter().map(Name::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`stakeout models list` shows those that are here, and those that can be had".to_owned(),
     }
 }
 

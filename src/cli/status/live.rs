@@ -1,13 +1,14 @@
 //! A page that stays where it is on the terminal and is refreshed in place.
 //!
-//! Owns the alternate screen, that the old one is there again whatever ends it, and what a refresh writes (everything over
-//! what was there, nothing cleared before: no flicker); refuses to know what is on the page. Runs on the main thread; a
+//! Owns the alternate screen, that the old one is there again whatever ends or stops it (a panic, too), and what a refresh
+//! writes (everything over what was there, nothing cleared before: no flicker); refuses to know what is on the page. Runs on the main thread; a
 //! thread of its own asks the daemon, so that Ctrl-C and a new size never wait for an answer.
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::{self, PanicHookInfo};
 use std::thread;
 
-use rustix::termios::tcgetwinsize;
+use rustix::process;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -18,7 +19,7 @@ use crate::api::Status;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::exit::Failure;
 use crate::cli::line::Line;
-use crate::cli::print;
+use crate::cli::{print, terminal};
 
 /// The alternate screen, without a cursor; lines end where the terminal ends.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
@@ -38,12 +39,8 @@ pub(super) fn is_possible() -> bool {
 /// How much stdout shows at once. The last column stays free: what clears behind a line that fills the terminal would take
 /// its last sign.
 pub(super) fn room() -> Room {
-    let size = tcgetwinsize(io::stdout()).ok();
-    let known = |cells: u16| (cells > 0).then_some(usize::from(cells));
-    Room {
-        columns: size.and_then(|size| known(size.ws_col)).map(|columns| columns.max(2) - 1),
-        rows: size.and_then(|size| known(size.ws_row)),
-    }
+    let (columns, rows) = terminal::size();
+    Room { columns: columns.map(|columns| columns.max(2) - 1), rows }
 }
 
 /// Shows `first`, then whatever `client` learns, until somebody ends it.
@@ -51,6 +48,7 @@ pub(super) fn watch(client: Client, first: Status) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let (mut ends, mut resized) = (Ends::new()?, signal(SignalKind::window_change())?);
+        let mut stopped = signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?;
         let mut answers = ask_again_and_again(client)?;
         let mut screen = Screen::enter()?;
         let (mut status, mut note) = (first, None);
@@ -66,6 +64,7 @@ pub(super) fn watch(client: Client, first: Status) -> Result<(), Failure> {
                     None => return Ok(()),
                 },
                 _ = resized.recv() => {}
+                _ = stopped.recv() => screen.make_way()?,
                 () = ends.come() => return Ok(()),
             }
         }
@@ -86,19 +85,21 @@ fn ask_again_and_again(client: Client) -> io::Result<mpsc::Receiver<Result<Statu
     Ok(told)
 }
 
-/// What ends it: Ctrl-C, an order to end, a terminal that is gone.
-struct Ends([Signal; 3]);
+/// What ends it: Ctrl-C, Ctrl-\, an order to end, a terminal that is gone.
+struct Ends([Signal; 4]);
 
 impl Ends {
     fn new() -> io::Result<Ends> {
-        let [interrupt, terminate, hangup] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        Ok(Ends([signal(interrupt)?, signal(terminate)?, signal(hangup)?]))
+        let [interrupt, quit] = [SignalKind::interrupt(), SignalKind::quit()];
+        let [terminate, hangup] = [SignalKind::terminate(), SignalKind::hangup()];
+        Ok(Ends([signal(interrupt)?, signal(quit)?, signal(terminate)?, signal(hangup)?]))
     }
 
     async fn come(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let [interrupt, quit, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
@@ -112,9 +113,24 @@ struct Screen {
 
 impl Screen {
     fn enter() -> io::Result<Screen> {
+        // A panic ends the process without a destructor.
+        let before = panic::take_hook();
+        panic::set_hook(leaving_first(|| drop(write(LEAVE)), before));
         let screen = Screen { colour: print::colour_on_stdout() };
         write(ENTER)?;
         Ok(screen)
+    }
+
+    /// Stops (Ctrl-Z), with the old screen for whoever is there meanwhile, until somebody says to go on. Where nobody could,
+    /// without a shell that controls jobs, it is passed over, as the system does.
+    fn make_way(&mut self) -> io::Result<()> {
+        let leads_its_session = process::getsid(None).is_ok_and(|session| session == process::getpgrp());
+        if leads_its_session {
+            return Ok(());
+        }
+        write(LEAVE)?;
+        process::kill_process(process::getpid(), process::Signal::STOP)?;
+        write(ENTER)
     }
 
     fn draw(&mut self, lines: &[Line]) -> io::Result<()> {
@@ -127,6 +143,16 @@ impl Drop for Screen {
         // A terminal that is gone needs nothing back.
         let _ = write(LEAVE);
     }
+}
+
+type PanicHook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+/// What a panic has to say is said on the old screen.
+fn leaving_first(leave: impl Fn() + Send + Sync + 'static, say: PanicHook) -> PanicHook {
+    Box::new(move |panic| {
+        leave();
+        say(panic);
+    })
 }
 
 /// Each line over the one that was there, and no line feed behind the last: the page would scroll.
@@ -143,8 +169,26 @@ fn write(text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use crate::cli::print::Tint;
+
+    #[test]
+    fn a_panic_is_told_on_the_old_screen() {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let note = |what: &'static str| {
+            let order = Arc::clone(&order);
+            move || order.lock().unwrap().push(what)
+        };
+        let (left, said) = (note("left"), note("said"));
+        let before = panic::take_hook();
+        panic::set_hook(leaving_first(left, Box::new(move |_| said())));
+        let panicked = panic::catch_unwind(|| panic!("on purpose"));
+        panic::set_hook(before);
+        assert!(panicked.is_err());
+        assert_eq!(*order.lock().unwrap(), ["left", "said"]);
+    }
 
     #[test]
     fn a_refresh_writes_over_what_was_there_and_clears_only_what_is_behind() {

@@ -1,11 +1,12 @@
 //! Vectors of descriptions on disk, so that a text model need not be loaded for words that it has read before.
 //!
 //! Owns the files `<cache>/text-vectors/<model>/<prompt>`: little-endian f32, then the SHA-256 of those bytes and
-//! the prompt. A cache: what is missing, short, wrong or another prompt's is made again, and what can't be written is made again the next time. Runs on the thread of
-//! whoever asks.
+//! the prompt. A cache: what is missing, short, wrong or another prompt's is made again, and what can't be written is made again the next time. Nothing is left in
+//! the state folder of another user: a command that root gives would shut the service out of its own. Runs on the thread of whoever asks.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 /// The vectors of one text model.
 #[derive(Debug)]
 pub(super) struct Store {
+    cache: PathBuf,
     folder: PathBuf,
 }
 
@@ -25,7 +27,7 @@ impl Store {
     /// Below `cache`, for the model that `identity` tells from all others: everything that a vector depends on.
     pub(super) fn new(cache: &Path, identity: &[&str]) -> Store {
         let key = hex::encode(Sha256::digest(identity.join("\n")));
-        Store { folder: cache.join("text-vectors").join(key) }
+        Store { cache: cache.to_owned(), folder: cache.join("text-vectors").join(key) }
     }
 
     /// The vector of `prompt`, if a whole one of `width` numbers is there.
@@ -51,6 +53,9 @@ impl Store {
         vector.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         let sum = sum(&bytes, prompt);
         bytes.extend(sum);
+        if !is_ours(&self.cache)? {
+            return Err(io::Error::other("the state folder is another user's"));
+        }
         fs::create_dir_all(&self.folder)?;
         if fs::read_dir(&self.folder)?.count() >= MOST {
             return Err(io::Error::other("there are too many already"));
@@ -64,6 +69,12 @@ impl Store {
     fn file(&self, prompt: &str) -> PathBuf {
         self.folder.join(hex::encode(Sha256::digest(prompt)))
     }
+}
+
+/// Whether the state folder, in which `cache` lies, is there and belongs to whoever we are.
+fn is_ours(cache: &Path) -> io::Result<bool> {
+    let state = cache.parent().unwrap_or(cache);
+    Ok(fs::metadata(state)?.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Of a vector's bytes and what it is the vector of: the width is fixed, so that one can't pass for a part of the other.
@@ -83,22 +94,34 @@ mod tests {
 
     #[test]
     fn a_vector_comes_back_only_whole_and_to_its_own_model() {
-        let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &["text", "tokenizer"]);
+        let state = tempfile::tempdir().unwrap();
+        let cache = state.path().join("cache");
+        let store = Store::new(&cache, &["text", "tokenizer"]);
         assert_eq!(store.read("a cat", 2), None);
         store.save("a cat", &[0.5, -0.5]);
         assert_eq!(store.read("a cat", 2), Some(vec![0.5, -0.5]));
         assert_eq!(store.read("a cat", 1), None, "another width");
         assert_eq!(store.read("a cat", usize::MAX / 4), None);
         assert_eq!(store.read("a dog", 2), None);
-        assert_eq!(Store::new(cache.path(), &["text", "another"]).read("a cat", 2), None);
+        assert_eq!(Store::new(&cache, &["text", "another"]).read("a cat", 2), None);
         assert_eq!(store.folder.read_dir().unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]
+    fn nothing_is_left_in_another_users_folder_nor_one_made() {
+        let state = tempfile::tempdir().unwrap();
+        Store::new(&state.path().join("missing/cache"), &["m"]).save("a cat", &[0.5, -0.5]);
+        if std::os::unix::fs::chown(state.path(), Some(64_991), None).is_ok() {
+            Store::new(&state.path().join("cache"), &["m"]).save("a cat", &[0.5, -0.5]);
+        }
+        assert_eq!(state.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
     fn a_vector_under_another_prompts_name_is_not_believed() {
-        let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &["m"]);
+        let state = tempfile::tempdir().unwrap();
+        let cache = state.path().join("cache");
+        let store = Store::new(&cache, &["m"]);
         store.save("a cat", &[0.5, -0.5]);
         fs::copy(store.file("a cat"), store.file("a dog")).unwrap();
         assert_eq!(store.read("a dog", 2), None);
@@ -107,8 +130,9 @@ mod tests {
 
     #[test]
     fn several_that_save_at_once_keep_what_is_theirs() {
-        let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &["m"]);
+        let state = tempfile::tempdir().unwrap();
+        let cache = state.path().join("cache");
+        let store = Store::new(&cache, &["m"]);
         std::thread::scope(|scope| {
             for writer in 0..4_u8 {
                 let store = &store;
@@ -126,8 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_made_again() {
-        let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &["m"]);
+        let state = tempfile::tempdir().unwrap();
+        let cache = state.path().join("cache");
+        let store = Store::new(&cache, &["m"]);
         store.save("a cat", &[0.5, -0.5]);
         let file = store.file("a cat");
         let whole = fs::read(&file).unwrap();

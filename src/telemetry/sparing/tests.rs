@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
@@ -25,6 +26,11 @@ impl io::Write for Lines {
 
 /// The lines without what is in front of the message.
 fn logged(spared: bool, log: impl FnOnce()) -> Vec<String> {
+    logged_by(if spared { Some("trace") } else { None }, log)
+}
+
+/// The same, with a filter; None: nothing is filtered nor spared.
+fn logged_by(filter: Option<&str>, log: impl FnOnce()) -> Vec<String> {
     let lines = Lines::default();
     let writer = lines.clone();
     let layer = tracing_subscriber::fmt::layer()
@@ -33,8 +39,10 @@ fn logged(spared: bool, log: impl FnOnce()) -> Vec<String> {
         .with_target(false)
         .with_writer(move || writer.clone());
     let subscriber = tracing_subscriber::registry();
-    if spared {
-        tracing::subscriber::with_default(subscriber.with(Sparing::new(layer)), log);
+    if let Some(filter) = filter {
+        let wanted = Wanted::new(EnvFilter::new(filter));
+        let spared = Sparing::new(layer, wanted.clone()).with_filter(wanted);
+        tracing::subscriber::with_default(subscriber.with(spared), log);
     } else {
         tracing::subscriber::with_default(subscriber.with(layer), log);
     }
@@ -116,6 +124,42 @@ fn what_comes_back_after_a_better_word_is_news() {
         }
     });
     assert_eq!(told.len(), 4, "another camera's good news are none of this one's: {told:#?}");
+}
+
+#[test]
+fn a_better_word_that_is_not_written_counts_all_the_same() {
+    let lost = || tracing::warn!(camera = "dock", "camera offline");
+    let outage = || {
+        lost();
+        tracing::info!(camera = "dock", "camera online");
+        lost();
+        lost();
+    };
+    let offline = r#"WARN camera offline camera="dock""#;
+    assert_eq!(logged_by(Some("warn"), outage), [offline; 2]);
+    assert_eq!(logged_by(Some("info"), outage).len(), 3);
+    assert_eq!(logged_by(Some("error"), outage), [""; 0]);
+}
+
+#[test]
+fn what_was_repeated_is_summed_up_whatever_else_is_filtered() {
+    let storm = || {
+        (1..=3).for_each(|tries| fails("ops", "refused", tries));
+        sum_up();
+        sum_up_at_the_end();
+    };
+    let only_here = concat!(module_path!(), "=debug");
+    let told = logged_by(Some(only_here), storm);
+    assert!(told.len() == 2 && told[1].starts_with("WARN … 2 times more"), "{told:#?}");
+    assert_eq!(logged_by(Some("stakeout::sender=debug"), storm), [""; 0], "of others nothing is said");
+}
+
+#[test]
+fn each_loss_is_told() {
+    let rows =
+        || (1..=4).for_each(|row| tracing::error!(row = %(row % 3), "a delivery cannot be read; it is not sent"));
+    let told = logged(true, rows);
+    assert_eq!(told.len(), 3, "{told:#?}");
 }
 
 #[test]

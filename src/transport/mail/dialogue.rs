@@ -9,21 +9,17 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo};
 use lettre::transport::smtp::extension::ServerInfo;
 use lettre::transport::smtp::response::{Response, Severity};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::problem::Problem;
 use crate::delivery::Step;
+use crate::transport::connect::Wire;
 
 /// An answer that is longer than this, in bytes, is none.
 const LONGEST: u64 = 8 * 1024;
 
 /// LOGIN asks for two things; who asks for more asks for ever.
 const CHALLENGES: usize = 3;
-
-/// A connection, with TLS or without.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// A conversation with a mail server.
 pub(super) struct Dialogue {

@@ -7,27 +7,28 @@
 //!
 //! A connection is made for each letter: events are rare, and servers close what idles. Runs in tasks of tokio.
 
-mod connect;
 mod dialogue;
 mod letter;
 mod problem;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::commands::{Ehlo, Mail, Quit, Rcpt};
-use lettre::transport::smtp::extension::{Extension, MailParameter};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::connect::Server;
 use super::way::{self, Way};
 use super::{ClientError, Settings, kept};
 use crate::delivery::{Attempt, Outcome, Step};
 use crate::redact::redacted;
 use crate::secret::Secret;
-use connect::Server;
 use dialogue::Dialogue;
 use letter::Addresses;
 use problem::{Problem, told};
@@ -87,7 +88,7 @@ impl Mailer {
     pub fn new(account: Account, settings: &Settings) -> Result<Mailer, ClientError> {
         let Account { url, allow_plain, login, from, to } = account;
         let addresses = Addresses::new(&from, &to).map_err(ClientError::Mail)?;
-        let server = Server::new(&url, settings)?;
+        let server = server(&url, settings)?;
         let inner = Inner { server, allow_plain, login, addresses, timeout: settings.timeout };
         Ok(Mailer { inner: Arc::new(inner) })
     }
@@ -145,10 +146,10 @@ impl Mailer {
     /// A session in which letters are taken.
     async fn open(&self) -> Result<Dialogue, Problem> {
         let Inner { server, allow_plain, login, .. } = &*self.inner;
-        let tcp = server.connect().await?;
-        let hello = Ehlo::new(connect::name_of(&tcp));
+        let tcp = server.connect().await.map_err(Problem::Connecting)?;
+        let hello = Ehlo::new(name_of(&tcp));
         let mut dialogue = if server.tls_first {
-            Dialogue::new(server.encrypt(Box::new(tcp)).await?)
+            Dialogue::new(server.encrypt(Box::new(tcp)).await.map_err(Problem::Connecting)?)
         } else {
             Dialogue::new(Box::new(tcp))
         };
@@ -156,7 +157,7 @@ impl Mailer {
         let mut offers = dialogue.hello(&hello).await?;
         if !server.tls_first && offers.supports_feature(Extension::StartTls) {
             dialogue.ask(&lettre::transport::smtp::commands::Starttls, Step::Session, "STARTTLS").await?;
-            dialogue = Dialogue::new(server.encrypt(dialogue.into_wire()?).await?);
+            dialogue = Dialogue::new(server.encrypt(dialogue.into_wire()?).await.map_err(Problem::Connecting)?);
             // What was offered in the clear may have been put there by anybody.
             offers = dialogue.hello(&hello).await?;
         } else if !server.tls_first && !allow_plain {
@@ -192,5 +193,26 @@ impl Mailer {
         *handed_in = true;
         let answer = dialogue.hand_in(message).await?;
         Ok(Taken { said: told(&answer), refused })
+    }
+}
+
+/// Of `smtp://` or `smtps://`.
+fn server(url: &Url, settings: &Settings) -> Result<Server, ClientError> {
+    match url.scheme() {
+        "smtps" => Server::new(url, true, 465, settings),
+        "smtp" => Server::new(url, false, 587, settings),
+        other => Err(ClientError::Mail(format!("`{other}` is no scheme for letters; use `smtps` or `smtp`"))),
+    }
+}
+
+/// Who we say we are: the host's name where it is a whole one, and otherwise our address (RFC 5321, 4.1.3).
+fn name_of(tcp: &TcpStream) -> ClientId {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_whole = name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    match tcp.local_addr().map(|here| here.ip()) {
+        _ if is_whole => ClientId::Domain(name),
+        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
+        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
+        Err(_) => ClientId::default(),
     }
 }

@@ -3,12 +3,12 @@
 //! Owns the way from what went wrong to an [`Outcome`] and to a line for people; refuses to know what follows from it
 //! (`retry`). Pure.
 
-use std::error::Error;
 use std::io;
 
 use lettre::transport::smtp::response::Response;
 
 use crate::delivery::{Outcome, Step};
+use crate::transport::connect::NoConnection;
 use crate::transport::failure;
 
 /// So much of what a server says is told, in characters.
@@ -18,8 +18,8 @@ const TOLD: usize = 300;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     /// There is no connection, or TLS could not be agreed upon.
-    #[error("{}", chain(&**.0))]
-    Connecting(Box<dyn Error + Send + Sync>),
+    #[error("{}", failure::chain(&**.0))]
+    Connecting(NoConnection),
     /// Letters must not be read on the way, and the server offers no way to prevent that.
     #[error("the mail server offers no STARTTLS; use `smtps://`, or allow letters to be read on the way: `allow_http`")]
     NoStartTls,
@@ -65,18 +65,6 @@ pub(super) fn told(answer: &Response) -> String {
         line.extend(said.chars().map(|c| if c.is_control() { ' ' } else { c }));
     }
     line.chars().take(TOLD).collect()
-}
-
-/// An error and its causes, without repetitions.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut told: Vec<String> = Vec::new();
-    for cause in std::iter::successors(Some(error), |&error| error.source()) {
-        let cause = cause.to_string();
-        if !told.iter().any(|earlier| earlier.contains(&cause)) {
-            told.push(cause);
-        }
-    }
-    told.join(": ")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::condition::{Phase, Spec, State};
 use crate::config::{Calibration, Hold, Located, OnlyWhen};
 use crate::event::{Metadata, ModelIdentity, Priority};
 use crate::frame::{Color, Matrix, Motion, PixelFormat, Plane};
+use crate::heartbeat;
 use crate::judge::{Labelled, Question};
 use crate::model::{Again, Engine, Findings, Limits, Loaded, RunError, Running, Stop, Tensor, Work, start};
 use crate::name::Name;
@@ -266,6 +267,25 @@ fn a_candidate_that_fails_hides_nothing() {
         assert_eq!(play.said(), ["m 0.9 bright 0.90"]);
     }
     assert_eq!(counts(&play.watcher.machines()[0]), [2, 0, 0, 0]);
+}
+
+#[test]
+fn a_model_that_fails_all_the_time_leaves_a_heartbeat_nothing_to_say() {
+    let scene = model("a");
+    let mut play = Play::new(vec![plain(machine("m", &scene), &scene)]);
+    let watched = |play: &Play| heartbeat::Work::of(play.watcher.machines()[0].state().job().unwrap().counters());
+    for (seconds, says) in [(0.0, None), (1.0, None), (2.0, Some(f32::NAN))] {
+        play.frame(seconds);
+        scene.script.send(says).unwrap();
+        play.reply(seconds + 0.1);
+        play.frame(seconds + 0.5);
+    }
+    assert_eq!(counts(&play.watcher.machines()[0]), [3, 3, 0, 3], "frames came all the while");
+    assert_eq!((watched(&play).checks, watched(&play).skipped.get(&SkipReason::NothingMoved)), (0, None));
+    play.frame(3.0);
+    scene.script.send(Some(0.1)).unwrap();
+    play.reply(3.1);
+    assert_eq!(watched(&play).checks, 1);
 }
 
 #[test]

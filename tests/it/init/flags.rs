@@ -97,10 +97,63 @@ fn an_operators_file_is_not_replaced_unasked() {
     assert!(output.status.success(), "{}", told(&output));
     assert_eq!(site.text("stakeout.toml.before"), theirs);
     assert!(site.appliance.run(&["check"]).status.success());
-    let secret = site.text("ops.secret");
+    let (secret, first) = (site.text("ops.secret"), site.text("stakeout.toml"));
+    fs::write(site.path("camera.pass"), "what they had").unwrap();
     let output = given(&site).arg("--force").output().unwrap();
     assert!(output.status.success(), "{}", told(&output));
     assert_eq!(site.text("ops.secret"), secret, "receivers know it");
+    assert_eq!(site.text("stakeout.toml.before"), theirs, "theirs is kept for good");
+    assert_eq!(site.text("stakeout.toml.before-2"), first);
+    assert_eq!(site.text("camera.pass.before"), "what they had");
+    assert!(told(&output).contains("stakeout.toml.before-2\n"), "{}", told(&output));
+}
+
+#[test]
+fn an_operators_picture_is_not_replaced_unasked() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    fs::write(site.path("camera.jpg"), "theirs").unwrap();
+    let output = given(&site).output().unwrap();
+    assert!(output.status.success() && told(&output).contains("camera-2.jpg"), "{}", told(&output));
+    assert_eq!(site.text("camera.jpg"), "theirs");
+    assert!(fs::read(site.path("camera-2.jpg")).unwrap().starts_with(&[0xff, 0xd8, 0xff]), "a JPEG");
+    let output = given(&site).args(["--force", "--picture", "camera.jpg"]).output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(fs::read(site.path("camera.jpg")).unwrap().starts_with(&[0xff, 0xd8, 0xff]), "asked for");
+}
+
+/// What can't be kept is not replaced, and nothing beside it either.
+#[test]
+fn nothing_was_written_is_said_only_where_it_is_so() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    fs::create_dir(site.appliance.config()).unwrap();
+    let before = site.files();
+    let output = given(&site).args(["--force", "--no-probe"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("nothing was written"), "{}", told(&output));
+    assert_eq!(site.files(), before, "no secret either");
+}
+
+#[test]
+fn answers_that_contradict_each_other_are_usage() {
+    let Some(site) = Site::new(|_| Answer::status(204)) else { return };
+    let before = site.files();
+    let mut init = site.init();
+    init.args([
+        "--camera-url",
+        "file:///clip.mp4",
+        "--camera-username",
+        "viewer",
+        "--camera-password-file",
+        "password",
+    ]);
+    let output = init.args(["--endpoint-url", &site.receiver.url()]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(
+        told(&output).contains("nothing was written") && !told(&output).contains("--no-probe"),
+        "{}",
+        told(&output)
+    );
+    assert_eq!(site.files(), before);
 }
 
 #[test]
@@ -156,7 +209,7 @@ fn what_root_writes_belongs_to_the_service() {
     };
     known("passwd", "64991:64992::/var/lib/stakeout:/usr/sbin/nologin");
     known("group", "64992:");
-    let with_user = "mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec \"$0\" \"$@\"";
+    let with_user = "umask 077; mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec \"$0\" \"$@\"";
     let inside = |command: &str| {
         let mut unshare = Command::new("unshare");
         unshare.args(["-m", "sh", "-c", with_user, command]).current_dir(site.appliance.folder.path());
@@ -176,4 +229,14 @@ fn what_root_writes_belongs_to_the_service() {
         assert_eq!(of(secret), (64_991, 64_992, 0o600), "{secret}");
     }
     assert_eq!(of("stakeout.toml"), (0, 64_992, 0o640), "root's, for the service to read");
+
+    let deep = site.path("a/b/stakeout.toml").display().to_string();
+    let elsewhere: Vec<String> = init.get_args().map(|it| it.to_string_lossy().into_owned()).collect();
+    let at = elsewhere.iter().position(|it| it == "--config").unwrap();
+    let elsewhere = [&elsewhere[..at], &["--config".to_owned(), deep], &elsewhere[at + 2..]].concat();
+    let output = inside(env!("CARGO_BIN_EXE_stakeout")).args(elsewhere).arg("--no-probe").output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    for folder in ["a", "a/b"] {
+        assert_eq!(of(folder), (0, 64_992, 0o750), "{folder}: the service has to pass through");
+    }
 }

@@ -1,6 +1,8 @@
-//! The journal on real disks: round trips, sequences, groups, frames, limits, retention, repair, kills, the fixture of version 1.
+//! The journal on real disks: round trips, sequences, groups, frames, limits, claims to room, retention, repair, kills, the
+//! fixture of version 1.
 
 mod backlog;
+mod claims;
 mod damage;
 mod durability;
 mod figures;

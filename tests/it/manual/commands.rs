@@ -1,14 +1,15 @@
 //! Every command of README.md, of the READMEs of the examples and of the man pages is run.
 //!
 //! What starts with `stakeout` is run as it stands and has to end well, unless [`ROWS`] says otherwise. Whatever else is
-//! typed must be in [`ROWS`]: a command that nobody knows fails the test, and so does a row that no text needs any more.
+//! typed must be in [`ROWS`]: a command that nobody knows fails the test, and so does a row that no text needs any more. What
+//! can't be run here a row says honestly: who runs it instead, or why nobody does.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use super::pages;
-use super::world::World;
+use super::world::{RESTARTED, World};
 use super::written::{self, Written};
 
 /// What becomes of a command.
@@ -21,9 +22,11 @@ enum Way {
     Daemon,
     /// It is run by this file, which has these words.
     Elsewhere(&'static str, &'static str),
+    /// Nobody runs it, for this reason.
+    Untried(&'static str),
 }
 
-use Way::{Daemon, Elsewhere, Ends, GoesOn};
+use Way::{Daemon, Elsewhere, Ends, GoesOn, Untried};
 
 /// A command as it is written, what becomes of it, and what stands for what in it (beside what does everywhere).
 type Row = (&'static str, Way, &'static [(&'static str, &'static str)]);
@@ -104,10 +107,19 @@ const ROWS: &[Row] = &[
         Ends(0, ""),
         &[("chown stakeout:", "chown $UID")],
     ),
+    // With what stands for systemd here; under a real one by `scripts/installed_unit.py`.
+    ("systemctl daemon-reload", Ends(0, ""), &[]),
+    ("systemctl enable stakeout && systemctl restart stakeout", Ends(0, RESTARTED), &[]),
+    ("systemctl restart stakeout", Ends(0, RESTARTED), &[]),
+    ("systemctl stop", Elsewhere("scripts/installed_unit.py", "systemctl stop stakeout"), &[]),
+    ("sudo systemctl stop stakeout", Elsewhere("scripts/installed_unit.py", "systemctl stop stakeout"), &[]),
+    ("systemctl edit stakeout", Untried("it opens an editor, and is systemd's own"), &[]),
+    ("apt remove", Elsewhere("scripts/installed_package.py", "root.run(\"apt-get\", \"remove\""), &[]),
+    ("apt purge", Elsewhere("scripts/installed_package.py", "root.run(\"apt-get\", \"purge\""), &[]),
     (
-        "systemctl daemon-reload && systemctl enable --now stakeout",
-        Elsewhere("scripts/installed_unit.py", "systemctl is-enabled stakeout"),
-        &[],
+        "sudo cp -a /var/lib/stakeout /var/lib/stakeout.before",
+        Ends(0, ""),
+        &[("sudo ", ""), (" /var/lib/stakeout.before", " HERE/copied"), ("/var/lib/stakeout", "HERE/var/lib/stakeout")],
     ),
     ("install -d -o stakeout -g stakeout /var/lib/stakeout /run/stakeout", Ends(0, ""), AS_USER),
     (
@@ -121,6 +133,7 @@ const ROWS: &[Row] = &[
         GoesOn("", "\"http://127.0.0.1:"),
         &[("--secret-file", "--port 0 --secret-file")],
     ),
+    ("journalctl CAMERA=dock-east", Elsewhere("tests/it/logs.rs", "CAMERA"), &[]),
     // README.md: looking at it.
     ("stakeout events -f", GoesOn("", "job.status"), &[]),
     (
@@ -194,7 +207,7 @@ const ROWS: &[Row] = &[
         &[],
     ),
     // Man pages.
-    ("stakeout check && systemctl restart stakeout", Ends(0, ""), &[(" && systemctl restart stakeout", "")]),
+    ("stakeout check && systemctl restart stakeout", Ends(0, RESTARTED), &[]),
     ("source <(stakeout completions bash)", Ends(0, ""), &[]),
     ("stakeout run --config ./stakeout.toml", Daemon, &[("./stakeout.toml", "HERE/stakeout.toml")]),
     ("stakeout events --follow", GoesOn("", "job.status"), &[]),
@@ -246,6 +259,13 @@ fn follow(world: &mut World, Written { command, functions, .. }: &Written) -> Re
         Ends(code, words) => ends(world, &meant, *code, words),
         GoesOn(meanwhile, words) => world.goes_on(&meant, meanwhile, words),
         Daemon => world.is_the_daemon(&meant),
+        Untried(why) => {
+            if why.is_empty() {
+                Err("nobody says why it isn't run".to_owned())
+            } else {
+                Ok(())
+            }
+        }
         Elsewhere(file, words) => {
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
             if text.contains(words) { Ok(()) } else { Err(format!("`{file}` no longer has `{words}`")) }
@@ -295,6 +315,10 @@ fn every_command_of_the_readmes_does_what_it_says() {
     assert_eq!(run(&mut world, &[forged]).len(), 1, "what nobody knows is wrong");
     let broken = Written::alone("stakeout snapshot no-such-camera", "");
     assert_eq!(run(&mut world, &[broken]).len(), 1, "what doesn't work is wrong");
+    let idle = world.run("systemctl daemon-reload && systemctl enable --now stakeout");
+    assert!(idle.code == Some(0) && !idle.said.contains(RESTARTED), "it does nothing to an active unit");
+    let stuck = world.goes_on("sleep 600", "stakeout snapshot no-such-camera", "never").unwrap_err();
+    assert!(stuck.contains("ended with Some(1)"), "{stuck}");
 }
 
 #[test]

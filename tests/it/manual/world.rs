@@ -30,6 +30,20 @@ const ABSURD: Duration = Duration::from_secs(120);
 /// The camera's password.
 const PASSWORD: &str = "hunter2-hunter2";
 
+/// What stands for systemd: it knows one unit, which the package has enabled and started, so that only a restart makes it
+/// read its configuration anew, and one that it could use. (Under a real systemd: `scripts/installed_unit.py`.)
+const SYSTEMCTL: &str = "\
+#!/bin/sh
+case \"$*\" in
+    daemon-reload | 'enable stakeout' | 'enable --now stakeout') ;;
+    'restart stakeout') stakeout check >/dev/null && echo 'stakeout.service has read its configuration' ;;
+    *) echo \"systemctl: '$*' is not known here\" >&2; exit 1 ;;
+esac
+";
+
+/// What the stand-in for systemd says of a restart.
+pub const RESTARTED: &str = "stakeout.service has read its configuration";
+
 /// A box and its surroundings.
 pub struct World {
     pub appliance: Appliance,
@@ -123,6 +137,10 @@ impl World {
         fs::write(place.join("cases.toml"), case).unwrap();
         fs::copy(pictures.join("28000000.png"), place.join("yard.png")).unwrap();
         image::open(place.join("yard.png")).unwrap().to_rgb8().save(place.join("yard.jpg")).unwrap();
+        // There is no systemd here, and no unit that could be disturbed.
+        fs::create_dir(here.join("bin")).unwrap();
+        fs::write(here.join("bin/systemctl"), SYSTEMCTL).unwrap();
+        fs::set_permissions(here.join("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
         // useradd --prefix
         for file in ["passwd", "group", "login.defs"] {
             fs::copy(Path::new("/etc").join(file), here.join("etc").join(file)).unwrap();
@@ -202,7 +220,7 @@ impl World {
         shell
             .args(["--norc", "-o", "pipefail", "-c", command])
             .current_dir(self.place())
-            .env("PATH", format!("{beside}:{}", std::env::var("PATH").unwrap()))
+            .env("PATH", format!("{}/bin:{beside}:{}", self.here(), std::env::var("PATH").unwrap()))
             .env("STAKEOUT_CONFIG", self.appliance.config())
             .env("SIGNATURE", request.header("webhook-signature"))
             .env("ID", request.header("webhook-id"))
@@ -234,13 +252,17 @@ impl World {
         });
         let began = Instant::now();
         let mut said = String::new();
-        let mut asked = None;
+        let (mut asked, mut failed) = (None, false);
         while !said.contains(words) && began.elapsed() < ABSURD {
             // What happens before it listens is lost on it.
             if !meanwhile.is_empty() && asked.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(5)) {
                 asked = Some(Instant::now());
                 let ended = self.run(meanwhile);
-                assert_eq!(ended.code, Some(0), "{meanwhile}: {}", ended.said);
+                failed = ended.code != Some(0);
+                if failed {
+                    said = format!("{said}\n`{meanwhile}` ended with {:?}: {}", ended.code, ended.said);
+                    break;
+                }
             }
             match hear.recv_timeout(Duration::from_secs(1)) {
                 Ok(line) => said = said + &line + "\n",
@@ -248,9 +270,10 @@ impl World {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }
+        let told = said.contains(words) && !failed;
         let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
         let _ = child.wait();
-        if said.contains(words) { Ok(()) } else { Err(said) }
+        if told { Ok(()) } else { Err(said) }
     }
 
     /// Runs a command that is the daemon, in the place of the one that runs here: it answers, and ends when it is told to.

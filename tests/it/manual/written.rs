@@ -39,6 +39,9 @@ fn commands(block: &str, place: &str) -> Vec<Written> {
     commands.into_iter().map(written).collect()
 }
 
+/// Programs that the text around the blocks has people type.
+const TYPED: [&str; 6] = ["stakeout", "curl", "systemctl", "sudo", "apt", "journalctl"];
+
 /// What the text around the blocks names between backticks and begins with a program that people type.
 pub fn mentions(file: &str) -> Vec<Written> {
     let text = read(file);
@@ -46,7 +49,7 @@ pub fn mentions(file: &str) -> Vec<Written> {
     let spans = outside.iter().flat_map(|text| text.split('`').skip(1).step_by(2));
     let is_typed = |span: &&str| {
         let program = span.split(' ').next().unwrap_or_default();
-        program.starts_with("scripts/") || ["stakeout", "curl"].contains(&program) && *span != program
+        program.starts_with("scripts/") || TYPED.contains(&program) && *span != program
     };
     spans.filter(is_typed).map(|span| Written::alone(&span.replace("\\|", "|"), file)).collect()
 }

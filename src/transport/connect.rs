@@ -1,27 +1,34 @@
-//! Connections to a mail server.
+//! Connections of our own: to a mail server, or only to see whether somebody is there.
 //!
 //! Owns the lookup within the egress rules, the order in which addresses are tried and the handshake; refuses to know what
 //! is said over them. Runs in the task of the attempt.
 
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::dialogue::Wire;
-use super::problem::Problem;
+use super::resolver::{LookupError, SystemResolver};
+use super::{CONNECT, ClientError, Settings, way};
 use crate::egress::Egress;
-use crate::transport::resolver::{LookupError, SystemResolver};
-use crate::transport::{CONNECT, ClientError, Settings, way};
 
-/// A mail server as it is connected to.
+/// A connection, with TLS or without.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+/// Why there is no connection: an error that [`super::failure`] knows how to read.
+pub(super) type NoConnection = Box<dyn Error + Send + Sync>;
+
+/// A server as it is connected to.
 pub(super) struct Server {
     host: Host<String>,
     port: u16,
@@ -41,23 +48,15 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Of `smtp://` or `smtps://`.
+    /// The host of `url`, at its port or the usual one of its scheme.
     ///
     /// # Errors
-    /// It is neither, or names no host; or TLS can't be set up.
-    pub(super) fn new(url: &Url, settings: &Settings) -> Result<Server, ClientError> {
-        let (tls_first, usual_port) = match url.scheme() {
-            "smtps" => (true, 465),
-            "smtp" => (false, 587),
-            other => {
-                return Err(ClientError::Mail(format!("`{other}` is no scheme for letters; use `smtps` or `smtp`")));
-            }
-        };
-        let no_host = || ClientError::Mail("the URL names no host; a host follows `://`".to_owned());
-        // To the URL standard this scheme's hosts are any text.
-        let host = Host::parse(url.host_str().ok_or_else(no_host)?).map_err(|_| no_host())?;
+    /// It names no host; or TLS can't be set up.
+    pub(super) fn new(url: &Url, tls_first: bool, usual_port: u16, settings: &Settings) -> Result<Server, ClientError> {
+        // To the URL standard the hosts of most schemes are any text.
+        let host = Host::parse(url.host_str().ok_or(ClientError::NoHost)?).map_err(|_| ClientError::NoHost)?;
         let name = match &host {
-            Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| no_host())?,
+            Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| ClientError::NoHost)?,
             Host::Ipv4(address) => ServerName::from(IpAddr::V4(*address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::V6(*address)),
         };
@@ -74,9 +73,9 @@ impl Server {
     }
 
     /// Connects to the first address that answers.
-    pub(super) async fn connect(&self) -> Result<TcpStream, Problem> {
+    pub(super) async fn connect(&self) -> Result<TcpStream, NoConnection> {
         let deadline = Instant::now() + self.patience;
-        let addresses = self.addresses().await.map_err(|error| Problem::Connecting(error.into()))?;
+        let addresses = self.addresses().await?;
         let mut failure = std::io::Error::from(std::io::ErrorKind::TimedOut);
         for (tried, address) in addresses.iter().enumerate() {
             // An address that swallows everything leaves time for the others.
@@ -94,13 +93,12 @@ impl Server {
                 Err(_) => {}
             }
         }
-        Err(Problem::Connecting(failure.into()))
+        Err(failure.into())
     }
 
     /// Agrees on TLS over `wire`.
-    pub(super) async fn encrypt(&self, wire: Box<dyn Wire>) -> Result<Box<dyn Wire>, Problem> {
-        let shaken = self.tls.connect(self.name.clone(), wire).await;
-        let tls = shaken.map_err(|error| Problem::Connecting(error.into()))?;
+    pub(super) async fn encrypt(&self, wire: Box<dyn Wire>) -> Result<Box<dyn Wire>, NoConnection> {
+        let tls = self.tls.connect(self.name.clone(), wire).await?;
         way::note(|way, since_start| way.connected = Some(since_start));
         Ok(Box::new(tls))
     }
@@ -118,17 +116,5 @@ impl Server {
             Ok(()) => Ok(vec![SocketAddr::new(literal, self.port)]),
             Err(why) => Err(LookupError::Forbidden { host: self.host.to_string(), address: literal, why }),
         }
-    }
-}
-
-/// Who we say we are: the host's name where it is a whole one, and otherwise our address (RFC 5321, 4.1.3).
-pub(super) fn name_of(tcp: &TcpStream) -> ClientId {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let is_whole = name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    match tcp.local_addr().map(|here| here.ip()) {
-        _ if is_whole => ClientId::Domain(name),
-        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
-        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
-        Err(_) => ClientId::default(),
     }
 }
