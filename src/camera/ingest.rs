@@ -53,6 +53,10 @@ pub(super) struct Ingest {
     lossy: bool,
     /// A packet has come.
     begun: bool,
+    /// The latest time at which a picture is shown.
+    newest: Duration,
+    /// A picture came that is shown before one that came earlier.
+    overtaken: bool,
     connection: u64,
     opened: Now,
 }
@@ -74,7 +78,8 @@ impl Ingest {
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         configure(&pipeline);
         let (sets, turn, opened) = (ParameterSets::default(), Turn::None, time::now());
-        let ingest = Ingest { pipeline, bus, sinks, sets, turn, lossy: true, begun: false, connection, opened };
+        let (lossy, begun, newest, overtaken) = (true, false, Duration::ZERO, false);
+        let ingest = Ingest { pipeline, bus, sinks, sets, turn, lossy, begun, newest, overtaken, connection, opened };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
         // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
@@ -167,6 +172,14 @@ impl Ingest {
         })
     }
 
+    /// Takes RTP's timestamps as they are. Otherwise they are compared with when packets arrive, to follow a camera's clock,
+    /// and where pictures overtake each other that bends their times by a tenth of a second.
+    fn believe_timestamps(&self) {
+        let elements = self.pipeline.iterate_recurse().into_iter().flatten();
+        let is_buffer = |element: &gst::Element| element.factory().is_some_and(|it| it.name() == "rtpjitterbuffer");
+        elements.filter(is_buffer).for_each(|buffer| buffer.set_property_from_str("mode", "none"));
+    }
+
     /// How long ago it was started.
     pub(super) fn age(&self) -> Duration {
         time::now().mono.since(self.opened.mono)
@@ -181,6 +194,10 @@ impl Ingest {
         let (mut class, data) = self.sets.complete(codec, &unit, start)?;
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
+        if pts < self.newest && !std::mem::replace(&mut self.overtaken, true) {
+            self.believe_timestamps();
+        }
+        self.newest = self.newest.max(pts);
         // Every stream begins so, and a JPEG needs nothing of what was before.
         let expected = !std::mem::replace(&mut self.begun, true) || codec == Codec::Mjpeg;
         let after_loss = self.lossy && !expected && buffer.flags().contains(gst::BufferFlags::DISCONT);

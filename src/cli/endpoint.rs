@@ -31,7 +31,7 @@ const CHECK_HELP: &str = "\
 Sends one signed `endpoint.check` and, when it was taken, another one with a wrong signature, which
 the receiver should refuse. Neither is journaled or counted. Values of headers are not shown.
 Slack and mail get a message that says that nothing happened, PagerDuty the end of an incident that
-there never was; receivers of the Trio formats and of videodb would act on it, and get nothing.
+there never was; receivers of the Trio formats, videodb and aioz would act on it, and get nothing.
 Exit codes: 0 it works (warnings go to stderr), 1 failure, 4 its name leads nowhere, 5 no
 connection, 6 no TLS, 7 the receiver did not take it, 78 the configuration can't be used.";
 

@@ -387,7 +387,6 @@ fn end(error: &io::Error) -> ! {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::journal::database::open_for_writing;
     use crate::journal::room::Shares;

@@ -1,10 +1,9 @@
 //! Getting over a full disk.
 //!
 //! Owns the order, which was measured (research: the other one fills the disk again): give up the ballast, fold the log into
-//! the database, take away in small batches, with a checkpoint after each, what was rehearsed, clips, and what was delivered;
-//! give pages back. While the disk stays full, the journal gets by with the space that it has, as if that were its quota; once
-//! there is ample space, it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on
-//! `journal-writer`.
+//! the database, take away clips and what was rehearsed or delivered in small batches with a checkpoint after each, give pages back.
+//! While the disk stays full, the journal gets by with the space that it has, as if that were its quota; once there is ample
+//! space, it takes its ballast back. Refuses to know what is worth less than what (`relief` does). Runs on `journal-writer`.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +55,7 @@ impl Committer {
             Ok(rows) if is_news || rows > 0 => {
                 tracing::warn!(
                     rows,
-                    "the disk is full: the journal took away what was rehearsed, clips, or what was delivered"
+                    "the disk is full: the journal took away clips and what was rehearsed or delivered"
                 );
             }
             Ok(_) => {}
@@ -105,14 +104,11 @@ impl Committer {
             doomed_clips: Vec::new(),
             next: Vec::new(),
         };
-        // Clips before all that an alert needs.
-        let mut batch = relief::remove_rehearsed(&mut ledger, BATCH)?;
-        if batch == 0 {
-            batch = clips::remove_oldest(&mut ledger, BATCH)?;
-        }
-        if batch == 0 {
-            batch = relief::remove_delivered(&mut ledger, BATCH)?;
-        }
+        // Clips first: nothing that an alert needs goes for the sake of one.
+        let batch = match clips::remove_oldest(&mut ledger, BATCH)? {
+            0 => remove_rows(&mut ledger)?,
+            clips => clips,
+        };
         let Ledger { doomed, doomed_clips, tombstones, .. } = ledger;
         transaction.commit()?;
         self.tombstones = tombstones;
@@ -124,5 +120,13 @@ impl Committer {
     /// Everything in the log goes into the database, and the log's space to the disk.
     fn fold_the_log(&self) -> Result<(), Error> {
         Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+}
+
+/// What is worth least.
+fn remove_rows(ledger: &mut Ledger<'_>) -> Result<usize, Error> {
+    match relief::remove_rehearsed(ledger, BATCH)? {
+        0 => relief::remove_delivered(ledger, BATCH),
+        rehearsed => Ok(rehearsed),
     }
 }

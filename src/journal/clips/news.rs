@@ -68,7 +68,7 @@ pub enum ClipStep {
 impl Change for ClipNews {
     type Answer = Recorded;
 
-    /// What is told of clips takes no alert's room.
+    /// What is told of clips takes the room of nothing that is owed.
     fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         relief::make_room(ledger, Reach::Over, self.at.wall)
     }
