@@ -267,7 +267,8 @@ fn the_page_plays_in_a_browser_and_shows_what_was_found_at_its_moment() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     let seen: Value = serde_json::from_str(&told).expect(&told);
-    println!("{seen}; screenshot: {}", screenshot.display());
+    // Beside the picture, for whoever looks at it.
+    fs::write(screenshot.with_extension("json"), told.as_bytes()).unwrap();
     assert_eq!((&seen["error"], &seen["trouble"]), (&Value::Null, &serde_json::json!([])), "{seen}");
     assert_eq!((seen["width"].as_u64(), seen["height"].as_u64()), (Some(640), Some(360)), "{seen}");
     assert!(seen["frames"].as_u64() > Some(10), "{seen}");

@@ -102,7 +102,7 @@ mod tests {
     use crate::time::Wall;
 
     fn webhook(id: u128, title: &str, made: i64) -> Webhook {
-        let moments = Moments { file_received: id % 2 == 0, encoding_failed: true, ..Moments::default() };
+        let moments = Moments { file_received: id.is_multiple_of(2), encoding_failed: true, ..Moments::default() };
         let (id, endpoint) = (Uuid::from_u128(id), Name::new("webhook").unwrap());
         let url = format!("https://{}.example/", title.len());
         Webhook { id, endpoint, title: title.to_owned(), url, moments, made: Wall(made), changed: Wall(made) }

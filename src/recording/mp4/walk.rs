@@ -70,10 +70,10 @@ pub fn walk(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
         last = Some(run);
     }
     // Everything before the last one was flushed before that was begun; of that itself any part may be missing.
-    if let (Some(run), Some(span)) = (last, whole.fragments.last()) {
-        if !is_sound(file, span.at + span.bytes - run.data, &run.sizes)? {
-            whole.fragments.pop();
-        }
+    if let (Some(run), Some(span)) = (last, whole.fragments.last())
+        && !is_sound(file, span.at + span.bytes - run.data, &run.sizes)?
+    {
+        whole.fragments.pop();
     }
     Ok(Some(whole))
 }
@@ -220,7 +220,7 @@ pub(super) mod tests {
         let (file, ends) = clip();
         assert_eq!(ends.len(), 4);
         for cut in 0..=file.len() {
-            let expected = ends.iter().filter(|end| **end <= cut).next_back();
+            let expected = ends.iter().rfind(|end| **end <= cut);
             let found = whole(&file[..cut]);
             assert_eq!(found.as_ref().map(Whole::bytes), expected.map(|end| *end as u64), "{cut}");
             let fragments = ends.iter().filter(|end| **end <= cut).count().saturating_sub(1);
