@@ -36,7 +36,7 @@ fn clip(n: u128) -> Uuid {
 
 fn event(data: EventData) -> Event {
     Event {
-        id: Uuid::now_v7(),
+        id: at(0).new_id(),
         observed: at(0),
         boot: Boot::current(),
         device: "box".to_owned(),
