@@ -181,7 +181,7 @@ impl Ledger for JournalLedger {
         };
         let recorded = recorded.wait()?;
         if let Some(scene) = scene {
-            scene.order();
+            scene.recorded();
         }
         // The promise in words: scripts/bench durability holds the daemon to it.
         for event in accepted {

@@ -119,7 +119,7 @@ impl<'f> Scene<'f> {
     }
 
     /// The journal has it.
-    pub(super) fn order(mut self) {
+    pub(super) fn recorded(mut self) {
         *self.plan = self.next;
         for order in self.orders {
             if let Order::Begin { clip, camera, .. } = &order {
