@@ -49,6 +49,10 @@ class Clips:
         if len(self.details) < 5:
             self.details.append(f"clips, {kind}: {words}")
 
+    def add(self, other):
+        for kind in ("rows", "ready", "failed", "wrong", "details"):
+            setattr(self, kind, getattr(self, kind) + getattr(other, kind))
+
     def is_clean(self):
         return not self.wrong
 
@@ -156,6 +160,14 @@ def kept(known, promised, found, where):
         row = known.get(clip)
         if row is None or row.state != "ready" or (row.bytes, row.sha256) != (size, sha256):
             found.note("cut", f"{where}: {clip} had {size} whole bytes and is {row}")
+
+
+def begin_as(state, written, found, where):
+    """Each file is the beginning of what was written to it, whatever else the disk had kept."""
+    for clip in _files(state):
+        content = _path(state, clip).read_bytes()
+        if not written.get(f"{FOLDER}/{clip}.mp4", b"").startswith(content):
+            found.note("holes", f"{where}: {clip} holds what was never written")
 
 
 def complaint_of_ffmpeg(path):

@@ -54,11 +54,14 @@ def _cuts(binary, library, arguments, say):
     _line(say, _of_found("power cut", found))
     for name, control in controls.items():
         _line(say, _of_found(f"  control: {name}", control))
-    _explain(say, found.details)
-    normal, off, frames = (controls[name] for name in power.CONTROLS)
+    say(f"clips: {found.clips.ready} ready and {found.clips.failed} failed after starts on what was left")
+    _explain(say, found.details + found.clips.details)
+    normal, off, frames, filmed = (controls[name] for name in power.CONTROLS)
     figures = {"power_cuts": {**found.figures(), "control_normal_lost": normal.lost, "control_off_corrupt": off.corrupt,
-                              "control_frames_missing": frames.frames}}
-    return figures, found.is_clean() and normal.lost > 0 and off.corrupt > 0 and frames.frames > 0
+                              "control_frames_missing": frames.frames,
+                              "control_clips_wrong": dict(filmed.clips.wrong)}}
+    noticed = normal.lost and off.corrupt and frames.frames and filmed.clips.wrong["torn"] and filmed.clips.wrong["missing"]
+    return figures, found.is_clean() and bool(noticed)
 
 
 def _of_verdict(what, runs, verdict):
@@ -66,7 +69,8 @@ def _of_verdict(what, runs, verdict):
 
 
 def _of_found(what, found):
-    return what, found.cuts, found.promises, found.lost, found.corrupt, found.altered, found.frames, ""
+    return (what, found.cuts, found.promises, found.lost, found.corrupt, found.altered, found.frames, "", found.clips.rows,
+            found.clips.wrong.total())
 
 
 def _line(say, cells):
