@@ -61,6 +61,7 @@ clear_threshold = 0.0
 check_interval = "50ms"
 cooldown = "{cooldown}"
 enabled = {enabled}
+clip = {clip}
 """
 
 ENDPOINT = """
@@ -85,9 +86,9 @@ class Box:
     """One daemon at a time, in `folder`; its log goes on from start to start."""
 
     def __init__(self, binary, library, folder, url, *, cameras=2, monitors=2, threshold=ANYTHING,
-                 cooldown="0ms", endpoints=("ops", "spare")):
+                 cooldown="0ms", endpoints=("ops", "spare"), clip="{}"):
         self.binary, self.library, self.folder = binary, library, pathlib.Path(folder)
-        self.url, self.threshold, self.cooldown = url, threshold, cooldown
+        self.url, self.threshold, self.cooldown, self.clip = url, threshold, cooldown, clip
         self.cameras = [f"cam-{number}" for number in range(cameras)]
         self.monitors = [f"monitor-{number}" for number in range(monitors)]
         self.endpoints = endpoints
@@ -105,7 +106,7 @@ class Box:
         parts = [APPLIANCE.format(folder=self.folder, library=self.library, root=ROOT)]
         parts += [CAMERA.format(name=name, clip=CLIP) for name in self.cameras]
         parts += [MONITOR.format(name=name, cameras=json.dumps(self.cameras), threshold=self.threshold,
-                                 cooldown=self.cooldown, enabled=str(watching).lower()) for name in self.monitors]
+                                 cooldown=self.cooldown, enabled=str(watching).lower(), clip=self.clip) for name in self.monitors]
         parts += [ENDPOINT.format(name=name, url=self.url, folder=self.folder, delays=delays, concurrency=CONCURRENCY,
                                   rate=rate()) for name in self.endpoints]
         self.config.write_text("".join(parts))
@@ -186,11 +187,12 @@ class Box:
         self.accepted |= listed
         return after
 
-    def deliver_everything(self):
-        """Starts it with nothing left to watch, and waits until nothing is owed any more."""
+    def deliver_everything(self, is_settled=lambda: True):
+        """Starts it with nothing left to watch, and waits until all is settled and nothing is owed any more."""
         self.configure(watching=False)
         self.start()
         self.wait_until_ready()
+        self.until("an end of what was unfinished", is_settled)
         self.until("an end of what is owed", lambda: not any(map(self.owes, ["pending", "retry_wait", "held"])))
         self.list_events(0)
 

@@ -1,16 +1,20 @@
-"""kill -9 at moments without a plan, under load, against a receiver that is no pleasure."""
+"""kill -9 at moments without a plan, under load and while clips are recorded, against a receiver that is no pleasure."""
 import random
 import shutil
 import tempfile
 import time
 
-from . import ledger
+from . import clips, ledger
 from .box import CONCURRENCY, Box, Trouble
+from .clips import Clips
 from .oracle import Evidence, judge
 from .receiver import Receiver
 
 # One kill in so many comes while the daemon starts, without waiting for an event.
 EARLY = 5
+
+# One in so many comes late enough for clips to have several fragments, or to have ended.
+LATE, LATE_S = 3, 9
 
 
 def run(binary, library, kills, seed, say=lambda _words: None):
@@ -18,21 +22,23 @@ def run(binary, library, kills, seed, say=lambda _words: None):
     chance = random.Random(seed)
     receiver = Receiver(seed)
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url)
+        box = Box(binary, library, folder, receiver.url, clip=clips.CLIP)
+        filmed, promised = Clips(), {}
         try:
             under_load = 0
             seen = 0
             for number in range(kills):
                 under_load, seen = _one(box, chance, number, under_load, seen)
+                promised |= unfinished(box, filmed, f"kill {number + 1}")
                 if (number + 1) % 50 == 0:
                     say(f"{number + 1} kills, {len(box.accepted)} events accepted")
             if not box.accepted:
                 raise Trouble("nothing was ever accepted: this run proves nothing")
-            verdict = settle(box, receiver, kills)
+            verdict = settle(box, receiver, kills, filmed, promised)
         finally:
             box.give_up()
             receiver.close()
-    return verdict, under_load
+    return verdict, under_load, filmed, len(promised)
 
 
 def _one(box, chance, number, under_load, seen):
@@ -42,12 +48,62 @@ def _one(box, chance, number, under_load, seen):
         time.sleep(chance.uniform(0, 0.6))
     else:
         box.until("accepted event", box.read_log)
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, LATE_S if number % LATE == LATE - 1 else 0.4))
         under_load += 1
         if chance.random() < 0.3:
             seen = box.list_events(seen)
     box.kill()
     return under_load, seen
+
+
+def unfinished(box, filmed, where):
+    """Looks at the clips of a box that was killed; answers what the next start must make of them."""
+    known = clips.rows_of_a_copy(box.state)
+    clips.interrupted(box.state, known, filmed, where)
+    return clips.whole(box.state, known)
+
+
+def spoiled_clips(binary, library):
+    """The negative controls of clips, on one box that was killed: a ready one is removed, a byte of another is altered, and
+    an unfinished one loses its end. Each must be noticed: what was, kind by kind."""
+    receiver, filmed = Receiver(), Clips()
+    receiver.mood = "calm"
+    with tempfile.TemporaryDirectory() as folder:
+        box = Box(binary, library, folder, receiver.url, cameras=1, monitors=1, clip=clips.CLIP)
+        try:
+            box.start()
+            box.wait_until_ready()
+            box.until("two clips and a fragment of a third", lambda: _is_enough(clips.rows_of_a_daemon(box.state)))
+            box.kill()
+            promised = unfinished(box, filmed, "before it was spoiled")
+            if filmed.wrong:
+                raise Trouble(f"clips were wrong before they were spoiled: {filmed.details}")
+            _spoil(box)
+            unfinished(box, filmed, "spoiled")
+            settle(box, receiver, 1, filmed, promised)
+        finally:
+            box.give_up()
+            receiver.close()
+    return filmed
+
+
+def _is_enough(known):
+    states = [row.state for row in known.values()]
+    return states.count("ready") >= 2 and any(row.state == "recording" and row.bytes for row in known.values())
+
+
+def _spoil(box):
+    known = clips.rows_of_a_copy(box.state)
+    folder = box.state / clips.FOLDER
+    removed, altered = [folder / f"{clip}.mp4" for clip, row in known.items() if row.state == "ready"][:2]
+    removed.unlink()
+    last = altered.read_bytes()[-1]
+    with altered.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(bytes([255 - last]))
+    unfinished_one = next(clip for clip, row in known.items() if row.state == "recording" and row.bytes)
+    with (folder / f"{unfinished_one}.mp4").open("r+b") as file:
+        file.truncate(known[unfinished_one].bytes - 1)
 
 
 def wiped(binary, library):
@@ -83,11 +139,14 @@ def altered(binary, library):
             receiver.close()
 
 
-def settle(box, receiver, kills):
-    """A start, everything delivered, an orderly end; then the oracle."""
+def settle(box, receiver, kills, filmed=None, promised=()):
+    """A start, everything delivered, no clip left unfinished, an orderly end; then the oracles."""
     receiver.mood = "calm"
-    box.deliver_everything()
+    box.deliver_everything(lambda: not any(it.state == "recording" for it in clips.rows_of_a_daemon(box.state).values()))
     box.stop()
     with box.database() as database:
-        integrity, journal = ledger.integrity(database), ledger.deliveries(database)
+        integrity, journal, known = ledger.integrity(database), ledger.deliveries(database), clips.rows(database)
+    if filmed is not None:
+        clips.settled(box.state, known, filmed, "settled", clips.complaint_of_ffmpeg)
+        clips.kept(known, dict(promised), filmed, "settled")
     return judge(Evidence(box.accepted, journal, dict(receiver.arrivals), box.endpoints, kills, CONCURRENCY, integrity))

@@ -2,7 +2,7 @@
 
 A promise is a log line that the daemon writes after a commit; strace sees it in one order with the writes and flushes.
 Controls run over the same recording: flushes that `synchronous=NORMAL` or `OFF` would not have made, or those of the
-frames, count as never made. Then promises must be found broken, or the replay could not see a loss. That needs no switch
+frames or of the clips, count as never made. Then promises must be found broken, or the replay could not see a loss. That needs no switch
 in the product which could be left on by mistake.
 """
 import random
@@ -12,16 +12,18 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
-from . import ledger, trace
+from . import clips, ledger, trace
 from .box import ABSURD_S, Box, Trouble
+from .clips import Clips
 from .disk import Disk
 from .receiver import Receiver
 
 WAL, DATABASE, FRAMES = "journal.db-wal", "journal.db", "frames/"
+CLIPS = (clips.FOLDER, f"{clips.FOLDER}/")
 WAL_HEADER = 32
 
 # Read by the built binary too, and started again, at every so many-th point: a process takes longer than a replay.
-READ_EVERY, START_EVERY = 10, 100
+READ_EVERY, START_EVERY = 10, 20
 
 
 @dataclass
@@ -30,6 +32,8 @@ class Recording:
 
     steps: list
     rows: dict
+    # All that was ever written to each file of a clip, by its path.
+    clips: dict
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Found:
     altered: int = 0
     frames: int = 0
     unusable: int = 0
+    clips: Clips = field(default_factory=Clips)
     details: list = field(default_factory=list)
 
     def note(self, kind, words):
@@ -51,18 +56,24 @@ class Found:
             self.details.append(f"{kind}: {words}")
 
     def is_clean(self):
-        return not (self.lost or self.corrupt or self.altered or self.frames or self.unusable)
+        return not (self.lost or self.corrupt or self.altered or self.frames or self.unusable) and self.clips.is_clean()
+
+    def add(self, other):
+        for kind in ("cuts", "promises", "lost", "corrupt", "altered", "frames", "unusable", "details"):
+            setattr(self, kind, getattr(self, kind) + getattr(other, kind))
+        self.clips.add(other.clips)
 
     def figures(self):
         return {"cuts": self.cuts, "promises": self.promises, "lost": self.lost, "corrupt": self.corrupt,
-                "altered": self.altered, "frames_missing": self.frames, "unusable": self.unusable}
+                "altered": self.altered, "frames_missing": self.frames, "unusable": self.unusable,
+                "clips": self.clips.figures()}
 
 
 def record(binary, library, folder, events):
-    """First start, events, deliveries, a kill, another start, more of it, an orderly end: under strace."""
+    """First start, events, deliveries, clips, a kill, another start, more of it, an orderly end: under strace."""
     receiver = Receiver()
     receiver.mood = "calm"
-    box = Box(binary, library, folder, receiver.url, endpoints=("ops",))
+    box = Box(binary, library, folder, receiver.url, endpoints=("ops",), clip=clips.CLIP)
     text = []
     try:
         for end in ("kill", "stop"):
@@ -70,6 +81,7 @@ def record(binary, library, folder, events):
             box.start(*trace.command(output))
             goal = len(box.accepted) + events // 2
             box.until(f"{goal} events", lambda goal=goal: box.read_log() and len(box.accepted) >= goal)
+            box.until("a clip that is ready, and a fragment of one that isn't", lambda: _is_filmed(box.state))
             _end(box, end)
             text.append(output.read_text())
         with box.database() as database:
@@ -81,7 +93,21 @@ def record(binary, library, folder, events):
     promised = {step.to for step in steps if step.kind == "promise"}
     if len(promised) < events // 2 or not promised <= rows.keys():
         raise Trouble(f"{len(promised)} promises and {len(rows)} rows were recorded: that can't be all")
-    return box, Recording(steps, rows)
+    return box, Recording(steps, rows, _written(steps))
+
+
+def _is_filmed(state):
+    known = clips.rows_of_a_daemon(state).values()
+    return any(it.state == "ready" for it in known) and any(it.state == "recording" and it.bytes for it in known)
+
+
+def _written(steps):
+    """By path: what was written to the files of clips, one piece behind the other."""
+    written = {}
+    for step in steps:
+        if step.kind == "write" and step.path.startswith(CLIPS[1]):
+            written[step.path] = written.get(step.path, b"") + step.data
+    return written
 
 
 def _end(box, end):
@@ -123,6 +149,11 @@ def frames_unflushed(steps):
     return [step for step in steps if not (step.kind == "sync" and step.path.startswith(FRAMES))]
 
 
+def clips_unflushed(steps):
+    """Rows name clips that were never flushed."""
+    return [step for step in steps if not (step.kind == "sync" and (step.path == CLIPS[0] or step.path.startswith(CLIPS[1])))]
+
+
 def replay(box, recording, cuts, seed, discipline=full, processes=True):
     """Cuts the power at random moments of the recording and looks at what is left."""
     chance = random.Random(seed)
@@ -145,7 +176,7 @@ def replay(box, recording, cuts, seed, discipline=full, processes=True):
             _read_by_the_binary(box, promised, found)
         _look(box.state, recording.rows, promised, found, f"point {point}")
         if processes and number % START_EVERY == 0:
-            _start_again(box, promised, found)
+            _start_again(box, promised, recording.clips, found, f"point {point}")
     return found
 
 
@@ -160,6 +191,7 @@ def _look(state, rows, promised, found, where):
                 return found.note("corrupt", f"{where}: {said}")
             if database.execute("PRAGMA user_version").fetchone()[0] > 0:
                 here = ledger.frozen(database, state)
+                clips.interrupted(state, clips.rows(database), found.clips, where)
         except sqlite3.DatabaseError as error:
             return found.note("corrupt", f"{where}: {error}")
         finally:
@@ -180,8 +212,8 @@ def _read_by_the_binary(box, promised, found):
         found.note("lost" if ended.returncode == 0 else "unusable", f"{len(missing)} events: {ended.stderr[-500:]}")
 
 
-def _start_again(box, promised, found):
-    """A daemon comes up on what is left, and lists what was promised."""
+def _start_again(box, promised, written, found, where):
+    """A daemon comes up on what is left, lists what was promised, and makes whole what was being recorded."""
     box.configure(watching=False)
     before = set(box.accepted)
     box.accepted = set()
@@ -191,6 +223,11 @@ def _start_again(box, promised, found):
         box.list_events(0)
         if missing := promised - box.accepted:
             found.note("lost", f"after a start: {len(missing)} events")
+        box.until("an end of what was unfinished", lambda: _is_settled(box.state))
+        box.stop()
+        with box.database() as database:
+            clips.settled(box.state, clips.rows(database), found.clips, where, clips.complaint_of_ffmpeg)
+        clips.begin_as(box.state, written, found.clips, where)
     except Trouble as trouble:
         found.note("unusable", str(trouble))
     finally:
@@ -199,7 +236,12 @@ def _start_again(box, promised, found):
         box.accepted = before
 
 
-CONTROLS = {"synchronous=NORMAL": normal, "synchronous=OFF": off, "frames not flushed": frames_unflushed}
+def _is_settled(state):
+    return not any(row.state == "recording" for row in clips.rows_of_a_daemon(state).values())
+
+
+CONTROLS = {"synchronous=NORMAL": normal, "synchronous=OFF": off, "frames not flushed": frames_unflushed,
+            "clips not flushed": clips_unflushed}
 
 
 def run(binary, library, cuts, seed, say=lambda _words: None):
@@ -211,8 +253,7 @@ def run(binary, library, cuts, seed, say=lambda _words: None):
             box, recording = record(binary, library, folder, events=60)
             share = cuts // recordings + (number < cuts % recordings)
             found = replay(box, recording, share, seed + number)
-            for name, value in vars(found).items():
-                setattr(total, name, getattr(total, name) + value)
+            total.add(found)
             say(f"{total.cuts} power cuts, {len(recording.steps)} steps in the last recording")
             if number == 0:
                 for name, discipline in CONTROLS.items():

@@ -1,8 +1,11 @@
 """`scripts/bench durability`: runs what is asked for, prints a table for people and a line of JSON for programs."""
 from . import failpoints, kills, power
 
-COLUMNS = ("what", "runs", "promises", "lost", "corrupt", "altered", "frames missing", "duplicates")
-WIDTHS = (36, 6, 9, 6, 8, 8, 15, 10)
+COLUMNS = ("what", "runs", "promises", "lost", "corrupt", "altered", "frames missing", "duplicates", "clips", "wrong")
+WIDTHS = (36, 6, 9, 6, 8, 8, 15, 10, 6, 6)
+
+# What the controls of clips do, and as what it must be noticed.
+SPOILED = {"missing": "a clip removed", "altered": "a byte of one altered", "torn": "an unfinished one's end cut off"}
 
 
 def run(binary, library, arguments, say):
@@ -19,15 +22,21 @@ def run(binary, library, arguments, say):
 
 
 def _kills(binary, library, arguments, say):
-    verdict, under_load = kills.run(binary, library, arguments.kills, arguments.seed, say)
+    verdict, under_load, filmed, unfinished = kills.run(binary, library, arguments.kills, arguments.seed, say)
     wiped, altered = kills.wiped(binary, library), kills.altered(binary, library)
-    _line(say, _of_verdict("kill -9", arguments.kills, verdict))
+    spoiled = kills.spoiled_clips(binary, library)
+    _line(say, (*_of_verdict("kill -9", arguments.kills, verdict), filmed.rows, filmed.wrong.total()))
     _line(say, _of_verdict("  control: the journal wiped", 1, wiped))
     _line(say, _of_verdict("  control: bodies altered", 1, altered))
-    _explain(say, [] if verdict.is_clean() else [str(vars(verdict))])
+    for kind, words in SPOILED.items():
+        _line(say, (f"  control: {words}", 1, *[""] * 6, "", spoiled.wrong[kind]))
+    say(f"clips: {filmed.ready} ready and {filmed.failed} failed in the end; {unfinished} had whole fragments when they were killed")
+    _explain(say, ([] if verdict.is_clean() else [str(vars(verdict))]) + filmed.details)
     figures = {"kills": {"runs": arguments.kills, "under_load": under_load, **verdict.figures(),
-                         "control_wiped_lost": len(wiped.lost), "control_altered": len(altered.altered)}}
-    return figures, verdict.is_clean() and bool(wiped.lost) and bool(altered.altered)
+                         "control_wiped_lost": len(wiped.lost), "control_altered": len(altered.altered),
+                         "clips": {**filmed.figures(), "unfinished": unfinished, "control_wrong": dict(spoiled.wrong)}}}
+    noticed = bool(wiped.lost) and bool(altered.altered) and all(spoiled.wrong[kind] for kind in SPOILED)
+    return figures, verdict.is_clean() and filmed.is_clean() and noticed
 
 
 def _failpoints(binary, library, arguments, say):
@@ -45,11 +54,14 @@ def _cuts(binary, library, arguments, say):
     _line(say, _of_found("power cut", found))
     for name, control in controls.items():
         _line(say, _of_found(f"  control: {name}", control))
-    _explain(say, found.details)
-    normal, off, frames = (controls[name] for name in power.CONTROLS)
+    say(f"clips: {found.clips.ready} ready and {found.clips.failed} failed after starts on what was left")
+    _explain(say, found.details + found.clips.details)
+    normal, off, frames, filmed = (controls[name] for name in power.CONTROLS)
     figures = {"power_cuts": {**found.figures(), "control_normal_lost": normal.lost, "control_off_corrupt": off.corrupt,
-                              "control_frames_missing": frames.frames}}
-    return figures, found.is_clean() and normal.lost > 0 and off.corrupt > 0 and frames.frames > 0
+                              "control_frames_missing": frames.frames,
+                              "control_clips_wrong": dict(filmed.clips.wrong)}}
+    noticed = normal.lost and off.corrupt and frames.frames and filmed.clips.wrong["torn"] and filmed.clips.wrong["missing"]
+    return figures, found.is_clean() and bool(noticed)
 
 
 def _of_verdict(what, runs, verdict):
@@ -57,7 +69,8 @@ def _of_verdict(what, runs, verdict):
 
 
 def _of_found(what, found):
-    return what, found.cuts, found.promises, found.lost, found.corrupt, found.altered, found.frames, ""
+    return (what, found.cuts, found.promises, found.lost, found.corrupt, found.altered, found.frames, "", found.clips.rows,
+            found.clips.wrong.total())
 
 
 def _line(say, cells):
