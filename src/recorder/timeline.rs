@@ -12,6 +12,8 @@ use crate::time::Mono;
 const ASTRAY: Duration = Duration::from_secs(10);
 /// How long a picture is shown where only one came.
 const MOMENT: Duration = Duration::from_millis(40);
+/// No pace is slower for us: pictures may be missing.
+const SLOWEST: Duration = Duration::from_millis(200);
 
 /// The time of one clip, which begins with its first keyframe.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ impl Line {
     /// Where a next connection may begin: two pictures behind the last one, at the pace that they came at.
     fn end(&self, newest: Duration) -> Duration {
         let step = newest.saturating_sub(self.at).checked_div(self.pictures.saturating_sub(1)).unwrap_or(MOMENT);
-        newest + 2 * step
+        newest + 2 * step.min(SLOWEST)
     }
 }
 
@@ -147,10 +149,10 @@ mod tests {
                 packet(1, 100_000, 1000, Idr),
                 packet(1, 111_000, 12_000, Delta),
                 packet(1, pts, 12_040, Delta),
-                packet(1, pts + 40, 12_080, Idr),
-                packet(1, pts + 80, 12_120, Delta),
+                packet(1, pts + 40, 13_000, Idr),
+                packet(1, pts + 80, 13_040, Delta),
             ]);
-            assert_eq!(found, [Some(0), Some(11_000), None, Some(11_080), Some(11_120)]);
+            assert_eq!(found, [Some(0), Some(11_000), None, Some(12_000), Some(12_040)]);
         }
     }
 }
