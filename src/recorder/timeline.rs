@@ -12,8 +12,8 @@ use crate::time::Mono;
 const ASTRAY: Duration = Duration::from_secs(10);
 /// How long a picture is shown where only one came.
 const MOMENT: Duration = Duration::from_millis(40);
-/// No camera is slower than that on purpose: where it seems so, pictures were lost.
-const LONGEST_STEP: Duration = Duration::from_secs(1);
+/// No pace is slower for us: pictures may be missing.
+const SLOWEST: Duration = Duration::from_millis(200);
 
 /// The time of one clip, which begins with its first keyframe.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Line {
     /// Where a next connection may begin: two pictures behind the last one, at the pace that they came at.
     fn end(&self, newest: Duration) -> Duration {
         let step = newest.saturating_sub(self.at).checked_div(self.pictures.saturating_sub(1)).unwrap_or(MOMENT);
-        newest + 2 * step.min(LONGEST_STEP)
+        newest + 2 * step.min(SLOWEST)
     }
 }
 
@@ -143,21 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_a_long_gap_is_not_put_off_by_twice_that() {
-        let found =
-            placed([packet(1, 100_000, 1000, Idr), packet(1, 109_000, 10_000, Delta), packet(2, 0, 10_500, Idr)]);
-        assert_eq!(found, [Some(0), Some(9_000), Some(11_000)], "two of the longest steps behind");
-    }
-
-    #[test]
     fn a_camera_that_sets_its_clock_goes_on_from_its_next_keyframe() {
         for pts in [3_600_000, 0] {
-            let before =
-                (0..=275).map(|n| packet(1, 100_000 + 40 * n, 1000 + 40 * n, if n == 0 { Idr } else { Delta }));
-            let after =
-                [packet(1, pts, 12_040, Delta), packet(1, pts + 40, 12_080, Idr), packet(1, pts + 80, 12_120, Delta)];
-            let found = placed(before.chain(after));
-            assert_eq!(found[275..], [Some(11_000), None, Some(11_080), Some(11_120)]);
+            let found = placed([
+                packet(1, 100_000, 1000, Idr),
+                packet(1, 111_000, 12_000, Delta),
+                packet(1, pts, 12_040, Delta),
+                packet(1, pts + 40, 13_000, Idr),
+                packet(1, pts + 80, 13_040, Delta),
+            ]);
+            assert_eq!(found, [Some(0), Some(11_000), None, Some(12_000), Some(12_040)]);
         }
     }
 }
