@@ -621,6 +621,7 @@ fn the_help_says_what_there_is() {
       events       List events, or follow them
       deliveries   List deliveries: what endpoints are owed, and what became of it
       jobs         List jobs, the runs of monitors; show, stop or start one
+      clips        List clips of alerts; show, save or delete one
       snapshot     Save what a camera sees now, as JPEG
 
     Change and repair:
