@@ -137,10 +137,13 @@ fn a_kill_while_recording_leaves_clips_that_play_and_rows_that_are_true() {
     let often = "cooldown = \"300ms\"\nclip = { before = \"3s\", after = \"0s\", max = \"4s\" }\n";
     let mut appliance = yard(&monitor("zone", often), &endpoint("ops", "stakeout", &ops));
     let mut unfinished = 0;
-    for _ in 0..4 {
+    for life in 0..4 {
+        let before: BTreeSet<Uuid> =
+            if life == 0 { BTreeSet::new() } else { clips(&appliance).iter().map(|row| row.id).collect() };
         appliance.start();
-        appliance.until("something is recorded", |it| {
-            clips(it).iter().any(|row| row.state == ClipState::Recording && row.has_file).then_some(())
+        appliance.until("something new is recorded", |it| {
+            let new = |row: &ClipRow| row.state == ClipState::Recording && row.has_file && !before.contains(&row.id);
+            clips(it).iter().any(new).then_some(())
         });
         thread::sleep(Duration::from_millis(fastrand::u64(0..800)));
         appliance.kill();
