@@ -2,8 +2,9 @@
 //! `scripts/bench durability`, which holds the harness, its oracle and its negative controls.
 //!
 //! The harness fails by itself when something is lost, corrupt or altered, and as well when a control goes unnoticed: a
-//! wiped journal, altered bodies, wiped frames, spoiled clips, and for power cuts the flushes that `synchronous=NORMAL` or `OFF` leave out
-//! (scripts/durability/power.py says why these are left out of the replay and not of the daemon).
+//! wiped journal, altered bodies, wiped frames, spoiled clips, and for power cuts the flushes that `synchronous=NORMAL` or
+//! `OFF` leave out, or those of clips (scripts/durability/power.py says why these are left out of the replay and not of the
+//! daemon).
 
 use std::path::Path;
 use std::process::Command;
