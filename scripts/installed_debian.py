@@ -27,7 +27,7 @@ def expect(holds, what):
     say(f"ok: {what}")
 
 
-def wait_for(what, probe, limit_s=300):
+def wait_for(what, probe, limit_s=900):
     """What `probe` returns once that is something; the limit is for what never comes, not for what is slow."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:

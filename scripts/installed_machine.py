@@ -192,7 +192,7 @@ class Agent:
 
     def execute(self, line):
         started = self.ask("guest-exec", path="/bin/sh", arg=["-c", line], env=SHELL, **{"capture-output": True})
-        status = wait_for(f"`{line}` ends", lambda: self.ended(started["pid"]), 600)
+        status = wait_for(f"`{line}` ends", lambda: self.ended(started["pid"]), 3600)
         decoded = [base64.b64decode(status.get(stream, "")).decode() for stream in ("out-data", "err-data")]
         return status.get("exitcode", 128 + status.get("signal", 0)), *decoded
 

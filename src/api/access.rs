@@ -23,6 +23,9 @@ use crate::secret::Secret;
 /// A proxy that says so speaks for somebody else, wherever it runs.
 const FORWARDED: [HeaderName; 2] = [header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
 
+/// What clients of AIOZ Stream show their secret in, beside or instead of `Authorization`; empty where they have none.
+const SECRET_KEY: HeaderName = HeaderName::from_static("stream-secret-key");
+
 /// Browsers say in it where a request comes from, for pictures and links too, which carry no `Origin`.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -60,11 +63,15 @@ impl Access {
     pub(super) fn admits(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Denied> {
         of_own_pages(headers)?;
         let Some(link) = peer.link else { return Ok(()) };
-        match (shown(headers), self.token) {
-            (Some(shown), Some(token)) if bool::from(digest(&shown).ct_eq(&token)) => return Ok(()),
+        if let Some(token) = self.token {
+            let shown: Vec<_> = [authorization(headers), secret_key(headers)].into_iter().flatten().collect();
+            if shown.iter().any(|shown| digest(shown).ct_eq(&token).into()) {
+                return Ok(());
+            }
             // On this machine, too: who shows a token means to be let in by it.
-            (Some(_), Some(_)) => return Err(Denied::WrongToken),
-            _ => {}
+            if !shown.is_empty() {
+                return Err(Denied::WrongToken);
+            }
         }
         let forwarded = FORWARDED.iter().any(|name| headers.contains_key(name));
         if forwarded || !is_loopback(link.from.ip()) {
@@ -84,7 +91,7 @@ fn digest(token: &[u8]) -> [u8; 32] {
 }
 
 /// The bearer token, or the password of HTTP Basic.
-fn shown(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
+fn authorization(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, rest) = value.split_at(value.iter().position(|byte| *byte == b' ')?);
     let rest = rest.trim_ascii();
@@ -97,6 +104,11 @@ fn shown(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
     let login = Zeroizing::new(STANDARD.decode(rest).ok()?);
     let colon = login.iter().position(|byte| *byte == b':')?;
     Some(Zeroizing::new(login[colon + 1..].to_vec()))
+}
+
+fn secret_key(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
+    let key = headers.get(SECRET_KEY)?.as_bytes().trim_ascii();
+    (!key.is_empty()).then(|| Zeroizing::new(key.to_vec()))
 }
 
 /// Only browsers send `Origin` and `Sec-Fetch-Site`.
@@ -169,6 +181,23 @@ mod tests {
             for nonsense in ["Bearer", TOKEN, "Basic !", "Basic eA==", "Digest x"] {
                 assert!(of(from, nonsense).is_err(), "{nonsense}");
             }
+        }
+    }
+
+    #[test]
+    fn clients_of_aioz_show_it_as_their_secret_key() {
+        let shows = |from, headers: &[(HeaderName, &str)]| asks(tcp(from), Some(TOKEN), headers);
+        let other = [(header::AUTHORIZATION, "Bearer of-somebody"), (SECRET_KEY, TOKEN)];
+        assert_eq!([shows("10.0.0.9", &[(SECRET_KEY, TOKEN)]), shows("10.0.0.9", &other)], [Ok(()), Ok(())]);
+        let bearer = format!("Bearer {TOKEN}");
+        let without_keys = [(header::AUTHORIZATION, bearer.as_str()), (SECRET_KEY, "")];
+        assert_eq!(shows("10.0.0.9", &without_keys), Ok(()), "they send the header whether they have a key or not");
+        let neither = [(header::AUTHORIZATION, ""), (SECRET_KEY, "")];
+        assert_eq!(shows("10.0.0.9", &neither), Err(Denied::NoToken));
+        let public = HeaderName::from_static("stream-public-key");
+        assert_eq!(shows("10.0.0.9", &[(public, TOKEN)]), Err(Denied::NoToken), "it is no secret");
+        for from in ["10.0.0.9", "127.0.0.1"] {
+            assert_eq!(shows(from, &[(SECRET_KEY, "wrong")]), Err(Denied::WrongToken), "{from}");
         }
     }
 

@@ -54,6 +54,13 @@ pub struct Check {
     pub signable: bool,
 }
 
+impl Check {
+    /// Whether the receiver took what it was sent.
+    pub fn is_success(&self) -> bool {
+        self.outcome == "delivered"
+    }
+}
+
 /// The certificate of a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
@@ -76,11 +83,16 @@ pub(super) async fn check(State(shared): State<Shared>, Path(name): Path<String>
     let Some(endpoint) = known.iter().find(|known| known.as_str() == name) else {
         return Err(unknown("endpoint", &name, &known.iter().map(Name::as_str).collect::<Vec<_>>()));
     };
+    made(&shared, endpoint).await.map(Json)
+}
+
+/// A check of `endpoint`, once it is made.
+pub(super) async fn made(shared: &Shared, endpoint: &Name) -> Result<Check, Refusal> {
     // Nobody shall be able to flood a receiver from here.
     let Ok(_turn) = shared.checks.0.try_lock() else {
         let hint = "wait for its end: a check takes twice the endpoint's `timeout` at most";
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "another check is being made", hint));
     };
     let checked = shared.site.check(endpoint).await;
-    checked.map(Json).map_err(|Unfit { error, hint }| Refusal::new(StatusCode::CONFLICT, error, hint))
+    checked.map_err(|Unfit { error, hint }| Refusal::new(StatusCode::CONFLICT, error, hint))
 }

@@ -23,6 +23,7 @@ use super::commission::{Commission, Commissioned, Connected};
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::webhooks::Hooking;
 use crate::config::{Part, Unfit};
 use crate::journal::{self, Origin};
 use crate::name::Name;
@@ -30,7 +31,7 @@ use crate::secret::Secret;
 
 /// Carries out orders. Every method may block for as long as a model takes to load, and returns once what it did is on
 /// stable storage and in force.
-pub trait Registrar: Alerting {
+pub trait Registrar: Alerting + Hooking {
     /// Makes a part, or makes it anew.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ mod streams;
 mod subscriptions;
 mod tcp;
 mod warnings;
+mod webhooks;
 mod which;
 mod words;
 
@@ -76,6 +77,7 @@ pub use streams::StreamLine;
 pub use subscriptions::{Subscription, SubscriptionStatus};
 pub use tcp::Tcp;
 pub use warnings::Warning;
+pub use webhooks::{Hooking, Moments, Said, Webhook};
 pub use which::{parse_moment, reasons};
 
 use crate::broadcast::Broadcast;

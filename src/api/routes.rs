@@ -5,11 +5,11 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     Shared, alerts, channels, check, clips, definitions, deliveries, dlq, events, jobs, live_monitor, metrics, openapi,
-    parts, restart, snapshot, status, streams, subscriptions,
+    parts, restart, snapshot, status, streams, subscriptions, webhooks,
 };
 
 /// All there are.
@@ -63,6 +63,13 @@ pub(super) fn routes() -> Routes {
         .delete("/subscriptions/{id}", subscriptions::unsubscribe)
         .get("/subscriptions/{id}/stats", subscriptions::figures::stats)
         .get("/subscriptions/{id}/failed-events", subscriptions::figures::failed_events)
+        .get("/api/webhooks", webhooks::list)
+        .post("/api/webhooks", webhooks::create)
+        .get("/api/webhooks/{id}", webhooks::one)
+        .put("/api/webhooks/{id}", webhooks::change)
+        .patch("/api/webhooks/{id}", webhooks::change)
+        .delete("/api/webhooks/{id}", webhooks::delete)
+        .post("/api/webhooks/check/{id}", webhooks::check)
 }
 
 /// A router that knows what is in it.
@@ -86,6 +93,11 @@ impl Routes {
     /// Changes something.
     pub(super) fn put<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
         self.add("put", path, put(handler))
+    }
+
+    /// Changes some of something.
+    pub(super) fn patch<H: Handler<T, Shared>, T: 'static>(self, path: &'static str, handler: H) -> Routes {
+        self.add("patch", path, patch(handler))
     }
 
     /// Ends something.

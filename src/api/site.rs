@@ -17,6 +17,7 @@ use super::status::Monitor;
 use super::streams::StreamLine;
 use super::subscriptions::Subscription;
 use super::warnings::Warning;
+use super::webhooks::Webhook;
 use crate::config::Unfit;
 use crate::journal::Origin;
 use crate::meter::Reading;
@@ -87,6 +88,11 @@ pub trait Site: Send + Sync + 'static {
 
     /// Every monitor that a client asked for as a subscription, whether it runs or not.
     fn subscriptions(&self) -> Vec<Subscription> {
+        Vec::new()
+    }
+
+    /// Every webhook that a client made for clips, whether it runs or not.
+    fn webhooks(&self) -> Vec<Webhook> {
         Vec::new()
     }
 

@@ -74,7 +74,7 @@ impl Orders {
             }
             Some(Made { idle: None, .. }) => {}
             _ => {
-                let body = Body { section, secret: None, request: None, attached: true };
+                let body = Body { section, attached: true, ..Body::default() };
                 let (part, made) = (Part::Endpoint, time::now().wall);
                 self.add(step, Made { part, name: name.clone(), body, made, idle: None })?;
             }
@@ -168,7 +168,7 @@ fn monitor(
     if matches!(request, Request::Job(_)) {
         section.entry("max_duration").or_insert_with(|| Value::from(MAX_DURATION));
     }
-    let body = Body { section, secret: None, request: Some(request), attached: false };
+    let body = Body { section, request: Some(request), ..Body::default() };
     Ok(Made { part: Part::Monitor, name, body, made: now.wall, idle: None })
 }
 

@@ -46,7 +46,7 @@ mod tests {
     }
 
     fn of(part: Part, old: Value, new: Value) -> Option<Option<String>> {
-        let old = Body { section: section(old), secret: Some("s".to_owned()), request: None, attached: false };
+        let old = Body { section: section(old), secret: Some("s".to_owned()), ..Body::default() };
         secret(part, &section(new), &old).ok()
     }
 
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(given, if may { kept.clone() } else { None }, "{url} {user}");
         }
         assert_eq!(of(Part::Camera, old, json!({"url": "rtsp://10.0.0.1/1"})), None, "nobody logs in there any more");
-        let none = Body { section: Map::new(), secret: None, request: None, attached: false };
+        let none = Body::default();
         assert_eq!(secret(Part::Camera, &section(camera("rtsp://h/", "u")), &none), Ok(None));
     }
 }

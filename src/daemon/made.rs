@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::webhooks::Webhook;
 use crate::api::Request;
 use crate::config::{self, Api, Config, Defined, Part, SecretRef, Unfit};
 use crate::journal::Definition;
@@ -31,7 +32,7 @@ pub(super) struct Made {
 }
 
 /// What is kept of it in the journal.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Body {
     /// The keys and values of its section.
     pub(super) section: Map<String, Value>,
@@ -44,6 +45,9 @@ pub(super) struct Body {
     /// Made along with a client's monitor: it is for such monitors only, and goes with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) attached: bool,
+    /// What a client made as a webhook for clips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) webhook: Option<Webhook>,
 }
 
 impl Body {
@@ -66,7 +70,7 @@ impl Made {
     /// The section that it comes to: the webhooks of clients are signed with what the file says now.
     pub(super) fn section(&self, api: &Api) -> Cow<'_, Map<String, Value>> {
         let signing = match &api.webhook_secret {
-            _ if !self.body.attached || self.part != Part::Endpoint => None,
+            _ if !self.is_hook() => None,
             Some(SecretRef::File(path)) => Some(("secret_file", path.value.to_string_lossy().into_owned())),
             Some(SecretRef::Credential(name)) => Some(("secret_credential", name.value.clone())),
             None => None,
@@ -76,6 +80,11 @@ impl Made {
             section.to_mut().insert(key.to_owned(), Value::from(value));
         }
         section
+    }
+
+    /// Whether it is a webhook of clients.
+    fn is_hook(&self) -> bool {
+        self.part == Part::Endpoint && (self.body.attached || self.body.webhook.is_some())
     }
 
     /// Of a monitor: it sends to some endpoints only.
@@ -103,11 +112,14 @@ impl Made {
                 "a client's subscription",
                 format!("take it away with DELETE /subscriptions/{name}, and subscribe again"),
             ),
-            None if *part == Part::Endpoint && body.attached => (
-                "the webhook of clients, and goes with the last of what they asked for",
-                "ask for another webhook where that was asked for, or make an endpoint of another name".to_owned(),
-            ),
-            None => return None,
+            None => match &body.webhook {
+                Some(Webhook { id, .. }) => ("a client's webhook", format!("change it with PUT /api/webhooks/{id}")),
+                None if *part == Part::Endpoint && body.attached => (
+                    "the webhook of clients, and goes with the last of what they asked for",
+                    "ask for another webhook where that was asked for, or make an endpoint of another name".to_owned(),
+                ),
+                None => return None,
+            },
         };
         Some(Unfit::new(format!("{} `{name}` is {whose}", part.as_str()), hint))
     }
@@ -122,7 +134,7 @@ mod tests {
     #[test]
     fn what_clients_asked_for_is_theirs_to_change() {
         let made = |part, request, attached| {
-            let body = Body { section: Map::new(), secret: None, request, attached };
+            let body = Body { request, attached, ..Body::default() };
             let name = Name::new("m").unwrap();
             Made { part, name, body, made: Wall(0), idle: None }.unchangeable().map(|why| why.hint)
         };

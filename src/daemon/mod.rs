@@ -36,6 +36,7 @@ mod step;
 mod studio;
 mod subscriptions;
 mod vigil;
+mod webhooks;
 
 use std::io;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! Owns these names, and that nobody has them yet; refuses to know what they name. Pure.
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::roster::Roster;
 use crate::api::Denied;
@@ -19,6 +20,11 @@ pub(super) fn fresh(kind: &str, now: Now) -> Result<Name, Denied> {
 pub(super) fn of_hook(format: Format, url: &str) -> Result<Name, Denied> {
     let digest = Sha256::new().chain_update(format.as_str()).chain_update([0]).chain_update(url).finalize();
     named(&format!("hook-{}", hex::encode(&digest[..8])))
+}
+
+/// The endpoint of a webhook that has an id.
+pub(super) fn of_webhook(id: Uuid) -> Result<Name, Denied> {
+    named(&format!("webhook-{id}"))
 }
 
 /// A name that no camera has, after `label` if that has anything that a name may have.

@@ -281,7 +281,7 @@ fn read(part: Part, name: Option<Name>, mut section: Map<String, Value>) -> Resu
             );
         }
     };
-    Ok((name, Body { section, secret, request: None, attached: false }))
+    Ok((name, Body { section, secret, ..Body::default() }))
 }
 
 /// Where the secret of a part stands in a body.

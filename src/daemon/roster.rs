@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::bindings::Bindings;
 use super::made::{Body, Made};
+use super::webhooks;
 use crate::api::Request;
 use crate::config::{self, Config, Defined, Part, Unfit};
 use crate::journal::{Definition, Origin};
@@ -108,6 +109,7 @@ impl Roster {
             monitor.enabled = self.switches.get(&monitor.name).copied().unwrap_or(monitor.enabled);
         }
         self.bindings.apply(&mut config);
+        webhooks::apply(self.made.iter(), &mut config);
         config
     }
 
@@ -260,8 +262,7 @@ fn taken(Definition { kind, name, body, made }: Definition) -> Option<Taken> {
     }
     // Other kinds are others' to know.
     let part = Part::parse(&kind)?;
-    let damaged = || Body { section: Map::new(), secret: None, request: None, attached: false };
-    let body: Body = serde_json::from_str(&body).unwrap_or_else(|_| damaged());
+    let body: Body = serde_json::from_str(&body).unwrap_or_default();
     // From the first moment on, whether it runs or not.
     let loan = Loan::begin();
     loan.during(|| body.secret().iter().for_each(redact::conceal));

@@ -173,6 +173,10 @@ impl api::Site for Site {
         subscriptions::all(&self.plans.now(), &self.crew)
     }
 
+    fn webhooks(&self) -> Vec<api::Webhook> {
+        self.plans.now().webhooks()
+    }
+
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture> {
         match self.crew.with(camera, |lookout| lookout.camera.mailbox()) {
             Some(mailbox) => Box::pin(errands::picture(mailbox, self.plans.now().config.storage.clone())),

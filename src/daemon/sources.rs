@@ -130,6 +130,6 @@ pub(super) fn camera(name: Name, address: Address, attached: bool, now: Now) -> 
         section.insert("username".to_owned(), Value::from(username));
         secret = Some(password.expose().to_owned()).filter(|password| !password.is_empty());
     }
-    let body = Body { section, secret, request: None, attached };
+    let body = Body { section, secret, attached, ..Body::default() };
     Made { part: Part::Camera, name, body, made: now.wall, idle: None }
 }

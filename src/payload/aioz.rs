@@ -6,12 +6,13 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Envelope;
-use super::json;
+use super::check::CHECK;
 use super::moment::{date_and_time, micros};
 use super::people::camera;
+use super::{Envelope, json};
 use crate::event::{ClipStage, Event, EventData};
 use crate::name::Name;
+use crate::time::Now;
 
 /// Counts the changes of what this file writes.
 pub(super) const VERSION: u32 = 1;
@@ -36,6 +37,20 @@ pub(super) fn render(event: &Event, envelope: Envelope) -> Option<String> {
         status,
         user_id: &event.device,
     }))
+}
+
+/// A check: of a type that is no medium's, and of a medium that nobody hears of again.
+pub(super) fn check(id: Uuid, device: &str, message: &str, now: Now) -> String {
+    json(&Medium {
+        kind: CHECK,
+        emitted_at: micros(now.wall.0.saturating_mul(1000)),
+        media_id: id,
+        media_type: "video",
+        qualities: String::new(),
+        title: message.to_owned(),
+        status: "done",
+        user_id: device,
+    })
 }
 
 #[derive(Serialize)]

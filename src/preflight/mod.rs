@@ -32,7 +32,7 @@ use crate::transport::Tls;
 
 /// However long the models took, what is left of a start has as long as the whole of one without them: the unit's
 /// `TimeoutStartSec`.
-const THE_REST: Duration = Duration::from_secs(180);
+const THE_REST: Duration = Duration::from_secs(600);
 
 /// What the checks opened.
 pub struct Ready {

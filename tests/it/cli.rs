@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stakeout::api::{
-    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Invitations,
-    Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Site, Socket, Switched, Warning,
-    Watched,
+    self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Hooking,
+    Invitations, Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Said, Site, Socket,
+    Switched, Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -202,6 +202,18 @@ impl Alerting for Quiet {
     }
     fn unbind(&self, alert: &Name) -> Result<(), Denied> {
         self.remove(Part::Monitor, alert)
+    }
+}
+
+impl Hooking for Quiet {
+    fn hook(&self, _: Said) -> Result<Uuid, Denied> {
+        Err(self.remove(Part::Endpoint, &name("x")).unwrap_err())
+    }
+    fn rehook(&self, _: Uuid, _: Said) -> Result<(), Denied> {
+        self.remove(Part::Endpoint, &name("x"))
+    }
+    fn unhook(&self, _: Uuid) -> Result<(), Denied> {
+        self.remove(Part::Endpoint, &name("x"))
     }
 }
 

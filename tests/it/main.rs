@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests use real clocks, sleeps and processes")]
 
+mod aioz;
 mod alerts;
 mod announcements;
 mod api;

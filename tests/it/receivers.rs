@@ -5,7 +5,7 @@ mod foreign;
 mod kit;
 mod relay;
 mod round_the_clock;
-mod running;
+pub mod running;
 
 use std::collections::BTreeMap;
 

@@ -166,9 +166,7 @@ fn a_revision_is_taken_back_to_what_was_there() {
     step.forget(Part::Endpoint, &name("old"));
     let body = |endpoint: &str| Body {
         section: json!({"name": endpoint, "url": "http://127.0.0.1:9/else"}).as_object().unwrap().clone(),
-        secret: None,
-        request: None,
-        attached: false,
+        ..Body::default()
     };
     for part in ["new", "changed"] {
         let made = Made { part: Part::Endpoint, name: name(part), body: body(part), made: at, idle: None };
@@ -240,7 +238,7 @@ fn a_token_is_hidden_as_long_as_its_camera_is_kept() {
     let Site { orders, _folder, .. } = site();
     let token = "t0ken-of-the-dock";
     let section = json!({"name": "dock", "url": "rtsp://127.0.0.1:9/1", "username": token});
-    let body = Body { section: section.as_object().unwrap().clone(), secret: None, request: None, attached: false };
+    let body = Body { section: section.as_object().unwrap().clone(), ..Body::default() };
     let made = Made { part: Part::Camera, name: name("dock"), body, made: time::now().wall, idle: None };
     let mut step = Step::from(&orders.foreman.plans.now().roster);
     Loan::begin().during(|| orders.add(&mut step, made)).unwrap();

@@ -19,7 +19,7 @@ const DOCUMENT: &str = include_str!("../../../packaging/openapi.json");
 const ENDLESS: &str = "/stream$|/ws$|/snapshot$";
 
 /// How orders begin and end of which one at least is right, or little was tried.
-const OBEYED: [(&str, &str); 16] = [
+const OBEYED: [(&str, &str); 20] = [
     ("POST /v1/cameras", ""),
     ("POST /v1/endpoints", ""),
     ("POST /v1/monitors", ""),
@@ -36,9 +36,13 @@ const OBEYED: [(&str, &str); 16] = [
     ("DELETE /subscriptions/", ""),
     ("POST /v1/alerts", ""),
     ("DELETE /v1/alerts/", ""),
+    ("POST /api/webhooks", ""),
+    ("PUT /api/webhooks/", ""),
+    ("PATCH /api/webhooks/", ""),
+    ("DELETE /api/webhooks/", ""),
 ];
 
-/// So many subscriptions and alerts there are to begin with: one is gone once it was taken away.
+/// So many subscriptions, alerts and webhooks there are to begin with: one is gone once it was taken away.
 const OF_EACH: usize = 4;
 
 fn get(appliance: &Appliance, path: &str) -> Value {
@@ -74,6 +78,7 @@ impl Inquiry<'_> {
             let asked = json!({"question": "Is a person there?", "labels": ["person"], "webhook_url": hook});
             post(&appliance, "/streams/yard/subscriptions", &asked);
             post(&appliance, "/v1/alerts", &json!({"event_id": event_id(&appliance), "callback_url": hook}));
+            post(&appliance, "/api/webhooks", &json!({"url": hook, "encoding_finished": true}));
         }
         Inquiry { python, appliance, methods, _receiver: receiver }
     }
@@ -100,16 +105,18 @@ impl Inquiry<'_> {
         text
     }
 
-    /// A dead letter, a stream, the subscriptions and the alerts.
+    /// A dead letter, a stream, the subscriptions, the alerts and the webhooks.
     fn ids(&self, letters: &[Value]) -> Vec<Value> {
-        let items = |path: &str, key: &str, id: &str| -> Vec<Value> {
+        let items = |path: &str, list: &str, id: &str| -> Vec<Value> {
             let items = get(&self.appliance, path);
-            items[key].as_array().unwrap().iter().map(|item| item[id].clone()).collect()
+            items.pointer(list).unwrap().as_array().unwrap().iter().map(|item| item[id].clone()).collect()
         };
-        let alerts = items("/v1/alerts", "alerts", "alert_id");
-        let subscriptions = items("/subscriptions", "subscriptions", "id");
-        assert!(alerts.len().min(subscriptions.len()) > 0, "a run before may have made some and taken some away");
-        [vec![json!("yard")], letters[..1].to_vec(), subscriptions, alerts].concat()
+        let alerts = items("/v1/alerts", "/alerts", "alert_id");
+        let subscriptions = items("/subscriptions", "/subscriptions", "id");
+        let webhooks = items("/api/webhooks", "/data/webhooks", "id");
+        let fewest = alerts.len().min(subscriptions.len()).min(webhooks.len());
+        assert!(fewest > 0, "a run before may have made some and taken some away");
+        [vec![json!("yard")], letters[..1].to_vec(), subscriptions, alerts, webhooks].concat()
     }
 
     /// What it finds on the routes that match `routes`, where the document is this one.
@@ -163,7 +170,7 @@ fn schemathesis_finds_nothing_where_things_are_read() {
 #[test]
 fn schemathesis_finds_nothing_where_things_are_changed() {
     let Some(python) = python() else { return };
-    let inquiry = Inquiry::new(&python, &["POST", "PUT", "DELETE"]);
+    let inquiry = Inquiry::new(&python, &["POST", "PUT", "PATCH", "DELETE"]);
     let (process, before) = (inquiry.appliance.process(), inquiry.peak());
     inquiry.finds_nothing();
     assert_eq!(inquiry.appliance.process(), process);

@@ -46,7 +46,7 @@ fn daemon(listen: &str, receiver: &Receiver) -> Appliance {
 }
 
 /// The port that the daemon was given.
-fn port(appliance: &Appliance) -> u16 {
+pub fn port(appliance: &Appliance) -> u16 {
     let log = appliance.log();
     let line = log.lines().rfind(|line| line.contains("the API listens")).expect("it says where");
     let plain: String = line.chars().filter(|c| !c.is_control()).collect();

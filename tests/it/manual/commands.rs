@@ -31,6 +31,9 @@ use Way::{Daemon, Elsewhere, Ends, GoesOn, Untried};
 /// A command as it is written, what becomes of it, and what stands for what in it (beside what does everywhere).
 type Row = (&'static str, Way, &'static [(&'static str, &'static str)]);
 
+/// The emulated machine types them as README.md has them.
+const WAY_BACK: Way = Elsewhere("scripts/installed_recipes.py", "recipe(\"To go back\")");
+
 /// Something to tell for channels.
 const EVENT: &str = "stakeout monitor disable person-at-dock && stakeout monitor enable person-at-dock";
 
@@ -112,6 +115,12 @@ const ROWS: &[Row] = &[
     ("systemctl enable stakeout && systemctl restart stakeout", Ends(0, RESTARTED), &[]),
     ("systemctl restart stakeout", Ends(0, RESTARTED), &[]),
     ("systemctl stop", Elsewhere("scripts/installed_unit.py", "systemctl stop stakeout"), &[]),
+    ("sudo systemctl mask --now stakeout", WAY_BACK, &[]),
+    ("sudo apt install --allow-downgrades ./stakeout_OLDER.deb", WAY_BACK, &[]),
+    ("sudo mv /var/lib/stakeout /var/lib/stakeout.newer", WAY_BACK, &[]),
+    ("sudo mv /var/lib/stakeout.before /var/lib/stakeout", WAY_BACK, &[]),
+    ("sudo systemctl unmask stakeout", WAY_BACK, &[]),
+    ("sudo systemctl start stakeout", WAY_BACK, &[]),
     ("sudo systemctl stop stakeout", Elsewhere("scripts/installed_unit.py", "systemctl stop stakeout"), &[]),
     ("systemctl edit stakeout", Untried("it opens an editor, and is systemd's own"), &[]),
     ("apt remove", Elsewhere("scripts/installed_package.py", "root.run(\"apt-get\", \"remove\""), &[]),
