@@ -54,6 +54,7 @@ NOTHING = "confidence_threshold = 0.9999"
 ANYTHING = """confidence_threshold = 0.0001
 clear_threshold = 0.0
 gate = "off"
+check_interval = "500ms"
 cooldown = "1s"
 """
 
@@ -119,13 +120,13 @@ def turn(binary, side, camera, cameras, seconds):
         cpu, written, began = box.cpu_s(), box.written(), time.time()
         time.sleep(seconds)
         cpu, written, ended = box.cpu_s() - cpu, box.written() - written, time.time()
-        recording = box.recording()
+        recording, memory = box.recording(), box.memory_mb()["VmRSS"]
         time.sleep(1)
         commits = {event: at for event, at in accepted(box.log).items() if began <= at < ended}
     receiver.server.shutdown()
     share = (ended - began) * cameras
     return {"cpu_s_per_minute": cpu / share * 60, "kb_per_second": written / share / 1000, "cameras_recording": recording,
-            "alerts": len(commits), "webhook": [receiver.came[event] - at for event, at in commits.items() if event in receiver.came]}
+            "memory_mb": memory, "alerts": len(commits), "webhook": [receiver.came[event] - at for event, at in commits.items() if event in receiver.came]}
 
 
 def recording(binary, cameras, rounds, seconds):
@@ -145,7 +146,7 @@ def recording(binary, cameras, rounds, seconds):
 
 def tell(turns, stream, asked):
     middle = {what: {side: statistics.median(it[what] for it in of) for side, of in turns.items()}
-              for what in ("cpu_s_per_minute", "kb_per_second")}
+              for what in ("cpu_s_per_minute", "kb_per_second", "memory_mb")}
     webhook = {side: spread([late for it in turns[side] for late in it["webhook"]]) for side in ("alerting", "recording")}
     more = middle["kb_per_second"]["recording"] - middle["kb_per_second"]["alerting"]
     figures = asked | {
@@ -154,6 +155,7 @@ def tell(turns, stream, asked):
         "recording_cpu_beside_quiet": by_rounds(turns, "recording", "quiet"),
         "written_kb_per_second_and_camera": rounded(middle["kb_per_second"], 1), "stream_kb_per_second": round(stream, 1),
         "written_for_recording_beside_stream": round(more / stream, 3),
+        "memory_mb": rounded(middle["memory_mb"], 0),
         "cameras_recording_least": min(it["cameras_recording"] for it in turns["recording"]),
         "cameras_recording_elsewhere": max(it["cameras_recording"] for side in SIDES if side != "recording" for it in turns[side]),
         "alerts_in_quiet": sum(it["alerts"] for side in ("quiet", "armed") for it in turns[side]),
@@ -169,6 +171,7 @@ def tell(turns, stream, asked):
         f"{kb['recording']} kB; the stream has {stream:.1f} kB: recording writes {figures['written_for_recording_beside_stream']} times that")
     say(f"commit to webhook: {told(webhook['alerting'])}; recording: {told(webhook['recording'])}; "
         f"ratio of the p95s {figures['webhook_p95_ratio']} (goal: at most 1.1)")
+    say("resident memory: " + ", ".join(f"{side} {mb:.0f} MB" for side, mb in middle["memory_mb"].items()))
     say(f"cameras that were recorded: {figures['cameras_recording_least']} of {asked['cameras']} at least, where nothing shall be "
         f"{figures['cameras_recording_elsewhere']}; alerts where nothing is to be told: {figures['alerts_in_quiet']}; "
         f"{asked['rounds']} rounds of {asked['seconds']} s each way, {os.cpu_count()} cores, the camera's server on the same machine")

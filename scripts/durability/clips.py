@@ -134,7 +134,7 @@ def whole(state, known):
     return promised
 
 
-def settled(state, known, found, where, plays=lambda _path: ""):
+def settled(state, known, found, where, plays=lambda _sha256, _path: ""):
     """After a start that had time, and an orderly stop: nothing is unfinished, files and rows are the same set, each plays."""
     interrupted(state, known, found, where)
     for clip, row in known.items():
@@ -148,7 +148,7 @@ def settled(state, known, found, where, plays=lambda _path: ""):
             ends = walk(content := path.read_bytes())
             if len(ends) < 2 or ends[-1] != len(content):
                 found.note("torn", f"{where}: {clip} is ready, and {len(content)} bytes long; whole are {ends}")
-            if complaint := plays(path):
+            if complaint := plays(row.sha256, path):
                 found.note("unplayable", f"{where}: {clip}: {complaint[:300]}")
     for clip in _files(state) - {clip for clip, row in known.items() if row.file}:
         found.note("orphans", f"{where}: {clip} was not swept")
@@ -170,10 +170,19 @@ def begin_as(state, written, found, where):
             found.note("holes", f"{where}: {clip} holds what was never written")
 
 
-def complaint_of_ffmpeg(path):
-    """What a player that decodes all of it warns of."""
-    command = ["ffmpeg", "-nostdin", "-v", "warning", "-threads", "1", "-i", str(path), "-f", "null", "-"]
-    return subprocess.run(command, capture_output=True, text=True).stderr
+class Player:
+    """ffmpeg decoding all of a clip; of the same bytes once."""
+
+    def __init__(self):
+        self.said = {}
+
+    def __call__(self, sha256, path):
+        """What it warns of."""
+        if sha256 not in self.said:
+            command = ["ffmpeg", "-nostdin", "-v", "warning", "-threads", "1", "-i", str(path), "-f", "null", "-"]
+            ended = subprocess.run(command, capture_output=True, text=True)
+            self.said[sha256] = ended.stderr or ("" if ended.returncode == 0 else f"ended with {ended.returncode}")
+        return self.said[sha256]
 
 
 def _path(state, clip):

@@ -6,6 +6,9 @@ import pathlib
 
 SECTOR = 512
 
+# How much of what was on its way to a file may get there: all sorts of it, or nearly everything, which is harder to notice.
+SHARES = (0.5, 0.98)
+
 
 class File:
     """Bytes on the platter, and what is still on its way there."""
@@ -18,7 +21,8 @@ class File:
         self.kept, self.pending = bytes(self._after(lambda: True)), []
 
     def after_a_cut(self, chance):
-        return bytes(self._after(lambda: chance.random() < 0.5))
+        share = chance.choice(SHARES)
+        return bytes(self._after(lambda: chance.random() < share))
 
     def _after(self, survives):
         content = bytearray(self.kept)

@@ -147,6 +147,6 @@ def settle(box, receiver, kills, filmed=None, promised=()):
     with box.database() as database:
         integrity, journal, known = ledger.integrity(database), ledger.deliveries(database), clips.rows(database)
     if filmed is not None:
-        clips.settled(box.state, known, filmed, "settled", clips.complaint_of_ffmpeg)
+        clips.settled(box.state, known, filmed, "settled", clips.Player())
         clips.kept(known, dict(promised), filmed, "settled")
     return judge(Evidence(box.accepted, journal, dict(receiver.arrivals), box.endpoints, kills, CONCURRENCY, integrity))

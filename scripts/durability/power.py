@@ -2,8 +2,8 @@
 
 A promise is a log line that the daemon writes after a commit; strace sees it in one order with the writes and flushes.
 Controls run over the same recording: flushes that `synchronous=NORMAL` or `OFF` would not have made, or those of the
-frames or of the clips, count as never made. Then promises must be found broken, or the replay could not see a loss. That needs no switch
-in the product which could be left on by mistake.
+frames or of the clips, count as never made. Then promises must be found broken, or the replay could not see a loss. That
+needs no switch in the product which could be left on by mistake.
 """
 import random
 import shutil
@@ -24,6 +24,9 @@ WAL_HEADER = 32
 
 # Read by the built binary too, and started again, at every so many-th point: a process takes longer than a replay.
 READ_EVERY, START_EVERY = 10, 20
+
+# One cut of so many falls between a fragment's write and its flush, where few of the random ones do; and is started again.
+TORN_EVERY = 10
 
 
 @dataclass
@@ -158,8 +161,9 @@ def replay(box, recording, cuts, seed, discipline=full, processes=True):
     """Cuts the power at random moments of the recording and looks at what is left."""
     chance = random.Random(seed)
     steps = discipline(recording.steps)
-    points = sorted(chance.randrange(1, len(steps) + 1) for _ in range(cuts))
-    disk, promised, done, found = Disk(), set(), 0, Found()
+    torn = _behind_fragments(steps, chance, cuts // TORN_EVERY)
+    points = sorted(torn + [chance.randrange(1, len(steps) + 1) for _ in range(cuts - len(torn))])
+    disk, promised, done, found, player = Disk(), set(), 0, Found(), clips.Player()
     for number, point in enumerate(points):
         for step in steps[done:point]:
             if step.kind == "promise":
@@ -175,9 +179,15 @@ def replay(box, recording, cuts, seed, discipline=full, processes=True):
         if processes and number % READ_EVERY == 0:
             _read_by_the_binary(box, promised, found)
         _look(box.state, recording.rows, promised, found, f"point {point}")
-        if processes and number % START_EVERY == 0:
-            _start_again(box, promised, recording.clips, found, f"point {point}")
+        if processes and (number % START_EVERY == 0 or point in torn):
+            _start_again(box, promised, recording.clips, player, found, f"point {point}")
     return found
+
+
+def _behind_fragments(steps, chance, count):
+    """`count` of the moments at which a clip's file has grown and that is not flushed yet."""
+    moments = [at for at, step in enumerate(steps, 1) if step.kind == "write" and step.path.startswith(CLIPS[1])]
+    return chance.choices(moments, k=count) if moments else []
 
 
 def _look(state, rows, promised, found, where):
@@ -212,7 +222,7 @@ def _read_by_the_binary(box, promised, found):
         found.note("lost" if ended.returncode == 0 else "unusable", f"{len(missing)} events: {ended.stderr[-500:]}")
 
 
-def _start_again(box, promised, written, found, where):
+def _start_again(box, promised, written, player, found, where):
     """A daemon comes up on what is left, lists what was promised, and makes whole what was being recorded."""
     box.configure(watching=False)
     before = set(box.accepted)
@@ -226,7 +236,7 @@ def _start_again(box, promised, written, found, where):
         box.until("an end of what was unfinished", lambda: _is_settled(box.state))
         box.stop()
         with box.database() as database:
-            clips.settled(box.state, clips.rows(database), found.clips, where, clips.complaint_of_ffmpeg)
+            clips.settled(box.state, clips.rows(database), found.clips, where, player)
         clips.begin_as(box.state, written, found.clips, where)
     except Trouble as trouble:
         found.note("unusable", str(trouble))

@@ -30,7 +30,8 @@ def _kills(binary, library, arguments, say):
     _line(say, _of_verdict("  control: bodies altered", 1, altered))
     for kind, words in SPOILED.items():
         _line(say, (f"  control: {words}", 1, *[""] * 6, "", spoiled.wrong[kind]))
-    say(f"clips: {filmed.ready} ready and {filmed.failed} failed in the end; {unfinished} had whole fragments when they were killed")
+    say(f"clips: {filmed.ready} ready and {filmed.failed} failed in the end; "
+        f"{unfinished} were unfinished when they were killed, with whole fragments")
     _explain(say, ([] if verdict.is_clean() else [str(vars(verdict))]) + filmed.details)
     figures = {"kills": {"runs": arguments.kills, "under_load": under_load, **verdict.figures(),
                          "control_wiped_lost": len(wiped.lost), "control_altered": len(altered.altered),

@@ -2,22 +2,25 @@
 //! `scripts/bench durability`, which holds the harness, its oracle and its negative controls.
 //!
 //! The harness fails by itself when something is lost, corrupt or altered, and as well when a control goes unnoticed: a
-//! wiped journal, altered bodies, wiped frames, and for power cuts the flushes that `synchronous=NORMAL` or `OFF` leave out
-//! (scripts/durability/power.py says why these are left out of the replay and not of the daemon).
+//! wiped journal, altered bodies, wiped frames, spoiled clips, and for power cuts the flushes that `synchronous=NORMAL` or
+//! `OFF` leave out, or those of clips (scripts/durability/power.py says why these are left out of the replay and not of the
+//! daemon).
 
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shared::{runtime, skip};
 
 /// What `scripts/bench durability ARGS` says of the built daemon, under `part`; None: skipped.
 fn durability(part: &str, args: &[&str]) -> Option<Value> {
     runtime()?;
-    if Command::new("strace").arg("-V").output().is_err() {
-        skip("`strace` is not here");
-        return None;
+    for needed in ["strace", "ffmpeg"] {
+        if Command::new(needed).arg("-version").output().is_err() {
+            skip(&format!("`{needed}` is not here"));
+            return None;
+        }
     }
     // What a seed finds, the next run finds again; moments of kills are never the same.
     let seed = std::env::var("STAKEOUT_TEST_SEED").unwrap_or_else(|_| "1".to_owned());
@@ -39,6 +42,7 @@ fn ten_kills_under_load_lose_nothing() {
     assert_eq!(figures["under_load"], 8, "the others come while it starts");
     assert!(figures["accepted"].as_u64() >= Some(8), "{figures}");
     assert!(figures["control_wiped_lost"].as_u64() > Some(0) && figures["control_altered"].as_u64() > Some(0));
+    assert!(figures["clips"]["rows"].as_u64() > Some(0) && figures["clips"]["wrong"] == json!({}), "{figures}");
 }
 
 #[test]
@@ -56,4 +60,5 @@ fn a_hundred_power_cuts_lose_nothing_and_without_flushes_they_would() {
     assert_eq!((&figures["cuts"], &figures["lost"], &figures["corrupt"]), (&100.into(), &0.into(), &0.into()));
     assert!(figures["promises"].as_u64() > Some(100), "{figures}");
     assert!(figures["control_normal_lost"].as_u64() > Some(0) && figures["control_off_corrupt"].as_u64() > Some(0));
+    assert!(figures["clips"]["ready"].as_u64() > Some(0) && figures["clips"]["wrong"] == json!({}), "{figures}");
 }

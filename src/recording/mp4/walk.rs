@@ -97,20 +97,29 @@ fn is_mdat(file: &mut (impl Read + Seek), at: u64, data: u64) -> io::Result<bool
     Ok(number(&head, 0).map(u64::from) == Some(HEAD as u64 + data) && &head[4..] == b"mdat")
 }
 
-/// Whether the NAL units of each sample fill it exactly, and none ends in zero, as none does: pages that never reached the
-/// disk read as zeros.
+/// Whether all of each sample got to the disk.
 fn is_sound(file: &mut (impl Read + Seek), mut at: u64, sizes: &[u32]) -> io::Result<bool> {
     for size in sizes {
-        let end = at + u64::from(*size);
-        while at < end {
-            let unit = if end - at < 4 { 0 } else { number(&read(file, at, 4)?, 0).unwrap_or_default() };
-            at += 4 + u64::from(unit);
-            if unit == 0 || at > end || read(file, at - 1, 1)? == [0] {
-                return Ok(false);
-            }
+        if !is_filled(&read(file, at, *size as usize)?) {
+            return Ok(false);
         }
+        at += u64::from(*size);
     }
     Ok(true)
+}
+
+/// Whether NAL units fill `sample` exactly, and there are no zeros where none has any: at its end, or three in a row, which
+/// emulation prevention rules out. Pages that never reached the disk read as zeros.
+fn is_filled(mut sample: &[u8]) -> bool {
+    while !sample.is_empty() {
+        let unit = number(sample, 0).and_then(|length| sample.get(4..)?.split_at_checked(length as usize));
+        let Some((unit, rest)) = unit else { return false };
+        if unit.last().is_none_or(|last| *last == 0) || unit.windows(3).any(|bytes| bytes == [0; 3]) {
+            return false;
+        }
+        sample = rest;
+    }
+    true
 }
 
 fn read(file: &mut (impl Read + Seek), at: u64, count: usize) -> io::Result<Vec<u8>> {
@@ -247,6 +256,17 @@ pub(super) mod tests {
             assert_eq!(whole(&torn).map(|whole| whole.bytes()), Some(ends[2] as u64), "{length}");
         }
         assert_eq!(whole(&file).map(|whole| whole.bytes()), Some(file.len() as u64), "control");
+    }
+
+    #[test]
+    fn a_page_in_the_middle_of_a_unit_that_is_missing_is_noticed() {
+        let sample = [0, 0, 0, 9, 0x41, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 5, 0x41, 0, 0, 3, 1];
+        assert!(is_filled(&sample), "control");
+        for hole in 5..10 {
+            let mut torn = sample;
+            torn[hole..hole + 3].fill(0);
+            assert!(!is_filled(&torn), "{hole}");
+        }
     }
 
     proptest! {
