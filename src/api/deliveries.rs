@@ -22,7 +22,7 @@ use crate::time::now;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryQuery {
-    /// Only in this state.
+    /// Only in this state; `owed`: in any that isn't over.
     pub state: Option<String>,
     /// Only held or dead for this reason.
     pub reason: Option<String>,

@@ -78,7 +78,7 @@ pub use subscriptions::{Subscription, SubscriptionStatus};
 pub use tcp::Tcp;
 pub use warnings::Warning;
 pub use webhooks::{Hooking, Moments, Said, Webhook};
-pub use which::{parse_moment, reasons};
+pub use which::{parse_moment, reasons, states};
 
 use crate::broadcast::Broadcast;
 use crate::journal::{Reader, Writer};

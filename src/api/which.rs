@@ -40,8 +40,10 @@ impl Which {
                 "exchange them: `since` is the earlier one, `2h` is earlier than `1h`",
             ));
         }
+        let owed = self.state.as_deref() == Some(OWED);
         Ok(DeliveryFilter {
-            state: self.state.as_deref().map(state).transpose()?,
+            state: self.state.as_deref().filter(|_| !owed).map(state).transpose()?,
+            owed,
             reason: self.reason.as_deref().map(reason).transpose()?,
             endpoint: self.endpoint.clone(),
             since,
@@ -57,20 +59,27 @@ impl Which {
     /// As above, and a state that no dead letter is in.
     pub(super) fn dead_filter(&self, now: Now, after: i64, limit: u32) -> Result<DeliveryFilter, Refusal> {
         let filter = self.filter(now, after, limit)?;
-        match filter.state {
-            Some(state) if !state.is_dead_letter() => {
-                let dead = State::ALL.into_iter().filter(|state| state.is_dead_letter()).map(State::as_str);
-                let error = format!("a dead letter is never `{}`", state.as_str());
-                Err(Refusal::bad_request(error, format!("dead letters are {}", quoted(dead))))
-            }
-            _ => Ok(filter),
-        }
+        let alive = match filter.state {
+            _ if filter.owed => Some(OWED),
+            state => state.filter(|state| !state.is_dead_letter()).map(State::as_str),
+        };
+        let Some(alive) = alive else { return Ok(filter) };
+        let dead = State::ALL.into_iter().filter(|state| state.is_dead_letter()).map(State::as_str);
+        let error = format!("a dead letter is never `{alive}`");
+        Err(Refusal::bad_request(error, format!("dead letters are {}", quoted(dead))))
     }
 }
 
+/// In the place of a state: whatever is still owed, `pending`, `retry_wait` or `held`.
+const OWED: &str = "owed";
+
 fn state(text: &str) -> Result<State, Refusal> {
-    let known = State::ALL.map(State::as_str);
-    State::parse(text).ok_or_else(|| unknown("state", text, &known))
+    State::parse(text).ok_or_else(|| unknown("state", text, &states()))
+}
+
+/// What can be asked of a delivery's state: each of them, and `owed`.
+pub fn states() -> Vec<&'static str> {
+    State::ALL.map(State::as_str).into_iter().chain([OWED]).collect()
 }
 
 fn reason(text: &str) -> Result<String, Refusal> {
@@ -140,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_owed_is_no_state_but_can_be_asked_for() {
+        let asked = |state| Which { state: text(state), ..Which::default() }.filter(now(), 0, 1).unwrap();
+        assert_eq!((asked("owed").state, asked("owed").owed), (None, true));
+        assert_eq!((asked("held").state, asked("held").owed), (Some(State::Held), false));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_said_exactly() {
         assert_eq!(
             refused(Which { reason: text("exausted"), ..Which::default() }),
@@ -161,6 +177,7 @@ mod tests {
             refused(Which { since: text("1h"), until: text("2h"), ..Which::default() }).0,
             "`since` is not before `until`: nothing lies between them"
         );
+        assert_eq!(refused(Which { state: text("owed"), ..Which::default() }).0, "a dead letter is never `owed`");
         assert_eq!(
             refused(Which { state: text("held"), ..Which::default() }),
             (

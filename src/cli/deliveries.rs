@@ -9,16 +9,15 @@ use super::records::{PAGE, Records};
 use super::settings::ConfigFile;
 use super::shown;
 use super::which::Which;
-use crate::api::{DeliveryLine, DeliveryQuery, Page, reasons};
-use crate::delivery::State;
+use crate::api::{DeliveryLine, DeliveryQuery, Page, reasons, states};
 use crate::time::now;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// Only those in this state
-    #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
+    /// Only those in this state; owed: all that are not over
+    #[arg(long, value_parser = PossibleValuesParser::new(states()))]
     state: Option<String>,
     /// Only those held or dead for this reason
     #[arg(long, value_parser = PossibleValuesParser::new(reasons()))]

@@ -43,6 +43,8 @@ pub(super) struct Trace {
     pub(super) threshold: f32,
     /// Negative below.
     pub(super) clear: f32,
+    /// No other alert for so long after one.
+    pub(super) cooldown: Duration,
     /// Between two checks.
     pub(super) interval: Duration,
     /// In order.
@@ -58,6 +60,7 @@ impl Trace {
             monitor: monitor.name.clone(),
             threshold: monitor.confidence_threshold,
             clear: monitor.clear_threshold,
+            cooldown: monitor.cooldown,
             interval: monitor.check_interval,
             samples: Vec::new(),
             events: Vec::new(),
@@ -77,6 +80,7 @@ struct Signs {
     /// An alert and a clear in one column.
     both: char,
     open: char,
+    cooling: char,
     silent: char,
 }
 
@@ -89,6 +93,7 @@ const BLOCKS: Signs = Signs {
     clear: '▽',
     both: '◆',
     open: '━',
+    cooling: '~',
     silent: '?',
 };
 
@@ -101,6 +106,7 @@ const ASCII: Signs = Signs {
     clear: 'v',
     both: '*',
     open: '=',
+    cooling: '~',
     silent: '?',
 };
 
@@ -116,13 +122,16 @@ pub(super) fn draw(traces: &[Trace], span: &RangeInclusive<Duration>, look: Look
     }
     drawn += &axis::line(columns.from, columns.length, columns.count, GUTTER);
     let each = columns.length.as_secs_f64() / columns.count as f64;
-    let Signs { alert, repeat, clear, silent, .. } = signs;
+    let Signs { alert, repeat, clear, silent, cooling, .. } = signs;
     let places = if each < 1.0 { 2 } else { 1 };
+    drawn += &format!(
+        "{alert} alert  {repeat} repeat  {clear} clear  {silent} no answer  no bar: not checked  \
+         a column: {each:.places$} s\n"
+    );
+    if traces.iter().any(|trace| cooling_samples(trace).any(|at| columns.holds(at))) {
+        drawn += &format!("{cooling} positive, but within the cooldown of the alert before\n");
+    }
     drawn
-        + &format!(
-            "{alert} alert  {repeat} repeat  {clear} clear  {silent} no answer  no bar: not checked  \
-             a column: {each:.places$} s\n"
-        )
 }
 
 fn head(trace: &Trace, columns: &Columns, look: Look) -> String {
@@ -242,6 +251,21 @@ fn mark(trace: &Trace, columns: &Columns, signs: &Signs, cells: &mut [Column]) {
     if let Some(from) = open {
         rule(from, columns.count, cells);
     }
+    for at in cooling_samples(trace).filter(|at| columns.holds(*at)) {
+        cells[columns.of(at)].mark.get_or_insert(signs.cooling);
+    }
+}
+
+/// When checks were positive while no event was open, and the cooldown of the last alert still ran.
+fn cooling_samples(trace: &Trace) -> impl Iterator<Item = Duration> + '_ {
+    let is_positive = |sample: &&Sample| sample.confidence.is_some_and(|confidence| confidence >= trace.threshold);
+    trace.samples.iter().filter(is_positive).map(|sample| sample.at).filter(|at| {
+        let mut before =
+            trace.events.iter().rev().skip_while(|(told, ..)| told > at).map(|&(told, kind, _)| (told, kind));
+        let is_open = before.clone().next().is_none_or(|(_, kind)| kind == EventType::Triggered);
+        let alert = before.find(|(_, kind)| *kind == EventType::Triggered);
+        !is_open && alert.is_some_and(|(alert, _)| *at < alert + trace.cooldown)
+    })
 }
 
 /// In which line of a band a confidence lies.

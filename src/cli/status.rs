@@ -250,19 +250,26 @@ fn endpoints(endpoints: &[Endpoint]) -> Table<9> {
     let mut table =
         Table::new(["endpoint", "pending", "held", "oldest", "dead", "delivered 24 h", "success", "p95", "last error"]);
     for endpoint in endpoints {
+        let takes_nothing = endpoint.pending > 0 && endpoint.delivered_24h == 0 && endpoint.last_error.is_some();
+        let measured = |figure: String| if has_figures(endpoint) { figure } else { "-".to_owned() };
         table.row([
             endpoint.name.as_str().into(),
-            endpoint.pending.into(),
+            Cell::tinted(endpoint.pending, if takes_nothing { Tint::Odd } else { Tint::Plain }),
             Cell::tinted(endpoint.held, if endpoint.held > 0 { Tint::Odd } else { Tint::Plain }),
             oldest(endpoint).into(),
             Cell::tinted(endpoint.dead, if endpoint.dead > 0 { Tint::Bad } else { Tint::Plain }),
             endpoint.delivered_24h.into(),
-            format!("{:.0} %", (endpoint.success_rate * 100.0).floor()).into(),
-            format!("{:.0} ms", endpoint.p95_latency_ms).into(),
+            measured(format!("{:.0} %", (endpoint.success_rate * 100.0).floor())).into(),
+            measured(format!("{:.0} ms", endpoint.p95_latency_ms)).into(),
             Cell::tinted(endpoint.last_error.as_deref().unwrap_or_default(), Tint::Faint),
         ]);
     }
     table
+}
+
+/// Whether any delivery ended in the last 24 h: the contract's figures without one are 1 and 0.
+fn has_figures(endpoint: &Endpoint) -> bool {
+    endpoint.delivered_24h > 0 || endpoint.success_rate < 1.0
 }
 
 /// How long the oldest that is owed has waited.

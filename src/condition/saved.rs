@@ -31,8 +31,7 @@ pub enum Shutdown {
 pub enum Unreadable {
     /// Not what this or an older version wrote.
     #[error(
-        "the stored state of a monitor is damaged ({0}); restore a backup of the state directory, or remove the \
-         monitor's row to start it afresh"
+        "the stored state of a monitor is damaged ({0}); the daemon leaves it behind, and the monitor begins afresh"
     )]
     Damaged(#[from] serde_json::Error),
     /// Written by a later version.

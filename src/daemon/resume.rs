@@ -139,7 +139,9 @@ fn kept(rows: Vec<MachineRow>) -> Result<BTreeMap<(Name, Name), Kept>, StartErro
                 kept.insert((row.monitor, row.camera), machine);
             }
             Err(error @ Unreadable::Newer { .. }) => return Err(error.into()),
-            Err(error) => tracing::error!(monitor = %row.monitor, camera = %row.camera, %error, "it begins afresh"),
+            Err(error) => {
+                tracing::error!(monitor = %row.monitor, camera = %row.camera, %error, "a monitor begins afresh")
+            }
         }
     }
     Ok(kept)

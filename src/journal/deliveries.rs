@@ -80,7 +80,20 @@ impl Reader {
 /// Ranges of the primary key, of `delivery_state`, of `delivery_endpoint` or of `delivery_endpoint_state`.
 pub(super) fn deliveries_sql(filter: &DeliveryFilter) -> (String, Values) {
     let state = filter.state.map(|state| format!(" AND d.state = '{}'", state.as_str()));
-    listing_sql(filter, &state.unwrap_or_default(), "d.n")
+    let state = state.unwrap_or_default();
+    match filter.owed {
+        true => owed_sql(filter, &state),
+        false => listing_sql(filter, &state, "d.n"),
+    }
+}
+
+/// A range of each open state. SQLite merges what is in order: a backlog isn't sorted again for every page.
+fn owed_sql(filter: &DeliveryFilter, conditions: &str) -> (String, Values) {
+    let open = State::ALL.into_iter().filter(|state| state.is_open());
+    let of_state = |state: State| select_sql(filter, &format!("{conditions} AND d.state = '{}'", state.as_str())).0;
+    let ranges: Vec<String> = open.map(of_state).collect();
+    let (_, values) = select_sql(filter, conditions);
+    (format!("{} ORDER BY 1 LIMIT ?2", ranges.join(" UNION ALL ")), values)
 }
 
 /// The same, for each state of dead letters.
@@ -94,6 +107,12 @@ pub(super) fn dead_letters_sql(filter: &DeliveryFilter) -> (String, Values) {
 }
 
 fn listing_sql(filter: &DeliveryFilter, conditions: &str, order: &str) -> (String, Values) {
+    let (select, values) = select_sql(filter, conditions);
+    (format!("{select} ORDER BY {order} LIMIT ?2"), values)
+}
+
+/// Without an order and without an end: `?2` is the limit.
+fn select_sql(filter: &DeliveryFilter, conditions: &str) -> (String, Values) {
     let mut values: Values = vec![Box::new(filter.after), Box::new(filter.limit)];
     let mut conditions = conditions.to_owned();
     let mut condition = |compared: &str, value: Box<dyn ToSql>| {
@@ -114,7 +133,7 @@ fn listing_sql(filter: &DeliveryFilter, conditions: &str, order: &str) -> (Strin
     }
     let sql = format!(
         "SELECT {COLUMNS}, {LAST_ATTEMPT} FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq
-         WHERE d.n > ?1{conditions} ORDER BY {order} LIMIT ?2"
+         WHERE d.n > ?1{conditions}"
     );
     (sql, values)
 }

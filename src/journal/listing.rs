@@ -62,6 +62,8 @@ pub struct DeliveryBrief {
 pub struct DeliveryFilter {
     /// Only in this state.
     pub state: Option<State>,
+    /// Only what is still owed, whichever of the open states it is in.
+    pub owed: bool,
     /// Only held or dead for this reason.
     pub reason: Option<String>,
     /// Only to this endpoint.

@@ -113,6 +113,10 @@ fn listings_are_ranges() {
         &deliveries(Some(State::Dead), name()),
         "delivery_endpoint_state (endpoint=? AND state=? AND n>?)",
     );
+    let owed = |endpoint| deliveries_sql(&DeliveryFilter { owed: true, ..filter(None, endpoint) }).0;
+    uses(&connection, &owed(None), "delivery_state (state=? AND n>?)");
+    uses(&connection, &owed(name()), "delivery_endpoint_state (endpoint=? AND state=? AND n>?)");
+    assert!(!plan(&connection, &owed(None)).iter().any(|line| line.contains("TEMP B-TREE")), "a backlog isn't sorted");
     uses(&connection, &dead_letters_sql(&filter(None, None)).0, "delivery_state (state=? AND n>?)");
     uses(&connection, &dead_letters_sql(&filter(None, name())).0, "delivery_endpoint_state (endpoint=? AND state=?");
 

@@ -28,6 +28,8 @@ pub struct Report {
 pub(super) struct Teller {
     endpoint: Name,
     told: Option<Told>,
+    /// Attempts since it last took something, none of which it took.
+    failed: u64,
 }
 
 /// What was told last.
@@ -45,19 +47,24 @@ enum Told {
 
 impl Teller {
     pub(super) fn new(endpoint: Name) -> Teller {
-        Teller { endpoint, told: None }
+        Teller { endpoint, told: None, failed: 0 }
     }
 
     /// What to say about an attempt.
     pub(super) fn attempt(&mut self, attempt: &Attempt, next: Next) -> Option<String> {
         let endpoint = &self.endpoint;
         if next == Next::Delivered {
+            let failed = std::mem::take(&mut self.failed);
             let Some(flaw) = &attempt.error else {
-                return self.told.take().map(|_| format!("endpoint `{endpoint}` takes deliveries again"));
+                return self
+                    .told
+                    .take()
+                    .map(|_| format!("endpoint `{endpoint}` takes deliveries again{}", after(failed)));
             };
             let line = format!("endpoint `{endpoint}` takes deliveries, but {flaw}");
             return self.unless_told(Told::Flaw(flaw.clone()), line);
         }
+        self.failed += 1;
         let told = Told::Attempt {
             class: attempt.outcome.class(),
             status: attempt.outcome.status(),
@@ -83,6 +90,15 @@ impl Teller {
     }
 }
 
+/// How long an outage was, in attempts.
+fn after(failed: u64) -> String {
+    match failed {
+        0 => String::new(),
+        1 => ", after 1 attempt that failed".to_owned(),
+        failed => format!(", after {failed} attempts that failed"),
+    }
+}
+
 fn what(attempt: &Attempt) -> String {
     match (&attempt.error, attempt.outcome.status()) {
         (Some(error), _) => error.clone(),
@@ -94,7 +110,7 @@ fn what(attempt: &Attempt) -> String {
 fn then(next: Next) -> String {
     match next {
         Next::Delivered => "delivered".to_owned(),
-        Next::RetryAfter { delay, .. } => format!("again in {:.1} s", delay.as_secs_f64()),
+        Next::RetryAfter { delay, .. } => format!("this delivery again in {:.1} s", delay.as_secs_f64()),
         Next::Hold { reason: HoldReason::EndpointDown, .. } => "held until it can be reached".to_owned(),
         Next::Hold { reason, delay } => format!("held ({}) for {} s", reason.as_str(), delay.as_secs()),
         Next::Expired => {
@@ -161,7 +177,7 @@ mod tests {
         assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
         assert_eq!(
             teller.attempt(&status(401), again).unwrap(),
-            "endpoint `ops`: it answers 401; again in 4.0 s; the receiver does not accept us: compare its secret with \
+            "endpoint `ops`: it answers 401; this delivery again in 4.0 s; the receiver does not accept us: compare its secret with \
              `secret_file`, and both clocks"
         );
         assert_eq!(teller.attempt(&status(401), again), None);
@@ -175,7 +191,10 @@ mod tests {
             "endpoint `ops`: it answers 500; given up (exhausted): `stakeout dlq list` shows it, `stakeout dlq retry` \
              sends it again"
         );
-        assert_eq!(teller.attempt(&status(200), Next::Delivered).unwrap(), "endpoint `ops` takes deliveries again");
+        assert_eq!(
+            teller.attempt(&status(200), Next::Delivered).unwrap(),
+            "endpoint `ops` takes deliveries again, after 5 attempts that failed"
+        );
         assert_eq!(teller.attempt(&status(200), Next::Delivered), None);
 
         let flawed = Attempt { error: Some("the mail server answers `550 who?` to RCPT".into()), ..status(200) };

@@ -184,7 +184,6 @@ fn what_fails_says_what_was_expected_what_came_and_shows_the_time_around_it() {
     FAIL  nobody  (HERE/yard.mp4: 39.933 s, 2 alerts, 2 clears)
           forbidden is monitor.triggered from 20.000 s on
             32.000 s  monitor.triggered  zone  1.00  person_in_zone 1.00
-             32.000 s  monitor.triggered  zone  1.00  person_in_zone 1.00
              36.600 s  monitor.cleared    zone  0.00  person_in_zone 0.00
           zone  1 alert, threshold 0.80, clears below 0.60
           0.80 │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄████████████████┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄

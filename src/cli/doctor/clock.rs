@@ -12,6 +12,10 @@ use crate::time::now;
 /// There while systemd-timesyncd has set the clock in this boot.
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 
+/// `status` and heartbeats call this clock synced, too: what is doubtful is whether it stays so.
+const BELIEVED: &str =
+    "is believed (plausible, minutes after the boot), but no time service that keeps it right is known here";
+
 const REMEDY: &str =
     "let a time service keep it: `apt install systemd-timesyncd`, or chrony; `timedatectl` shows how it stands";
 
@@ -24,7 +28,7 @@ pub(super) fn examine(report: &mut Report) -> io::Result<()> {
         true => match kernel_says() {
             Some(true) => Finding::ok("clock", format!("{shown}, kept by a time service")),
             Some(false) => Finding::warn("clock", format!("it shows {shown}, and nobody keeps it right"), REMEDY),
-            None => Finding::warn("clock", format!("it shows {shown}, and no time service is known here"), REMEDY),
+            None => Finding::warn("clock", format!("it shows {shown}, which {BELIEVED}"), REMEDY),
         },
     })
 }

@@ -83,7 +83,7 @@ const EXAMPLES: [(&str, &[Example]); 40] = [
     (
         "stakeout-deliveries",
         &[
-            ("What waits for a receiver that is away:", "stakeout deliveries --state held"),
+            ("What is still owed, tried or not:", "stakeout deliveries --state owed"),
             ("What became of the last two hours:", "stakeout deliveries --endpoint ops --since 2h"),
         ],
     ),

@@ -7,6 +7,7 @@ fn trace(name: &str, threshold: f32, samples: &[(u64, Option<f32>)], events: &[(
         monitor: Name::new(name).unwrap(),
         threshold,
         clear: threshold - 0.2,
+        cooldown: Duration::from_secs(10),
         interval: Duration::from_secs(1),
         samples: samples.iter().map(|&(at, confidence)| Sample { at: Duration::from_secs(at), confidence }).collect(),
         events: events.iter().map(|&(at, kind, repeat)| (Duration::from_secs(at), kind, repeat)).collect(),
@@ -94,6 +95,27 @@ fn a_part_of_the_clip_fills_the_width() {
                 0:30           0:35           0:40           0:45
     ▲ alert  △ repeat  ▽ clear  ? no answer  no bar: not checked  a column: 0.33 s
     ");
+}
+
+#[test]
+fn a_visit_within_the_cooldown_says_why_it_stays_silent() {
+    let samples = [(2, Some(0.9)), (6, Some(0.1)), (9, Some(0.9)), (12, Some(0.1)), (15, Some(0.9)), (20, Some(0.1))];
+    let events = [(2, EventType::Triggered, 0), (6, EventType::Cleared, 0)];
+    let visits = trace("visits", 0.8, &samples, &events);
+    insta::assert_snapshot!(draw(std::slice::from_ref(&visits), &span(0, 30), PLAIN), @r"
+    visits  1 alert, threshold 0.80, clears below 0.60
+    0.80 │┄┄┄┄▄▄┄┄┄┄┄┄┄┄┄┄┄┄▄▄┄┄┄┄┄┄┄┄┄┄▄▄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄
+         │    ██            ██          ██
+         │    ██            ██          ██
+         │    ██            ██          ██
+    0.00 │    ██      ▅▅    ██    ▅▅    ██        ▅▅
+              ▲━━━━━━━▽     ~
+          0:00      0:05      0:10      0:15      0:20      0:25
+    ▲ alert  △ repeat  ▽ clear  ? no answer  no bar: not checked  a column: 0.50 s
+    ~ positive, but within the cooldown of the alert before
+    ");
+    let short = Trace { cooldown: Duration::from_secs(7), ..visits };
+    assert!(!draw(&[short], &span(0, 30), PLAIN).contains('~'), "negative control: the cooldown was over");
 }
 
 #[test]

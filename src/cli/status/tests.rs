@@ -199,6 +199,27 @@ fn whatever_the_terminal_what_is_wrong_stays_and_nothing_is_wider_or_higher() {
 }
 
 #[test]
+fn an_endpoint_that_never_took_anything_has_no_figures_and_stays_before_what_is_well() {
+    let error = json!({"pending": 31, "delivered_24h": 0, "p95_latency_ms": 0.0, "last_error": "it answers 500"});
+    let new = json!({"delivered_24h": 0, "p95_latency_ms": 0.0});
+    let status = status(json!({
+        "cameras": [camera("dock", json!({}))],
+        "monitors": [monitor("person", "dock", json!({}))],
+        "endpoints": [endpoint("refuses", error), endpoint("new", new), endpoint("ops", json!({}))],
+    }));
+    let all = plain(&status, terminal(200, 60));
+    let row = |name: &str| {
+        let line = all.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("refuses"), ["refuses", "31", "0", "0", "0", "-", "-", "it", "answers", "500"]);
+    assert_eq!(row("new"), ["new", "0", "0", "0", "0", "-", "-"]);
+    assert_eq!(row("ops"), ["ops", "0", "0", "0", "41", "100", "%", "83", "ms"]);
+    let small = plain(&status, terminal(200, 10));
+    assert!(small.contains("refuses") && !small.contains("person"), "{small}");
+}
+
+#[test]
 fn a_camera_that_is_away_decodes_nothing() {
     let away = status(json!({"cameras": [offline("yard", "no route; check its cable")]}));
     let row = plain(&away, ENDLESS).lines().find(|line| line.starts_with("yard")).unwrap().to_owned();

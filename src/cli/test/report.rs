@@ -60,10 +60,14 @@ fn tally(play: &Play) -> String {
     format!("{}, {}, {}", seconds(play.outcome.length), counted(alerts, "alert"), counted(clears, "clear"))
 }
 
-/// The events and the confidence around what is wrong.
+/// The other events and the confidence around what is wrong.
 fn around(out: &mut dyn Write, play: &Play, complaints: &[Complaint<'_>], look: Look) -> io::Result<()> {
     let span = span(play, complaints);
-    let shown: Vec<_> = play.told.iter().filter(|told| span.contains(&told.at)).collect();
+    // What isn't welcome stands with its complaint.
+    let is_said =
+        |event| complaints.iter().any(|it| matches!(it, Complaint::Unwelcome { event: said, .. } if *said == event));
+    let others = play.told.iter().enumerate().filter(|(event, _)| !is_said(*event)).map(|(_, told)| told);
+    let shown: Vec<_> = others.filter(|told| span.contains(&told.at)).collect();
     for told in shown.iter().take(MOST_EVENTS) {
         writeln!(out, "{INDENT}{}", timeline::line(told))?;
     }

@@ -127,8 +127,8 @@ fn what_can_not_be_read_says_what_to_do() {
     let damaged = Saved::from_json("{").unwrap_err();
     assert_eq!(
         damaged.to_string(),
-        "the stored state of a monitor is damaged (EOF while parsing an object at line 1 column 1); restore a backup of \
-         the state directory, or remove the monitor's row to start it afresh"
+        "the stored state of a monitor is damaged (EOF while parsing an object at line 1 column 1); the daemon \
+         leaves it behind, and the monitor begins afresh"
     );
 }
 
