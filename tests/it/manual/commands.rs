@@ -161,6 +161,11 @@ const ROWS: &[Row] = &[
         &[("curl ", "curl --fail-with-body ")],
     ),
     (
+        "curl --unix-socket /run/stakeout/stakeout.sock http://x/api/webhooks -H 'content-type: application/json' -d '{\"name\": \"Clips\", \"url\": \"https://your-app.example/clips\", \"encoding_finished\": true, \"encoding_failed\": true}'",
+        Ends(0, "\"success\""),
+        &[("curl ", "curl --fail-with-body ")],
+    ),
+    (
         "curl --unix-socket /run/stakeout/stakeout.sock http://x/v1/alerts -H 'content-type: application/json' -d '{\"event_id\": \"person\", \"callback_url\": \"https://your-app.example/alerts\"}'",
         Ends(0, "\"alert-"),
         &[("curl ", "curl --fail-with-body ")],

@@ -197,6 +197,7 @@ impl World {
             ("https://your-app.example/hook", self.receiver.url()),
             ("https://your-app.example/alerts", self.receiver.url()),
             ("https://your-app.example/events", self.receiver.url()),
+            ("https://your-app.example/clips", self.receiver.url()),
             ("http://mirror.lan/", format!("{}/", self.hub.url())),
         ];
         for (from, to) in everywhere {
