@@ -7,7 +7,7 @@ use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
 use super::sightings;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::preflight::{self, Ready};
 
 #[derive(clap::Args)]
@@ -24,6 +24,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
         return Err(Failure::configuration(&parsed.diagnostics));
     };
+    config::caution(&parsed.config, &mut parsed.diagnostics);
     if !parsed.diagnostics.is_empty() {
         print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
     }

@@ -80,10 +80,21 @@ pub(super) fn milliseconds(duration: Duration) -> u64 {
 pub(super) fn failure(endpoint: &Endpoint, credentials: &Credentials, checked: &Checked) -> Option<Failure> {
     let (exit, why, advice) = trouble(credentials, checked)?;
     let failure = Failure::new(exit, format_args!("endpoint `{}` does not work: {why}", endpoint.name));
-    Some(match advice {
+    Some(match advice.or_else(|| plain_advice(&checked.attempt.outcome)) {
         Some(advice) => failure.hint(advice),
         None => failure,
     })
+}
+
+/// What to do where only the receiver's side can tell more.
+fn plain_advice(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Unreachable => Some("does the receiver run, and are host and port in `url` right?"),
+        Outcome::NoAnswer => Some("does the receiver run, and does it answer in time (`timeout`)?"),
+        Outcome::Status { status: 500.., .. } => Some("the receiver itself fails: its log says why"),
+        Outcome::Status { status: 400..=499, .. } => Some("the receiver refuses what is sent: its log says why"),
+        _ => None,
+    }
 }
 
 /// Why an endpoint that the daemon checked does not work.

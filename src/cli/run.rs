@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::print;
 use super::settings::ConfigFile;
-use crate::{daemon, preflight, secrets, telemetry};
+use crate::{config, daemon, preflight, secrets, telemetry};
 
 const AFTER_HELP: &str = "\
 Exit codes: 78 when the configuration has to change first (systemd then leaves the service alone),
@@ -25,6 +25,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let Some(ready) = preflight::check(&parsed.config, &mut parsed.diagnostics) else {
         return Err(Failure::at_start(&parsed.diagnostics));
     };
+    config::caution(&parsed.config, &mut parsed.diagnostics);
     if !parsed.diagnostics.is_empty() {
         print::say(&parsed.diagnostics.render(print::colour_on_stderr()));
     }

@@ -7,6 +7,7 @@ mod address;
 mod appliance;
 mod camera;
 mod cases;
+mod cautions;
 mod cross;
 mod definition;
 mod destination;
@@ -37,6 +38,7 @@ mod zone;
 mod tests;
 
 pub use cases::{Case, Pattern, Span, parse_cases};
+pub use cautions::caution;
 pub use definition::{Defined, Part, Unfit, add, complete, define};
 pub use destination::{secret_destination, shown_url};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

@@ -159,6 +159,15 @@ fn cameras(section: &mut Section<'_, '_>) -> Vec<Located<Name>> {
     cameras
 }
 
+/// Which of the two a monitor needs.
+const ASKED: &str = "a model that is asked in words wants `condition = \"Is a person inside the yellow zone?\"`, \
+                     a detector or classifier `labels = [\"person\"]`";
+
+/// One of them is there under a name that nobody knows, which is told as such.
+fn misspelt(section: &Section<'_, '_>) -> bool {
+    section.has_like("condition", &[]) || section.has_like("labels", &["label"])
+}
+
 /// The question. Models that only know labels can do without.
 fn condition(section: &mut Section<'_, '_>, has_labels: bool) -> String {
     match section.take("condition", value::text) {
@@ -166,8 +175,8 @@ fn condition(section: &mut Section<'_, '_>, has_labels: bool) -> String {
         Some(condition) => {
             section.problem(condition.at, "it has no condition", "ask a question here, or name `labels`");
         }
-        None if !has_labels && !section.has("condition") => {
-            section.missing("condition", "\"Is a person inside the yellow zone?\"");
+        None if !has_labels && !section.has("condition") && !misspelt(section) => {
+            section.lacks("`condition` or `labels` is missing", ASKED);
         }
         None => {}
     }

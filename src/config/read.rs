@@ -167,6 +167,19 @@ impl<'a, 'f> Section<'a, 'f> {
         }
     }
 
+    /// Something is missing that goes by more than one name.
+    pub(super) fn lacks(&mut self, what: &str, label: &str) {
+        if !self.findings.broken {
+            self.problem(self.at.clone(), what, label);
+        }
+    }
+
+    /// Whether the table has a key that was likely meant to be `key`; `others` are keys of their own.
+    pub(super) fn has_like(&self, key: &str, others: &[&str]) -> bool {
+        let mut keys = self.table.keys().map(|key| key.get_ref().as_ref());
+        keys.any(|written| !others.contains(&written) && suggest::closest(written, [key]).is_some())
+    }
+
     /// A problem of this section.
     pub(super) fn problem(&mut self, at: Range<usize>, what: impl AsRef<str>, label: impl Into<String>) {
         let title = format!("{}: {}", self.title, what.as_ref());

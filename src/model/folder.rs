@@ -108,6 +108,11 @@ pub fn place(name: &Name, storage: &Path) -> Option<PathBuf> {
     find(name, storage).ok()
 }
 
+/// Where models are searched, for people.
+pub fn searched(storage: &Path) -> String {
+    places(storage).iter().map(|place| format!("`{}`", place.display())).collect::<Vec<_>>().join(", ")
+}
+
 fn places(storage: &Path) -> Vec<PathBuf> {
     std::iter::once(storage.join("models")).chain(SYSTEM_FOLDERS.map(PathBuf::from)).collect()
 }
@@ -115,10 +120,7 @@ fn places(storage: &Path) -> Vec<PathBuf> {
 fn find(name: &Name, storage: &Path) -> Result<PathBuf, FolderError> {
     let places = places(storage);
     let found = places.iter().map(|place| place.join(name.as_str())).find(|path| path.join("manifest.toml").is_file());
-    found.ok_or_else(|| {
-        let searched: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
-        FolderError::NotFound { name: name.clone(), searched: searched.join(", ") }
-    })
+    found.ok_or_else(|| FolderError::NotFound { name: name.clone(), searched: searched(storage) })
 }
 
 fn read(name: &Name, path: PathBuf, cache: PathBuf) -> Result<Folder, FolderError> {

@@ -30,7 +30,7 @@ pub mod zero_shot;
 
 use std::sync::Arc;
 
-pub use folder::{Folder, FolderError, available, place};
+pub use folder::{Folder, FolderError, available, place, searched};
 pub use graph::{Element, Graph, GraphError, Slot};
 pub use guard::Health;
 pub use label::LabelEngine;

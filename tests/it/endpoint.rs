@@ -144,7 +144,8 @@ fn a_private_authority_and_what_its_certificate_says() {
         "{out}"
     );
     assert!(out.contains("\nanswer       500 after N ms\n"), "{out}");
-    assert_eq!((code, &*err), (7, "error: endpoint `ops` does not work: it answers 500\n"));
+    let hint = "hint: the receiver itself fails: its log says why\n";
+    assert_eq!((code, err), (7, format!("error: endpoint `ops` does not work: it answers 500\n{hint}")));
 
     let (code, out, err) = Home::new(&url, "").run(&["endpoint", "check", "ops"]);
     assert!(out.contains("\ncertificate  CN=localhost, issued by CN=Yard CA, "), "refused, but shown: {out}");

@@ -295,7 +295,8 @@ mod tests {
         for format in Format::ALL.into_iter().filter(|format| *format != Format::Email) {
             let draft = draft(folder.path(), format);
             let text = draft.text();
-            let parsed = config::parse(&text, "it").unwrap_or_else(|wrong| panic!("{wrong}\n{text}"));
+            let mut parsed = config::parse(&text, "it").unwrap_or_else(|wrong| panic!("{wrong}\n{text}"));
+            config::caution(&parsed.config, &mut parsed.diagnostics);
             assert!(parsed.diagnostics.iter().all(|one| one.severity != Severity::Warning), "{}", parsed.diagnostics);
             assert!(!text.contains("hunter2"), "{text}");
             let [camera, endpoint, monitor] =

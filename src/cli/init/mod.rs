@@ -1,7 +1,7 @@
 //! `stakeout init`: the first camera, monitor and endpoint, asked for, tried out and written down.
 //!
 //! Owns the order of things; refuses to know how anything is asked (`dialogue`), tried (`probe`) or written (`place`). All of
-//! it is in memory until the last moment: whoever leaves before, by Ctrl-C too, leaves nothing behind but a picture.
+//! it, the picture too, is in memory until the last moment: whoever leaves before, by Ctrl-C too, leaves nothing behind.
 
 mod dialogue;
 mod draft;
@@ -32,6 +32,9 @@ without --force. Whatever is replaced is kept as FILE.before, FILE.before-2 and 
 picture takes a free name unless --picture gives one.
 Exit codes: 0 it is written, 1 something that was tried doesn't work, 2 usage; nothing is written then.";
 
+/// A camera or a receiver may come later.
+const UNTRIED: &str = "; with `--no-probe` it is written untried";
+
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
@@ -54,36 +57,44 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut draft = Draft::new(&place, &args.given);
     let mut probe = Probe::new(!args.no_probe);
 
-    settle(&dialogue, &args.given, |given| {
-        draft.camera = Some(questions::camera(&dialogue, given)?);
-        Ok(probe.camera(&draft, &args.given))
+    questions::given_model(&args.given, &draft)?;
+
+    settle(&dialogue, &args.given, UNTRIED, |given| {
+        let before = draft.camera.take().map(|camera| camera.name);
+        draft.camera = Some(questions::camera(&dialogue, given, before)?);
+        Ok(probe.camera(&draft))
     })?;
-    settle(&dialogue, &args.given, |given| {
-        draft.endpoint = Some(questions::endpoint(&dialogue, given, &place)?);
+    settle(&dialogue, &args.given, UNTRIED, |given| {
+        let before = draft.endpoint.take().map(|endpoint| endpoint.name);
+        draft.endpoint = Some(questions::endpoint(&dialogue, given, before, &place)?);
         Ok(probe.endpoint(&draft))
     })?;
-    settle(&dialogue, &args.given, |given| {
+    // Without trying it a model would be no better: `check` and `run` would refuse what is written.
+    settle(&dialogue, &args.given, "", |given| {
         draft.watch = questions::watch(&dialogue, given, &draft)?;
         Ok(probe.watch(&mut draft))
     })?;
 
     probe::parsed(&draft)?;
     let written = place.write(&draft)?;
+    probe.save_picture(&draft, args.given.picture.as_deref());
     say_what_is_next(&path, &draft, &written)
 }
 
 /// Asks until the answers work, or until whoever answers goes on all the same. What was given counts the first time.
+/// `untried`: what else helps where nobody is asked and something outside doesn't work.
 /// `attempt`: the outer error, nobody answered; the inner one, the answers don't work.
 fn settle(
     dialogue: &Dialogue,
     given: &Given,
+    untried: &str,
     mut attempt: impl FnMut(&Given) -> Result<Result<(), Failure>, Failure>,
 ) -> Result<(), Failure> {
     let (mut given, anew) = (given, given.without_answers());
     loop {
         let Err(failure) = attempt(given)? else { return Ok(()) };
         if !dialogue.asks() {
-            let untried = if failure.is_usage() { "" } else { "; with `--no-probe` it is written untried" };
+            let untried = if failure.is_usage() { "" } else { untried };
             return Err(failure.hint(format_args!("nothing was written{untried}")));
         }
         failure.report();

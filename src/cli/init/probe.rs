@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::draft::{Draft, Endpoint, Watch};
-use super::given::Given;
 use super::place;
 use crate::camera::{self, Address, Login, Settings};
 use crate::cli::exit::Failure;
@@ -31,8 +30,6 @@ pub(super) struct Probe {
     tries: bool,
     /// What the camera saw.
     frame: Option<Frame>,
-    /// Where that was saved, by us.
-    picture: Option<PathBuf>,
 }
 
 /// What the draft says so far.
@@ -47,10 +44,10 @@ pub(super) fn parsed(draft: &Draft) -> Result<Config, Failure> {
 
 impl Probe {
     pub(super) fn new(tries: bool) -> Probe {
-        Probe { tries, frame: None, picture: None }
+        Probe { tries, frame: None }
     }
 
-    pub(super) fn camera(&mut self, draft: &Draft, given: &Given) -> Result<(), Failure> {
+    pub(super) fn camera(&mut self, draft: &Draft) -> Result<(), Failure> {
         let config = parsed(draft)?;
         self.frame = None;
         let (Some(asked), Some(camera)) = (&draft.camera, config.cameras.first()) else { return Ok(()) };
@@ -76,29 +73,33 @@ impl Probe {
         let (codec, width, height) = (seen.codec.as_str(), seen.frame.width, seen.frame.height);
         let took = seen.took.as_millis();
         print::say(&format!("camera `{name}`: works ({codec} {width}x{height}, first picture after {took} ms)"));
-        self.save(&seen.frame, &config, given.picture.as_deref());
         self.frame = Some(seen.frame);
         Ok(())
     }
 
-    /// At `to`, or where nothing lies yet but our own. A camera that works is worth more than a picture that can't be saved.
-    fn save(&mut self, frame: &Frame, config: &Config, to: Option<&Path>) {
+    /// Saves what the camera saw at `to`, or where nothing lies yet. A configuration that works is worth more than a picture
+    /// that can't be saved.
+    pub(super) fn save_picture(&self, draft: &Draft, to: Option<&Path>) {
+        let (Some(frame), Some(camera), Ok(config)) = (&self.frame, &draft.camera, parsed(draft)) else { return };
         let (width, quality) = (config.storage.snapshot_width, config.storage.snapshot_quality);
-        let name = config.cameras.first().map_or("camera", |camera| camera.name.as_str());
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        let usual = || absolute(PathBuf::from(format!("{name}.jpg")));
-        let write = |jpeg: Vec<u8>| match to.map(Path::to_owned).or(self.picture.clone()).map(absolute) {
+        let write = |jpeg: Vec<u8>| match to.map(|to| absolute(to.to_owned())) {
             Some(place) => place::save(&place, &jpeg).map(|()| place),
-            None => place::save_beside(&usual(), &jpeg),
+            None => place::save_beside(&absolute(PathBuf::from(format!("{}.jpg", camera.name))), &jpeg),
         };
         let saved = picture::jpeg(&mut Scaler::default(), frame, width, quality)
             .map_err(|error| error.to_string())
             .and_then(|jpeg| write(jpeg).map_err(|failure| failure.to_string()));
-        print::say(&match &saved {
-            Ok(place) => format!("its first picture is saved as `{}`", place.display()),
-            Err(why) => format!("warning: its first picture is not saved: {why}"),
+        print::say(&match saved {
+            Ok(place) => format!("the camera's first picture is saved as `{}`", place.display()),
+            // The hint of a failure says that nothing was written; by now the configuration is.
+            Err(why) => {
+                let why = why.lines().next().unwrap_or_default();
+                format!(
+                    "warning: the camera's first picture is not saved: {why}\nhint: `stakeout snapshot` takes another"
+                )
+            }
         });
-        self.picture = saved.ok().or(self.picture.take());
     }
 
     pub(super) fn endpoint(&self, draft: &Draft) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ use crate::catalogue;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::keygen;
 use crate::config::{self, Format, SecretUrl};
+use crate::model;
 use crate::name::Name;
 use crate::redact;
 use crate::secret::Secret;
@@ -25,15 +26,17 @@ use crate::sign::Key;
 /// A URL as it was read: without its login, whether it is a secret, the login.
 type CameraUrl = (Url, bool, Option<(String, Secret)>);
 
-pub(super) fn camera(dialogue: &Dialogue, given: &Given) -> Result<Camera, Failure> {
-    let name = dialogue.text(given.camera_name.clone(), "Name of the camera", "camera", name)?;
+/// `before`: the name that was typed the last time.
+pub(super) fn camera(dialogue: &Dialogue, given: &Given, before: Option<Name>) -> Result<Camera, Failure> {
+    let usual = before.as_ref().map_or("camera", Name::as_str);
+    let name = dialogue.text(given.camera_name.clone(), "Name of the camera", usual, name)?;
     let text = match &given.camera_url_file {
         Some(file) => Some(content(file)?.expose().to_owned()),
         None => given.camera_url.clone(),
     };
-    let read = text.map(|text| camera_url(&text).map_err(|why| usage("the camera's URL", &why))).transpose()?;
+    let read = text.map(|text| camera_url(&text, &name).map_err(|why| usage("the camera's URL", &why))).transpose()?;
     let prompt = "Its URL, for example rtsp://10.0.0.21/stream1";
-    let (url, is_secret, login) = dialogue.text(read, prompt, "", camera_url)?;
+    let (url, is_secret, login) = dialogue.text(read, prompt, "", |text| camera_url(text, &name))?;
     let login = match (login, &given.camera_username, &given.camera_password_file) {
         (Some(_), Some(_), _) => return Err(usage("the camera's URL", "it has a login of its own; leave one out")),
         (Some(login), None, _) => Some(login),
@@ -60,8 +63,8 @@ fn ask_for_login(dialogue: &Dialogue) -> Result<Option<(String, Secret)>, Failur
 }
 
 /// What stands before the `@` is taken out; what is a secret all the same goes into a file.
-fn camera_url(text: &str) -> Result<CameraUrl, String> {
-    let section = |url: &str| format!("[[camera]]\nname = \"camera\"\nurl = {}\n", toml::Value::String(url.to_owned()));
+fn camera_url(text: &str, name: &Name) -> Result<CameraUrl, String> {
+    let section = |url: &str| format!("[[camera]]\nname = \"{name}\"\nurl = {}\n", toml::Value::String(url.to_owned()));
     if !text.starts_with("rtsp") {
         accepted(&section(text))?;
         return Url::parse(text).map(|url| (url, false, None)).map_err(|why| why.to_string());
@@ -80,8 +83,15 @@ fn accepted(text: &str) -> Result<(), String> {
     })
 }
 
-pub(super) fn endpoint(dialogue: &Dialogue, given: &Given, place: &Place) -> Result<Endpoint, Failure> {
-    let name = dialogue.text(given.endpoint_name.clone(), "Name of the endpoint, where events go", "ops", name)?;
+/// `before`: the name that was typed the last time.
+pub(super) fn endpoint(
+    dialogue: &Dialogue,
+    given: &Given,
+    before: Option<Name>,
+    place: &Place,
+) -> Result<Endpoint, Failure> {
+    let usual = before.as_ref().map_or("ops", Name::as_str);
+    let name = dialogue.text(given.endpoint_name.clone(), "Name of the endpoint, where events go", usual, name)?;
     let format = format(dialogue, given)?;
     let given_secret = given.endpoint_secret_file.as_deref().map(content).transpose()?;
     let given_url = match &given.endpoint_url_file {
@@ -98,9 +108,9 @@ pub(super) fn endpoint(dialogue: &Dialogue, given: &Given, place: &Place) -> Res
         redact::conceal(&url);
         return Ok(Endpoint { name, format, url: Some(url), secret: None, is_new: false });
     }
-    let given_url = given_url.map(|url| endpoint_url(url.expose(), format)).transpose();
+    let given_url = given_url.map(|url| endpoint_url(url.expose(), &name, format)).transpose();
     let given_url = given_url.map_err(|why| usage("the endpoint's URL", &why))?;
-    let read = |text: &str| endpoint_url(text, format);
+    let read = |text: &str| endpoint_url(text, &name, format);
     let url = dialogue.text(given_url, "Its URL, for example https://your-app.example/hooks/stakeout", "", read)?;
     let (secret, is_new) = signing_secret(dialogue, given_secret, &name, place)?;
     Ok(Endpoint { name, format, url: Some(Secret::new(url)), secret: Some(secret), is_new })
@@ -116,10 +126,10 @@ fn format(dialogue: &Dialogue, given: &Given) -> Result<Format, Failure> {
     Ok(formats.get(chosen).copied().unwrap_or(Format::Stakeout))
 }
 
-fn endpoint_url(text: &str, format: Format) -> Result<String, String> {
+fn endpoint_url(text: &str, name: &Name, format: Format) -> Result<String, String> {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let (url, format) = (quoted(text), quoted(format.as_str()));
-    accepted(&format!("[[endpoint]]\nname = \"ops\"\nurl = {url}\nformat = {format}\n")).map(|()| text.to_owned())
+    accepted(&format!("[[endpoint]]\nname = \"{name}\"\nurl = {url}\nformat = {format}\n")).map(|()| text.to_owned())
 }
 
 /// The receiver's, or the one that is there, or a new one (then: true).
@@ -147,7 +157,7 @@ fn signing_secret(
 pub(super) fn watch(dialogue: &Dialogue, given: &Given, draft: &Draft) -> Result<Option<Watch>, Failure> {
     let storage = probe::parsed(draft)?.storage.path;
     let all = watchable::all(&storage);
-    let Some(model) = model(dialogue, given, &all)? else {
+    let Some(model) = model(dialogue, given, &all, &storage)? else {
         crate::cli::print::say(
             "warning: there is no model here that could judge, so nothing will be watched yet\n\
              hint: `stakeout models list` shows what can be had; write a [[monitor]] when there is one",
@@ -163,7 +173,7 @@ pub(super) fn watch(dialogue: &Dialogue, given: &Given, draft: &Draft) -> Result
             negatives.push(dialogue.text(None, "What is there otherwise", "an empty place", some)?);
         }
     } else {
-        let given = (!given.labels.is_empty()).then(|| given.labels.clone());
+        let given = given_labels(given, model)?;
         let prompt = format!("What is looked for, of {}", model.few_labels());
         labels = dialogue.text(given, &prompt, model.likely_label(), |text| model.labels(text))?;
     }
@@ -173,25 +183,51 @@ pub(super) fn watch(dialogue: &Dialogue, given: &Given, draft: &Draft) -> Result
     Ok(Some(Watch { name: named_after(what, camera), model, model_path, condition, labels, negatives }))
 }
 
-fn model<'m>(dialogue: &Dialogue, given: &Given, all: &'m [Watchable]) -> Result<Option<&'m Watchable>, Failure> {
+/// Whether the model that was given is here and has the labels that were given: before anything is tried.
+pub(super) fn given_model(given: &Given, draft: &Draft) -> Result<(), Failure> {
+    let Some(name) = &given.model else { return Ok(()) };
+    let storage = probe::parsed(draft)?.storage.path;
+    let all = watchable::all(&storage);
+    let model = named(name, &all, &storage)?;
+    if model.family.reads() { Ok(()) } else { given_labels(given, model).map(drop) }
+}
+
+fn given_labels(given: &Given, model: &Watchable) -> Result<Option<Vec<String>>, Failure> {
+    if given.labels.is_empty() {
+        return Ok(None);
+    }
+    model.labels(&given.labels.join(",")).map(Some).map_err(|why| usage(&format!("model `{}`", model.name), &why))
+}
+
+fn model<'m>(
+    dialogue: &Dialogue,
+    given: &Given,
+    all: &'m [Watchable],
+    storage: &Path,
+) -> Result<Option<&'m Watchable>, Failure> {
     if let Some(name) = &given.model {
-        let found = all.iter().find(|model| model.name == *name);
-        return found.map(Some).ok_or_else(|| {
-            let here = config::quoted(all.iter().map(|model| model.name.as_str()));
-            let failure = Failure::new(Exit::Usage, format_args!("there is no model `{name}` that can be used"));
-            let failure =
-                failure.hint(format_args!("here are: {here}; `stakeout models list` says what is wrong with others"));
-            match catalogue::find(name.as_str()) {
-                Some(_) => failure.hint(format_args!("`stakeout models pull {name}` downloads it")),
-                None => failure,
-            }
-        });
+        return named(name, all, storage).map(Some);
     }
     if all.is_empty() {
         return Ok(None);
     }
     let lines: Vec<String> = all.iter().map(Watchable::line).collect();
     Ok(all.get(dialogue.choose("Who judges?", &lines, watchable::likely(all))?))
+}
+
+fn named<'m>(name: &Name, all: &'m [Watchable], storage: &Path) -> Result<&'m Watchable, Failure> {
+    all.iter().find(|model| model.name == *name).ok_or_else(|| {
+        let failure = Failure::new(Exit::Usage, format_args!("there is no model `{name}` that can be used"));
+        let here = match config::quoted(all.iter().map(|model| model.name.as_str())) {
+            none if none.is_empty() => format!("there is none in {}", model::searched(storage)),
+            here => format!("here are: {here}"),
+        };
+        let failure = failure.hint(format_args!("{here}; `stakeout models list` says what is wrong with others"));
+        match catalogue::find(name.as_str()) {
+            Some(_) => failure.hint(format_args!("`stakeout models pull {name}` downloads it")),
+            None => failure,
+        }
+    })
 }
 
 fn name(text: &str) -> Result<Name, String> {
@@ -230,6 +266,7 @@ mod tests {
 
     #[test]
     fn a_login_is_taken_out_of_a_url_and_a_secret_url_is_known() {
+        let camera_url = |text: &str| camera_url(text, &Name::new("yard").unwrap());
         let (url, is_secret, login) = camera_url("rtsp://viewer:p%40ss-word@10.0.0.21/stream1").unwrap();
         assert_eq!((url.as_str(), is_secret), ("rtsp://10.0.0.21/stream1", false));
         let (username, password) = login.unwrap();
@@ -238,16 +275,18 @@ mod tests {
         assert!(is_secret && login.is_none());
         assert!(camera_url("file:///clips/yard.mp4").is_ok());
         for wrong in ["", "10.0.0.21", "http://10.0.0.21/", "rtsp://", "rtsp://a b/"] {
-            assert!(camera_url(wrong).is_err(), "{wrong}");
+            assert!(camera_url(wrong).is_err_and(|why| !why.contains("`camera`")), "{wrong}");
         }
     }
 
     #[test]
     fn an_endpoint_is_held_to_what_the_configuration_takes() {
+        let endpoint_url = |text: &str, format| endpoint_url(text, &Name::new("hook").unwrap(), format);
         assert!(endpoint_url("https://ops.example/hook", Format::Stakeout).is_ok());
         assert!(endpoint_url("http://127.0.0.1:8080/hook", Format::Videodb).is_ok());
         for wrong in ["", "ops.example", "http://ops.example/hook", "ftp://x/"] {
-            assert!(endpoint_url(wrong, Format::Stakeout).is_err(), "{wrong}");
+            let why = endpoint_url(wrong, Format::Stakeout).unwrap_err();
+            assert!(why.contains("endpoint `hook`"), "{why}");
         }
     }
 

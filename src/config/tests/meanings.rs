@@ -162,12 +162,20 @@ error: monitor `person`: `zone` has no area
 fn neither_condition_nor_labels() {
     let source = changed(&[("labels = [\"person\"]\n", "")]);
     let told = r#"
-error: monitor `person`: `condition` is missing
+error: monitor `person`: `condition` or `labels` is missing
  --> stakeout.toml:6:1
   |
 6 | [[monitor]]
-  | ^^^^^^^^^^^ add `condition = "Is a person inside the yellow zone?"`"#;
+  | ^^^^^^^^^^^ a model that is asked in words wants `condition = "Is a person inside the yellow zone?"`, a detector or classifier `labels = ["person"]`"#;
     assert_eq!(format!("\n{}", refused(&source)), told);
+    let misspelt = changed(&[("labels = [\"person\"]\n", "lables = [\"person\"]\n")]);
+    let said = refused(&misspelt).to_string();
+    assert!(said.contains("did you mean `labels`?") && !said.contains("is missing"), "{said}");
+    let labelled = changed(&[("labels = [\"person\"]\n", "label = \"person\"\n")]);
+    assert!(
+        refused(&labelled).to_string().contains("`condition` or `labels` is missing"),
+        "`label` is a key of its own"
+    );
 }
 
 #[test]

@@ -177,7 +177,12 @@ fn without_a_terminal_nobody_is_asked() {
     let output = given(&site).args(["--model", "no-such-model"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
     assert!(told(&output).contains("here are: `yard-classifier`"), "{}", told(&output));
-    assert_eq!(site.files().into_iter().filter(|file| file != "camera.jpg").collect::<Vec<_>>(), before);
+    assert!(!told(&output).contains("looking at camera"), "before anything is tried: {}", told(&output));
+    let output = given(&site).args(["--labels", "persn"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("no label `persn`"), "{}", told(&output));
+    assert!(!told(&output).contains("--no-probe"), "it would be refused all the same: {}", told(&output));
+    assert_eq!(site.files(), before, "no picture either");
 }
 
 #[test]
