@@ -99,6 +99,9 @@ fn conditions_combine_in_listings_with_the_daemon_and_without_it() {
             ("deliveries --reason endpoint_down", &[5]),
             ("deliveries --since 2h --endpoint a", &[2, 5, 6]),
             ("deliveries --state dead --until 2h", &[1, 3]),
+            ("deliveries --state owed", &[5]),
+            ("deliveries --state owed --endpoint a --since 2h", &[5]),
+            ("deliveries --state owed --endpoint b", &[]),
         ] {
             assert_eq!(shown(&appliance, &ids, command), expected, "{command}, the daemon is up: {up}");
         }
