@@ -1,17 +1,37 @@
 // Plays the page of a clip as a phone would; prints what it saw, as JSON. Usage: node play.mjs URL SCREENSHOT
 import puppeteer from "puppeteer-core";
 const [url, screenshot] = process.argv.slice(2);
-const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"] });
+const browser = await puppeteer.launch({
+  executablePath: "/usr/bin/chromium",
+  // As root, in a container whose shared memory is small, on a machine that is busy.
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"],
+  timeout: 120_000,
+});
 const page = await browser.newPage();
 await page.setViewport({ width: 412, height: 800, isMobile: true, hasTouch: true });
 const trouble = [];
 page.on("console", (m) => m.type() === "error" && trouble.push(m.text()));
-page.on("requestfailed", (r) => trouble.push(`${r.url()}: ${r.failure().errorText}`));
+// A player that jumps gives up what it was reading.
+const jumped = (r) => r.url().includes("/clip.mp4") && r.failure().errorText === "net::ERR_ABORTED";
+page.on("requestfailed", (r) => jumped(r) || trouble.push(`${r.url()}: ${r.failure().errorText}`));
 page.on("pageerror", (e) => trouble.push(String(e)));
 await page.goto(url);
 await page.tap("button");
-await page.waitForFunction(() => { const v = document.querySelector("video"); return v.error || v.currentTime > Number(document.querySelector("button").dataset.at) + 0.5; }, { timeout: 30000 });
-const seen = await page.evaluate(() => { const v = document.querySelector("video"); return { error: v.error?.message ?? null, frames: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, height: v.videoHeight, duration: v.duration, at: v.currentTime, boxes: document.querySelectorAll("svg g:not([hidden]) rect").length, source: v.currentSrc }; });
+await page.waitForFunction(() => {
+  const video = document.querySelector("video");
+  return video.error || video.currentTime > Number(document.querySelector("button").dataset.at) + 0.5;
+}, { timeout: 120_000 });
+const seen = await page.evaluate(() => {
+  const video = document.querySelector("video");
+  return {
+    error: video.error?.message ?? null,
+    frames: video.getVideoPlaybackQuality().totalVideoFrames,
+    width: video.videoWidth,
+    height: video.videoHeight,
+    at: video.currentTime,
+    boxes: document.querySelectorAll("svg g:not([hidden]) rect").length,
+  };
+});
 await page.screenshot({ path: screenshot });
 console.log(JSON.stringify({ ...seen, trouble }));
 await browser.close();
