@@ -202,8 +202,8 @@ def _look(state, rows, promised, found, where):
             if database.execute("PRAGMA user_version").fetchone()[0] > 0:
                 here = ledger.frozen(database, state)
                 clips.interrupted(state, clips.rows(database), found.clips, where)
-        # What SQLite takes for whole may still be garbage: names with zeros in them, ids that are too short.
-        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        # What SQLite takes for whole may still be garbage: names with zeros in them or as long as a page, ids that are too short.
+        except (sqlite3.DatabaseError, OSError, TypeError, ValueError) as error:
             return found.note("corrupt", f"{where}: {error}")
         finally:
             database.close()
