@@ -58,7 +58,7 @@ use tokio::task::JoinHandle;
 pub use alerts::{AlertLine, AlertStatus, Alerting, Alerts, Binding, Rule, alert_id, no_monitor};
 pub use camera::{Camera, CameraState};
 pub use check::{Certificate, Check};
-pub use clips::{ClipLine, ClipQuery, Clips, Invitations};
+pub use clips::{ClipLine, ClipQuery, Clips};
 pub use commission::{Commission, Commissioned, Connected, Request, Stream};
 pub use definitions::{Denied, Made, Order, Registrar, Switched};
 pub use deliveries::DeliveryQuery;
@@ -82,6 +82,7 @@ pub use which::{parse_moment, reasons, states};
 
 use crate::broadcast::Broadcast;
 use crate::journal::{Reader, Writer};
+use crate::recording::link::Links;
 use access::Access;
 use channels::Channels;
 use connections::attend;
@@ -107,7 +108,7 @@ pub struct Parts {
     /// What is said aloud while it happens.
     pub broadcast: Broadcast,
     /// How clips are opened.
-    pub invitations: Invitations,
+    pub links: Links,
 }
 
 /// What every route is given.
@@ -121,7 +122,7 @@ struct Shared {
     registrar: Arc<dyn Registrar>,
     orders: definitions::Turns,
     channels: Arc<Channels>,
-    invitations: Arc<Invitations>,
+    links: Arc<Links>,
     players: Arc<Semaphore>,
 }
 
@@ -136,23 +137,13 @@ pub async fn serve(
     parts: Parts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Parts { site, reader, writer, registrar, broadcast, invitations } = parts;
+    let Parts { site, reader, writer, registrar, broadcast, links } = parts;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
     let (album, checks, orders) = Default::default();
-    let (invitations, players) = (Arc::new(invitations), clips::places());
-    let shared = Shared {
-        site,
-        store,
-        writer,
-        registrar,
-        album,
-        checks,
-        orders,
-        channels: channels.clone(),
-        invitations,
-        players,
-    };
+    let (links, players) = (Arc::new(links), clips::places());
+    let shared =
+        Shared { site, store, writer, registrar, album, checks, orders, channels: channels.clone(), links, players };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;

@@ -53,6 +53,7 @@ use crate::config::{Config, Part, Storage};
 use crate::journal::{self, Journal, Keep, Origin, Reader, Writer};
 use crate::model::{self, Limits};
 use crate::preflight::Ready;
+use crate::recording::link::Links;
 use crate::sender::{Clock, Doorbells, Office};
 use crate::time::Now;
 use crate::transport::ClientError;
@@ -155,8 +156,8 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     let site =
         Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone(), stills: Arc::default() });
     let (reader, broadcast) = (journal.reader()?, scribe.broadcast.clone());
-    let invitations = invitations(&config, &reader)?;
-    let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast, invitations };
+    let links = links(&config, &reader)?;
+    let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast, links };
     let (stop, stopped) = flag::channel(false);
     let api = counter.spawn(api::serve(socket, tcp, parts, stop_of(stopped)));
 
@@ -185,9 +186,9 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
 }
 
 /// How clips are opened. The journal has had a key since it was opened for writing.
-fn invitations(config: &Config, reader: &Reader) -> Result<api::Invitations, StartError> {
+fn links(config: &Config, reader: &Reader) -> Result<Links, StartError> {
     let key = reader.link_key()?.ok_or(journal::Error::Closed)?;
-    Ok(api::Invitations { key, expiry: config.recording.link_expiry, base: config.api.public_url.clone() })
+    Ok(Links::new(config.api.public_url.clone(), key, config.recording.link_expiry))
 }
 
 /// The journal, healed where it has to be; it rings `bells` when there is something to send.

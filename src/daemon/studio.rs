@@ -59,7 +59,7 @@ impl Studio {
         let filter = ClipFilter { state: Some(ClipState::Recording), limit: UNSETTLED, ..ClipFilter::default() };
         let unsettled = reader.clips(&filter)?.into_iter().map(|clip| clip.id).collect();
         let links = config.api.public_url.clone().zip(reader.link_key()?);
-        let links = links.map(|(base, key)| Links::new(base, key, config.recording.link_expiry));
+        let links = links.map(|(base, key)| Links::new(Some(base), key, config.recording.link_expiry));
         let (running, told) = start(config, crew)?;
         let orders = running.clone();
         let footage = Footage::new(Box::new(move |order| give(&orders, order)), links);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use stakeout::api::{
     self, Alerting, Camera, CameraState, Commission, Commissioned, Connected, Denied, Errand, Expectation, Hooking,
-    Invitations, Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Said, Site, Socket,
-    Switched, Warning, Watched,
+    Library, Made, Model, Monitor, MonitorState, NoPicture, Order, Parts, Registrar, Said, Site, Socket, Switched,
+    Warning, Watched,
 };
 use stakeout::broadcast::Broadcast;
 use stakeout::config::{Part, Unfit};
@@ -20,7 +20,7 @@ use stakeout::event::{Event, EventData, JobReason, JobReport, Metadata, Priority
 use stakeout::journal::{Accepted, Body, DeliveryFilter, Journal, Keep, Owed, OwedFrame, Record, Settlement, Standing};
 use stakeout::meter::{Meter, Reading};
 use stakeout::name::Name;
-use stakeout::recording::link::{KEY_BYTES, Key};
+use stakeout::recording::link::{KEY_BYTES, Key, Links};
 use stakeout::secret::Secret;
 use stakeout::time::{Boot, Now, now};
 use uuid::Uuid;
@@ -339,8 +339,8 @@ fn listings_read_the_journal_when_the_daemon_is_down() {
 }
 
 /// Of a box that has no clips.
-pub fn invitations() -> Invitations {
-    Invitations { key: Key::new([7; KEY_BYTES]), expiry: Duration::from_secs(60), base: None }
+pub fn links() -> Links {
+    Links::new(None, Key::new([7; KEY_BYTES]), Duration::from_secs(60))
 }
 
 /// The API of a quiet daemon over a journal, until it is dropped.
@@ -357,8 +357,8 @@ impl Serving {
         let path = home.0.path().join("s.sock");
         let socket = Socket::bind(&path).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
-        let (site, registrar, invitations) = (Arc::new(Quiet), Arc::new(Quiet), invitations());
-        let parts = Parts { site, reader, writer, registrar, broadcast, invitations };
+        let (site, registrar, links) = (Arc::new(Quiet), Arc::new(Quiet), links());
+        let parts = Parts { site, reader, writer, registrar, broadcast, links };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Serving { tokio, socket: path, stop, task }

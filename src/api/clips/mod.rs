@@ -7,7 +7,6 @@ mod open;
 mod page;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -15,7 +14,6 @@ use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use url::Url;
 use uuid::Uuid;
 
 pub(super) use open::{are_opened_by_links, open, places, script, style};
@@ -27,7 +25,7 @@ use super::lines::Utc;
 use super::refusal::Refusal;
 use crate::journal::{ClipFilter, ClipRow, ClipState, Reader};
 use crate::name::Name;
-use crate::recording::link::{Key, Piece};
+use crate::recording::link::{Links, Piece};
 use crate::time::{Wall, now};
 
 /// Which clips; without `limit` the newest hundred.
@@ -84,34 +82,16 @@ pub struct Clips {
     pub clips: Vec<ClipLine>,
 }
 
-/// Makes links for whoever is shown a clip here.
-#[derive(Clone)]
-pub struct Invitations {
-    /// What signs them.
-    pub key: Key,
-    /// How long one is good.
-    pub expiry: Duration,
-    /// `[api] public_url`; None: they begin with a slash.
-    pub base: Option<Url>,
-}
-
-impl Invitations {
-    fn link(&self, clip: Uuid, piece: Piece, now: Wall) -> String {
-        let base = self.base.as_ref().map(|base| base.as_str().trim_end_matches('/')).unwrap_or_default();
-        format!("{base}{}", self.key.path(clip, piece, now.plus(self.expiry)))
-    }
-}
-
 impl ClipQuery {
-    /// The clips; `invitations`: how they are opened, where that is known.
+    /// The clips; `links`: how they are opened, where that is known.
     ///
     /// # Errors
     /// An unknown state, a limit out of range, or the journal can't be read.
-    pub fn page(&self, reader: &Reader, invitations: Option<&Invitations>) -> Result<Clips, Refusal> {
+    pub fn page(&self, reader: &Reader, links: Option<&Links>) -> Result<Clips, Refusal> {
         let state = self.state.as_deref().map(state).transpose()?;
         let filter = ClipFilter { camera: self.camera.clone(), state, before: self.before, limit: limit(self.limit)? };
         let rows = reader.clips(&filter)?;
-        Ok(Clips { clips: rows.into_iter().map(|row| ClipLine::of(row, invitations)).collect() })
+        Ok(Clips { clips: rows.into_iter().map(|row| ClipLine::of(row, links)).collect() })
     }
 }
 
@@ -123,10 +103,10 @@ fn state(text: &str) -> Result<ClipState, Refusal> {
 }
 
 impl ClipLine {
-    /// The line of a row; `invitations`: how it is opened, where that is known.
-    pub fn of(row: ClipRow, invitations: Option<&Invitations>) -> ClipLine {
+    /// The line of a row; `links`: how it is opened, where that is known.
+    pub fn of(row: ClipRow, links: Option<&Links>) -> ClipLine {
         let now = now().wall;
-        let link = |piece| invitations.filter(|_| row.has_file).map(|it| it.link(row.id, piece, now));
+        let link = |piece| links.filter(|_| row.has_file).map(|it| it.to(row.id, piece, now));
         ClipLine {
             player_url: link(Piece::Player),
             stream_url: link(Piece::Playlist),
@@ -159,14 +139,14 @@ pub(super) async fn list(
     query: Result<Query<ClipQuery>, QueryRejection>,
 ) -> Result<Json<Clips>, Refusal> {
     let Query(query) = query.map_err(bad_query)?;
-    let invitations = shared.invitations.clone();
-    shared.store.read(move |reader| query.page(reader, Some(&invitations))).await.map(Json)
+    let links = shared.links.clone();
+    shared.store.read(move |reader| query.page(reader, Some(&links))).await.map(Json)
 }
 
 pub(super) async fn one(State(shared): State<Shared>, Path(clip): Path<String>) -> Result<Json<ClipLine>, Refusal> {
     let clip = id(&clip)?;
     let (row, _) = find(&shared, clip).await?;
-    Ok(Json(ClipLine::of(row, Some(&shared.invitations))))
+    Ok(Json(ClipLine::of(row, Some(&shared.links))))
 }
 
 /// The file, for whoever needs no link.
@@ -200,7 +180,7 @@ pub(super) async fn delete(
             let error = format!("clip `{clip}` is still being recorded");
             Err(Refusal::new(StatusCode::CONFLICT, error, "delete it once it is ready"))
         }
-        _ => Ok(Json(ClipLine::of(row, Some(&shared.invitations)))),
+        _ => Ok(Json(ClipLine::of(row, Some(&shared.links)))),
     }
 }
 

@@ -105,7 +105,7 @@ async fn admitted(
     ticket: Result<Query<Ticket>, QueryRejection>,
 ) -> Result<Visit, Refusal> {
     let (Ok(clip), Ok(Query(ticket))) = (Uuid::parse_str(clip), ticket) else { return Err(no_way(NoWay::Forged)) };
-    shared.invitations.key.check(clip, &ticket.expires, &ticket.signature, now().wall).map_err(no_way)?;
+    shared.links.check(clip, &ticket.expires, &ticket.signature, now().wall).map_err(no_way)?;
     match find(shared, clip).await? {
         (row, Some(path)) => Ok(Visit { row, path, ticket }),
         (row, None) => Err(not_there(&row)),

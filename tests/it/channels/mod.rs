@@ -19,7 +19,7 @@ use stakeout::name::Name;
 use stakeout::time::{Boot, now};
 use tempfile::TempDir;
 
-use crate::cli::{Quiet, invitations};
+use crate::cli::{Quiet, links};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -44,7 +44,7 @@ impl Station {
         let socket = Socket::bind(&folder.path().join("s.sock")).unwrap();
         let (reader, writer, broadcast) = (journal.reader().unwrap(), journal.writer(), Broadcast::default());
         let (site, registrar) = (Arc::new(Quiet), Arc::new(Quiet));
-        let parts = Parts { site, reader, writer, registrar, broadcast: broadcast.clone(), invitations: invitations() };
+        let parts = Parts { site, reader, writer, registrar, broadcast: broadcast.clone(), links: links() };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio.spawn(api::serve(socket, None, parts, async move { drop(stopped.await) }));
         Station { folder, journal, broadcast, tokio, stop, serving }
