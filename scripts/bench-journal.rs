@@ -207,6 +207,7 @@ impl Sending {
             timeout: Duration::from_secs(5),
             concurrency: CONCURRENCY,
             rate: None,
+            bandwidth: None,
             frame: FrameChoice::Inline,
             max_body: 262_144,
             headers: Default::default(),

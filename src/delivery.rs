@@ -116,17 +116,20 @@ pub enum DeadReason {
     Poison,
     /// An operator dropped it.
     DroppedByHand,
+    /// The clip that was to be sent is gone: deleted, or for want of room.
+    ClipGone,
 }
 
 impl DeadReason {
     /// Every reason there is.
-    pub const ALL: [DeadReason; 6] = [
+    pub const ALL: [DeadReason; 7] = [
         DeadReason::Exhausted,
         DeadReason::Rejected,
         DeadReason::TooLarge,
         DeadReason::Config,
         DeadReason::Poison,
         DeadReason::DroppedByHand,
+        DeadReason::ClipGone,
     ];
 
     /// As in the journal and in JSON lines.
@@ -138,6 +141,7 @@ impl DeadReason {
             DeadReason::Config => "config",
             DeadReason::Poison => "poison",
             DeadReason::DroppedByHand => "dropped_by_hand",
+            DeadReason::ClipGone => "clip_gone",
         }
     }
 }
@@ -180,6 +184,8 @@ pub enum Outcome {
     Malformed,
     /// It cannot be sent as configured: an invalid header, an unsupported URL.
     OurFault,
+    /// There is nothing left to send: the clip's file is gone.
+    ClipGone,
 }
 
 /// How far a mail server let us come.
@@ -209,6 +215,7 @@ impl Outcome {
             Outcome::NoAnswer => "no_answer",
             Outcome::Malformed => "malformed",
             Outcome::OurFault => "our_fault",
+            Outcome::ClipGone => "clip_gone",
         }
     }
 
@@ -227,7 +234,7 @@ impl Outcome {
     }
 }
 
-/// One POST of a delivery, or one letter, and what came of it.
+/// One POST of a delivery, one letter or one conversation about a clip, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// What became of it.

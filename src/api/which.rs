@@ -162,7 +162,7 @@ mod tests {
             (
                 "unknown reason `exausted`".to_owned(),
                 "did you mean `exhausted`? known are `exhausted`, `rejected`, `too_large`, `config`, `poison`, \
-                 `dropped_by_hand`, `offline`, `endpoint_down`, `throttled`, `clock`, `paused`"
+                 `dropped_by_hand`, `clip_gone`, `offline`, `endpoint_down`, `throttled`, `clock`, `paused`"
                     .to_owned()
             )
         );

@@ -136,7 +136,7 @@ pub(super) fn trouble_on(
         Outcome::CertificateDates | Outcome::Tls => Exit::NoTls,
         Outcome::Status { .. } | Outcome::Reply { .. } => Exit::NotTaken,
         Outcome::StaleConnection | Outcome::NoAnswer | Outcome::Malformed => Exit::NotTaken,
-        Outcome::OurFault => Exit::Failure,
+        Outcome::OurFault | Outcome::ClipGone => Exit::Failure,
     };
     let why = match (error, outcome.status()) {
         (Some(error), _) => error.clone(),

@@ -30,6 +30,7 @@ impl Rules<'_> {
     pub(super) fn example(&self) -> &'static str {
         match self.format {
             Format::Email => "\"smtps://mail.example:465\"",
+            Format::Upload => "\"https://your-app.example/clips/{clip}.mp4\"",
             _ => "\"https://your-app.example/events\"",
         }
     }
@@ -77,6 +78,11 @@ impl Rules<'_> {
         if self.format == Format::Email && !(matches!(url.path(), "" | "/") && url.query().is_none()) {
             return Err(Problem::new(at, " names more than a server", "end it after the host or its port").into());
         }
+        let has_place = || [url.path(), url.query().unwrap_or_default()].iter().any(|part| has_clip(part));
+        if self.format == Format::Upload && !has_place() {
+            let label = format!("write `{{clip}}` where the clip's id goes: {}", self.example());
+            return Err(Problem::new(at, " is the same for every clip", label).into());
+        }
         if let Some(Err(refused)) = address::literal(&host).map(|address| self.egress.check(address)) {
             let predicate = format!(" leads to a {} address", refused.as_str());
             return Err(Problem::new(at, predicate, "no event is sent there: a receiver has an address of its own")
@@ -91,6 +97,11 @@ impl Rules<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a part of a URL has the place of a clip's id, which the parser escapes in paths.
+fn has_clip(part: &str) -> bool {
+    part.contains("{clip}") || part.contains("%7Bclip%7D")
 }
 
 /// Reads what the `url_file` of `endpoint` holds. `at` is where that was written.

@@ -19,7 +19,7 @@ use crate::egress::Egress;
 use crate::event::EventType;
 use crate::name::Name;
 
-const FORMATS: [(&str, Format); 8] = [
+const FORMATS: [(&str, Format); 9] = [
     ("stakeout", Format::Stakeout),
     ("trio-live-monitor", Format::TrioLiveMonitor),
     ("trio-stream", Format::TrioStream),
@@ -28,6 +28,7 @@ const FORMATS: [(&str, Format); 8] = [
     ("slack", Format::Slack),
     ("pagerduty", Format::Pagerduty),
     ("email", Format::Email),
+    ("upload", Format::Upload),
 ];
 
 /// So long an attempt may take.
@@ -47,10 +48,13 @@ pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Lo
     let retry = section.or("retry", Retry::Edge, retry);
     let timeout = value::duration(Duration::from_secs(1)..=LONGEST_TIMEOUT);
     // Mail servers take their time: they look up who we are, and some let everybody wait.
-    let usual = if format == Format::Email { LONGEST_TIMEOUT } else { Duration::from_secs(5) };
+    // A piece of a clip takes as long over a thin uplink.
+    let is_slow = matches!(format, Format::Email | Format::Upload);
+    let usual = if is_slow { LONGEST_TIMEOUT } else { Duration::from_secs(5) };
     let timeout = section.or("timeout", usual, timeout);
-    let concurrency = section.or("concurrency", 4, value::whole(1..=64));
+    let concurrency = section.or("concurrency", if format == Format::Upload { 1 } else { 4 }, value::whole(1..=64));
     let rate = section.or("rate", Some(Rate { count: 10, per: Duration::from_secs(1) }), rate);
+    let bandwidth = section.or("bandwidth", None, value::bandwidth);
     let frame = value::choice(&[("inline", FrameChoice::Inline), ("none", FrameChoice::None)], &[]);
     let frame = section.take("frame", frame);
     let frame = fitness::frame(section, format, frame);
@@ -75,6 +79,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, egress: &Egress) -> (Option<Lo
             timeout,
             concurrency,
             rate,
+            bandwidth,
             frame,
             max_body,
             headers,

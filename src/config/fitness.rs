@@ -6,7 +6,7 @@ use super::read::Section;
 use super::settings::{Format, FrameChoice, FrameRule, Located};
 
 /// Settings that belong to one format only.
-const BELONGING: [(&str, Format); 7] = [
+const BELONGING: [(&str, Format); 8] = [
     ("routing_key_file", Format::Pagerduty),
     ("routing_key_credential", Format::Pagerduty),
     ("username", Format::Email),
@@ -14,6 +14,7 @@ const BELONGING: [(&str, Format); 7] = [
     ("password_credential", Format::Email),
     ("from", Format::Email),
     ("to", Format::Email),
+    ("bandwidth", Format::Upload),
 ];
 
 /// Settings of requests over HTTP.

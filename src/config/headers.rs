@@ -9,17 +9,20 @@ use toml::de::DeValue;
 use super::value::{self, Problem, Read, Value};
 
 /// Headers that we or the HTTP client set.
-const OURS: [&str; 15] = [
+const OURS: [&str; 18] = [
     // An answer is never unpacked.
     "accept-encoding",
     "connection",
+    "content-digest",
     "content-encoding",
     "content-length",
+    "content-range",
     "content-type",
     "expect",
     "host",
     "idempotency-key",
     "keep-alive",
+    "repr-digest",
     "te",
     "trailer",
     "transfer-encoding",

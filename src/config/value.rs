@@ -177,6 +177,25 @@ pub(super) fn size(range: RangeInclusive<u64>) -> impl Fn(&Value<'_>) -> Read<u6
     }
 }
 
+/// Units of bandwidth with their size in bits per second.
+const BANDWIDTH_UNITS: [(&str, u64); 3] = [("Gbit/s", 1_000_000_000), ("Mbit/s", 1_000_000), ("kbit/s", 1_000)];
+
+/// `"1Mbit/s"` in bits per second; the empty string means that there is no limit.
+pub(super) fn bandwidth(value: &Value<'_>) -> Read<Option<u64>> {
+    let text = text_like("a bandwidth", "\"1Mbit/s\"")(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match with_unit(&text, &BANDWIDTH_UNITS) {
+        Some(bits) if (64_000..=100_000_000_000).contains(&bits) => Ok(Some(bits)),
+        Some(_) => Err(out_of_range(value, "`64kbit/s`", "`100Gbit/s`")),
+        None => {
+            let label = "a whole number and one of `kbit/s`, `Mbit/s`, `Gbit/s`: for example `\"1Mbit/s\"`";
+            Err(Problem::new(value.span(), " is not a bandwidth", label).into())
+        }
+    }
+}
+
 /// `"30s"` in the smallest unit; None unless it is digits and one of `units`, and fits.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;

@@ -40,6 +40,11 @@ impl Reader {
         Ok(Reader { dir: dir.to_owned(), connection: open_untouched(dir)? })
     }
 
+    /// The state directory that it reads.
+    pub fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// Events behind `filter.after`, oldest first.
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<EventRow>, Error> {
         self.select_events(filter, "ASC")

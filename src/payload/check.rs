@@ -49,7 +49,7 @@ pub fn check(format: Format, id: Uuid, device: &str, endpoint: &Name, now: Now) 
         Format::Slack => Some(slack::check(device, endpoint, MESSAGE)),
         Format::Pagerduty => Some(pagerduty::check(id)),
         Format::Email => Some(email::check(device, endpoint, MESSAGE)),
-        Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb => None,
+        Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Upload => None,
     }
 }
 

@@ -13,6 +13,7 @@ mod slack;
 mod stakeout;
 mod trio_live_monitor;
 mod trio_stream;
+mod upload;
 mod videodb;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::config::{Format, FrameChoice};
 use crate::event::Event;
 
 pub use check::{CHECK, check};
+pub use upload::WholeClip;
 pub use videodb::rule;
 
 /// Stands in a rendered body, once at most, where the base64 of the frame goes (`journal::Body::marked` takes it out).
@@ -54,6 +56,7 @@ pub fn version(format: Format) -> u32 {
         Format::Slack => slack::VERSION,
         Format::Pagerduty => pagerduty::VERSION,
         Format::Email => email::VERSION,
+        Format::Upload => upload::VERSION,
     }
 }
 
@@ -69,6 +72,7 @@ pub fn render(format: Format, event: &Event, envelope: Envelope, frame: FrameCho
         Format::Slack => slack::render(event),
         Format::Pagerduty => pagerduty::render(event),
         Format::Email => email::render(event, frame),
+        Format::Upload => upload::render(event),
     }
 }
 

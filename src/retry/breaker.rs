@@ -124,7 +124,9 @@ impl Breaker {
             | Outcome::Tls
             | Outcome::Forbidden => Way::Blocked,
             Outcome::NoAnswer if matches!(self.state, State::Probing { .. }) => Way::Blocked,
-            Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Offline | Outcome::OurFault => Way::Unknown,
+            Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Offline | Outcome::OurFault | Outcome::ClipGone => {
+                Way::Unknown
+            }
         }
     }
 

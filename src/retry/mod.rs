@@ -336,6 +336,7 @@ mod tests {
             Just(Outcome::NoAnswer),
             Just(Outcome::Malformed),
             Just(Outcome::OurFault),
+            Just(Outcome::ClipGone),
         ]
     }
 

@@ -34,6 +34,7 @@ enum On {
     Malformed,
     NoAnswer,
     OurFault,
+    ClipGone,
     /// It arrived.
     Success,
     /// Of HTTP.
@@ -121,6 +122,7 @@ static EDGE: &[Row] = &[
     row(On::Malformed, NotYetResent, Then::ResendAtOnce, Scope::Delivery),
     row(On::Malformed, Always, Then::Schedule, Scope::Delivery),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
+    row(On::ClipGone, Always, Then::Dead(DeadReason::ClipGone), Scope::Delivery),
     row(On::Success, Always, Then::Delivered, Scope::Delivery),
     row(On::Replies(Step::Letter, 500..=599), OthersDeliveredSince, Then::Dead(DeadReason::Rejected), Scope::Delivery),
     row(On::Replies(Step::Letter, 400..=599), Always, Then::Schedule, Scope::Delivery),
@@ -151,6 +153,7 @@ static STRICT: &[Row] = &[
     row(On::Offline, Always, Then::Hold(HoldReason::Offline), Scope::Box),
     row(On::CertificateDates, ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::OurFault, Always, Then::Dead(DeadReason::Config), Scope::Endpoint),
+    row(On::ClipGone, Always, Then::Dead(DeadReason::ClipGone), Scope::Delivery),
     row(On::Success, Always, Then::Delivered, Scope::Delivery),
     row(On::Status(&[400, 401, 403]), ClockUnsynced, Then::Hold(Clock), Scope::Box),
     row(On::Anything, Always, Then::Schedule, Scope::Delivery),
@@ -181,6 +184,7 @@ impl On {
             On::Malformed => *outcome == Outcome::Malformed,
             On::NoAnswer => *outcome == Outcome::NoAnswer,
             On::OurFault => *outcome == Outcome::OurFault,
+            On::ClipGone => *outcome == Outcome::ClipGone,
             On::Success => outcome.is_success(),
             On::Status(list) => matches!(outcome, Outcome::Status { status, .. } if list.contains(status)),
             On::Statuses(range) => matches!(outcome, Outcome::Status { status, .. } if range.contains(status)),
@@ -233,6 +237,7 @@ mod tests {
             (Outcome::NoAnswer, Then::Schedule),
             (Outcome::Malformed, Then::ResendAtOnce),
             (Outcome::OurFault, Then::Dead(DeadReason::Config)),
+            (Outcome::ClipGone, Then::Dead(DeadReason::ClipGone)),
         ] {
             assert_eq!(then(&Retry::Edge, outcome.clone()), expected, "{outcome:?}");
         }
@@ -284,6 +289,7 @@ mod tests {
             assert_eq!(then(&retry, Outcome::Offline), Then::Hold(HoldReason::Offline));
             assert_eq!(then(&retry, status(204)), Then::Delivered);
             assert_eq!(then(&retry, Outcome::OurFault), Then::Dead(DeadReason::Config));
+            assert_eq!(then(&retry, Outcome::ClipGone), Then::Dead(DeadReason::ClipGone));
             for outcome in [Outcome::NoSuchHost, Outcome::Unreachable, Outcome::Tls, Outcome::NoAnswer] {
                 assert_eq!(then(&retry, outcome), Then::Schedule);
             }

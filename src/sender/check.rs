@@ -114,6 +114,7 @@ fn with_another_digit(signature: &str) -> String {
 mod tests {
     use super::*;
     use crate::sign::{Key, Message, verify};
+    use crate::transport::Method;
 
     #[test]
     fn a_forged_signature_has_the_right_form_and_is_wrong() {
@@ -128,7 +129,8 @@ mod tests {
                 ("webhook-id".to_owned(), "1".to_owned()),
             ];
             let url = "http://127.0.0.1".parse().unwrap();
-            let mut request = Request { url, headers, body: body.to_vec(), fresh_connection: false };
+            let mut request =
+                Request { method: Method::Post, url, headers, body: body.to_vec(), fresh_connection: false };
             forge(&mut request);
             for (index, right) in [signed.trio, signed.standard].iter().enumerate() {
                 let forged = &request.headers[index].1;

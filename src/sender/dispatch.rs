@@ -233,19 +233,18 @@ impl Sender {
         self.in_flight.insert(due.id, one);
         let claim = self.office.is_cautious().then(|| self.writer.claim(due.n));
         let (endpoint, credentials) = (Arc::clone(&self.endpoint), Arc::clone(&self.credentials));
-        let outlet = self.outlet.clone();
+        let (outlet, uploader) = (self.outlet.clone(), self.uploader.clone());
         self.work.spawn(async move {
             if let Some(claim) = claim {
                 // Unclaimed it is sent all the same: claims find out what kills us, nothing depends on them.
                 drop(claim.await);
             }
             let (due, bytes) = bytes(due).await;
-            let attempt = match bytes {
-                Ok(bytes) => {
-                    let parcel = parcel(&endpoint, &credentials, &Occasion::of(&due), bytes, now);
-                    Ok(outlet.send(parcel).await)
-                }
-                Err(error) => Err(error),
+            let occasion = Occasion::of(&due);
+            let attempt = match (bytes, uploader) {
+                (Ok(bytes), None) => Ok(outlet.send(parcel(&endpoint, &credentials, &occasion, bytes, now)).await),
+                (Ok(bytes), Some(uploader)) => uploader.send(&occasion, &bytes).await,
+                (Err(error), _) => Err(error),
             };
             let subject = Subject { delivery: due.id, kind: due.kind };
             Done::Posted(Posted { subject, standing: due.standing, started: now.wall, attempt })

@@ -221,7 +221,7 @@ impl Gate {
                     missing.cost = Some(now);
                 }
             }
-            Outcome::Offline | Outcome::OurFault => {}
+            Outcome::Offline | Outcome::OurFault | Outcome::ClipGone => {}
             _ => self.missing = None,
         }
     }

@@ -117,7 +117,7 @@ impl Sender {
     /// The disk does not give back what to post, by no fault of the endpoint's nor of its settings: again when the schedule
     /// says so.
     fn put_off(&mut self, now: Now, subject: Subject, before: &Standing, error: &std::io::Error) -> (Attempt, Next) {
-        let why = format!("the frame cannot be read: {error}; check the journal's disk");
+        let why = format!("what is to be sent cannot be read: {error}; check the journal's disk");
         tracing::error!(delivery = %subject.delivery, endpoint = %self.endpoint.name, "put off: {why}");
         let burnt = before.attempts.saturating_add(1);
         let next = retry::after_burning(&self.endpoint.retry, burnt, now.synced, fastrand::f64());

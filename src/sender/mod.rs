@@ -6,6 +6,7 @@
 //!
 //! Its rooms: `dispatch` sends what `parcel` makes through an `outlet`, and `judge` takes the answers in; they decide with `shelf` (what was read ahead), `lanes`
 //! (what goes next), `pace` (how quickly), `gate` (what the endpoint lets through) and `uplink` (what holds the whole box).
+//! Clips go another way (`upload`), and behind everything else (`traffic`).
 
 mod check;
 mod clock;
@@ -24,7 +25,9 @@ mod routes;
 mod settle;
 mod shelf;
 mod standing;
+mod traffic;
 mod uplink;
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +38,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Format};
 use crate::credentials::Credentials;
 use crate::delivery::HoldReason;
 use crate::journal::{self, Reader, Settlement, Standing, Writer};
@@ -46,6 +49,8 @@ use lanes::{Lane, Lanes};
 use pace::Pace;
 use report::Teller;
 use shelf::{Look, Shelf};
+use traffic::Load;
+use upload::Uploader;
 
 pub use check::{Checked, Uncheckable, check};
 pub use clock::{Clock, Driven};
@@ -59,6 +64,10 @@ pub struct Sender {
     endpoint: Arc<Endpoint>,
     credentials: Arc<Credentials>,
     outlet: Outlet,
+    /// Of an endpoint that gets clips.
+    uploader: Option<Uploader>,
+    /// What clips wait for. None: they don't wait for this endpoint, which gets clips.
+    load: Option<Load>,
     writer: Writer,
     /// None while a blocking thread uses it.
     reader: Option<Reader>,
@@ -131,13 +140,18 @@ impl Sender {
     ) -> (Sender, watch::Receiver<Report>) {
         let (report, seen) = watch::channel(Report::default());
         let now = office.clock.now();
+        let (endpoint, credentials) = (Arc::new(endpoint), Arc::new(credentials));
+        let gets_clips = endpoint.format == Format::Upload;
+        let uploader = gets_clips.then(|| Uploader::new(reader.folder(), &endpoint, &credentials, &outlet, office));
         let sender = Sender {
             bell: office.bells.of(&endpoint.name),
             gate: Gate::new(&endpoint.retry),
             pace: Pace::new(endpoint.rate, now.mono),
             teller: Teller::new(endpoint.name.clone()),
-            endpoint: Arc::new(endpoint),
-            credentials: Arc::new(credentials),
+            load: (!gets_clips).then(|| office.traffic.load()),
+            uploader,
+            endpoint,
+            credentials,
             outlet,
             writer,
             reader: Some(reader),
@@ -222,7 +236,11 @@ impl Sender {
         self.office.survived_one();
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        let has_alerts = self.posting() > 0 || !self.shelf.is_empty();
+        if let Some(load) = &mut self.load {
+            load.set(has_alerts);
+        }
         let now = self.office.clock.now().mono;
         let of_box =
             || self.office.uplink.closed(now, &self.endpoint.name).map(|(reason, until)| (reason, Some(until)));
@@ -259,6 +277,8 @@ impl Sender {
     /// Waits for what is in flight. What is cut off may have been received: that is noted, burns nothing, and is sent
     /// again by the next process.
     async fn drain(mut self, deadline: Instant) {
+        // A clip takes its time, and goes on where it was cut off.
+        let deadline = if self.uploader.is_some() { Instant::now() } else { deadline };
         while let Ok(Some(done)) = timeout_at(deadline, self.work.join_next()).await {
             self.take_in(done);
         }

@@ -1,6 +1,6 @@
 //! What the senders of one box share.
 //!
-//! Owns the bells, the clock, the holds of the whole box and the caution after an unclean end; refuses to know endpoints.
+//! Owns the bells, the clock, the count of those with alerts to send, the holds of the whole box and the caution after an unclean end; refuses to know endpoints.
 //! Cheap to clone; used from every sender's task.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::clock::Clock;
 use super::doorbell::Doorbells;
+use super::traffic::Traffic;
 use super::uplink::Uplink;
 
 /// After an unclean end so many deliveries are claimed in the journal before they are sent.
@@ -19,6 +20,7 @@ pub struct Office {
     pub(super) bells: Doorbells,
     pub(super) clock: Clock,
     pub(super) uplink: Uplink,
+    pub(super) traffic: Traffic,
     /// So many deliveries must come to an end before nobody is cautious any more.
     cautious: Arc<AtomicU32>,
 }
@@ -28,7 +30,13 @@ impl Office {
     /// because of what it was sending.
     pub fn new(bells: &Doorbells, clock: Clock, unclean: bool) -> Office {
         let cautious = AtomicU32::new(if unclean { CAUTIOUS } else { 0 });
-        Office { bells: bells.clone(), clock, uplink: Uplink::default(), cautious: Arc::new(cautious) }
+        Office {
+            bells: bells.clone(),
+            clock,
+            uplink: Uplink::default(),
+            traffic: Traffic::default(),
+            cautious: Arc::new(cautious),
+        }
     }
 
     /// Whether a delivery must be claimed before it is sent.

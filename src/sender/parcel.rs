@@ -1,6 +1,6 @@
 //! What leaves: a request or a letter, made of a frozen body when it is sent.
 //!
-//! Owns which of them a format is sent as, the place of PagerDuty's key and what a letter is made of; refuses to know the
+//! Owns which of them a format is sent as (clips that are uploaded are neither: `upload`), the place of PagerDuty's key and what a letter is made of; refuses to know the
 //! headers of requests (`request`), how letters are written and sockets (`transport/`). Pure.
 
 use base64::Engine;
@@ -92,6 +92,7 @@ pub(super) fn parcel(
         Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Aioz => {
             Parcel::Request(request::signed(endpoint, credentials, occasion, body, now))
         }
+        Format::Upload => return Err(Unfit),
     })
 }
 

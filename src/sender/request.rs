@@ -1,17 +1,27 @@
 //! The requests that deliver: headers and signatures.
 //!
-//! Owns the headers of contracts/payloads.md; refuses to know the journal, schedules and sockets. Signed at send time: a row
-//! that waited for days uses today's keys and today's clock. Pure.
+//! Owns the headers of contracts/payloads.md and those of a clip's parts; refuses to know the journal, schedules and sockets.
+//! Signed at send time: a row that waited for days uses today's keys and today's clock. Pure.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use url::Url;
+use uuid::Uuid;
 
 use super::parcel::Occasion;
 use crate::config::Endpoint;
 use crate::credentials::Credentials;
+use crate::payload::WholeClip;
 use crate::sign::{Message, sign};
 use crate::time::Now;
-use crate::transport::Request;
+use crate::transport::{Method, Request};
 
 /// An event older than this is announced as late, in seconds.
 const LATE: u64 = 60;
+
+/// Headers as they go out.
+type Headers = Vec<(String, String)>;
 
 /// A POST of `body`, signed at `now` if there are keys.
 pub(super) fn signed(
@@ -21,17 +31,10 @@ pub(super) fn signed(
     body: Vec<u8>,
     now: Now,
 ) -> Request {
-    let mut headers = about(occasion, now);
-    let event_id = occasion.event.to_string();
-    let message = Message { id: &event_id, timestamp: now.wall.unix_seconds() };
-    if let Some(signatures) = sign(&credentials.keys, message, &body) {
-        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
-        add("X-Trio-Signature", signatures.trio);
-        add("webhook-id", event_id.clone());
-        add("webhook-timestamp", message.timestamp.to_string());
-        add("webhook-signature", signatures.standard);
-    }
-    finished(endpoint, credentials, occasion, headers, body)
+    let id = occasion.event.to_string();
+    let mut headers = about(occasion, JSON, &id, now);
+    headers.extend(signatures(credentials, &id, &body, now));
+    posted(endpoint, credentials, occasion, headers, body)
 }
 
 /// A POST of `body` to a service that knows no signatures.
@@ -42,15 +45,50 @@ pub(super) fn unsigned(
     body: Vec<u8>,
     now: Now,
 ) -> Request {
-    finished(endpoint, credentials, occasion, about(occasion, now), body)
+    let headers = about(occasion, JSON, &occasion.event.to_string(), now);
+    posted(endpoint, credentials, occasion, headers, body)
 }
 
+/// A part of a clip, or the question how much of it is there.
+pub(super) struct Part<'a> {
+    pub(super) clip: &'a WholeClip,
+    /// The first byte, and the one behind the last; None: the question.
+    pub(super) range: Option<(u64, u64)>,
+    /// What is in there.
+    pub(super) content: Vec<u8>,
+}
+
+/// A PUT of `part`, signed at `now` if there are keys: as a message of its own, whose id says which part it is, so that none
+/// can be taken for another.
+pub(super) fn part(
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    occasion: &Occasion<'_>,
+    part: Part<'_>,
+    now: Now,
+) -> Request {
+    let Part { clip, range, content } = part;
+    let (event, whole) = (occasion.event, clip.bytes);
+    let range = range.map_or_else(|| "*".to_owned(), |(from, to)| format!("{from}-{}", to.saturating_sub(1)));
+    let id = format!("{event}:{range}/{whole}");
+    let mut headers = about(occasion, "video/mp4", &id, now);
+    headers.push(("Content-Range".to_owned(), format!("bytes {range}/{whole}")));
+    headers.push(("Repr-Digest".to_owned(), digest(&clip.sha256)));
+    headers.push(("Content-Digest".to_owned(), format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&content)))));
+    headers.extend(signatures(credentials, &id, &content, now));
+    headers.extend(endpoint.headers.clone());
+    let (url, fresh_connection) = (address(&credentials.url, clip.clip), occasion.fresh_connection);
+    Request { method: Method::Put, url, headers, body: content, fresh_connection }
+}
+
+const JSON: &str = "application/json";
+
 /// What every request says of itself and of the delivery.
-fn about(occasion: &Occasion<'_>, now: Now) -> Vec<(String, String)> {
+fn about(occasion: &Occasion<'_>, content: &str, id: &str, now: Now) -> Headers {
     let age = now.wall.since(occasion.observed).as_secs();
     let mut headers = Vec::with_capacity(16);
     let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
-    add("Content-Type", "application/json".to_owned());
+    add("Content-Type", content.to_owned());
     add("User-Agent", concat!("stakeout/", env!("CARGO_PKG_VERSION")).to_owned());
     add("X-Stakeout-Event", occasion.kind.to_owned());
     add("X-Stakeout-Delivery", occasion.delivery.to_string());
@@ -60,18 +98,66 @@ fn about(occasion: &Occasion<'_>, now: Now) -> Vec<(String, String)> {
     if age > LATE {
         add("X-Stakeout-Late", "true".to_owned());
     }
-    add("Idempotency-Key", occasion.event.to_string());
+    add("Idempotency-Key", id.to_owned());
     headers
 }
 
+/// Both signatures of `body` as the message `id`; none without a key.
+fn signatures(credentials: &Credentials, id: &str, body: &[u8], now: Now) -> Headers {
+    let message = Message { id, timestamp: now.wall.unix_seconds() };
+    let Some(signatures) = sign(&credentials.keys, message, body) else { return Headers::new() };
+    let headers = [
+        ("X-Trio-Signature", signatures.trio),
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", message.timestamp.to_string()),
+        ("webhook-signature", signatures.standard),
+    ];
+    headers.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 /// With the endpoint's own headers.
-fn finished(
+fn posted(
     endpoint: &Endpoint,
     credentials: &Credentials,
     occasion: &Occasion<'_>,
-    mut headers: Vec<(String, String)>,
+    mut headers: Headers,
     body: Vec<u8>,
 ) -> Request {
     headers.extend(endpoint.headers.clone());
-    Request { url: credentials.url.clone(), headers, body, fresh_connection: occasion.fresh_connection }
+    let (url, fresh_connection) = (credentials.url.clone(), occasion.fresh_connection);
+    Request { method: Method::Post, url, headers, body, fresh_connection }
+}
+
+/// The hash of the whole clip as RFC 9530 writes it.
+fn digest(hex: &str) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(hex::decode(hex).unwrap_or_default()))
+}
+
+/// The endpoint's `url` with the clip in the place of `{clip}`, which the parser of a path has escaped.
+fn address(template: &Url, clip: Uuid) -> Url {
+    let clip = clip.to_string();
+    let text = template.as_str().replace("%7Bclip%7D", &clip).replace("{clip}", &clip);
+    Url::parse(&text).unwrap_or_else(|_| template.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clip_has_its_place_in_the_url() {
+        let clip = Uuid::from_u128(0xc);
+        for (template, at) in [
+            ("https://a.example/clips/{clip}.mp4", "https://a.example/clips/00000000-0000-0000-0000-00000000000c.mp4"),
+            ("https://a.example/put?id={clip}", "https://a.example/put?id=00000000-0000-0000-0000-00000000000c"),
+        ] {
+            assert_eq!(address(&template.parse().unwrap(), clip).as_str(), at);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_written_as_rfc_9530_does() {
+        let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest(of_nothing), "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    }
 }

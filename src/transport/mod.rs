@@ -1,4 +1,4 @@
-//! The way out: one POST over HTTP, and what became of it; one letter over SMTP (`mail`); and one GET of a file (`fetch`).
+//! The way out: one POST or PUT over HTTP, and what became of it; one letter over SMTP (`mail`); and one GET of a file (`fetch`).
 //!
 //! Owns the HTTP client of an endpoint and the limits of an attempt: connecting takes 2 s at most, the status line must be
 //! there within the timeout, redirects, cookies and environment proxies do not exist, no address gets past the egress rules,
@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderName, HeaderValue};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RANGE};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -97,8 +97,19 @@ pub struct Client {
     timeout: Duration,
 }
 
-/// What to post. Its `Debug` shows neither the URL's path nor the values of headers, which may be secrets, nor the body.
+/// How a body is given away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Whatever the receiver makes of it.
+    Post,
+    /// What is there at the URL from then on, or a part of it.
+    Put,
+}
+
+/// What to send. Its `Debug` shows neither the URL's path nor the values of headers, which may be secrets, nor the body.
 pub struct Request {
+    /// How.
+    pub method: Method,
     /// `http` or `https`.
     pub url: Url,
     /// As they go out, in this order. A header that HTTP does not allow makes the attempt [`Outcome::OurFault`].
@@ -111,9 +122,10 @@ pub struct Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { url, headers, body, fresh_connection } = self;
+        let Request { method, url, headers, body, fresh_connection } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Request")
+            .field("method", method)
             .field("url", &url.origin().ascii_serialization())
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", body.len()))
@@ -136,8 +148,8 @@ impl Client {
         })
     }
 
-    /// Posts `request` once. Whatever goes wrong is in its [`Outcome`]; it takes the timeout at most.
-    pub async fn post(&self, request: Request) -> Attempt {
+    /// Sends `request` once. Whatever goes wrong is in its [`Outcome`]; it takes the timeout at most.
+    pub async fn send(&self, request: Request) -> Attempt {
         self.trace(request).await.0
     }
 
@@ -171,6 +183,7 @@ impl Client {
         way::note(|way, _| {
             way.peer = answer.remote_addr();
             way.date = retry_after::date(answer.headers(), DATE);
+            way.received = received(answer.headers());
         });
         let status = answer.status().as_u16();
         let mut attempt = ended(Outcome::Status { status, retry_after: retry_after::read(answer.headers()) }, None);
@@ -196,7 +209,11 @@ impl Client {
         if !matches!(request.url.scheme(), "http" | "https") {
             return Err(format!("`{}` is no scheme to post to: use https or http", request.url.scheme()));
         }
-        let mut built = reqwest::Request::new(reqwest::Method::POST, request.url);
+        let method = match request.method {
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut built = reqwest::Request::new(method, request.url);
         for (name, value) in &request.headers {
             let invalid = |_| format!("the header `{name}` has a value that HTTP does not allow: correct it");
             let value = HeaderValue::from_str(value).map_err(invalid)?;
@@ -227,6 +244,12 @@ fn builder(settings: &Settings, tls: &rustls::ClientConfig, kept_connections: us
         .tls_backend_preconfigured(tls.clone())
 }
 
+/// How many bytes, from the first on, a receiver says that it has: `Range: bytes=0-99` are 100.
+fn received(headers: &HeaderMap) -> Option<u64> {
+    let last = headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=0-")?;
+    last.parse::<u64>().ok()?.checked_add(1)
+}
+
 /// What fits into [`KEPT`] of the first [`READ`] bytes that arrive before `deadline`.
 async fn beginning(mut answer: reqwest::Response, deadline: Instant) -> Option<String> {
     let mut read = Vec::new();
@@ -254,8 +277,19 @@ mod tests {
     fn a_request_shows_no_header_values() {
         let headers = vec![("Authorization".to_owned(), "Bearer hunter2".to_owned())];
         let url = "https://example.com/x".parse().unwrap();
-        let request = Request { url, headers, body: vec![0; 3], fresh_connection: false };
-        let shown = "Request { url: \"https://example.com\", headers: [\"Authorization\"], body: 3 bytes, fresh_connection: false }";
+        let request = Request { method: Method::Put, url, headers, body: vec![0; 3], fresh_connection: false };
+        let shown = "Request { method: Put, url: \"https://example.com\", headers: [\"Authorization\"], body: 3 bytes, fresh_connection: false }";
         assert_eq!(format!("{request:?}"), shown);
+    }
+
+    #[test]
+    fn what_a_receiver_has_is_read() {
+        let said = |range: &str| received(&HeaderMap::from_iter([(RANGE, range.parse().unwrap())]));
+        assert_eq!(said("bytes=0-131071"), Some(131_072));
+        assert_eq!(said("bytes=0-0"), Some(1));
+        for other in ["", "bytes=1-2", "bytes=0-", "bytes=0--1", "0-5", "bytes=0-18446744073709551615", "bytes=0-1,3-4"]
+        {
+            assert_eq!(said(other), None, "{other}");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub struct Way {
     pub certificate: Option<Certificate>,
     /// The receiver's clock, from `Date`.
     pub date: Option<Timestamp>,
+    /// How many bytes, from the first on, it says that it has of what comes in pieces, from `Range`.
+    pub received: Option<u64>,
 }
 
 struct Notes {

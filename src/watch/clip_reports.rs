@@ -1,6 +1,6 @@
 //! What the receivers of alerts are told of their clips.
 //!
-//! Owns who is told of which step: whoever is told of an alert, of one and its repeats once; in the format `aioz`, whose
+//! Owns who is told of which step: whoever is told of an alert, of one and its repeats once; in a format whose
 //! receivers know clips and no alerts, once for each clip. Refuses to know how a clip is recorded. Called on
 //! `journal-writer`, inside the transaction.
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::accept::owed_by;
-use crate::config::{Endpoint, Format};
+use crate::config::Endpoint;
 use crate::event::{ClipReport, ClipStage, Event, EventData};
 use crate::journal::{Accepted, ClipAlert, ClipRow};
 use crate::name::Name;
@@ -59,7 +59,7 @@ impl ClipReports {
         };
         let wants =
             |endpoint: &&Endpoint| alert.told.contains(&endpoint.name) && endpoint.events.contains(&stage.kind());
-        let is_news = |endpoint: &&Endpoint| endpoint.format != Format::Aioz || told.insert(endpoint.name.clone());
+        let is_news = |endpoint: &&Endpoint| !endpoint.format.is_about_clips() || told.insert(endpoint.name.clone());
         let owed = owed_by(&event, self.endpoints.iter().filter(wants).filter(is_news));
         let is_end = matches!(stage, ClipStage::Ready | ClipStage::Failed);
         (is_end || !owed.is_empty()).then_some(Accepted { event, frame: None, owed })

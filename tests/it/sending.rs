@@ -56,6 +56,7 @@ fn endpoint(url: &str, retry: Retry) -> Endpoint {
         timeout: Duration::from_secs(5),
         concurrency: 4,
         rate: Some(Rate { count: 10, per: Duration::from_secs(1) }),
+        bandwidth: None,
         frame: FrameChoice::Inline,
         max_body: 262_144,
         headers: BTreeMap::from([("X-Site".to_owned(), "dock".to_owned())]),

@@ -67,12 +67,16 @@ pub(super) struct Given {
     pub(super) onnxruntime: Option<PathBuf>,
 }
 
-/// Mail takes more than init asks for.
+/// Those that are set up here. Mail and clips take more than init asks for.
+pub(super) fn formats() -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| !matches!(format, Format::Email | Format::Upload))
+}
+
 fn format(text: &str) -> Result<Format, String> {
-    let known = Format::ALL.into_iter().filter(|format| *format != Format::Email);
-    known.clone().find(|format| format.as_str() == text).ok_or_else(|| match text {
+    formats().find(|format| format.as_str() == text).ok_or_else(|| match text {
         "email" => "mail is set up by hand: `stakeout config` shows the keys of the format `email`".to_owned(),
-        _ => format!("the formats are {}", known.map(Format::as_str).collect::<Vec<_>>().join(", ")),
+        "upload" => "uploads are set up by hand: `stakeout config` shows the keys of the format `upload`".to_owned(),
+        _ => format!("the formats are {}", formats().map(Format::as_str).collect::<Vec<_>>().join(", ")),
     })
 }
 

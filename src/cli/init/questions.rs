@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::dialogue::Dialogue;
 use super::draft::{Camera, Draft, Endpoint, Watch};
-use super::given::Given;
+use super::given::{self, Given};
 use super::place::Place;
 use super::probe;
 use super::watchable::{self, Watchable};
@@ -120,9 +120,13 @@ fn format(dialogue: &Dialogue, given: &Given) -> Result<Format, Failure> {
     if let Some(format) = given.endpoint_format {
         return Ok(format);
     }
-    let formats: Vec<Format> = Format::ALL.into_iter().filter(|format| *format != Format::Email).collect();
+    let formats: Vec<Format> = given::formats().collect();
     let names: Vec<&str> = formats.iter().map(|format| format.as_str()).collect();
-    let chosen = dialogue.choose("How are events written? (mail is set up by hand: `stakeout config`)", &names, 0)?;
+    let chosen = dialogue.choose(
+        "How are events written? (mail and uploads are set up by hand: `stakeout config`)",
+        &names,
+        0,
+    )?;
     Ok(formats.get(chosen).copied().unwrap_or(Format::Stakeout))
 }
 

@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub concurrency: u32,
     /// POSTs in a time; None: as many as it takes.
     pub rate: Option<Rate>,
+    /// Bits in a second of what [`Format::Upload`] sends; None: as many as it takes.
+    pub bandwidth: Option<u64>,
     /// Whether a frame is embedded where the format allows the choice.
     pub frame: FrameChoice,
     /// Bytes; the frame is scaled down until the body fits.
@@ -71,6 +73,7 @@ impl fmt::Debug for Endpoint {
             timeout,
             concurrency,
             rate,
+            bandwidth,
             frame,
             max_body,
             headers,
@@ -91,6 +94,7 @@ impl fmt::Debug for Endpoint {
             .field("timeout", timeout)
             .field("concurrency", concurrency)
             .field("rate", rate)
+            .field("bandwidth", bandwidth)
             .field("frame", frame)
             .field("max_body", max_body)
             .field("headers", &headers.keys())

@@ -24,11 +24,13 @@ pub enum Format {
     Pagerduty,
     /// A message over SMTP.
     Email,
+    /// No message: the clips themselves.
+    Upload,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Stakeout,
         Format::TrioLiveMonitor,
         Format::TrioStream,
@@ -37,6 +39,7 @@ impl Format {
         Format::Slack,
         Format::Pagerduty,
         Format::Email,
+        Format::Upload,
     ];
 
     /// As in the configuration.
@@ -50,6 +53,7 @@ impl Format {
             Format::Slack => "slack",
             Format::Pagerduty => "pagerduty",
             Format::Email => "email",
+            Format::Upload => "upload",
         }
     }
 
@@ -70,12 +74,18 @@ impl Format {
             Format::TrioLiveMonitor => matches!(kind, EventType::Triggered | EventType::JobStatus),
             Format::Pagerduty => matches!(kind, EventType::Triggered | EventType::Cleared),
             Format::TrioStream | Format::Videodb | Format::Slack | Format::Email => kind == EventType::Triggered,
+            Format::Upload => kind == EventType::ClipReady,
         }
     }
 
     /// Whether requests are signed where there is a secret.
     pub fn is_signed(self) -> bool {
-        matches!(self, Format::Stakeout | Format::TrioLiveMonitor | Format::TrioStream | Format::Videodb | Format::Aioz)
+        !matches!(self, Format::Slack | Format::Pagerduty | Format::Email)
+    }
+
+    /// Whether its receivers know clips and no alerts: they hear of a clip once, however many alerts it shows.
+    pub fn is_about_clips(self) -> bool {
+        matches!(self, Format::Aioz | Format::Upload)
     }
 
     /// Whether the end of an alert waits for the alert: its receiver takes one that comes first for the end of nothing, and
@@ -89,7 +99,12 @@ impl Format {
         match self {
             Format::Stakeout | Format::Email => FrameRule::Chosen,
             Format::TrioLiveMonitor => FrameRule::Always,
-            Format::TrioStream | Format::Videodb | Format::Aioz | Format::Slack | Format::Pagerduty => FrameRule::Never,
+            Format::TrioStream
+            | Format::Videodb
+            | Format::Aioz
+            | Format::Slack
+            | Format::Pagerduty
+            | Format::Upload => FrameRule::Never,
         }
     }
 }

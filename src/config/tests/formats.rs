@@ -53,7 +53,11 @@ fn every_format_of_the_file_has_its_name() {
             Format::Email => "from = \"a@b\"\nto = [\"a@b\"]\n",
             _ => "",
         };
-        let url = if format == Format::Email { "smtp://m" } else { "https://a.example/" };
+        let url = match format {
+            Format::Email => "smtp://m",
+            Format::Upload => "https://a.example/{clip}",
+            _ => "https://a.example/",
+        };
         let source = endpoint(&format!("format = \"{}\"\nurl = \"{url}\"\n{more}", format.as_str()));
         assert_eq!(good(&source).endpoints[0].format, format);
     }
@@ -158,6 +162,34 @@ error: endpoint `ops`: `routing_key_file` is missing
 12 | [[endpoint]]
    | ^^^^^^^^^^^^ add `routing_key_file = "/etc/stakeout/pagerduty.key"`"#;
     assert_eq!(format!("\n{}", told("format = \"pagerduty\"\n")), expected);
+}
+
+#[test]
+fn an_upload_has_a_place_for_each_clip_and_a_bandwidth() {
+    let ops = |settings: &str| good(&endpoint(&format!("format = \"upload\"\n{settings}"))).endpoints.remove(0);
+    let usual = ops("url = \"https://a.example/clips/{clip}.mp4\"\n");
+    assert_eq!((usual.events, usual.bandwidth), (vec![EventType::ClipReady], None));
+    assert_eq!((usual.concurrency, usual.timeout), (1, Duration::from_secs(30)));
+    for (bandwidth, bits) in [("64kbit/s", Some(64_000)), ("2Mbit/s", Some(2_000_000)), ("", None)] {
+        let capped = ops(&format!("url = \"https://a.example/put?id={{clip}}\"\nbandwidth = \"{bandwidth}\"\n"));
+        assert_eq!(capped.bandwidth, bits, "{bandwidth}");
+    }
+    let expected = r#"
+error: endpoint `ops`: `url` is the same for every clip
+  --> stakeout.toml:15:7
+   |
+15 | url = "https://a.example/clips.mp4"
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ write `{clip}` where the clip's id goes: "https://your-app.example/clips/{clip}.mp4"
+
+error: endpoint `ops`: `bandwidth` is out of range
+  --> stakeout.toml:16:13
+   |
+16 | bandwidth = "1kbit/s"
+   |             ^^^^^^^^^ must be between `64kbit/s` and `100Gbit/s`"#;
+    let wrong = "format = \"upload\"\nurl = \"https://a.example/clips.mp4\"\nbandwidth = \"1kbit/s\"\n";
+    assert_eq!(format!("\n{}", told(wrong)), expected);
+    let megabytes = "format = \"upload\"\nurl = \"https://a.example/{clip}\"\nbandwidth = \"1MB/s\"\n";
+    assert!(told(megabytes).contains("`bandwidth` is not a bandwidth"), "{}", told(megabytes));
 }
 
 #[test]

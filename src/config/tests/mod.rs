@@ -157,7 +157,7 @@ fn the_manual_names_every_key_of_the_contract() {
         (
             "endpoint",
             "name url allow_http url_file url_credential format secret_file secret_credential events retry timeout concurrency rate \
-             frame max_body headers ca_file client_cert client_key routing_key_file \
+             bandwidth frame max_body headers ca_file client_cert client_key routing_key_file \
              routing_key_credential username password_file password_credential from to enabled",
         ),
     ];

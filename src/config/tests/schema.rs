@@ -123,8 +123,15 @@ fn it_judges_values_as_the_parser_does() {
         "[]", "[\"a\"]", "[\"a\", \"b\", \"c\"]", "[[0, 0], [1, 0], [0.5, 1]]", "{}",
     ];
     // Of the ranges of durations and sizes the schema knows nothing.
-    const TOLD: [&str; 6] =
-        [" must be", " can't be `", " is not a duration", " is not a size", " is not a rate", " is not a name"];
+    const TOLD: [&str; 7] = [
+        " must be",
+        " can't be `",
+        " is not a duration",
+        " is not a size",
+        " is not a rate",
+        " is not a name",
+        " is not a bandwidth",
+    ];
     let (mut taken, mut refused) = (0, 0);
     for section in manual().sections {
         for key in section.entries.iter().flat_map(|it| &it.keys) {

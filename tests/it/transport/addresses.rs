@@ -57,7 +57,7 @@ async fn what_is_allowed_is_connected_to() {
     assert_eq!(post(&url).await.outcome, Outcome::Forbidden);
     let egress = Arc::new(Egress::allowing([network("0.0.0.0").unwrap()]));
     let client = Client::new(&Settings { egress, ..Settings::new(AMPLE) }).unwrap();
-    assert_eq!(client.post(request(&url)).await.outcome, status(200));
+    assert_eq!(client.send(request(&url)).await.outcome, status(200));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn cookies_are_not_kept() {
     });
     let client = client(AMPLE);
     for _ in 0..2 {
-        assert_eq!(client.post(request(&format!("http://{address}/"))).await.outcome, status(200));
+        assert_eq!(client.send(request(&format!("http://{address}/"))).await.outcome, status(200));
         assert!(!heads.recv().unwrap().contains("cookie"));
     }
 }

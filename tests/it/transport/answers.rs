@@ -149,11 +149,11 @@ async fn our_own_faults_never_reach_the_wire() {
     ] {
         let mut request = request(&receiver.url());
         request.headers.push((header.0.into(), header.1.into()));
-        let attempt = client.post(request).await;
+        let attempt = client.send(request).await;
         assert_eq!(attempt.outcome, Outcome::OurFault);
         assert_eq!(attempt.error.as_deref(), Some(expected));
     }
-    let attempt = client.post(request("ftp://127.0.0.1/")).await;
+    let attempt = client.send(request("ftp://127.0.0.1/")).await;
     assert_eq!(attempt.outcome, Outcome::OurFault);
     assert_eq!(attempt.error.as_deref(), Some("`ftp` is no scheme to post to: use https or http"));
     assert_eq!(receiver.arrived(), []);

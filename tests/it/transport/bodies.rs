@@ -136,7 +136,7 @@ async fn every_status() {
     });
     let client = super::client(super::AMPLE);
     for code in 200..=599 {
-        let attempt = client.post(super::request(&format!("http://{address}/{code}"))).await;
+        let attempt = client.send(super::request(&format!("http://{address}/{code}"))).await;
         assert_eq!(attempt.outcome, status(code));
     }
 }

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use stakeout::delivery::{Attempt, Outcome};
-use stakeout::transport::{Client, Request, Settings};
+use stakeout::transport::{Client, Method, Request, Settings};
 use url::Url;
 
 /// Longer than anything here takes on a loaded machine; only what must run into it gets less.
@@ -23,6 +23,7 @@ const AMPLE: Duration = Duration::from_secs(20);
 
 fn request(url: &str) -> Request {
     Request {
+        method: Method::Post,
         url: Url::parse(url).unwrap(),
         headers: vec![("X-One".into(), "1".into()), ("User-Agent".into(), "stakeout/test".into())],
         body: b"{\"exact\": \"bytes\"}".to_vec(),
@@ -35,7 +36,7 @@ fn client(timeout: Duration) -> Client {
 }
 
 async fn post_within(timeout: Duration, url: &str) -> Attempt {
-    client(timeout).post(request(url)).await
+    client(timeout).send(request(url)).await
 }
 
 async fn post(url: &str) -> Attempt {

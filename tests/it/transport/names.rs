@@ -122,9 +122,9 @@ async fn the_address_that_was_checked_is_the_one_that_is_used() {
             request.fresh_connection = true;
             request
         };
-        assert_eq!(client.post(fresh()).await.outcome, status(200));
+        assert_eq!(client.send(fresh()).await.outcome, status(200));
         assert_eq!(asked.load(Ordering::SeqCst), 1, "one lookup for an attempt");
-        assert_eq!(client.post(fresh()).await.outcome, Outcome::Forbidden);
+        assert_eq!(client.send(fresh()).await.outcome, Outcome::Forbidden);
     }
 }
 

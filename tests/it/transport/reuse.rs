@@ -39,7 +39,7 @@ fn answers_once(then: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> (St
 /// Posts until something else than 200 comes back: a connection that was just used may not be free again at once.
 async fn post_until_reused(client: &Client, url: &str) -> Attempt {
     for _ in 0..1000 {
-        let attempt = client.post(request(url)).await;
+        let attempt = client.send(request(url)).await;
         if attempt.outcome != status(200) {
             return attempt;
         }
@@ -63,7 +63,7 @@ async fn a_fresh_connection_is_one() {
     for _ in 0..20 {
         let mut request = request(&url);
         request.fresh_connection = true;
-        assert_eq!(client.post(request).await.outcome, status(200));
+        assert_eq!(client.send(request).await.outcome, status(200));
     }
     assert_eq!(*counts.lock().unwrap(), [1; 20]);
 }
@@ -82,7 +82,7 @@ async fn a_kept_connection_that_breaks_before_a_status_is_stale() {
         assert_eq!(counts.lock().unwrap().last(), Some(&2), "the request had arrived on a kept connection");
         let mut again = request(&url);
         again.fresh_connection = true;
-        assert_eq!(client.post(again).await.outcome, status(200), "the re-send gets through");
+        assert_eq!(client.send(again).await.outcome, status(200), "the re-send gets through");
     }
 }
 
@@ -109,7 +109,7 @@ async fn the_receiver_closes_an_idle_connection_and_nothing_is_lost() {
     });
     let client = client(AMPLE);
     for _ in 0..20 {
-        let attempt = client.post(request(&format!("http://{address}/"))).await;
+        let attempt = client.send(request(&format!("http://{address}/"))).await;
         // It has either seen that the connection is closed, and made a new one, or it wrote into a closed one.
         assert!([status(200), Outcome::StaleConnection].contains(&attempt.outcome), "{attempt:?}");
     }
@@ -132,7 +132,7 @@ async fn a_connection_with_an_unread_answer_is_not_used_again() {
     });
     let client = client(AMPLE);
     for _ in 0..10 {
-        assert_eq!(client.post(request(&format!("http://{address}/"))).await.outcome, status(200));
+        assert_eq!(client.send(request(&format!("http://{address}/"))).await.outcome, status(200));
     }
     assert_eq!(*counts.lock().unwrap(), [1; 10], "each request was the first of its connection");
 }

@@ -21,7 +21,7 @@ fn trusting(authority: &Authority) -> Tls {
 }
 
 async fn post(tls: Tls, address: SocketAddr) -> Attempt {
-    client_with(tls).post(request(&format!("https://localhost:{}/", address.port()))).await
+    client_with(tls).send(request(&format!("https://localhost:{}/", address.port()))).await
 }
 
 /// What a client that believes the authority makes of a certificate for `host`.

@@ -1,0 +1,32 @@
+//! The format `upload`: which clip is sent whole, and what tells that all of it arrived.
+//!
+//! Owns the keys and their order. It stays here: what leaves is the clip's file (`sender/upload`). Pure.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::json;
+use crate::event::{ClipStage, Event, EventData};
+
+/// Counts the changes of what this file writes.
+pub(super) const VERSION: u32 = 1;
+
+/// A clip that is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeClip {
+    /// Which one.
+    pub clip: Uuid,
+    /// Of its file.
+    pub bytes: u64,
+    /// Of its file, lower-case hex.
+    pub sha256: String,
+}
+
+pub(super) fn render(event: &Event) -> Option<String> {
+    match &event.data {
+        EventData::Clip(report) if report.stage == ClipStage::Ready => {
+            Some(json(&WholeClip { clip: report.clip, bytes: report.bytes, sha256: report.sha256.clone() }))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes before uploads: alerts that are due or on their way, to whichever endpoint.
+//!
+//! Owns their count of endpoints; refuses to know deliveries. Used from every sender's task.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How many endpoints have an alert to send just now. Cheap to clone; all clones count together.
+#[derive(Clone, Debug)]
+pub(super) struct Traffic(Arc<watch::Sender<usize>>);
+
+impl Default for Traffic {
+    fn default() -> Traffic {
+        Traffic(Arc::new(watch::channel(0).0))
+    }
+}
+
+impl Traffic {
+    /// For one endpoint, which has nothing to send yet.
+    pub(super) fn load(&self) -> Load {
+        Load { traffic: self.clone(), waits: false }
+    }
+
+    /// Completes when nobody has an alert to send.
+    pub(super) async fn is_over(&self) {
+        let mut endpoints = self.0.subscribe();
+        // The other end is ours.
+        let _ = endpoints.wait_for(|endpoints| *endpoints == 0).await;
+    }
+}
+
+/// Whether one endpoint has an alert to send; it has none when this is dropped.
+#[derive(Debug)]
+pub(super) struct Load {
+    traffic: Traffic,
+    waits: bool,
+}
+
+impl Load {
+    pub(super) fn set(&mut self, waits: bool) {
+        if waits == self.waits {
+            return;
+        }
+        self.waits = waits;
+        self.traffic.0.send_modify(|endpoints| match waits {
+            true => *endpoints += 1,
+            false => *endpoints -= 1,
+        });
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn uploads_wait_until_the_last_endpoint_has_nothing_to_send() {
+        let traffic = Traffic::default();
+        traffic.is_over().await;
+        let (mut one, mut other) = (traffic.load(), traffic.load());
+        one.set(true);
+        one.set(true);
+        other.set(true);
+        let mut over = pin!(traffic.is_over());
+        for end in [true, false] {
+            assert!(poll_fn(|context| Poll::Ready(over.as_mut().poll(context).is_pending())).await);
+            if end { one.set(false) } else { break }
+        }
+        drop(other);
+        over.await;
+    }
+}
