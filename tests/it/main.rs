@@ -19,6 +19,7 @@ mod clips;
 mod clock;
 mod decoders;
 mod definitions;
+mod depot;
 mod detectors;
 mod dlq;
 mod doctor;

@@ -7,6 +7,7 @@ mod order;
 mod outage;
 mod services;
 mod taxonomy;
+mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -30,7 +30,7 @@ fn opening() -> Opening {
     Opening(Uuid::new_v4())
 }
 
-fn in_format(format: Format, data: EventData) -> Accepted {
+pub(super) fn in_format(format: Format, data: EventData) -> Accepted {
     let event = Event { observed: now(), ..event(data) };
     let rendered = event.clone();
     let mut accepted = accepted(event, "ops", None);
