@@ -91,6 +91,7 @@ pub fn assert_signed(arrived: &[Arrived], key: &Key, clip: &[u8]) {
         let keys = std::slice::from_ref(key);
         assert_eq!(verify(keys, request.header("webhook-signature"), Some(message), &request.body), Ok(()));
         assert_eq!(verify(keys, request.header("x-trio-signature"), None, &request.body), Ok(()));
+        assert_eq!(request.header("content-length"), request.body.len().to_string(), "of a question, too");
         assert_eq!(request.header("content-type"), "video/mp4");
         assert_eq!(request.header("repr-digest"), digest(clip));
         assert_eq!(request.header("content-digest"), digest(&request.body));
