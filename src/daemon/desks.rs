@@ -13,7 +13,7 @@ use tokio::sync::watch as flag;
 use tokio::task::JoinHandle;
 
 use super::StartError;
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, Format};
 use crate::credentials::Credentials;
 use crate::egress::Egress;
 use crate::journal::{Reader, Writer};
@@ -80,10 +80,12 @@ impl Desks {
         credentials: Credentials,
         tls: Tls,
     ) -> Result<Equipment, StartError> {
+        let keeps = acts_on_endpoint(&endpoint.retry) || endpoint.format == Format::Upload;
         let settings = transport::Settings {
             timeout: endpoint.timeout,
-            // Where every failure costs an attempt, one that is only our having kept a connection must not come about.
-            kept_connections: if acts_on_endpoint(&endpoint.retry) { endpoint.concurrency as usize } else { 0 },
+            // Where every failure costs an attempt, one that is only our having kept a connection must not come about. (Of a
+            // clip it costs a question.)
+            kept_connections: if keeps { endpoint.concurrency as usize } else { 0 },
             egress: Arc::clone(&self.egress),
             tls,
         };

@@ -13,6 +13,7 @@ pub(super) const VERSION: u32 = 1;
 
 /// A clip that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WholeClip {
     /// Which one.
     pub clip: Uuid,
@@ -20,6 +21,14 @@ pub struct WholeClip {
     pub bytes: u64,
     /// Of its file, lower-case hex.
     pub sha256: String,
+}
+
+impl WholeClip {
+    /// The one that a frozen body of this format names. None: it is a body of another format.
+    pub fn of(body: &[u8]) -> Option<WholeClip> {
+        // No other format begins like that, and most are longer than is worth a look.
+        body.starts_with(b"{\"clip\":\"").then(|| serde_json::from_slice(body).ok()).flatten()
+    }
 }
 
 pub(super) fn render(event: &Event) -> Option<String> {

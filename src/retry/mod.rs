@@ -138,6 +138,15 @@ pub fn after_burning(retry: &Retry, burnt: u32, clock_synced: bool, jitter: f64)
     }
 }
 
+/// What follows when an attempt failed that left more with the receiver than any before: it burns nothing, and the schedule
+/// begins anew. None: the schedule has no steps.
+pub fn after_progress(retry: &Retry, jitter: f64) -> Option<Next> {
+    match after_burning(retry, 1, false, jitter) {
+        Next::RetryAfter { delay, .. } => Some(Next::RetryAfter { delay, burns: false }),
+        _ => None,
+    }
+}
+
 /// Whether the receiver may have got the body though we heard no status.
 pub fn maybe_received(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::NoAnswer | Outcome::StaleConnection | Outcome::Malformed)

@@ -12,6 +12,7 @@ use super::lanes::{Lane, Room, backlog_slots};
 use super::parcel::{Occasion, parcel};
 use super::shelf::{self, LOOK_AGAIN, Look};
 use super::uplink::{self, strictest};
+use super::upload::Uploaded;
 use super::{Done, Gone, InFlight, Sender, routes};
 use crate::delivery::HoldReason;
 use crate::journal::{self, Ask, Due, Queue};
@@ -92,7 +93,9 @@ impl Sender {
 
     /// Sends one delivery, to find out whether anything gets through.
     fn probe(&mut self, now: Now) -> Duration {
-        let Some(index) = self.shelf.probe().filter(|_| self.in_flight.len() < self.most_in_flight()) else {
+        // A probe that waits (a clip does) is one all the same.
+        let has_room = self.in_flight.len() < self.most_in_flight() && (self.uploader.is_none() || self.posting() == 0);
+        let Some(index) = self.shelf.probe().filter(|_| has_room) else {
             return self.look_if_due(now, true);
         };
         self.gate.probing();
@@ -229,26 +232,35 @@ impl Sender {
 
     fn post(&mut self, due: Due, lane: Lane, now: Now) {
         let suspect = due.unclean_claims > 0;
-        let one = InFlight { n: due.n, lane, suspect, standing: Some(due.standing.clone()) };
-        self.in_flight.insert(due.id, one);
-        let claim = self.office.is_cautious().then(|| self.writer.claim(due.n));
+        let (delivery, standing) = (due.id, Some(due.standing.clone()));
+        let mut one = InFlight { n: due.n, lane, suspect, standing, conversation: None };
+        // A clip is under way for hours, at many an end that isn't its fault.
+        let is_suspect = self.uploader.is_none() && self.office.is_cautious();
+        let claim = is_suspect.then(|| self.writer.claim(due.n));
         let (endpoint, credentials) = (Arc::clone(&self.endpoint), Arc::clone(&self.credentials));
         let (outlet, uploader) = (self.outlet.clone(), self.uploader.clone());
-        self.work.spawn(async move {
+        let is_clip = uploader.is_some();
+        let work = self.work.spawn(async move {
             if let Some(claim) = claim {
                 // Unclaimed it is sent all the same: claims find out what kills us, nothing depends on them.
                 drop(claim.await);
             }
             let (due, bytes) = bytes(due).await;
-            let occasion = Occasion::of(&due);
-            let attempt = match (bytes, uploader) {
-                (Ok(bytes), None) => Ok(outlet.send(parcel(&endpoint, &credentials, &occasion, bytes, now)).await),
-                (Ok(bytes), Some(uploader)) => uploader.send(&occasion, &bytes).await,
+            let (occasion, subject) = (Occasion::of(&due), Subject { delivery: due.id, kind: due.kind });
+            let uploaded = match (bytes, uploader) {
+                (Ok(bytes), None) => {
+                    let attempt = outlet.send(parcel(&endpoint, &credentials, &occasion, bytes, now)).await;
+                    Ok(Uploaded { attempt, progressed: false })
+                }
+                (Ok(bytes), Some(uploader)) => uploader.send(&occasion, subject, &bytes).await,
                 (Err(error), _) => Err(error),
             };
-            let subject = Subject { delivery: due.id, kind: due.kind };
-            Done::Posted(Posted { subject, standing: due.standing, started: now.wall, attempt })
+            let progressed = uploaded.as_ref().is_ok_and(|uploaded| uploaded.progressed);
+            let attempt = uploaded.map(|uploaded| uploaded.attempt);
+            Done::Posted(Posted { subject, standing: due.standing, started: now.wall, attempt, progressed })
         });
+        one.conversation = is_clip.then_some(work);
+        self.in_flight.insert(delivery, one);
     }
 }
 

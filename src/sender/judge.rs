@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::gate::Subject;
 use super::settle::settle;
 use super::{Done, Gone, Sender, report, routes, standing};
-use crate::delivery::{Attempt, HoldReason, Outcome};
+use crate::delivery::{Attempt, DeadReason, HoldReason, Outcome};
 use crate::journal::{Settlement, Standing};
 use crate::retry::{self, Circumstances, Next, Progress};
 use crate::time::{Now, Wall};
@@ -20,16 +20,20 @@ pub(super) struct Posted {
     pub(super) started: Wall,
     /// None: there was nothing to post.
     pub(super) attempt: Result<Attempt, std::io::Error>,
+    /// Of a clip more is there than ever.
+    pub(super) progressed: bool,
 }
 
 impl Sender {
     /// Decides what follows from an attempt and sends that to the journal.
     pub(super) fn judge(&mut self, posted: Posted) {
-        let Posted { subject, standing: before, started, attempt } = posted;
+        let Posted { subject, standing: before, started, attempt, progressed } = posted;
         let now = self.office.clock.now();
         let (attempt, next) = match attempt {
             Ok(attempt) => {
                 let next = self.next(now, subject, &before, &attempt.outcome);
+                let next = if progressed { self.spared(next) } else { next };
+                self.is_silent = attempt.outcome == Outcome::NoAnswer;
                 self.remember(now, subject, &attempt.outcome, next);
                 self.tell(&attempt, next);
                 (attempt, next)
@@ -65,6 +69,23 @@ impl Sender {
         };
         let circumstances = self.gate.circumstances(now.mono, subject, outcome, of_box);
         retry::next(&self.endpoint.retry, &progress, outcome, &circumstances, fastrand::f64())
+    }
+
+    /// What follows instead when more of a clip is there than ever: no attempt is burnt while it comes nearer.
+    fn spared(&self, next: Next) -> Next {
+        match next {
+            Next::RetryAfter { burns: true, .. } | Next::Dead(DeadReason::Exhausted) | Next::Expired => {
+                retry::after_progress(&self.endpoint.retry, fastrand::f64()).unwrap_or(next)
+            }
+            _ => next,
+        }
+    }
+
+    /// An attempt that goes on has met an answer: the endpoint is there, and so is the way to it.
+    pub(super) fn answered(&mut self, subject: Subject) {
+        let goes_on = Next::RetryAfter { delay: Duration::ZERO, burns: false };
+        let outcome = Outcome::Status { status: 308, retry_after: None };
+        self.remember(self.office.clock.now(), subject, &outcome, goes_on);
     }
 
     /// What the answer says about the endpoint and the box.

@@ -33,8 +33,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -43,7 +44,7 @@ use crate::credentials::Credentials;
 use crate::delivery::HoldReason;
 use crate::journal::{self, Reader, Settlement, Standing, Writer};
 use crate::time::{Now, Wall};
-use gate::Gate;
+use gate::{Gate, Subject};
 use judge::Posted;
 use lanes::{Lane, Lanes};
 use pace::Pace;
@@ -68,6 +69,10 @@ pub struct Sender {
     uploader: Option<Uploader>,
     /// What clips wait for. None: they don't wait for this endpoint, which gets clips.
     load: Option<Load>,
+    /// Clips about which the endpoint talks with us.
+    answered: UnboundedReceiver<Subject>,
+    /// The latest attempt got no answer: nothing is worth waiting for it.
+    is_silent: bool,
     writer: Writer,
     /// None while a blocking thread uses it.
     reader: Option<Reader>,
@@ -108,6 +113,8 @@ struct InFlight {
     suspect: bool,
     /// Where it stood; None: posted, not settled yet.
     standing: Option<Standing>,
+    /// Of a clip.
+    conversation: Option<AbortHandle>,
 }
 
 /// What comes back from a sender's work.
@@ -142,7 +149,9 @@ impl Sender {
         let now = office.clock.now();
         let (endpoint, credentials) = (Arc::new(endpoint), Arc::new(credentials));
         let gets_clips = endpoint.format == Format::Upload;
-        let uploader = gets_clips.then(|| Uploader::new(reader.folder(), &endpoint, &credentials, &outlet, office));
+        let (answers, answered) = unbounded_channel();
+        let uploader =
+            gets_clips.then(|| Uploader::new(reader.folder(), (&endpoint, &credentials), &outlet, office, answers));
         let sender = Sender {
             bell: office.bells.of(&endpoint.name),
             gate: Gate::new(&endpoint.retry),
@@ -150,6 +159,8 @@ impl Sender {
             teller: Teller::new(endpoint.name.clone()),
             load: (!gets_clips).then(|| office.traffic.load()),
             uploader,
+            answered,
+            is_silent: false,
             endpoint,
             credentials,
             outlet,
@@ -182,6 +193,7 @@ impl Sender {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(done) = self.work.join_next() => self.take_in(done),
+                Some(subject) = self.answered.recv() => self.answered(subject),
                 () = self.bell.notified() => self.shelf.is_stale(),
                 () = clock.sleep(look_again, idle) => {}
             }
@@ -213,7 +225,7 @@ impl Sender {
         }
     }
 
-    fn take_in(&mut self, done: Result<Done, tokio::task::JoinError>) {
+    fn take_in(&mut self, done: Result<Done, JoinError>) {
         match done.expect("looking, posting and settling do not panic") {
             Done::Looked(look) => self.looked(look),
             Done::Posted(posted) => self.judge(posted),
@@ -237,7 +249,7 @@ impl Sender {
     }
 
     fn publish(&mut self) {
-        let has_alerts = self.posting() > 0 || !self.shelf.is_empty();
+        let has_alerts = self.posting() > 0 && !self.is_silent;
         if let Some(load) = &mut self.load {
             load.set(has_alerts);
         }
@@ -278,9 +290,11 @@ impl Sender {
     /// again by the next process.
     async fn drain(mut self, deadline: Instant) {
         // A clip takes its time, and goes on where it was cut off.
-        let deadline = if self.uploader.is_some() { Instant::now() } else { deadline };
+        self.in_flight.values().filter_map(|one| one.conversation.as_ref()).for_each(AbortHandle::abort);
         while let Ok(Some(done)) = timeout_at(deadline, self.work.join_next()).await {
-            self.take_in(done);
+            if !done.as_ref().is_err_and(JoinError::is_cancelled) {
+                self.take_in(done);
+            }
         }
         self.work.shutdown().await;
         let at = self.office.clock.now();

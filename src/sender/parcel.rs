@@ -12,6 +12,7 @@ use super::request;
 use crate::config::{Endpoint, Format};
 use crate::credentials::Credentials;
 use crate::journal::Due;
+use crate::payload::WholeClip;
 use crate::time::{Now, Wall};
 use crate::transport::{Letter, Request};
 
@@ -80,6 +81,10 @@ pub(super) fn parcel(
     body: Vec<u8>,
     now: Now,
 ) -> Result<Parcel, Unfit> {
+    // What stands for a clip is sent to nobody.
+    if WholeClip::of(&body).is_some() {
+        return Err(Unfit);
+    }
     Ok(match endpoint.format {
         Format::Email => Parcel::Letter(letter(occasion, &body)?),
         Format::Pagerduty => {

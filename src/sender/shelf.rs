@@ -54,10 +54,6 @@ impl Shelf {
         Shelf { rows: Vec::new(), more: false, stale: true, looked: None, next: None }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// As far as the choice is concerned, in order of the shelf.
     pub(super) fn waiting(&self, now: Wall) -> Vec<Waiting> {
         self.rows.iter().map(|due| waiting(due, now)).collect()

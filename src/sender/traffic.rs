@@ -1,10 +1,16 @@
-//! What goes before uploads: alerts that are due or on their way, to whichever endpoint.
+//! What goes before uploads: alerts that are on their way, to whichever endpoint.
 //!
-//! Owns their count of endpoints; refuses to know deliveries. Used from every sender's task.
+//! Owns the count of these endpoints, and that nobody waits for them without end; refuses to know deliveries. Used from every sender's task.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+
+use super::clock::Clock;
+
+/// However many alerts there are, a piece goes after so long: none waits longer behind it than it takes anyway.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many endpoints have an alert to send just now. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
@@ -22,11 +28,16 @@ impl Traffic {
         Load { traffic: self.clone(), waits: false }
     }
 
-    /// Completes when nobody has an alert to send.
-    pub(super) async fn is_over(&self) {
+    /// Completes when nobody has an alert to send, or it was waited for that long enough.
+    pub(super) async fn is_over(&self, clock: &Clock) {
         let mut endpoints = self.0.subscribe();
-        // The other end is ours.
-        let _ = endpoints.wait_for(|endpoints| *endpoints == 0).await;
+        if *endpoints.borrow_and_update() > 0 {
+            tokio::select! {
+                // The other end is ours.
+                _ = endpoints.wait_for(|endpoints| *endpoints == 0) => {}
+                () = clock.sleep(PATIENCE, false) => {}
+            }
+        }
     }
 }
 
@@ -67,12 +78,12 @@ mod tests {
     #[tokio::test]
     async fn uploads_wait_until_the_last_endpoint_has_nothing_to_send() {
         let traffic = Traffic::default();
-        traffic.is_over().await;
+        traffic.is_over(&Clock::Real).await;
         let (mut one, mut other) = (traffic.load(), traffic.load());
         one.set(true);
         one.set(true);
         other.set(true);
-        let mut over = pin!(traffic.is_over());
+        let mut over = pin!(traffic.is_over(&Clock::Real));
         for end in [true, false] {
             assert!(poll_fn(|context| Poll::Ready(over.as_mut().poll(context).is_pending())).await);
             if end { one.set(false) } else { break }

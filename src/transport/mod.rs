@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, RANGE};
+use reqwest::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -184,6 +184,7 @@ impl Client {
             way.peer = answer.remote_addr();
             way.date = retry_after::date(answer.headers(), DATE);
             way.received = received(answer.headers());
+            way.moved = answer.headers().contains_key(LOCATION);
         });
         let status = answer.status().as_u16();
         let mut attempt = ended(Outcome::Status { status, retry_after: retry_after::read(answer.headers()) }, None);

@@ -31,6 +31,8 @@ pub struct Way {
     pub date: Option<Timestamp>,
     /// How many bytes, from the first on, it says that it has of what comes in pieces, from `Range`.
     pub received: Option<u64>,
+    /// It sends us elsewhere: there is a `Location`.
+    pub moved: bool,
 }
 
 struct Notes {

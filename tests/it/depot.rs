@@ -86,7 +86,8 @@ pub fn assert_signed(arrived: &[Arrived], key: &Key, clip: &[u8]) {
         let path = path(request);
         let name = path.rsplit('/').next().unwrap().strip_suffix(".mp4").unwrap();
         let id = request.header("webhook-id");
-        assert_eq!((id, request.header("idempotency-key")), (&*format!("{name}:{range}"), id));
+        let hash = hex::encode(Sha256::digest(clip));
+        assert_eq!((id, request.header("idempotency-key")), (&*format!("{name}:{range}:{hash}"), id));
         let message = Message { id, timestamp: request.header("webhook-timestamp").parse().unwrap() };
         let keys = std::slice::from_ref(key);
         assert_eq!(verify(keys, request.header("webhook-signature"), Some(message), &request.body), Ok(()));

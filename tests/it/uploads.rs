@@ -105,8 +105,9 @@ fn the_kits_receiver_of_clips_keeps_them_and_nothing_that_is_not_signed_for_its_
     let content = fs::read(kept["file"].as_str().unwrap()).unwrap();
     assert_eq!(ready["data"]["sha256"], hex::encode(Sha256::digest(&content)));
 
+    let whole = hex::encode(Sha256::digest(b"whole"));
     let put = |clip: Uuid, said: &str, range: &str, piece: &[u8]| {
-        let (id, at) = (format!("{clip}:{said}"), Timestamp::now().as_second());
+        let (id, at) = (format!("{clip}:{said}:{whole}"), Timestamp::now().as_second());
         let made = sign(&[Key::new(SECRET).unwrap()], Message { id: &id, timestamp: at }, piece).unwrap();
         let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(b"whole")));
         let headers = [
@@ -118,17 +119,28 @@ fn the_kits_receiver_of_clips_keeps_them_and_nothing_that_is_not_signed_for_its_
             ("x-trio-signature", made.trio),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value));
-        relay::status(&relay::send(receiver.address, "PUT", &format!("/clips/{clip}.mp4"), &headers, piece).unwrap())
+        let answer = relay::send(receiver.address, "PUT", &format!("/clips/{clip}.mp4"), &headers, piece).unwrap();
+        let answered = String::from_utf8_lossy(&answer).to_lowercase();
+        let has = answered.lines().find_map(|line| line.strip_prefix("range: bytes=0-")?.parse::<u32>().ok());
+        (relay::status(&answer), has.map_or(0, |last| last + 1))
     };
     let clip = Uuid::from_u128(1);
-    assert_eq!(put(clip, "0-1/5", "0-1/5", b"wh"), 308);
-    assert_eq!(put(clip, "0-1/5", "2-3/5", b"ol"), 401, "signed for another place");
-    assert_eq!(put(clip, "*/5", "0-1/5", b"xx"), 401);
-    assert_eq!(put(clip, "3-4/5", "3-4/5", b"le"), 416, "a gap");
-    assert_eq!(put(clip, "2-3/5", "2-3/5", b"o"), 400, "less than it says");
-    assert_eq!(put(clip, "2-4/5", "2-4/5", b"OLE"), 422, "not what was announced");
-    assert_eq!(put(clip, "0-4/5", "0-4/5", b"whole"), 201);
-    assert_eq!(put(clip, "*/5", "*/5", b""), 200, "it is here");
-    let there = fs::read_dir(home.path().join("clips")).unwrap().count();
-    assert_eq!((there, receiver.wait_for(2).len()), (2, 2), "two clips, and nothing half done");
+    assert_eq!(put(clip, "0-1/5", "0-1/5", b"wh"), (308, 2));
+    assert_eq!(put(clip, "0-1/5", "2-3/5", b"ol").0, 401, "signed for another place");
+    assert_eq!(put(clip, "*/5", "0-1/5", b"xx").0, 401);
+    assert_eq!(put(clip, "3-4/5", "3-4/5", b"le"), (416, 2), "a gap");
+    assert_eq!(put(clip, "2-3/5", "2-3/5", b"o").0, 400, "less than it says");
+    assert_eq!(put(clip, "2-4/5", "2-4/5", b"OLE"), (308, 0), "not what was announced: from the beginning");
+    assert_eq!(put(clip, "0-3/5", "0-3/5", b"whol"), (308, 4));
+    assert_eq!(put(clip, "0-1/5", "0-1/5", b"wh"), (308, 4), "an old piece takes nothing away");
+    // As it was killed between the last piece and the clip's name.
+    fs::write(home.path().join(format!("clips/{clip}.part")), b"whole").unwrap();
+    assert_eq!(put(clip, "*/5", "*/5", b""), (201, 5), "it finishes");
+    assert_eq!(put(clip, "*/5", "*/5", b""), (200, 5), "it is here");
+    receiver.wait_for(2);
+    let of = |kind: &str| {
+        let files = fs::read_dir(home.path().join("clips")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|it| it == kind)).count()
+    };
+    assert_eq!((of("mp4"), of("part")), (2, 0), "two clips, and nothing half done");
 }

@@ -1,15 +1,24 @@
-//! How large pieces are, and how quickly they may follow each other: a token bucket that holds one of them.
+//! How large pieces are, and how quickly they may follow each other.
 //!
-//! Owns both; refuses to know clips and clocks. Pure: time is an argument.
+//! Owns both: the size is found out (a piece shall be on its way for half a second to a second, because an alert that comes
+//! then stands behind it), the pace is a token bucket that holds one piece. Refuses to know clips and clocks. Pure: time is an
+//! argument.
 
 use std::time::Duration;
 
 use crate::time::Mono;
 
-/// Bytes of a piece at most: over a thin uplink one arrives within the endpoint's `timeout`, …
+/// Bytes of a piece: the first one, …
+const FIRST: u64 = 16 << 10;
+/// … and at least, …
+pub(super) const SMALLEST: u64 = 4 << 10;
+/// … and at most: gateways take so much at once.
 const LARGEST: u64 = 128 << 10;
-/// … and at least: what comes with each is small beside it.
-const SMALLEST: u64 = 16 << 10;
+
+/// One that was on its way for so long can be larger, …
+const QUICK: Duration = Duration::from_millis(500);
+/// … and for so long, must be smaller.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The pace of one endpoint.
 #[derive(Debug)]
@@ -18,16 +27,33 @@ pub(super) struct Allowance {
     bandwidth: Option<u64>,
     /// What went before is paid for then.
     paid: Option<Mono>,
+    /// What is found out of the line, in bytes.
+    size: u64,
 }
 
 impl Allowance {
     pub(super) fn of(bandwidth: Option<u64>) -> Allowance {
-        Allowance { bandwidth, paid: None }
+        Allowance { bandwidth, paid: None, size: FIRST }
     }
 
-    /// Bytes of a piece: half a second's worth. An alert waits no longer behind one.
+    /// Bytes of a piece: half a second's worth of the bandwidth at most.
     pub(super) fn piece(&self) -> u64 {
-        self.bandwidth.map_or(LARGEST, |bandwidth| (bandwidth / 16).clamp(SMALLEST, LARGEST))
+        let half_a_second = self.bandwidth.map_or(LARGEST, |bandwidth| bandwidth / 16);
+        self.size.min(half_a_second).max(SMALLEST)
+    }
+
+    /// A piece was answered after `took`.
+    pub(super) fn was_answered(&mut self, took: Duration) {
+        if took < QUICK {
+            self.size = self.size.saturating_mul(2).min(LARGEST);
+        } else if took > SLOW {
+            self.size = (self.size / 2).max(SMALLEST);
+        }
+    }
+
+    /// A piece was too large, for the receiver or for the line in the time that it has.
+    pub(super) fn was_too_large(&mut self) {
+        self.size = (self.size / 4).max(SMALLEST);
     }
 
     /// `bytes` are to go: how long to wait before.
@@ -55,9 +81,24 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_half_a_second_long() {
-        let piece = |bandwidth| Allowance::of(bandwidth).piece();
-        assert_eq!(piece(Some(1_000_000)), 62_500);
-        assert_eq!([piece(Some(64_000)), piece(Some(1_000_000_000)), piece(None)], [SMALLEST, LARGEST, LARGEST]);
+    fn pieces_grow_and_shrink_with_the_line_within_the_bandwidth() {
+        let mut allowance = Allowance::of(None);
+        let sizes: Vec<u64> = [100, 499, 700, 499, 499, 2_000, 30_000]
+            .map(|ms| {
+                allowance.was_answered(Duration::from_millis(ms));
+                allowance.piece() >> 10
+            })
+            .into();
+        assert_eq!(sizes, [32, 64, 64, 128, 128, 64, 32]);
+        for size in [8, 4, 4] {
+            allowance.was_too_large();
+            assert_eq!(allowance.piece() >> 10, size);
+        }
+        let mut capped = Allowance::of(Some(1_000_000));
+        for _ in 0..9 {
+            capped.was_answered(Duration::ZERO);
+        }
+        assert_eq!(capped.piece(), 62_500, "half a second");
+        assert_eq!(Allowance::of(Some(64_000)).piece(), SMALLEST);
     }
 }

@@ -215,7 +215,7 @@ const ROWS: &[Row] = &[
         &[],
     ),
     (
-        "STAKEOUT_SECRET_FILE=ops.secret venv/bin/uvicorn clips:app --host 0.0.0.0 --port 8080",
+        "STAKEOUT_SECRET_FILE=clips.secret venv/bin/uvicorn clips:app --host 0.0.0.0 --port 8080",
         Elsewhere("tests/it/receivers/running.rs", "[\"-m\", \"uvicorn\", \"--host\""),
         &[],
     ),

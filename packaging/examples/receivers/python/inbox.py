@@ -42,6 +42,11 @@ class Inbox:
         self.bell.set()
         return bool(is_new)
 
+    def knows(self, event: str) -> bool:
+        """Whether it was put here, also when it is worked off."""
+        with self.lock:
+            return self.database.execute("SELECT 1 FROM event WHERE id = ?", (event,)).fetchone() is not None
+
     def next(self) -> tuple[str, bytes]:
         """Waits for the event that is to be worked on."""
         waiting = "SELECT id, body FROM event WHERE body IS NOT NULL AND due <= ? ORDER BY due LIMIT 1"
