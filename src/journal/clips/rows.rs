@@ -101,9 +101,8 @@ pub struct ClipRow {
 pub(in crate::journal) const ALERTS_OF: &str = "SELECT event.id FROM clip_event CROSS JOIN event ON seq = event
      WHERE clip = ?1 AND type = 'monitor.triggered' ORDER BY seq";
 
-/// Whether a file is to stay.
-pub(in crate::journal) const CLIP_IS_NAMED: &str =
-    "SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND (file = 1 OR state = 'recording'))";
+/// Whether a file is to stay; no row: nobody knows it.
+pub(in crate::journal) const CLIP_IS_NAMED: &str = "SELECT file = 1 OR state = 'recording' FROM clip WHERE id = ?1";
 
 /// An alert that a clip shows, on its way into the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
