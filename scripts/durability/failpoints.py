@@ -32,13 +32,13 @@ AT_ONCE = 4
 A_PERSON = 0.8
 
 
-def run(binary, library, sample, seed, say=lambda _words: None):
+def run(product, sample, seed, say=lambda _words: None):
     """Every point of both scenes, or `sample` of them. How many killed, by scene and call, and what was found."""
     found, killed = Found(), collections.Counter()
     with futures.ThreadPoolExecutor(AT_ONCE) as pool:
 
         def run_all(points):
-            died = list(pool.map(lambda it: point(binary, library, *it, found), points))
+            died = list(pool.map(lambda it: point(product, *it, found), points))
             killed.update(f"{scene}: {call}" for (scene, call, _), fatal in zip(points, died) if fatal)
             return all(died)
 
@@ -63,13 +63,13 @@ def _some(chance):
                           ("writer", "fsync", chance.randint(1, 6)), ("writer", "rename", 1)])
 
 
-def point(binary, library, scene, call, number, found, spoil=lambda _box: None):
+def point(product, scene, call, number, found, spoil=lambda _box: None):
     """One run of a scene that ends on the way into the `number`-th `call`, and what a start finds. False: there are not
     so many calls."""
     receiver = Receiver()
     receiver.mood = "calm"
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url, cameras=1, monitors=1, threshold=A_PERSON, cooldown="1h",
+        box = Box(product, folder, receiver.url, cameras=1, monitors=1, threshold=A_PERSON, cooldown="1h",
                   endpoints=("ops",))
         try:
             died = (_first_start if scene == "first start" else _writer)(box, _tracer(call, number))
@@ -150,12 +150,12 @@ def _look(box, receiver, found, where):
         found.note("unusable", f"{where}: not swept: {orphans}")
 
 
-def unframed(binary, library):
+def unframed(product):
     """The negative control: the frames are gone when it starts again. The look must see rows without their frames."""
     found = Found()
 
     def spoil(box):
         shutil.rmtree(box.state / "frames")
 
-    point(binary, library, "writer", "fsync", 10_000, found, spoil)
+    point(product, "writer", "fsync", 10_000, found, spoil)
     return found
