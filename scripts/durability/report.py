@@ -44,12 +44,15 @@ def _kills(product, arguments, say):
 
 def _failpoints(product, arguments, say):
     points, found = failpoints.run(product, arguments.failpoints, arguments.seed, say)
-    control = failpoints.unframed(product)
+    control = failpoints.spoiled(product)
     _line(say, _of_found("ended on the way into a call", found))
-    _line(say, _of_found("  control: the frames wiped", control))
-    _explain(say, found.details)
-    figures = {"failpoints": {**found.figures(), "killed": points, "control_frames_missing": control.frames}}
-    return figures, found.is_clean() and sum(points.values()) > 0 and control.frames > 0
+    _line(say, _of_found("  control: frames and clips wiped", control))
+    say(f"clips: {found.clips.ready} ready and {found.clips.failed} failed after starts on what was left")
+    _explain(say, found.details + found.clips.details)
+    figures = {"failpoints": {**found.figures(), "killed": points, "control_frames_missing": control.frames,
+                              "control_clips_wrong": dict(control.clips.wrong)}}
+    noticed = control.frames > 0 and control.clips.wrong["missing"] > 0
+    return figures, found.is_clean() and sum(points.values()) > 0 and noticed
 
 
 def _cuts(product, arguments, say):
