@@ -77,8 +77,10 @@ impl Page {
                     }
                     figure .stage {
                         video controls playsinline muted autoplay poster={ "thumbnail.jpg" (self.query) } {
-                            source src={ "clip.mp4" (self.query) } type="video/mp4";
+                            // Phones take a file in fragments without complaint, and then play it badly: they are for the
+                            // playlist. Whoever knows none goes on to the file.
                             source src={ "index.m3u8" (self.query) } type="application/vnd.apple.mpegurl";
+                            source src={ "clip.mp4" (self.query) } type="video/mp4";
                         }
                         svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true" {
                             @for moment in &self.moments { (moment.boxes()) }
@@ -167,7 +169,8 @@ mod tests {
             ">1:05</button>",
             "data-at=\"65.2\"",
             "<rect x=\"0.25\" y=\"0.5\" width=\"0.5\" height=\"0.5\">",
-            "<source src=\"clip.mp4?expires=1&amp;signature=x\" type=\"video/mp4\">",
+            "<source src=\"index.m3u8?expires=1&amp;signature=x\" type=\"application/vnd.apple.mpegurl\">\
+             <source src=\"clip.mp4?expires=1&amp;signature=x\" type=\"video/mp4\">",
             "zone marked with &quot;yellow&quot; tape?",
             "2026-01-26T10:35:00.120Z",
         ] {
