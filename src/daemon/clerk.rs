@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::scribe::Scribe;
 use crate::config::Recording;
 use crate::event::ClipStage;
-use crate::journal::{self, ClipNews, ClipStep, Error, Mended, Trimmed, Trimming, Whole};
+use crate::journal::{self, ClipNews, ClipStep, Error, Headroom, Mended, Trimmed, Trimming, Whole};
 use crate::recorder::Told;
 use crate::recording::mp4;
 use crate::time;
@@ -21,6 +21,10 @@ use crate::watch::{ClipReports, Footage};
 
 /// How often it is looked whether clips are too old, or the frames of events need their room. Beside that, whenever one grew.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether the disk is full. What all cameras send in that time must find the room that clips leave
+/// free.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// A journal that refused is asked again after so long.
 const REFUSED: Duration = Duration::from_secs(5);
@@ -30,12 +34,14 @@ pub(super) struct Books {
     scribe: Scribe,
     footage: Footage,
     recording: Recording,
+    headroom: Headroom,
 }
 
 impl Books {
     /// Of this box.
     pub(super) fn new(scribe: Scribe, footage: Footage, recording: Recording) -> Books {
-        Books { scribe, footage, recording }
+        let headroom = Headroom::of(&scribe.storage.path, scribe.storage.max_size);
+        Books { scribe, footage, recording, headroom }
     }
 
     /// Until nothing records any more. `unsettled`: clips that nobody records, although their rows say so.
@@ -45,6 +51,8 @@ impl Books {
         }
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut glance = interval(GLANCE);
+        glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 news = told.recv() => match news {
@@ -52,6 +60,7 @@ impl Books {
                     None => return,
                 },
                 _ = look.tick() => {}
+                _ = glance.tick() => if self.headroom.lacks() == 0 { continue },
             }
             self.trim().await;
         }
@@ -103,6 +112,8 @@ impl Books {
                     if !std::mem::replace(&mut is_known, true) {
                         tracing::error!(%clip, %error, "what became of a clip can't be recorded yet; it is tried again");
                     }
+                    // For want of room, perhaps.
+                    self.trim().await;
                     tokio::time::sleep(REFUSED).await;
                 }
             }
@@ -126,8 +137,8 @@ impl Books {
     async fn trim(&self) {
         loop {
             let Recording { max_size, keep, .. } = self.recording;
-            let now = time::now();
-            match self.scribe.writer.trim_clips(Trimming { max_size, keep, now }).await {
+            let (lacks, now) = (self.headroom.lacks(), time::now());
+            match self.scribe.writer.trim_clips(Trimming { max_size, keep, lacks, now }).await {
                 Ok(Trimmed { more: true, .. }) => {}
                 Ok(Trimmed { excess: 0, .. }) | Err(Error::Closed) => return,
                 Ok(Trimmed { excess, .. }) => {

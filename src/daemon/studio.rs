@@ -19,7 +19,7 @@ use super::crew::Crew;
 use super::scribe::Scribe;
 use crate::camera::Tap;
 use crate::config::Config;
-use crate::journal::{ClipFilter, ClipState, Reader, clips_folder};
+use crate::journal::{ClipFilter, ClipState, Headroom, Reader, clips_folder};
 use crate::name::Name;
 use crate::recorder::{self, Cameras, Clerk, Order, Recorder, Told};
 use crate::recording::link::Links;
@@ -97,7 +97,9 @@ impl Employed {
 fn start(config: &Config, crew: &Arc<Crew>) -> io::Result<(Running, UnboundedReceiver<Told>)> {
     let (tell, told) = unbounded_channel();
     let mouth = Mouth { tell: tell.clone(), grown: BTreeMap::new() };
-    let recorder = recorder::spawn(clips_folder(&config.storage.path), Taps(crew.clone()), mouth)?;
+    let headroom = Headroom::of(&config.storage.path, config.storage.max_size);
+    let has_room = move || headroom.is_left();
+    let recorder = recorder::spawn(clips_folder(&config.storage.path), has_room, Taps(crew.clone()), mouth)?;
     Ok((Arc::new(Mutex::new(Some((recorder, tell)))), told))
 }
 

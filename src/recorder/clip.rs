@@ -17,9 +17,13 @@ use crate::time::{Mono, Wall};
 /// After its end a clip waits so long for what has arrived but is still on its way through the camera's thread.
 const LATE: Duration = Duration::from_secs(2);
 
-/// Where a clip goes, and who hears of it.
+/// A full disk gets so long to make room (older clips go); its packets wait in the tap.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Where a clip goes, as long as there is room, and who hears of it.
 pub(super) struct Desk<'d> {
     pub(super) folder: &'d Path,
+    pub(super) has_room: &'d dyn Fn() -> bool,
     pub(super) clerk: &'d mut dyn Clerk,
 }
 
@@ -30,6 +34,8 @@ pub(super) struct Clip {
     tap: Tap,
     timeline: Timeline,
     writing: Option<Writing>,
+    /// Since when there was no room.
+    cramped: Option<Mono>,
 }
 
 /// It has a file.
@@ -58,6 +64,8 @@ pub(super) enum Trouble {
     Mjpeg,
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    #[error("the disk has no room for clips; free some space on it, or lower `[recording] max_size`")]
+    NoRoom,
     #[error("the clip can't be written: {0}; look at the disk, and at the room that is left on it")]
     Disk(#[from] std::io::Error),
     #[error("no keyframe came while it was to be recorded; look at the camera and at its I-frame interval")]
@@ -66,7 +74,7 @@ pub(super) enum Trouble {
 
 impl Clip {
     pub(super) fn new(id: Uuid, until: Mono, tap: Tap) -> Clip {
-        Clip { id, until, tap, timeline: Timeline::default(), writing: None }
+        Clip { id, until, tap, timeline: Timeline::default(), writing: None, cramped: None }
     }
 
     /// Takes what has come. False: the clip is over, and that has been told.
@@ -79,7 +87,7 @@ impl Clip {
                 false
             }
             Err(trouble) => {
-                self.fail(&trouble, desk);
+                self.cut_short(&trouble, desk);
                 false
             }
         }
@@ -89,18 +97,30 @@ impl Clip {
     pub(super) fn end(&mut self, desk: &mut Desk<'_>) {
         match self.finish(desk) {
             Ok(ready) => desk.clerk.told(ready),
-            Err(trouble) => self.fail(&trouble, desk),
+            Err(trouble) => self.cut_short(&trouble, desk),
         }
     }
 
-    fn fail(&mut self, trouble: &Trouble, desk: &mut Desk<'_>) {
-        if let Some(writing) = self.writing.take() {
-            writing.file.discard();
+    /// What is on disk is the clip; if nothing is that could be played, there is none.
+    fn cut_short(&mut self, trouble: &Trouble, desk: &mut Desk<'_>) {
+        match self.writing.take() {
+            Some(writing) if writing.can_be_played() => {
+                tracing::warn!(clip = %self.id, "a clip ends early: {trouble}");
+                desk.clerk.told(writing.ready(self.id));
+            }
+            unplayable => {
+                unplayable.into_iter().for_each(|writing| writing.file.discard());
+                fail(self.id, trouble, desk.clerk);
+            }
         }
-        fail(self.id, trouble, desk.clerk);
     }
 
     fn take(&mut self, now: Mono, desk: &mut Desk<'_>) -> Result<Course, Trouble> {
+        if !(desk.has_room)() {
+            let since = *self.cramped.get_or_insert(now);
+            return if now < since.plus(PATIENCE) { Ok(Course::GoesOn) } else { Err(Trouble::NoRoom) };
+        }
+        self.cramped = None;
         loop {
             let packet = match self.tap.next() {
                 Ok(packet) => packet,
@@ -151,11 +171,7 @@ impl Clip {
             writing.append(&fragment)?;
             desk.clerk.told(Told::Fragment { clip: self.id, bytes: writing.file.bytes() });
         }
-        let Some(Writing { file, started, lasts, .. }) = self.writing.take() else { return Err(Trouble::Nothing) };
-        let started_us = micros(started);
-        let ended_us = started_us.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX));
-        let (bytes, sha256) = (file.bytes(), file.sha256());
-        Ok(Told::Ready { clip: self.id, started_us, ended_us, bytes, sha256, duration: lasts })
+        self.writing.take().map(|writing| writing.ready(self.id)).ok_or(Trouble::Nothing)
     }
 }
 
@@ -173,6 +189,19 @@ impl Writing {
         self.file.append(&fragment.bytes)?;
         self.lasts = fragment.ends;
         Ok(())
+    }
+
+    fn can_be_played(&self) -> bool {
+        self.file.is_whole() && !self.lasts.is_zero()
+    }
+
+    /// What is told of it as it is.
+    fn ready(self, clip: Uuid) -> Told {
+        let Writing { file, started, lasts, .. } = self;
+        let started_us = micros(started);
+        let ended_us = started_us.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX));
+        let (bytes, sha256) = (file.bytes(), file.sha256());
+        Told::Ready { clip, started_us, ended_us, bytes, sha256, duration: lasts }
     }
 }
 

@@ -95,13 +95,19 @@ pub struct Recorder {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts the thread. `folder` is made when the first clip begins.
+/// Starts the thread. `folder` is made when the first clip begins; `has_room` is asked, on the thread, whether clips may grow.
+/// While they may not, they wait a little for older ones to go, and then end where they are.
 ///
 /// # Errors
 /// The operating system gives no thread.
-pub fn spawn(folder: PathBuf, cameras: impl Cameras + 'static, clerk: impl Clerk + 'static) -> io::Result<Recorder> {
+pub fn spawn(
+    folder: PathBuf,
+    has_room: impl Fn() -> bool + Send + 'static,
+    cameras: impl Cameras + 'static,
+    clerk: impl Clerk + 'static,
+) -> io::Result<Recorder> {
     let (orders, taken) = crossbeam_channel::bounded(WAITING);
-    let run = run::Run::new(taken, folder, Box::new(cameras), Box::new(clerk));
+    let run = run::Run::new(taken, folder, Box::new(has_room), Box::new(cameras), Box::new(clerk));
     let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || run.run())?;
     Ok(Recorder { orders: Some(orders), thread: Some(thread) })
 }

@@ -20,19 +20,24 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(super) struct Run {
     orders: Receiver<Order>,
     folder: PathBuf,
+    has_room: HasRoom,
     cameras: Box<dyn Cameras>,
     clerk: Box<dyn Clerk>,
     clips: Vec<Clip>,
 }
 
+/// Whether the disk has room for clips.
+pub(super) type HasRoom = Box<dyn Fn() -> bool + Send>;
+
 impl Run {
     pub(super) fn new(
         orders: Receiver<Order>,
         folder: PathBuf,
+        has_room: HasRoom,
         cameras: Box<dyn Cameras>,
         clerk: Box<dyn Clerk>,
     ) -> Run {
-        Run { orders, folder, cameras, clerk, clips: Vec::new() }
+        Run { orders, folder, has_room, cameras, clerk, clips: Vec::new() }
     }
 
     pub(super) fn run(mut self) {
@@ -44,10 +49,10 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let now = time::now().mono;
-            let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
+            let mut desk = Desk { folder: &self.folder, has_room: &self.has_room, clerk: &mut *self.clerk };
             self.clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
         }
-        let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
+        let mut desk = Desk { folder: &self.folder, has_room: &self.has_room, clerk: &mut *self.clerk };
         self.clips.iter_mut().for_each(|clip| clip.end(&mut desk));
     }
 

@@ -24,6 +24,8 @@ pub(super) fn file_name(clip: Uuid) -> String {
 pub(super) struct Growing {
     path: PathBuf,
     file: File,
+    /// All of them are durable, and nothing follows.
+    is_whole: bool,
     bytes: u64,
     hash: Sha256,
 }
@@ -34,7 +36,7 @@ impl Growing {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let path = folder.join(file_name(clip));
         let file = OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(&path)?;
-        let mut growing = Growing { path, file, bytes: 0, hash: Sha256::new() };
+        let mut growing = Growing { path, file, is_whole: true, bytes: 0, hash: Sha256::new() };
         let written = growing.append(init).and_then(|()| File::open(folder)?.sync_all());
         match written {
             Ok(()) => Ok(growing),
@@ -45,13 +47,21 @@ impl Growing {
         }
     }
 
-    /// Appends `bytes`, durably.
+    /// Appends `bytes`, durably, or nothing of them.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.file.sync_data()?;
+        if let Err(error) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
+            let cut = self.file.set_len(self.bytes).and_then(|()| self.file.sync_all());
+            self.is_whole = cut.is_ok();
+            return Err(error);
+        }
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Whether it holds what was appended, and nothing else.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// So far.

@@ -4,12 +4,14 @@
 //! packets and what is in a file.
 
 mod folder;
+mod headroom;
 mod news;
 mod quota;
 mod rows;
 mod start;
 
 pub use folder::{Mended, Whole, clip_path, clips_folder, mend};
+pub use headroom::Headroom;
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
 pub use rows::{ClipAlert, ClipFilter, ClipRow, ClipState, Filmed};

@@ -1,4 +1,4 @@
-//! Which clips go, and when: by age, and by bytes.
+//! Which clips go, and when: by age, by bytes, and because the disk is full.
 //!
 //! Owns the order: what is older than `keep`, then the oldest whose alerts are all over and delivered, then the oldest.
 //! What is being recorded never goes. Clips come out of what the frames leave of their half of `[storage] max_size`: no
@@ -17,8 +17,11 @@ use crate::journal::group::{Change, Ledger};
 use crate::journal::retention;
 use crate::time::{Now, Wall};
 
-/// Clips that go in one commit.
+/// Clips that go in one commit, for one reason.
 const BATCH: usize = 50;
+
+/// Why a clip is gone.
+const DISK_WAS_FULL: &str = "the disk was full";
 
 /// How much may stay, and for how long. See [`crate::journal::Writer::trim_clips`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Trimming {
     pub max_size: u64,
     /// How long a clip is kept (`[recording] keep`).
     pub keep: Duration,
+    /// Bytes that the disk lacks: see [`crate::journal::Headroom`].
+    pub lacks: u64,
     /// What the clocks show.
     pub now: Now,
 }
@@ -64,7 +69,7 @@ impl Change for Trim {
     }
 
     fn apply(self, ledger: &mut Ledger<'_>) -> Result<Trimmed, Error> {
-        let Trimming { max_size, keep, now } = self.trimming;
+        let Trimming { max_size, keep, lacks, now } = self.trimming;
         let mut gone = 0;
         if now.synced {
             let at = retention::advance(ledger.connection, now)?;
@@ -75,19 +80,11 @@ impl Change for Trim {
             }
         }
         let room = max_size.min(self.spare);
-        let mut excess = taken(ledger.connection)?.saturating_sub(room);
-        for sql in [OLDEST_DELIVERED, OLDEST] {
-            let clips = if excess > 0 { select(ledger.connection, sql)? } else { Vec::new() };
-            for (clip, bytes) in clips {
-                if excess == 0 || gone >= BATCH as u64 {
-                    break;
-                }
-                take_away(ledger, clip, "it made room for newer ones")?;
-                excess = excess.saturating_sub(bytes);
-                gone += 1;
-            }
-        }
-        Ok(Trimmed { gone, more: gone >= BATCH as u64, excess })
+        let before = taken(ledger.connection)?;
+        gone += take_oldest(ledger, before.saturating_sub(room), "it made room for newer ones")?;
+        let after = taken(ledger.connection)?;
+        gone += take_oldest(ledger, lacks.saturating_sub(before - after), DISK_WAS_FULL)?;
+        Ok(Trimmed { gone, more: gone >= BATCH as u64, excess: after.saturating_sub(room) })
     }
 }
 
@@ -99,18 +96,26 @@ pub(in crate::journal) const OLDEST_DELIVERED: &str = "SELECT id, bytes FROM cli
 
 const OLDEST: &str = "SELECT id, bytes FROM clip WHERE file = 1 AND state = 'ready' ORDER BY n LIMIT ?1";
 
-/// Takes up to `most` clips away because the disk is full, in order. Answers how many.
-pub(in crate::journal) fn remove_oldest(ledger: &mut Ledger<'_>, most: usize) -> Result<usize, Error> {
+/// Takes so many bytes of clips away because the disk is full, in order, as far as one batch goes. Answers how many clips.
+pub(in crate::journal) fn remove_oldest(ledger: &mut Ledger<'_>, lacks: u64) -> Result<usize, Error> {
+    take_oldest(ledger, lacks, DISK_WAS_FULL).map(|gone| usize::try_from(gone).unwrap_or(usize::MAX))
+}
+
+/// The same whatever the reason.
+fn take_oldest(ledger: &mut Ledger<'_>, mut bytes: u64, why: &str) -> Result<u64, Error> {
+    let mut gone = 0;
     for sql in [OLDEST_DELIVERED, OLDEST] {
-        let clips = select(ledger.connection, sql)?;
-        for &(clip, _) in clips.iter().take(most) {
-            take_away(ledger, clip, "the disk was full")?;
-        }
-        if !clips.is_empty() {
-            return Ok(clips.len().min(most));
+        let clips = if bytes > 0 { select(ledger.connection, sql)? } else { Vec::new() };
+        for (clip, size) in clips {
+            if bytes == 0 || gone >= BATCH as u64 {
+                break;
+            }
+            take_away(ledger, clip, why)?;
+            bytes = bytes.saturating_sub(size);
+            gone += 1;
         }
     }
-    Ok(0)
+    Ok(gone)
 }
 
 fn select(connection: &Connection, sql: &str) -> Result<Vec<(Uuid, u64)>, Error> {

@@ -215,7 +215,7 @@ fn the_oldest_that_nobody_waits_for_goes_first_and_what_is_being_recorded_never(
     tell(&journal, clip(5), ClipStep::Begun { started_us: 5 });
     tell(&journal, clip(5), ClipStep::Grown { bytes: MIB });
     let trim = |max_size| {
-        let trimming = Trimming { max_size, keep: HOUR, now: at(2) };
+        let trimming = Trimming { max_size, keep: HOUR, lacks: 0, now: at(2) };
         let trimmed = journal.writer().trim_clips(trimming).wait().unwrap();
         let there: Vec<u128> = (1..=5).filter(|n| clip_path(dir.path(), clip(*n)).exists()).collect();
         (trimmed.gone, trimmed.excess, there)
@@ -229,13 +229,31 @@ fn the_oldest_that_nobody_waits_for_goes_first_and_what_is_being_recorded_never(
 }
 
 #[test]
+fn of_a_full_disk_no_more_is_given_back_than_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for n in 1..=6 {
+        finished(&journal, dir.path(), n, MIB, None);
+    }
+    let trim = |max_size, lacks| {
+        let trimming = Trimming { max_size, keep: HOUR, lacks, now: at(2) };
+        journal.writer().trim_clips(trimming).wait().unwrap().gone
+    };
+    assert_eq!(trim(u64::MAX, 0), 0);
+    assert_eq!(trim(u64::MAX, MIB + 1), 2);
+    assert_eq!(trim(3 * MIB, 2 * MIB), 2, "what the quota took counts");
+    assert_eq!(trim(u64::MAX, u64::MAX), 2);
+    assert_eq!(states(dir.path()), [(ClipState::Gone, false); 6]);
+}
+
+#[test]
 fn what_is_too_old_goes_and_is_forgotten_later() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
     finished(&journal, dir.path(), 1, 1, Some("ops"));
     let trim = |seconds, synced| {
         let now = Now { synced, ..at(seconds) };
-        let trimming = Trimming { max_size: u64::MAX, keep: HOUR, now };
+        let trimming = Trimming { max_size: u64::MAX, keep: HOUR, lacks: 0, now };
         journal.writer().trim_clips(trimming).wait().unwrap().gone
     };
     assert_eq!((trim(1, true), trim(3599, true), trim(7200, false)), (0, 0, 0), "young, or nobody knows");
