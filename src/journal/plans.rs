@@ -168,6 +168,9 @@ fn clips_are_found_in_ranges() {
     uses(&connection, &clips(None, Some(ClipState::Ready)), "clip_state (state=? AND n<?)");
     uses(&connection, clips::CLIP_IS_NAMED, "(id=?)");
     uses(&connection, clips::ALERTS_OF, "(clip=?)");
+    uses(&connection, clips::OF_CLIP, "(clip=?)");
+    uses(&connection, clips::OF_EVENT, "event_open (open_id=?)");
+    uses(&connection, clips::OF_EVENT, "clip_event_event (event=?)");
     uses(&connection, clips::OLDEST_DELIVERED, "clip_file (state=?)");
     uses(&connection, clips::OLDEST_DELIVERED, "delivery_event (event_seq=?)");
     let sorts = plan(&connection, clips::OLDEST_DELIVERED).iter().any(|line| line.contains("TEMP B-TREE"));

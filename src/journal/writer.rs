@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::accept::Acceptance;
 use super::claims::Claim;
-use super::clips::{ClipNews, Delete, Filmed, Trim, Trimmed, Trimming};
+use super::clips::{ClipNews, ClipSequel, Delete, Filmed, Trim, Trimmed, Trimming};
 use super::endpoint::{Gone, Pause, Release, Skip};
 use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
@@ -109,6 +109,11 @@ impl Writer {
     /// changes nothing and tells nothing.
     pub fn tell_of_clip(&self, news: ClipNews) -> Reply<Recorded> {
         self.queue(news)
+    }
+
+    /// Begins a clip that goes on from others and shows the same alerts. Answers whether there are any; else it changes nothing.
+    pub fn go_on_with_clip(&self, sequel: ClipSequel) -> Reply<bool> {
+        self.queue(sequel)
     }
 
     /// Takes a small batch of clips away that are too old or too much. Their rows stay for a while, and say why.

@@ -8,6 +8,7 @@ mod headroom;
 mod news;
 mod quota;
 mod rows;
+mod sequel;
 mod start;
 
 pub use folder::{Mended, Whole, clip_path, clips_folder, mend};
@@ -15,6 +16,7 @@ pub use headroom::Headroom;
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
 pub use rows::{ClipAlert, ClipFilter, ClipRow, ClipState, Filmed};
+pub use sequel::{ClipSequel, Shows};
 
 pub(super) use folder::{FOLDER, forget, make, remove_all};
 pub(super) use quota::{Delete, Trim, remove_oldest};
@@ -24,4 +26,6 @@ pub(super) use start::reconcile;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(super) use {quota::OLDEST_DELIVERED, rows::ALERTS_OF, rows::CLIP_IS_NAMED, rows::clips_sql};
+pub(super) use {
+    quota::OLDEST_DELIVERED, rows::ALERTS_OF, rows::CLIP_IS_NAMED, rows::clips_sql, sequel::OF_CLIP, sequel::OF_EVENT,
+};
