@@ -20,7 +20,7 @@ use crate::journal::{
 };
 use crate::recorder::Told;
 use crate::recording::mp4;
-use crate::time;
+use crate::time::{self, Mono};
 use crate::watch::{ClipReports, Footage};
 
 /// How often it is looked whether clips are too old, or the frames of events need their room. Beside that, whenever one grew.
@@ -79,18 +79,23 @@ impl Books {
         let (clip, step) = match told {
             Told::Begun { clip, started_us, file: _ } => (clip, ClipStep::Begun { started_us }),
             Told::Fragment { clip, bytes } => (clip, ClipStep::Grown { bytes }),
-            Told::Ready { clip, started_us, ended_us, bytes, sha256, duration } => {
+            Told::Ready { clip, started_us, ended_us, bytes, sha256, duration, reached } => {
+                self.ended(clip, Some(reached)).await;
                 let (started_us, ended_us) = (Some(started_us), Some(ended_us));
                 (clip, ClipStep::Ready { started_us, ended_us, bytes, sha256, duration })
             }
-            Told::Failed { clip, why } => (clip, ClipStep::Failed { why }),
+            Told::Failed { clip, why } => {
+                self.ended(clip, None).await;
+                (clip, ClipStep::Failed { why })
+            }
         };
-        if matches!(step, ClipStep::Ready { .. } | ClipStep::Failed { .. }) {
-            let footage = self.footage.clone();
-            // It may wait for a commit. A panic there has been reported by its own thread.
-            let _ = spawn_blocking(move || footage.ended(clip)).await;
-        }
         self.write(clip, step).await;
+    }
+
+    async fn ended(&self, clip: Uuid, reached: Option<Mono>) {
+        let (footage, writer) = (self.footage.clone(), self.scribe.writer.clone());
+        // It may wait for a commit. A panic there has been reported by its own thread.
+        let _ = spawn_blocking(move || footage.ended(clip, reached, &writer, time::now())).await;
     }
 
     /// If nothing waits for it, at once; otherwise behind that.
@@ -174,7 +179,10 @@ impl Books {
                 Ok(Trimmed { excess, is_for_frames, .. }) => {
                     let raise = if is_for_frames { "[storage] max_size" } else { "[recording] max_size" };
                     tracing::warn!(excess, "clips end early: there is no room for more; raise `{raise}`");
-                    return self.footage.cut(time::now().mono);
+                    let footage = self.footage.clone();
+                    // It may wait for a commit, too.
+                    let _ = spawn_blocking(move || footage.cut(time::now().mono)).await;
+                    return;
                 }
                 Err(error) => return tracing::error!(%error, "clips could not be trimmed; it is tried again"),
             }

@@ -69,20 +69,22 @@ impl Studio {
     /// Has somebody write down what becomes of clips, of those first that the last daemon left unfinished.
     pub(super) fn employ(self, tokio: &Runtime, config: &Config, scribe: &Scribe) -> Employed {
         let Studio { running, told, unsettled, footage } = self;
-        let books = Books::new(scribe.clone(), footage, config.recording);
-        Employed { running, clerk: tokio.spawn(books.keep(told, unsettled)) }
+        let books = Books::new(scribe.clone(), footage.clone(), config.recording);
+        Employed { running, footage, clerk: tokio.spawn(books.keep(told, unsettled)) }
     }
 }
 
 /// A studio at work.
 pub(super) struct Employed {
     running: Running,
+    footage: Footage,
     clerk: JoinHandle<()>,
 }
 
 impl Employed {
     /// Ends all clips where they are, and waits until that is written down, but not for a disk that stands still.
     pub(super) async fn close(self) {
+        self.footage.close();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((recorder, tell)) = running else { return };
         let deadline = time::now().mono.plus(ENDS);

@@ -177,6 +177,9 @@ fn clips_are_found_in_ranges() {
     uses(&connection, &clips(None, Some(ClipState::Ready)), "clip_state (state=? AND n<?)");
     uses(&connection, clips::CLIP_IS_NAMED, "(id=?)");
     uses(&connection, clips::ALERTS_OF, "(clip=?)");
+    uses(&connection, clips::OF_CLIP, "(clip=?)");
+    uses(&connection, clips::OF_EVENT, "event_open (open_id=?)");
+    uses(&connection, clips::OF_EVENT, "clip_event_event (event=?)");
     let oldest = clips::oldest_delivered_sql();
     uses(&connection, &oldest, "SCAN clip USING INDEX clip_file");
     uses(&connection, &oldest, "delivery_event (event_seq=?)");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::accept::Acceptance;
 use super::claims::Claim;
-use super::clips::{Aged, Aging, ClipNews, ClipState, Delete, Filmed, Trim, Trimmed, Trimming, Untold};
+use super::clips::{Aged, Aging, ClipNews, ClipSequel, ClipState, Delete, Filmed, Trim, Trimmed, Trimming, Untold};
 use super::endpoint::{Gone, Pause, Release, Skip};
 use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
@@ -110,6 +110,11 @@ impl Writer {
     /// clip is left for [`Writer::untold_clips`].
     pub fn tell_of_clip(&self, news: ClipNews) -> Reply<Recorded> {
         self.queue(news)
+    }
+
+    /// Begins a clip that goes on from others and shows the same alerts. Answers whether there are any; else it changes nothing.
+    pub fn go_on_with_clip(&self, sequel: ClipSequel) -> Reply<bool> {
+        self.queue(sequel)
     }
 
     /// Some of the clips of which what became of them is still to be told ([`super::ClipStep::Told`]), the oldest first, and

@@ -67,8 +67,10 @@ pub enum Told {
         sha256: String,
         /// For how long it plays; longer than what was recorded by nothing, shorter where the camera was away at its end.
         duration: Duration,
+        /// It shows all that came before this; earlier than its end was ordered, where it ended early.
+        reached: Mono,
     },
-    /// There is no clip, and no file.
+    /// Nothing of it can be played. A file that it has is for whoever hears of this to take away.
     Failed {
         /// Which one.
         clip: Uuid,
@@ -143,3 +145,6 @@ impl Drop for Recorder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

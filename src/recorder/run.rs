@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::clip::{Clip, Desk, Trouble, fail};
+use super::clip::{Clip, Desk};
 use super::{Cameras, Clerk, Order};
 use crate::time;
 
@@ -49,19 +49,18 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let now = time::now().mono;
-            let mut desk = Desk { folder: &self.folder, has_room: &self.has_room, clerk: &mut *self.clerk };
-            self.clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
+            let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
+            let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
+            clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
         }
-        let mut desk = Desk { folder: &self.folder, has_room: &self.has_room, clerk: &mut *self.clerk };
-        self.clips.iter_mut().for_each(|clip| clip.end(&mut desk));
+        let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
+        let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
+        clips.iter_mut().for_each(|clip| clip.end(&mut desk));
     }
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Begin { clip, camera, from, until } => match self.cameras.record(&camera, from) {
-                Some(tap) => self.clips.push(Clip::new(clip, until, tap)),
-                None => fail(clip, &Trouble::NoCamera(camera.to_string()), &mut *self.clerk),
-            },
+            Order::Begin { clip, camera, from, until } => self.clips.push(Clip::new(clip, camera, (from, until))),
             Order::Until { clip, until } => {
                 // One that has ended meanwhile was told.
                 self.clips.iter_mut().filter(|other| other.id == clip).for_each(|clip| clip.until = until);

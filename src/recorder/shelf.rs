@@ -24,8 +24,6 @@ pub(super) fn file_name(clip: Uuid) -> String {
 pub(super) struct Growing {
     path: PathBuf,
     file: File,
-    /// All of them are durable, and nothing follows.
-    is_whole: bool,
     bytes: u64,
     hash: Sha256,
 }
@@ -36,7 +34,7 @@ impl Growing {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let path = folder.join(file_name(clip));
         let file = OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(&path)?;
-        let mut growing = Growing { path, file, is_whole: true, bytes: 0, hash: Sha256::new() };
+        let mut growing = Growing { path, file, bytes: 0, hash: Sha256::new() };
         let written = growing.append(init).and_then(|()| File::open(folder)?.sync_all());
         match written {
             Ok(()) => Ok(growing),
@@ -50,8 +48,9 @@ impl Growing {
     /// Appends `bytes`, durably, or nothing of them.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
-            let cut = self.file.set_len(self.bytes).and_then(|()| self.file.sync_all());
-            self.is_whole = cut.is_ok();
+            if let Err(error) = self.file.set_len(self.bytes).and_then(|()| self.file.sync_all()) {
+                tracing::warn!(file = %self.path.display(), %error, "a clip may have a torn end");
+            }
             return Err(error);
         }
         self.hash.update(bytes);
@@ -59,9 +58,10 @@ impl Growing {
         Ok(())
     }
 
-    /// Whether it holds what was appended, and nothing else.
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_whole
+    /// What is appended from here on fails.
+    #[cfg(test)]
+    pub(super) fn breaks(&mut self) {
+        self.file = File::open(&self.path).unwrap();
     }
 
     /// So far.

@@ -65,6 +65,7 @@ mod scheduling;
 mod screen;
 mod secrecy;
 mod sending;
+mod sequels;
 mod service;
 mod shadow;
 mod shared;

@@ -191,7 +191,7 @@ impl Visit {
 
     async fn playlist(self) -> Result<Response, Refusal> {
         let Visit { row, path, ticket } = self;
-        let whole = off_the_workers(move || mp4::walk(&mut std::fs::File::open(path)?)).await?;
+        let whole = off_the_workers(move || mp4::index(&mut std::fs::File::open(path)?)).await?;
         let whole = whole.filter(|whole| !whole.fragments.is_empty()).ok_or_else(|| not_there(&row))?;
         let url = format!("{}{}", Piece::Movie.file(), ticket.query());
         let text = playlist::hls(&url, &whole, row.state != ClipState::Recording);

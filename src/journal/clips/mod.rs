@@ -9,6 +9,7 @@ mod headroom;
 mod news;
 mod quota;
 mod rows;
+mod sequel;
 mod start;
 
 pub use age::{Aged, Aging};
@@ -17,6 +18,7 @@ pub use headroom::Headroom;
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
 pub use rows::{ClipAlert, ClipFilter, ClipRow, ClipState, Filmed};
+pub use sequel::{ClipSequel, Shows};
 
 pub(super) use folder::{FOLDER, forget, make, remove_all};
 pub(super) use news::Untold;
@@ -31,4 +33,5 @@ pub(super) use {
     age::{AGELESS, FORGET, old_sql},
     quota::{REMOVE_GONE, oldest_delivered_sql},
     rows::{ALERTS_OF, CLIP_IS_NAMED, clips_sql},
+    sequel::{OF_CLIP, OF_EVENT},
 };

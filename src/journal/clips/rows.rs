@@ -238,14 +238,14 @@ impl Reader {
         find(&*self.snapshot()?, clip)
     }
 
-    /// The clip that shows an alert, the last one where several do.
+    /// The clip that shows an alert; where others go on from it, the one that the alert names.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
         let snapshot = self.snapshot()?;
         let mut statement = snapshot.prepare_cached(
-            "SELECT * FROM clip WHERE n = (SELECT max(clip) FROM clip_event
+            "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
         )?;
         let row = statement.query_row([event.as_bytes()], clip_row).optional()?;

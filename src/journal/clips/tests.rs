@@ -164,6 +164,26 @@ fn a_clip_is_there_with_its_alert_and_each_of_its_steps_is_told_once() {
 }
 
 #[test]
+fn a_clip_that_goes_on_shows_the_alerts_of_the_one_before_or_of_its_event_and_an_unrecorded_event_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let both = [(); 2].map(|()| film(&journal, clip(1), None)).to_vec();
+    tell(&journal, clip(1), ClipStep::Begun { started_us: 5 });
+    tell(&journal, clip(1), ready(30));
+    let go_on = |n, shows| {
+        let sequel = ClipSequel { clip: clip(n), camera: name("dock"), shows, at: at(2) };
+        journal.writer().go_on_with_clip(sequel).wait().unwrap()
+    };
+    assert!(go_on(2, Shows::AsClip(clip(1))) && go_on(3, Shows::Event(Uuid::from_u128(9))));
+    assert!(!go_on(4, Shows::AsClip(clip(9))) && !go_on(4, Shows::Event(Uuid::from_u128(8))));
+    let [ready, recording] = [ClipState::Ready, ClipState::Recording].map(|state| (state, state == ClipState::Ready));
+    assert_eq!(states(dir.path()), [ready, recording, recording]);
+    let told = tell(&journal, clip(3), ClipStep::Begun { started_us: 7 });
+    assert_eq!(told, Some((ClipState::Recording, both.clone())), "each once, and to whom it was told before");
+    assert_eq!(journal.reader().unwrap().clip_of(both[0]).unwrap().map(|row| row.id), Some(clip(1)), "as it was told");
+}
+
+#[test]
 fn a_kill_at_any_moment_leaves_no_row_that_names_a_missing_file() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());

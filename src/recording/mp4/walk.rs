@@ -48,11 +48,32 @@ impl Whole {
     }
 }
 
-/// Finds what is whole. None: not even the init segment is.
+/// Finds what is whole of a file whose writer may have been killed, or lost its power. None: not even the init segment is.
 ///
 /// # Errors
 /// The file can't be read.
 pub fn walk(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
+    let Some((mut whole, last)) = scan(file)? else { return Ok(None) };
+    // Everything before the last one was flushed before that was begun; of that itself any part may be missing.
+    if let (Some(run), Some(span)) = (last, whole.fragments.last())
+        && !is_sound(file, span.at + span.bytes - run.data, &run.sizes)?
+    {
+        whole.fragments.pop();
+    }
+    Ok(Some(whole))
+}
+
+/// The same of a file whose writer is alive, or has finished it: what is in a picture is not looked at, because some cameras
+/// send what looks like a hole. None: not even the init segment is there.
+///
+/// # Errors
+/// The file can't be read.
+pub fn index(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
+    Ok(scan(file)?.map(|(whole, _)| whole))
+}
+
+/// All fragments that are there with all their bytes, and what the last one says.
+fn scan(file: &mut (impl Read + Seek)) -> io::Result<Option<(Whole, Option<Run>)>> {
     let length = file.seek(SeekFrom::End(0))?;
     let Some(ftyp) = header(file, 0, length, b"ftyp")? else { return Ok(None) };
     let Some(moov) = header(file, ftyp.len() as u64, length, b"moov")? else { return Ok(None) };
@@ -69,13 +90,7 @@ pub fn walk(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
         whole.fragments.push(Span { at, bytes, lasts: run.lasts, starts: run.starts });
         last = Some(run);
     }
-    // Everything before the last one was flushed before that was begun; of that itself any part may be missing.
-    if let (Some(run), Some(span)) = (last, whole.fragments.last())
-        && !is_sound(file, span.at + span.bytes - run.data, &run.sizes)?
-    {
-        whole.fragments.pop();
-    }
-    Ok(Some(whole))
+    Ok(Some((whole, last)))
 }
 
 /// The whole box at that place, if it is of that kind.
@@ -256,6 +271,20 @@ pub(super) mod tests {
             assert_eq!(whole(&torn).map(|whole| whole.bytes()), Some(ends[2] as u64), "{length}");
         }
         assert_eq!(whole(&file).map(|whole| whole.bytes()), Some(file.len() as u64), "control");
+    }
+
+    #[test]
+    fn what_a_camera_sent_is_no_hole_in_a_file_that_was_finished() {
+        let (mut file, ends) = clip();
+        let last = file.len() - 3;
+        file[last..].fill(0);
+        assert_eq!(
+            whole(&file).map(|whole| whole.bytes()),
+            Some(ends[2] as u64),
+            "control: after a kill it may be one"
+        );
+        let found = |length: usize| index(&mut Cursor::new(&file[..length])).unwrap().map(|whole| whole.bytes());
+        assert_eq!([found(file.len()), found(last)], [Some(file.len() as u64), Some(ends[2] as u64)]);
     }
 
     #[test]
