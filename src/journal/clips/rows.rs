@@ -93,6 +93,8 @@ pub struct ClipRow {
     pub duration: Option<Duration>,
     /// Why it failed or is gone.
     pub why: Option<String>,
+    /// Since when nobody is owed an alert of it any more, as far as that was noticed.
+    pub over: Option<Wall>,
     /// The alerts that it shows, by their ids, in order.
     pub alerts: Vec<Uuid>,
 }
@@ -185,6 +187,7 @@ pub(in crate::journal) fn clip_row(row: &Row<'_>) -> rusqlite::Result<ClipRow> {
             None => None,
         },
         why: row.get("why")?,
+        over: row.get::<_, Option<i64>>("over_ms")?.map(Wall),
         alerts: Vec::new(),
     })
 }
