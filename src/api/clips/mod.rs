@@ -18,7 +18,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub(super) use open::{are_opened_by_links, open, places, script, style};
+pub(super) use open::{are_opened_by_links, places, route, script, style};
 pub(super) use thumbnail::Album;
 
 use super::Shared;

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tower_http::cors::{Any, CorsLayer};
 use tower_http::services::ServeFile;
 use uuid::Uuid;
 
@@ -43,11 +45,20 @@ const NOWHERE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// Whoever keeps a clip asks each time whether it may still be shown: what hasn't changed isn't sent again.
 const IF_STILL_THERE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Pages of others may play our clips: who has a link has all that it takes.
-const OF_OTHERS: [(HeaderName, HeaderValue); 2] = [
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
-    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-];
+/// Pages of others may show our clips: who has a link has all that it takes.
+const SHOWN_ANYWHERE: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+
+/// The players of others' pages may read them, too, in ranges.
+pub(in crate::api) fn route() -> MethodRouter<Shared> {
+    let players = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([header::RANGE])
+        .expose_headers([header::ACCEPT_RANGES, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::RETRY_AFTER]);
+    // It answers browsers that ask what they may, and only where there is somebody to ask.
+    get(open).options(async || StatusCode::NO_CONTENT).layer(players)
+}
 
 /// The places of those who watch.
 pub(in crate::api) fn places() -> Arc<Semaphore> {
@@ -61,7 +72,7 @@ pub(in crate::api) fn are_opened_by_links(request: &Request) -> bool {
 
 /// What stands in a link's query.
 #[derive(Debug, Deserialize)]
-pub(in crate::api) struct Ticket {
+struct Ticket {
     #[serde(default)]
     expires: String,
     #[serde(default)]
@@ -75,7 +86,7 @@ impl Ticket {
     }
 }
 
-pub(in crate::api) async fn open(
+async fn open(
     State(shared): State<Shared>,
     Path((clip, piece)): Path<(String, String)>,
     ticket: Result<Query<Ticket>, QueryRejection>,
@@ -89,7 +100,7 @@ pub(in crate::api) async fn open(
         true => sorry(&refusal),
         false => refusal.into_response(),
     });
-    response.headers_mut().extend(OF_OTHERS);
+    response.headers_mut().extend([SHOWN_ANYWHERE]);
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NOWHERE);
     response
 }

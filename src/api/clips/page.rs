@@ -217,4 +217,13 @@ mod tests {
         assert!(!html.contains("<img") && !html.contains("<script>alert"), "{html}");
         assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"), "{html}");
     }
+
+    #[test]
+    fn whoever_finds_nothing_reads_why_and_looks_again_where_that_helps() {
+        let refusal = Refusal::not_found("nothing of `<b>` is recorded yet", "try again in a moment");
+        let html = sorry(&refusal.clone().again_in(2));
+        assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2\">"), "{html}");
+        assert!(html.contains("<h1>nothing of `&lt;b&gt;` is recorded yet</h1><p>try again in a moment</p>"), "{html}");
+        assert!(!sorry(&refusal).contains("refresh"));
+    }
 }
