@@ -219,6 +219,13 @@ pub(in crate::journal) fn link_key(connection: &Connection) -> rusqlite::Result<
     connection.query_row("SELECT key FROM link_key", [], |row| row.get(0)).optional()
 }
 
+/// Whether there are clips at all: journals of releases that recorded none are still read.
+fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')")?
+        .query_row([], |row| row.get(0))
+}
+
 impl Reader {
     /// Clips, the newest first.
     ///
@@ -226,6 +233,9 @@ impl Reader {
     /// The journal can't be read.
     pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<ClipRow>, Error> {
         let snapshot = self.snapshot()?;
+        if !is_known(&snapshot)? {
+            return Ok(Vec::new());
+        }
         let (sql, values) = clips_sql(filter);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = snapshot.prepare_cached(&sql)?;
@@ -238,7 +248,8 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip(&self, clip: Uuid) -> Result<Option<ClipRow>, Error> {
-        find(&*self.snapshot()?, clip)
+        let snapshot = self.snapshot()?;
+        if is_known(&snapshot)? { find(&snapshot, clip) } else { Ok(None) }
     }
 
     /// The clip that shows an alert; where others go on from it, the one that the alert names.
@@ -247,6 +258,9 @@ impl Reader {
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
         let snapshot = self.snapshot()?;
+        if !is_known(&snapshot)? {
+            return Ok(None);
+        }
         let mut statement = snapshot.prepare_cached(
             "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
@@ -265,6 +279,7 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn link_key(&self) -> Result<Option<Key>, Error> {
-        Ok(link_key(&self.connection)?.map(Key::new))
+        let key = if is_known(&self.connection)? { link_key(&self.connection)? } else { None };
+        Ok(key.map(Key::new))
     }
 }

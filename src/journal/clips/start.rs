@@ -86,7 +86,7 @@ fn adopt(connection: &Connection, dir: &Path, lost: &[Uuid]) -> rusqlite::Result
         });
         let bytes = fs::metadata(clip_path(dir, *clip)).map_or(0, |file| file.len());
         transaction.execute(
-            "INSERT INTO clip (id, camera, state, file, asked_ms, bytes) VALUES (?1, ?2, 'recording', 1, ?3, ?4)",
+            "INSERT INTO clip (id, camera, state, asked_ms, bytes) VALUES (?1, ?2, 'recording', ?3, ?4)",
             (clip.as_bytes(), camera, asked_ms, to_integer(bytes)),
         )?;
         let n = transaction.last_insert_rowid();

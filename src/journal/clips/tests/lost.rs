@@ -1,4 +1,4 @@
-//! Files whose rows are lost, and rows whose files can't be read.
+//! Files whose rows are lost, rows whose files can't be read, and journals that know no clips.
 
 use super::*;
 use crate::event::AlertClip;
@@ -41,7 +41,7 @@ fn what_damage_leaves_of_clips_is_taken_up_again() {
     assert_eq!((row(nobodys).camera, row(nobodys).alerts), (name("unknown"), vec![]));
     for (clip, seconds) in [(known, 77), (nobodys, 78)] {
         let row = row(clip);
-        assert_eq!((row.state, row.has_file, row.bytes), (ClipState::Recording, true, 5), "to be settled");
+        assert_eq!((row.state, row.has_file, row.bytes), (ClipState::Recording, false, 5), "to be settled");
         assert_eq!(row.asked, at(seconds).wall, "as its id says");
         assert!(clip_path(dir.path(), clip).exists());
     }
@@ -67,4 +67,15 @@ fn a_clip_that_cannot_be_read_stays_and_goes_as_others_do() {
     assert_eq!((trimmed.gone, trimmed.excess), (1, 0));
     assert!(journal.writer().delete_clip(clip(2)).wait().unwrap());
     assert_eq!(states(dir.path()), [(ClipState::Gone, false); 2]);
+}
+
+#[test]
+fn a_journal_of_a_release_that_recorded_nothing_is_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v8.sqlite");
+    fs::copy(kept, dir.path().join("journal.db")).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.clips(&ClipFilter { limit: 9, ..ClipFilter::default() }).unwrap(), []);
+    assert_eq!((reader.clip(clip(1)).unwrap(), reader.clip_of(Uuid::nil()).unwrap()), (None, None));
+    assert!(reader.link_key().unwrap().is_none());
 }
