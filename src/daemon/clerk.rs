@@ -193,19 +193,30 @@ impl Books {
 /// What a killed daemon left of clips is settled, one after the other, beside all that is recorded meanwhile.
 fn settle_all(folder: PathBuf, clips: Vec<Uuid>) -> UnboundedReceiver<(Uuid, ClipStep)> {
     let (tell, settled) = unbounded_channel();
-    // It ends once nobody listens any more.
-    drop(spawn_blocking(move || clips.into_iter().all(|clip| tell.send((clip, settle(&folder, clip))).is_ok())));
+    let settle_all = move || {
+        let mut steps = clips.into_iter().flat_map(|clip| settle(&folder, clip).into_iter().map(move |it| (clip, it)));
+        // It ends once nobody listens any more.
+        steps.all(|step| tell.send(step).is_ok())
+    };
+    drop(spawn_blocking(settle_all));
     settled
 }
 
-/// Of one: it is a clip up to its last whole fragment.
-fn settle(folder: &Path, clip: Uuid) -> ClipStep {
-    match journal::mend(folder, clip, |file| Ok(mp4::walk(file)?.and_then(whole))) {
+/// Of one: it is a clip up to its last whole fragment, and it has begun, if nobody had time to say so.
+fn settle(folder: &Path, clip: Uuid) -> Vec<ClipStep> {
+    let mut began = None;
+    let mended = journal::mend(folder, clip, |file| {
+        began = mp4::began(file)?;
+        Ok(mp4::walk(file)?.and_then(whole))
+    });
+    match mended {
         Ok(Some(Mended { whole: Whole { bytes, duration }, sha256 })) => {
-            ClipStep::Ready { started_us: None, ended_us: None, bytes, sha256, duration }
+            let begun = began.map(|at| ClipStep::Begun { started_us: at.0.saturating_mul(1000) });
+            let ready = ClipStep::Ready { started_us: None, ended_us: None, bytes, sha256, duration };
+            begun.into_iter().chain([ready]).collect()
         }
-        Ok(None) => ClipStep::Failed { why: "the daemon ended before any of it was on disk".to_owned() },
-        Err(error) => ClipStep::Unreadable { why: format!("its file can't be read: {error}; look at the disk") },
+        Ok(None) => vec![ClipStep::Failed { why: "the daemon ended before any of it was on disk".to_owned() }],
+        Err(error) => vec![ClipStep::Unreadable { why: format!("its file can't be read: {error}; look at the disk") }],
     }
 }
 
@@ -223,5 +234,23 @@ fn say(clip: Uuid, step: &ClipStep) {
         ClipStep::Ready { bytes, duration, .. } => tracing::info!(%clip, bytes, ?duration, "a clip is ready"),
         ClipStep::Failed { why } | ClipStep::Unreadable { why } => tracing::warn!(%clip, why, "a clip failed"),
         ClipStep::Told(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let [missing, unreadable, torn] = [1, 2, 3].map(Uuid::from_u128);
+        // Reading a folder fails, as reading a broken disk does.
+        std::fs::create_dir_all(journal::clip_path(dir.path(), unreadable)).unwrap();
+        std::fs::write(journal::clip_path(dir.path(), torn), "the beginning of").unwrap();
+        let settled = |clip| settle(dir.path(), clip);
+        assert!(matches!(&settled(missing)[..], [ClipStep::Failed { .. }]));
+        assert!(matches!(&settled(torn)[..], [ClipStep::Failed { .. }]));
+        assert!(matches!(&settled(unreadable)[..], [ClipStep::Unreadable { .. }]));
     }
 }

@@ -23,7 +23,7 @@ mod walk;
 pub use cutter::{Cutter, Fragment, Picture};
 pub use header::init;
 pub use sets::{Sets, Unfit};
-pub use walk::{Span, Whole, index, walk};
+pub use walk::{Span, Whole, began, index, walk};
 
 /// How pictures are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::boxes::{HEAD, descend, find, long, number};
 use super::cutter::duration;
 use super::fragment::STARTS;
+use super::header::EPOCH;
+use crate::time::Wall;
 
 /// Neither `ftyp` and `moov` nor a `moof` of ours comes near that.
 const LARGEST_HEADER: u64 = 1 << 20;
@@ -46,6 +48,18 @@ impl Whole {
     pub fn lasts(&self) -> Duration {
         self.fragments.iter().map(|fragment| fragment.lasts).sum()
     }
+}
+
+/// When its first picture came, to the second, as its init segment says. None: that isn't whole.
+///
+/// # Errors
+/// The file can't be read.
+pub fn began(file: &mut (impl Read + Seek)) -> io::Result<Option<Wall>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let Some(ftyp) = header(file, 0, length, b"ftyp")? else { return Ok(None) };
+    let Some(moov) = header(file, ftyp.len() as u64, length, b"moov")? else { return Ok(None) };
+    let created = descend(&moov, &[b"moov", b"mvhd"]).and_then(|mvhd| long(mvhd, 4));
+    Ok(created.map(|created| Wall(created.cast_signed().saturating_sub(EPOCH).saturating_mul(1000))))
 }
 
 /// Finds what is whole of a file whose writer may have been killed, or lost its power. None: not even the init segment is.
@@ -180,7 +194,6 @@ pub(super) mod tests {
 
     use super::super::{Coding, Cutter, Picture, Sets, init};
     use super::*;
-    use crate::time::Wall;
 
     /// When the pictures of some fragments are shown.
     pub(in super::super) struct Shown {
@@ -218,7 +231,7 @@ pub(super) mod tests {
         let sps = hex::decode("6742c016da0280f6c044000003000400000300783c58ba80").unwrap();
         let keyframe = [&[0, 0, 1][..], &sps, &[0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x65, 0x88]].concat();
         let sets = Sets::of(Coding::H264, &keyframe).unwrap();
-        let mut file = init(&sets, Wall(0)).unwrap();
+        let mut file = init(&sets, Wall(1_769_423_700_500)).unwrap();
         let mut ends = vec![file.len()];
         let mut cutter = Cutter::default();
         let mut fragments = Vec::new();
@@ -250,6 +263,13 @@ pub(super) mod tests {
             let fragments = ends.iter().filter(|end| **end <= cut).count().saturating_sub(1);
             assert_eq!(found.map_or(0, |found| found.lasts().as_millis()), fragments as u128 * 1000, "{cut}");
         }
+    }
+
+    #[test]
+    fn a_file_says_when_it_began() {
+        let (file, _) = clip();
+        assert_eq!(began(&mut Cursor::new(&file)).unwrap(), Some(Wall(1_769_423_700_000)));
+        assert_eq!(began(&mut Cursor::new(&file[..60])).unwrap(), None);
     }
 
     #[test]
