@@ -107,15 +107,18 @@ fn assemble(root: &DeTable<'_>, findings: &mut Findings) -> Option<Config> {
     cross::unique("endpoint", &endpoint_names, found);
     let known = Known { cameras: &camera_names, endpoints: &endpoint_names };
     let monitors: Vec<_> = drafts.into_iter().map(|draft| cross::link(draft, &known, found)).collect();
-    if whole && found.is_empty() {
+    let is_sound = whole && found.is_empty();
+    if is_sound {
         cross::surprises(&monitors, &endpoint_names, found);
-        recording::unreachable(&monitors, &api, found);
     }
 
     let mut models: Vec<_> = models.into_iter().collect::<Option<_>>()?;
     cross::complete(&mut models, &monitors);
     let cameras = cameras.into_iter().collect::<Option<_>>()?;
     let endpoints: Vec<_> = endpoints.into_iter().collect::<Option<_>>()?;
+    if is_sound {
+        recording::surprises(&monitors, &endpoints, &api, &mut findings.list);
+    }
     cross::unheard(&device, &endpoints, &mut findings.list);
     whole.then_some(Config {
         device,

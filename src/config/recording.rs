@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
 use super::read::Section;
-use super::settings::{Api, Clip, Located, Monitor, Recording};
+use super::settings::{Api, Clip, Endpoint, Format, Located, Monitor, Recording};
 use super::value;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,15 +42,28 @@ pub(super) fn clip(section: &mut Section<'_, '_>) -> Option<Clip> {
     })
 }
 
-/// Clips that nobody can be told of.
-pub(super) fn unreachable(monitors: &[Monitor], api: &Api, found: &mut Vec<Diagnostic>) {
+/// Clips that nobody can be told of, and receivers of clips for whom there are none.
+pub(super) fn surprises(monitors: &[Monitor], endpoints: &[Endpoint], api: &Api, found: &mut Vec<Diagnostic>) {
     let records = |monitor: &&Monitor| monitor.clip.is_some() && !monitor.shadow;
+    let has = |monitor: &Monitor, fits: fn(Format) -> bool| {
+        endpoints.iter().any(|endpoint| fits(endpoint.format) && monitor.endpoints.contains(&endpoint.name))
+    };
+    let is_blind = |monitor: &&Monitor| has(monitor, Format::has_links) && !has(monitor, |it| it == Format::Upload);
     if api.public_url.is_none()
-        && let Some(monitor) = monitors.iter().find(records)
+        && let Some(monitor) = monitors.iter().filter(records).find(is_blind)
     {
         let title = format!("monitor `{}` records clips, and nobody is told where they are", monitor.name);
         found.push(Diagnostic::warning(title).help(
-            "set `[api] public_url` to what receivers reach this box by, for example \"https://dock-box-01.example\"",
+            "set `[api] public_url` to what receivers reach this box by, for example \"https://dock-box-01.example\", or \
+             have them sent: `format = \"upload\"`",
         ));
+    }
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.format.is_about_clips()) {
+        let names = |monitor: &&Monitor| monitor.endpoints.contains(&endpoint.name);
+        if monitors.iter().any(|monitor| names(&monitor)) && !monitors.iter().filter(names).any(|it| records(&it)) {
+            let title = format!("endpoint `{}` is for clips, and no monitor that names it records any", endpoint.name);
+            let label = "write `clip = { before = \"5s\", after = \"10s\" }` into a monitor";
+            found.push(Diagnostic::warning(title).at(endpoint.url.at(), label));
+        }
     }
 }

@@ -118,19 +118,14 @@ fn give(running: &Running, order: Order) {
     let running = running.lock().unwrap_or_else(PoisonError::into_inner);
     // Closed: the daemon stops.
     let Some((recorder, tell)) = &*running else { return };
-    let (clip, begins) = match &order {
-        Order::Begin { clip, .. } => (*clip, true),
-        Order::Until { clip, .. } => (*clip, false),
+    let begins = match &order {
+        Order::Begin { clip, .. } => Some(*clip),
+        // One that is lost does no harm: the clip ends as it was said before, and where that is too early another one goes on.
+        Order::Until { .. } => None,
     };
-    if recorder.order(order) {
-        return;
-    }
-    if begins {
+    if let (false, Some(clip)) = (recorder.order(order), begins) {
         let why = "the disk stands still, and too many clips wait for it; look at the disk".to_owned();
         let _ = tell.send(Told::Failed { clip, why });
-    } else {
-        // It ends when it was to end before, and is gone on with by another one where that was too early.
-        tracing::warn!(%clip, "a clip can't be told until when it goes: the disk stands still; look at the disk");
     }
 }
 

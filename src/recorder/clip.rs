@@ -137,14 +137,14 @@ impl Clip {
     }
 
     fn take(&mut self, now: Mono, desk: &mut Desk<'_>) -> Result<Course, Trouble> {
+        if self.tap.is_none() {
+            self.tap = desk.cameras.record(&self.camera, self.from);
+        }
         if !(desk.has_room)() {
             let since = *self.cramped.get_or_insert(now);
             return if now < since.plus(PATIENCE) { Ok(Course::GoesOn) } else { Err(Trouble::NoRoom) };
         }
         self.cramped = None;
-        if self.tap.is_none() {
-            self.tap = desk.cameras.record(&self.camera, self.from);
-        }
         loop {
             let next = match &self.tap {
                 Some(tap) => tap.next(),

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_camera_whose_time_stands_still_or_goes_back_a_little_goes_on_from_its_next_keyframe() {
-        let frozen = |nth: u64| packet(1, 100, nth * 500, if nth % 2 == 0 { Idr } else { Delta });
+        let frozen = |nth: u64| packet(1, 100, nth * 500, if nth.is_multiple_of(2) { Idr } else { Delta });
         assert_eq!(placed((0..5).map(frozen)), [0, 0, 1000, 1000, 2000].map(Some));
         let back = [(0, 0, Idr), (4000, 4000, Delta), (1000, 5000, Idr), (1040, 5040, Delta)];
         let found = placed(back.map(|(pts, arrived, class)| packet(1, pts, arrived, class)));

@@ -124,7 +124,8 @@ impl Going {
     fn join(&mut self, open: Uuid, clip: Clip, observed: Mono) -> Option<Order> {
         self.bound = self.bound.max(self.origin.plus(clip.max));
         self.tail = self.tail.max(observed.plus(clip.after));
-        self.open.insert(open, clip.after);
+        let after = self.open.entry(open).or_default();
+        *after = clip.after.max(*after);
         self.corrected()
     }
 }

@@ -58,8 +58,8 @@ pub(super) struct Part<'a> {
     pub(super) content: Vec<u8>,
 }
 
-/// A PUT of `part`, signed at `now` if there are keys: as a message of its own, whose id says which part it is, so that none
-/// can be taken for another.
+/// A PUT of `part`, signed at `now` if there are keys: as a message of its own, whose id says which part of which clip it is,
+/// so that none can be taken for another.
 pub(super) fn part(
     endpoint: &Endpoint,
     credentials: &Credentials,
@@ -68,9 +68,9 @@ pub(super) fn part(
     now: Now,
 ) -> Request {
     let Part { clip, range, content } = part;
-    let (event, whole) = (occasion.event, clip.bytes);
+    let whole = clip.bytes;
     let range = range.map_or_else(|| "*".to_owned(), |(from, to)| format!("{from}-{}", to.saturating_sub(1)));
-    let id = format!("{event}:{range}/{whole}");
+    let id = format!("{}:{range}/{whole}", clip.clip);
     let mut headers = about(occasion, "video/mp4", &id, now);
     headers.push(("Content-Range".to_owned(), format!("bytes {range}/{whole}")));
     headers.push(("Repr-Digest".to_owned(), digest(&clip.sha256)));

@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RANGE};
+use reqwest::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, RANGE};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -220,6 +220,10 @@ impl Client {
             let name = HeaderName::try_from(name.as_str())
                 .map_err(|_| format!("`{name}` is no name for a header: correct it"))?;
             built.headers_mut().append(name, value);
+        }
+        // Nothing is a length, too (RFC 9110, 8.6): some servers refuse a PUT without one, and hyper leaves it out.
+        if request.body.is_empty() {
+            built.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         *built.body_mut() = Some(request.body.into());
         Ok(built)

@@ -82,13 +82,16 @@ pub fn assert_signed(arrived: &[Arrived], key: &Key, clip: &[u8]) {
     let digest = |bytes: &[u8]| format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)));
     for request in arrived {
         assert!(request.request_line.starts_with("PUT "), "{}", request.request_line);
-        let (id, event) = (request.header("webhook-id"), request.header("idempotency-key"));
         let range = request.header("content-range").strip_prefix("bytes ").unwrap();
-        assert!(id == event && id.ends_with(&format!(":{range}")), "{id} {event} {range}");
+        let path = path(request);
+        let name = path.rsplit('/').next().unwrap().strip_suffix(".mp4").unwrap();
+        let id = request.header("webhook-id");
+        assert_eq!((id, request.header("idempotency-key")), (&*format!("{name}:{range}"), id));
         let message = Message { id, timestamp: request.header("webhook-timestamp").parse().unwrap() };
         let keys = std::slice::from_ref(key);
         assert_eq!(verify(keys, request.header("webhook-signature"), Some(message), &request.body), Ok(()));
         assert_eq!(verify(keys, request.header("x-trio-signature"), None, &request.body), Ok(()));
+        assert_eq!(request.header("content-length"), request.body.len().to_string(), "of a question, too");
         assert_eq!(request.header("content-type"), "video/mp4");
         assert_eq!(request.header("repr-digest"), digest(clip));
         assert_eq!(request.header("content-digest"), digest(&request.body));

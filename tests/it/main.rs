@@ -74,6 +74,7 @@ mod statistics;
 mod streams;
 mod transport;
 mod upgrade;
+mod uploads;
 mod verifiers;
 mod visits;
 mod vlm;

@@ -3,7 +3,7 @@
 
 mod foreign;
 mod kit;
-mod relay;
+pub mod relay;
 mod round_the_clock;
 pub mod running;
 

@@ -564,7 +564,7 @@ async fn a_frame_that_the_disk_does_not_give_back_is_tried_again() {
     let rows = outbox.until("put off", |row| row.standing.attempts > 0).await;
     assert_eq!(rows[0].standing.state, State::RetryWait);
     assert!(receiver.arrived().is_empty(), "nothing was posted");
-    assert!(rows[0].last_error.as_ref().unwrap().starts_with("the frame cannot be read: "));
+    assert!(rows[0].last_error.as_ref().unwrap().starts_with("what is to be sent cannot be read: "));
     std::fs::remove_dir(&file).unwrap();
     std::fs::write(&file, b"jpeg").unwrap();
     outbox.until_state(State::Delivered).await;

@@ -193,6 +193,12 @@ impl Draft {
              hold = \"2 of 3\"\n# No second event for so long.\ncooldown = \"60s\"\n# Time between two checks.\n\
              check_interval = \"1s\"\n# Evaluate and journal, deliver nothing: to try it out.\n#shadow = false\n",
         );
+        let wants_clips = self.endpoint.as_ref().is_some_and(|endpoint| endpoint.format.is_about_clips());
+        let _ = writeln!(
+            text,
+            "# What the camera sends around each alert is recorded.\n{}clip = {{ before = \"5s\", after = \"10s\" }}",
+            if wants_clips { "" } else { "#" }
+        );
     }
 
     fn write_endpoint(&self, Endpoint { name, format, url, secret, .. }: &Endpoint, text: &mut String) {

@@ -88,6 +88,11 @@ impl Format {
         matches!(self, Format::Aioz | Format::Upload)
     }
 
+    /// Whether it has a place for links to clips.
+    pub fn has_links(self) -> bool {
+        matches!(self, Format::Stakeout | Format::Videodb)
+    }
+
     /// Whether the end of an alert waits for the alert: its receiver takes one that comes first for the end of nothing, and
     /// has no sequence to tell by.
     pub fn is_told_in_order(self) -> bool {

@@ -66,4 +66,18 @@ fn clips_that_nobody_is_told_of_are_warned_about() {
     assert!(warned(&recording));
     assert!(!warned(LEAST) && !warned(&format!("[api]\npublic_url = \"https://box.example\"\n{recording}")));
     assert!(!warned(&recording.replace("after = \"5s\" }", "after = \"5s\" }\nshadow = true")), "it records none");
+    let uploads = "name = \"ops\"\nformat = \"upload\"";
+    let sent = recording.replace("name = \"ops\"", uploads).replace("/events\"", "/{clip}.mp4\"");
+    assert!(!warned(&sent), "they are sent");
+}
+
+#[test]
+fn receivers_of_clips_for_whom_there_are_none_are_warned_about() {
+    let warned = |source: &str| {
+        let told = parse(source, "stakeout.toml").unwrap().diagnostics.to_string();
+        told.contains("endpoint `ops` is for clips, and no monitor that names it records any")
+    };
+    let for_clips = |source: &str| source.replace("name = \"ops\"", "name = \"ops\"\nformat = \"aioz\"");
+    assert!(warned(&for_clips(LEAST)));
+    assert!(!warned(LEAST) && !warned(&for_clips(&with("{ after = \"5s\" }"))));
 }

@@ -1,10 +1,15 @@
-//! How quickly pieces may follow each other: a token bucket that holds one of them.
+//! How large pieces are, and how quickly they may follow each other: a token bucket that holds one of them.
 //!
-//! Owns that; refuses to know clips and clocks. Pure: time is an argument.
+//! Owns both; refuses to know clips and clocks. Pure: time is an argument.
 
 use std::time::Duration;
 
 use crate::time::Mono;
+
+/// Bytes of a piece at most: over a thin uplink one arrives within the endpoint's `timeout`, …
+const LARGEST: u64 = 128 << 10;
+/// … and at least: what comes with each is small beside it.
+const SMALLEST: u64 = 16 << 10;
 
 /// The pace of one endpoint.
 #[derive(Debug)]
@@ -18,6 +23,11 @@ pub(super) struct Allowance {
 impl Allowance {
     pub(super) fn of(bandwidth: Option<u64>) -> Allowance {
         Allowance { bandwidth, paid: None }
+    }
+
+    /// Bytes of a piece: half a second's worth. An alert waits no longer behind one.
+    pub(super) fn piece(&self) -> u64 {
+        self.bandwidth.map_or(LARGEST, |bandwidth| (bandwidth / 16).clamp(SMALLEST, LARGEST))
     }
 
     /// `bytes` are to go: how long to wait before.
@@ -42,5 +52,12 @@ mod tests {
         assert_eq!(allowance.take(at(1_000), 62_500), Duration::from_secs(1));
         assert_eq!(allowance.take(at(60_000), 1), Duration::ZERO, "a pause saves up no more than one");
         assert_eq!(Allowance::of(None).take(at(0), u64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_piece_is_half_a_second_long() {
+        let piece = |bandwidth| Allowance::of(bandwidth).piece();
+        assert_eq!(piece(Some(1_000_000)), 62_500);
+        assert_eq!([piece(Some(64_000)), piece(Some(1_000_000_000)), piece(None)], [SMALLEST, LARGEST, LARGEST]);
     }
 }

@@ -9,9 +9,6 @@
 
 use crate::delivery::Outcome;
 
-/// Bytes of a piece: over a thin uplink one arrives within the endpoint's `timeout`, and no alert waits long behind it.
-const PIECE: u64 = 128 << 10;
-
 /// What to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Say {
@@ -57,15 +54,17 @@ pub(super) enum Breach {
 pub(super) struct Conversation {
     /// Bytes of the clip, at least one.
     whole: u64,
+    /// Bytes of a piece, at least one.
+    piece: u64,
     said: Say,
     /// It has more than when it was last asked: to ask again, after something broke, can't go on for ever.
     has_grown: bool,
 }
 
 impl Conversation {
-    /// Of a clip of `whole` bytes.
-    pub(super) fn about(whole: u64) -> Conversation {
-        Conversation { whole, said: Say::Ask, has_grown: false }
+    /// Of a clip of `whole` bytes, in pieces of so many.
+    pub(super) fn about(whole: u64, piece: u64) -> Conversation {
+        Conversation { whole, piece: piece.max(1), said: Say::Ask, has_grown: false }
     }
 
     /// What is to be said now.
@@ -116,7 +115,7 @@ impl Conversation {
 
     fn from(&self, from: u64) -> Next {
         match from < self.whole {
-            true => Next::Go(Say::Send { from, to: self.whole.min(from + PIECE) }),
+            true => Next::Go(Say::Send { from, to: self.whole.min(from + self.piece) }),
             false => Next::Broken(Breach::WantsMore),
         }
     }
@@ -128,6 +127,7 @@ mod tests {
 
     use super::*;
 
+    const PIECE: u64 = 1000;
     const WHOLE: u64 = 2 * PIECE + 10;
     const OVER: Next = Next::Over;
 
@@ -141,7 +141,7 @@ mod tests {
 
     /// What follows from each answer of a receiver, up to the first that ends it.
     fn led_to(answers: &[(Outcome, Option<u64>)]) -> Vec<Next> {
-        let mut conversation = Conversation::about(WHOLE);
+        let mut conversation = Conversation::about(WHOLE, PIECE);
         let mut next = Vec::new();
         for (outcome, received) in answers {
             next.push(conversation.answer(outcome, *received));
@@ -170,7 +170,7 @@ mod tests {
     fn a_receiver_that_knows_no_pieces_is_found_out() {
         let simple = [(status(200), None), (status(201), None)];
         assert_eq!(led_to(&simple), [send(0), Next::Broken(Breach::TakesAPartForAll)]);
-        let small = Conversation::about(PIECE).answer(&status(404), None);
+        let small = Conversation::about(PIECE, PIECE).answer(&status(404), None);
         assert_eq!(small, Next::Go(Say::Send { from: 0, to: PIECE }));
     }
 
@@ -210,7 +210,7 @@ mod tests {
                 1..40,
             )
         ) {
-            let mut conversation = Conversation::about(WHOLE);
+            let mut conversation = Conversation::about(WHOLE, PIECE);
             for (code, received) in answers {
                 let said = conversation.said();
                 match conversation.answer(&status(code), received) {

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ impl Uploader {
         let Ok(clip) = serde_json::from_slice::<WholeClip>(body) else {
             return Ok(ended(Outcome::OurFault, Unfit));
         };
-        let mut conversation = Conversation::about(clip.bytes);
+        let mut conversation = Conversation::about(clip.bytes, self.allowance().piece());
         loop {
             let say = conversation.said();
             let content = match self.content(&clip, say).await {
@@ -125,11 +125,15 @@ impl Uploader {
         read.await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
+    fn allowance(&self) -> MutexGuard<'_, Allowance> {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Until `bytes` more may go.
     async fn wait(&self, bytes: usize) {
         self.office.traffic.is_over().await;
         let now = self.office.clock.now().mono;
-        let wait = self.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(now, bytes as u64);
+        let wait = self.allowance().take(now, bytes as u64);
         if !wait.is_zero() {
             self.office.clock.sleep(wait, false).await;
             // Alerts that came meanwhile go first all the same.

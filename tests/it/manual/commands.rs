@@ -214,6 +214,11 @@ const ROWS: &[Row] = &[
         Elsewhere("tests/it/receivers/running.rs", "[\"-m\", \"uvicorn\", \"--host\""),
         &[],
     ),
+    (
+        "STAKEOUT_SECRET_FILE=ops.secret venv/bin/uvicorn clips:app --host 0.0.0.0 --port 8080",
+        Elsewhere("tests/it/receivers/running.rs", "[\"-m\", \"uvicorn\", \"--host\""),
+        &[],
+    ),
     ("npm ci", Elsewhere("tests/it/receivers/running.rs", "Command::new(\"npm\").args([\"ci\""), &[]),
     (
         "STAKEOUT_SECRET_FILE=ops.secret PORT=8080 node receiver.js",

@@ -76,7 +76,18 @@ impl Relay {
 
 /// POSTs a body with these headers, but for those of the connection; the whole answer as it came.
 pub fn post(address: SocketAddr, path: &str, headers: &[(String, String)], body: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    send(address, "POST", path, headers, body)
+}
+
+/// The same with another method.
+pub fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> std::io::Result<Vec<u8>> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in
         headers.iter().filter(|(name, _)| !["host", "connection", "content-length"].contains(&name.as_str()))
     {

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};
 use stakeout::delivery::{Attempt, Outcome};
@@ -35,8 +36,15 @@ async fn against(host: &str, change: impl FnOnce(&mut CertificateParams)) -> Att
         }
     });
     let attempt = post(trusting(&authority), address).await;
-    let arrived = requests.load(Ordering::SeqCst);
-    assert_eq!(arrived, usize::from(attempt.outcome.is_success()), "only a verified receiver gets the request");
+    let expected = usize::from(attempt.outcome.is_success());
+    // The answer is here before the other thread has counted it.
+    for _ in 0..500 {
+        if requests.load(Ordering::SeqCst) == expected {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(requests.load(Ordering::SeqCst), expected, "only a verified receiver gets the request");
     attempt
 }
 
