@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use uuid::Uuid;
 
 use super::folder::clip_path;
@@ -219,23 +219,13 @@ pub(in crate::journal) fn link_key(connection: &Connection) -> rusqlite::Result<
     connection.query_row("SELECT key FROM link_key", [], |row| row.get(0)).optional()
 }
 
-/// Whether there are clips at all: journals of releases that recorded none are still read.
-fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')")?
-        .query_row([], |row| row.get(0))
-}
-
 impl Reader {
     /// Clips, the newest first.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<ClipRow>, Error> {
-        let snapshot = self.snapshot()?;
-        if !is_known(&snapshot)? {
-            return Ok(Vec::new());
-        }
+        let Some(snapshot) = self.with_clips()? else { return Ok(Vec::new()) };
         let (sql, values) = clips_sql(filter);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = snapshot.prepare_cached(&sql)?;
@@ -248,8 +238,8 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip(&self, clip: Uuid) -> Result<Option<ClipRow>, Error> {
-        let snapshot = self.snapshot()?;
-        if is_known(&snapshot)? { find(&snapshot, clip) } else { Ok(None) }
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
+        find(&snapshot, clip)
     }
 
     /// The clip that shows an alert; where others go on from it, the one that the alert names.
@@ -257,10 +247,7 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
-        let snapshot = self.snapshot()?;
-        if !is_known(&snapshot)? {
-            return Ok(None);
-        }
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         let mut statement = snapshot.prepare_cached(
             "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
@@ -279,7 +266,45 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn link_key(&self) -> Result<Option<Key>, Error> {
-        let key = if is_known(&self.connection)? { link_key(&self.connection)? } else { None };
-        Ok(key.map(Key::new))
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
+        Ok(link_key(&snapshot)?.map(Key::new))
+    }
+
+    /// A state of the journal; None: it is one of an older release, which knew no clips. Whoever only reads such a journal
+    /// doesn't bring it up to date.
+    fn with_clips(&self) -> Result<Option<Transaction<'_>>, Error> {
+        let snapshot = self.snapshot()?;
+        let has_clips = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')";
+        let has_clips = snapshot.prepare_cached(has_clips)?.query_row([], |row| row.get(0))?;
+        Ok(Some(snapshot).filter(|_| has_clips))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A journal of that version of the schema, as a release left it.
+    fn left_by(version: u32) -> (tempfile::TempDir, Reader) {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/journals/v{version}.sqlite"));
+        std::fs::copy(fixture, dir.path().join("journal.db")).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        (dir, reader)
+    }
+
+    #[test]
+    fn a_journal_of_a_release_without_clips_is_read_as_one_without_clips() {
+        let all = ClipFilter { limit: 1000, ..ClipFilter::default() };
+        for version in [7, 8] {
+            let (_dir, reader) = left_by(version);
+            assert_eq!(reader.clips(&all).unwrap(), []);
+            assert_eq!(reader.clip(Uuid::nil()).unwrap(), None);
+            assert_eq!(reader.clip_of(Uuid::nil()).unwrap(), None);
+            assert!(reader.link_key().unwrap().is_none());
+        }
+        assert!(left_by(9).1.clips(&all).is_ok(), "the control: one that may have some");
     }
 }

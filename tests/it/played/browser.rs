@@ -43,23 +43,35 @@ fn played(modules: &Path, link: &str, screenshot: &Path) -> Value {
     serde_json::from_str(&told).expect(&told)
 }
 
-#[test]
-fn the_page_plays_in_a_browser_and_shows_what_was_found_at_its_moment() {
+/// A box that finds something as soon as it looks, and what Chromium saw of its clip once that was in `state`; None: what
+/// it takes is not here, and the test is skipped.
+fn in_chromium(clip: &str, state: &str, screenshot: &str) -> Option<(Filmed, Value, Value)> {
     if !Path::new("/usr/bin/chromium").exists() {
-        return skip("no Chromium");
+        skip("no Chromium");
+        return None;
     }
-    let Some(modules) = modules() else { return };
+    let modules = modules()?;
     let finder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/detectors/yolov8");
     let model = format!("{DETECTOR}[[model]]\nname = \"finder\"\npath = \"{}\"\n", finder.display());
-    let Some(box_) = Filmed::seeing(&model, "before = \"2s\", after = \"1s\", max = \"10s\"") else { return };
-    let clip = box_.clip("ready");
-    let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clip-in-a-browser.png");
+    let box_ = Filmed::seeing(&model, clip)?;
+    let clip = box_.appliance.until("there is something to play", |_| {
+        let clip = box_.clip(state);
+        let stream = clip["stream_url"].is_string().then(|| box_.get(&path(&clip["stream_url"])))?;
+        (stream.status == 200).then_some(clip)
+    });
+    let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(screenshot);
     let seen = played(&modules, &box_.url(&path(&clip["player_url"])), &screenshot);
     assert_eq!((&seen["error"], &seen["trouble"]), (&Value::Null, &serde_json::json!([])), "{seen}");
     assert_eq!((seen["width"].as_u64(), seen["height"].as_u64()), (Some(640), Some(360)), "{seen}");
     assert!(seen["frames"].as_u64() > Some(10), "{seen}");
     assert!(fs::metadata(&screenshot).unwrap().len() > 10_000);
+    Some((box_, clip, seen))
+}
 
+#[test]
+fn the_page_plays_in_a_browser_and_shows_what_was_found_at_its_moment() {
+    let short = "before = \"2s\", after = \"1s\", max = \"10s\"";
+    let Some((box_, clip, seen)) = in_chromium(short, "ready", "clip-in-a-browser.png") else { return };
     let event = box_.appliance.json(&["events", "show", clip["alerts"][0].as_str().unwrap(), "--json"]).remove(0);
     let found = regions(&event);
     let (then, later) = (seen["then"].as_array().unwrap(), seen["later"].as_array().unwrap());
@@ -71,6 +83,15 @@ fn the_page_plays_in_a_browser_and_shows_what_was_found_at_its_moment() {
         }
     }
     assert!(later.is_empty(), "gone again: {seen}");
+}
+
+#[test]
+fn the_page_plays_a_clip_that_is_still_being_recorded() {
+    let long = "before = \"2s\", after = \"1s\", max = \"5m\"";
+    let Some((box_, clip, seen)) = in_chromium(long, "recording", "growing-clip-in-a-browser.png") else { return };
+    assert_eq!(seen["source"], "index.m3u8", "it is followed by its playlist: {seen}");
+    assert!(seen["then"][0].is_array() && !seen["later"][0].is_array(), "{seen}");
+    assert_eq!(box_.clip("recording")["id"], clip["id"], "the control: it goes on");
 }
 
 /// Left, top, right and bottom of what was found, in shares of the picture.

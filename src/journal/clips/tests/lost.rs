@@ -1,4 +1,4 @@
-//! Files whose rows are lost, rows whose files can't be read, and journals that know no clips.
+//! Files whose rows are lost, and rows whose files can't be read.
 
 use super::*;
 use crate::event::AlertClip;
@@ -67,15 +67,4 @@ fn a_clip_that_cannot_be_read_stays_and_goes_as_others_do() {
     assert_eq!((trimmed.gone, trimmed.excess), (1, 0));
     assert!(journal.writer().delete_clip(clip(2)).wait().unwrap());
     assert_eq!(states(dir.path()), [(ClipState::Gone, false); 2]);
-}
-
-#[test]
-fn a_journal_of_a_release_that_recorded_nothing_is_still_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v8.sqlite");
-    fs::copy(kept, dir.path().join("journal.db")).unwrap();
-    let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.clips(&ClipFilter { limit: 9, ..ClipFilter::default() }).unwrap(), []);
-    assert_eq!((reader.clip(clip(1)).unwrap(), reader.clip_of(Uuid::nil()).unwrap()), (None, None));
-    assert!(reader.link_key().unwrap().is_none());
 }
