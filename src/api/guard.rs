@@ -133,11 +133,13 @@ async fn admitted(peer: Peer, request: Request, next: Next) -> Response {
 /// Longer errors are cut, in bytes.
 const LONGEST: usize = 4096;
 
-/// What axum itself refuses (a path that is no UTF-8) it says in plain text: errors are JSON, whoever found them.
+/// What axum itself refuses (a path that is no UTF-8) it says in plain text: errors are JSON, whoever found them, but for
+/// the pages of people who followed a link.
 async fn worded(response: Response) -> Response {
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_worded = kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    if is_worded || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (head, body) = response.into_parts();

@@ -124,6 +124,7 @@ struct Shared {
     channels: Arc<Channels>,
     links: Arc<Links>,
     players: Arc<Semaphore>,
+    album_of_clips: clips::Album,
 }
 
 /// Answers requests until `shutdown` completes, then for at most two more seconds; removes the socket. Must run inside
@@ -140,10 +141,21 @@ pub async fn serve(
     let Parts { site, reader, writer, registrar, broadcast, links } = parts;
     let store = Store::new(reader, writer.clone());
     let channels = Arc::new(Channels::new(store.clone(), &writer, broadcast));
-    let (album, checks, orders) = Default::default();
+    let (album, checks, orders, album_of_clips) = Default::default();
     let (links, players) = (Arc::new(links), clips::places());
-    let shared =
-        Shared { site, store, writer, registrar, album, checks, orders, channels: channels.clone(), links, players };
+    let shared = Shared {
+        site,
+        store,
+        writer,
+        registrar,
+        album,
+        checks,
+        orders,
+        channels: channels.clone(),
+        links,
+        players,
+        album_of_clips,
+    };
     let _relays = Relays(tokio::spawn(channels::work(shared.clone())));
     let (stop, stopped) = watch::channel(false);
     let (listener, _removed_at_the_end) = socket.listen()?;

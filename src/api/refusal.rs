@@ -3,7 +3,7 @@
 //! Owns their shape and the mapping of the journal's errors to a status; refuses to know routes.
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +22,25 @@ pub struct Refusal {
     /// It was found out because the journal is damaged; not part of the body.
     #[serde(skip)]
     pub damage: Option<String>,
+    /// In how many seconds it may be granted (`Retry-After`); not part of the body.
+    #[serde(skip)]
+    pub again_s: Option<u32>,
 }
 
 impl Refusal {
     /// A refusal with that status.
     pub(super) fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal { status: status.as_u16(), error: error.into(), hint: hint.into(), damage: None }
+        Refusal { status: status.as_u16(), error: error.into(), hint: hint.into(), damage: None, again_s: None }
+    }
+
+    /// The same, and whoever asks again in so many seconds may be granted it.
+    pub(super) fn again_in(self, seconds: u32) -> Refusal {
+        Refusal { again_s: Some(seconds), ..self }
+    }
+
+    /// Its HTTP status.
+    pub(super) fn code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The request itself makes no sense.
@@ -43,8 +56,11 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self)).into_response()
+        let again = self.again_s.map(|seconds| [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
+        match again {
+            Some(again) => (self.code(), again, Json(self)).into_response(),
+            None => (self.code(), Json(self)).into_response(),
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn routes() -> Routes {
         .get("/v1/clips/{id}/file", clips::file)
         .get("/clips/player.css", clips::style)
         .get("/clips/player.js", clips::script)
-        .get("/clips/{id}/{piece}", clips::open)
+        .add("get", "/clips/{id}/{piece}", clips::route())
         .get("/v1/deliveries", deliveries::list)
         .get("/v1/deliveries/{id}", deliveries::one)
         .post("/v1/deliveries/{id}/retry", dlq::retry_one)

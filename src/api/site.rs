@@ -99,7 +99,8 @@ pub trait Site: Send + Sync + 'static {
     /// What a camera that is online sees, as JPEG: comes with the camera's next packet or keyframe.
     fn picture(&self, camera: &Name) -> Errand<Vec<u8>, NoPicture>;
 
-    /// What a recording shows at that moment of it, or the last picture before its end, as JPEG.
+    /// What a recording shows at that moment of it, or the last picture before its end, as JPEG: everything before that is
+    /// decoded, on a core beside what is watched, so let it be one at a time.
     fn still(&self, _recording: PathBuf, _at: Duration) -> Errand<Vec<u8>, NoPicture> {
         Box::pin(async { Err(NoPicture::None) })
     }

@@ -39,16 +39,9 @@ pub(super) async fn picture(mailbox: Arc<Mailbox>, storage: Storage) -> Result<V
     encoded.map_err(|error| unusable(&error))?.map_err(|error| unusable(&error))
 }
 
-/// What `recording` shows at `at`, or the last picture before its end. `turns`: one after the other.
-pub(super) async fn still(
-    turns: Arc<tokio::sync::Mutex<()>>,
-    recording: PathBuf,
-    at: Duration,
-    storage: Storage,
-) -> Result<Vec<u8>, NoPicture> {
-    let turn = turns.lock_owned().await;
+/// What `recording` shows at `at`, or the last picture before its end.
+pub(super) async fn still(recording: PathBuf, at: Duration, storage: Storage) -> Result<Vec<u8>, NoPicture> {
     let decode = move || {
-        let _turn = turn;
         let mut last = None;
         for frame in Clip::open(&recording).map_err(|error| NoPicture::Unusable(error.to_string()))? {
             // What is cut off behind is no reason to show nothing.

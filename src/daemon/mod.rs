@@ -19,6 +19,7 @@ mod foreman;
 mod heartbeats;
 mod heirloom;
 mod hopeless;
+mod in_tray;
 mod leftovers;
 mod made;
 mod models;
@@ -153,8 +154,7 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     gone.into_iter().for_each(|endpoint| registrar.see_off(endpoint));
     let clearing = tokio.spawn(leftovers::keep_clear(registrar.clone()));
     let device = scribe.device.clone();
-    let site =
-        Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone(), stills: Arc::default() });
+    let site = Arc::new(Site { plans, device, started, crew: crew.clone(), desks: desks.clone() });
     let (reader, broadcast) = (journal.reader()?, scribe.broadcast.clone());
     let links = links(&config, &reader)?;
     let parts = api::Parts { site, reader, writer: journal.writer(), registrar, broadcast, links };

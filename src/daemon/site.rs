@@ -42,8 +42,6 @@ pub(super) struct Site {
     pub(super) crew: Arc<Crew>,
     /// The senders.
     pub(super) desks: Arc<Desks>,
-    /// Whose turn it is to decode a picture of a recording: never more than one, beside what is watched.
-    pub(super) stills: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl api::Site for Site {
@@ -185,7 +183,7 @@ impl api::Site for Site {
     }
 
     fn still(&self, recording: PathBuf, at: Duration) -> Errand<Vec<u8>, NoPicture> {
-        Box::pin(errands::still(self.stills.clone(), recording, at, self.plans.now().config.storage.clone()))
+        Box::pin(errands::still(recording, at, self.plans.now().config.storage.clone()))
     }
 
     fn check(&self, endpoint: &Name) -> Errand<api::Check, Unfit> {

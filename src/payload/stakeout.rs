@@ -23,8 +23,8 @@ use self::clips::ClipData;
 use super::{Envelope, json, with_hole_before};
 use crate::config::FrameChoice;
 use crate::event::{
-    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, Heartbeat, JobReport, JournalOverflow,
-    JournalReset, Metadata, ModelIdentity, SequenceRange, Triggered,
+    CameraOffline, CameraOnline, Cleared, DroppedRange, Event, EventData, JobReport, JournalOverflow, JournalReset,
+    Metadata, ModelIdentity, SequenceRange, Triggered,
 };
 use crate::name::Name;
 use crate::verdict::{Region, rounded};
@@ -38,15 +38,21 @@ pub(super) fn render(event: &Event, envelope: Envelope, frame: FrameChoice) -> S
             let text = message(event, TriggeredData::new(event, envelope, triggered));
             if frame == FrameChoice::Inline { with_hole_before(text, "\"}}") } else { text }
         }
-        EventData::Cleared(cleared) => message(event, ClearedData::new(event, envelope, cleared)),
-        EventData::JobStatus(report) => message(event, JobData::new(event, envelope, report)),
-        EventData::CameraOffline(offline) => message(event, OfflineData::new(event, envelope, offline)),
-        EventData::CameraOnline(online) => message(event, OnlineData::new(event, envelope, online)),
-        EventData::Heartbeat(heartbeat) => message(event, HeartbeatData::new(event, envelope, heartbeat)),
-        EventData::JournalReset(reset) => message(event, ResetData::new(event, envelope, reset)),
-        EventData::JournalOverflow(overflow) => message(event, OverflowData::new(event, envelope, overflow)),
-        EventData::Clip(report) => message(event, ClipData::new(event, envelope, report)),
+        EventData::Cleared(cleared) => told(event, envelope, ClearedData::new(event, cleared)),
+        EventData::JobStatus(report) => told(event, envelope, JobData::new(event, report)),
+        EventData::CameraOffline(offline) => told(event, envelope, OfflineData::new(event, offline)),
+        EventData::CameraOnline(online) => told(event, envelope, OnlineData::new(event, online)),
+        EventData::Heartbeat(watched) => told(event, envelope, watched),
+        EventData::JournalReset(reset) => told(event, envelope, ResetData::new(reset)),
+        EventData::JournalOverflow(overflow) => told(event, envelope, OverflowData::new(overflow)),
+        EventData::Clip(report) => told(event, envelope, ClipData::new(report)),
     }
+}
+
+/// Whatever is no alert.
+fn told<T: Serialize>(event: &Event, envelope: Envelope, rest: T) -> String {
+    let head = Head::new(event, envelope);
+    message(event, Data { head, observed_at: event.observed.wall.to_string(), clock: clock(event), rest })
 }
 
 fn message<T: Serialize>(event: &Event, data: T) -> String {
@@ -62,12 +68,30 @@ struct Message<T> {
     data: T,
 }
 
+/// How the `data` of every type begins.
 #[derive(Serialize)]
-struct TriggeredData<'a> {
+struct Head<'a> {
     event_id: Uuid,
     device: &'a str,
     epoch: Uuid,
     sequence: u64,
+}
+
+/// How it goes on, but for alerts.
+#[derive(Serialize)]
+struct Data<'a, T> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    observed_at: String,
+    clock: &'static str,
+    #[serde(flatten)]
+    rest: T,
+}
+
+#[derive(Serialize)]
+struct TriggeredData<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
     camera: &'a str,
     monitor: &'a str,
     job_id: Uuid,
@@ -98,12 +122,6 @@ struct RegionData<'a> {
 
 #[derive(Serialize)]
 struct ClearedData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     camera: &'a str,
     monitor: &'a str,
     job_id: Uuid,
@@ -120,12 +138,6 @@ struct ClearedData<'a> {
 
 #[derive(Serialize)]
 struct JobData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     camera: &'a str,
     monitor: &'a str,
     job_id: Uuid,
@@ -141,12 +153,6 @@ struct JobData<'a> {
 
 #[derive(Serialize)]
 struct OfflineData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     camera: &'a str,
     cause: &'a str,
     since: String,
@@ -156,12 +162,6 @@ struct OfflineData<'a> {
 
 #[derive(Serialize)]
 struct OnlineData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     camera: &'a str,
     cause: &'a str,
     since: String,
@@ -170,25 +170,7 @@ struct OnlineData<'a> {
 }
 
 #[derive(Serialize)]
-struct HeartbeatData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
-    #[serde(flatten)]
-    watched: &'a Heartbeat,
-}
-
-#[derive(Serialize)]
 struct ResetData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     salvaged: u64,
     lost_ranges: &'a [SequenceRange],
     previous_epoch: Option<Uuid>,
@@ -196,12 +178,6 @@ struct ResetData<'a> {
 
 #[derive(Serialize)]
 struct OverflowData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     dropped: &'a [DroppedRange],
     free_bytes: u64,
 }
@@ -215,13 +191,17 @@ fn clock(event: &Event) -> &'static str {
     if event.observed.synced { "synced" } else { "estimated" }
 }
 
+impl<'a> Head<'a> {
+    fn new(event: &'a Event, envelope: Envelope) -> Self {
+        let Envelope { epoch, sequence, .. } = envelope;
+        Head { event_id: event.id, device: &event.device, epoch, sequence }
+    }
+}
+
 impl<'a> TriggeredData<'a> {
     fn new(event: &'a Event, envelope: Envelope, triggered: &'a Triggered) -> Self {
         TriggeredData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
+            head: Head::new(event, envelope),
             camera: text(event.camera.as_ref()),
             monitor: text(event.monitor.as_ref()),
             job_id: event.job.unwrap_or_default(),
@@ -251,14 +231,8 @@ impl<'a> RegionData<'a> {
 }
 
 impl<'a> ClearedData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, cleared: &'a Cleared) -> Self {
+    fn new(event: &'a Event, cleared: &'a Cleared) -> Self {
         ClearedData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
             camera: text(event.camera.as_ref()),
             monitor: text(event.monitor.as_ref()),
             job_id: event.job.unwrap_or_default(),
@@ -276,14 +250,8 @@ impl<'a> ClearedData<'a> {
 }
 
 impl<'a> JobData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, report: &'a JobReport) -> Self {
+    fn new(event: &'a Event, report: &'a JobReport) -> Self {
         JobData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
             camera: text(event.camera.as_ref()),
             monitor: text(event.monitor.as_ref()),
             job_id: event.job.unwrap_or_default(),
@@ -300,14 +268,8 @@ impl<'a> JobData<'a> {
 }
 
 impl<'a> OfflineData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, offline: &'a CameraOffline) -> Self {
+    fn new(event: &'a Event, offline: &'a CameraOffline) -> Self {
         OfflineData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
             camera: text(event.camera.as_ref()),
             cause: &offline.cause,
             since: offline.since.to_string(),
@@ -318,14 +280,8 @@ impl<'a> OfflineData<'a> {
 }
 
 impl<'a> OnlineData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, online: &'a CameraOnline) -> Self {
+    fn new(event: &'a Event, online: &'a CameraOnline) -> Self {
         OnlineData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
             camera: text(event.camera.as_ref()),
             cause: &online.cause,
             since: online.since.to_string(),
@@ -335,48 +291,15 @@ impl<'a> OnlineData<'a> {
     }
 }
 
-impl<'a> HeartbeatData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, watched: &'a Heartbeat) -> Self {
-        HeartbeatData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
-            watched,
-        }
-    }
-}
-
 impl<'a> ResetData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, reset: &'a JournalReset) -> Self {
-        ResetData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
-            salvaged: reset.salvaged,
-            lost_ranges: &reset.lost,
-            previous_epoch: reset.previous_epoch,
-        }
+    fn new(reset: &'a JournalReset) -> Self {
+        ResetData { salvaged: reset.salvaged, lost_ranges: &reset.lost, previous_epoch: reset.previous_epoch }
     }
 }
 
 impl<'a> OverflowData<'a> {
-    fn new(event: &'a Event, envelope: Envelope, overflow: &'a JournalOverflow) -> Self {
-        OverflowData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
-            dropped: &overflow.dropped,
-            free_bytes: overflow.free_bytes,
-        }
+    fn new(overflow: &'a JournalOverflow) -> Self {
+        OverflowData { dropped: &overflow.dropped, free_bytes: overflow.free_bytes }
     }
 }
 

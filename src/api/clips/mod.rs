@@ -3,8 +3,10 @@
 //! Owns the routes and what a clip is told as; refuses to know how links are signed (`recording::link`), how clips are kept
 //! (the journal does) and how one is decoded for its thumbnail ([`super::Site::still`]).
 
+mod moments;
 mod open;
 mod page;
+mod thumbnail;
 
 use std::path::PathBuf;
 
@@ -16,7 +18,8 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub(super) use open::{are_opened_by_links, open, places, script, style};
+pub(super) use open::{are_opened_by_links, places, route, script, style};
+pub(super) use thumbnail::Album;
 
 use super::Shared;
 use super::definitions::By;
@@ -157,7 +160,7 @@ pub(super) async fn file(
 ) -> Result<Response, Refusal> {
     let clip = id(&clip)?;
     match find(&shared, clip).await? {
-        (_, Some(path)) => open::movie(&shared, path, request).await,
+        (row, Some(path)) => open::movie(&shared, &row, path, request).await,
         (row, None) => Err(open::not_there(&row)),
     }
 }

@@ -5,41 +5,60 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tower_http::cors::{Any, CorsLayer};
 use tower_http::services::ServeFile;
 use uuid::Uuid;
 
 use super::super::Shared;
 use super::super::refusal::Refusal;
-use super::super::site::NoPicture;
 use super::find;
-use super::page::{self, Moment, Page};
-use crate::event::EventData;
-use crate::journal::{ClipRow, ClipState, EventRow, Reader};
+use super::moments::{began, moments};
+use super::page::{self, Page};
+use super::thumbnail;
+use crate::journal::{ClipRow, ClipState};
 use crate::recording::link::{NoWay, Piece};
 use crate::recording::{mp4, playlist};
-use crate::time::{Wall, now};
+use crate::time::now;
 
 /// So many clips are read at once: seats are for the API's other clients, too.
 const MOST: usize = 64;
 
 /// When a browser that found all places taken asks again, in seconds.
-const AGAIN: HeaderValue = HeaderValue::from_static("5");
+const AGAIN_S: u32 = 5;
 
-/// Pages of others may play our clips: who has a link has all that it takes.
-const OF_OTHERS: [(HeaderName, HeaderValue); 2] = [
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
-    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-];
+/// When a player asks again for what isn't recorded yet, in seconds: fragments come every two.
+const SOON_S: u32 = 2;
+
+/// Nobody keeps an answer: a link expires, a clip grows and goes.
+const NOWHERE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// Whoever keeps a clip asks each time whether it may still be shown: what hasn't changed isn't sent again.
+const IF_STILL_THERE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Pages of others may show our clips: who has a link has all that it takes.
+const SHOWN_ANYWHERE: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+
+/// The players of others' pages may read them, too, in ranges.
+pub(in crate::api) fn route() -> MethodRouter<Shared> {
+    let players = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([header::RANGE])
+        .expose_headers([header::ACCEPT_RANGES, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::RETRY_AFTER]);
+    // It answers browsers that ask what they may, and only where there is somebody to ask.
+    get(open).options(async || StatusCode::NO_CONTENT).layer(players)
+}
 
 /// The places of those who watch.
 pub(in crate::api) fn places() -> Arc<Semaphore> {
@@ -53,7 +72,7 @@ pub(in crate::api) fn are_opened_by_links(request: &Request) -> bool {
 
 /// What stands in a link's query.
 #[derive(Debug, Deserialize)]
-pub(in crate::api) struct Ticket {
+struct Ticket {
     #[serde(default)]
     expires: String,
     #[serde(default)]
@@ -67,18 +86,29 @@ impl Ticket {
     }
 }
 
-pub(in crate::api) async fn open(
+async fn open(
     State(shared): State<Shared>,
     Path((clip, piece)): Path<(String, String)>,
     ticket: Result<Query<Ticket>, QueryRejection>,
     request: Request,
 ) -> Response {
-    let mut response = match admitted(&shared, &clip, ticket).await {
+    let shown = match admitted(&shared, &clip, ticket).await {
         Ok(visit) => visit.shown(&shared, &piece, request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => Err(refusal),
     };
-    response.headers_mut().extend(OF_OTHERS);
+    let mut response = shown.unwrap_or_else(|refusal| match piece == Piece::Player.file() {
+        true => sorry(&refusal),
+        false => refusal.into_response(),
+    });
+    response.headers_mut().extend([SHOWN_ANYWHERE]);
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NOWHERE);
     response
+}
+
+/// For people, who followed a link.
+fn sorry(refusal: &Refusal) -> Response {
+    let headers = [(header::CONTENT_TYPE, page::HTML), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
+    (refusal.code(), headers, page::sorry(refusal)).into_response()
 }
 
 /// What the page looks like; the same for all, so no link is asked for.
@@ -92,9 +122,9 @@ pub(in crate::api) async fn script() -> impl IntoResponse {
 }
 
 /// Somebody with a link to a clip that there is.
-struct Visit {
-    row: ClipRow,
-    path: PathBuf,
+pub(super) struct Visit {
+    pub(super) row: ClipRow,
+    pub(super) path: PathBuf,
     ticket: Ticket,
 }
 
@@ -105,8 +135,15 @@ async fn admitted(
     ticket: Result<Query<Ticket>, QueryRejection>,
 ) -> Result<Visit, Refusal> {
     let (Ok(clip), Ok(Query(ticket))) = (Uuid::parse_str(clip), ticket) else { return Err(no_way(NoWay::Forged)) };
-    shared.links.check(clip, &ticket.expires, &ticket.signature, now().wall).map_err(no_way)?;
-    match find(shared, clip).await? {
+    let check = |over| {
+        let checked = shared.links.check(clip, (&ticket.expires, &ticket.signature), over, now().wall);
+        checked.map_err(no_way)
+    };
+    // As if it were owed still: whoever forges is not told which clips there are.
+    check(None)?;
+    let (row, path) = find(shared, clip).await?;
+    check(row.over)?;
+    match (row, path) {
         (row, Some(path)) => Ok(Visit { row, path, ticket }),
         (row, None) => Err(not_there(&row)),
     }
@@ -122,7 +159,7 @@ fn no_way(why: NoWay) -> Refusal {
 pub(super) fn not_there(row: &ClipRow) -> Refusal {
     let why = row.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     match row.state {
-        ClipState::Recording => Refusal::not_found("nothing of this clip is recorded yet", "try again in a moment"),
+        ClipState::Recording => nothing_yet(),
         ClipState::Gone => Refusal::new(
             StatusCode::GONE,
             format!("this clip is gone{why}"),
@@ -135,76 +172,68 @@ pub(super) fn not_there(row: &ClipRow) -> Refusal {
     }
 }
 
+fn nothing_yet() -> Refusal {
+    Refusal::not_found("nothing of this clip is recorded yet", "try again in a moment").again_in(SOON_S)
+}
+
 impl Visit {
-    async fn shown(self, shared: &Shared, piece: &str, request: Request) -> Response {
-        let shown = match piece {
+    async fn shown(self, shared: &Shared, piece: &str, request: Request) -> Result<Response, Refusal> {
+        match piece {
             // As `Piece` names them.
             "player" => self.player(shared).await,
             "index.m3u8" => self.playlist().await,
             "thumbnail.jpg" => self.thumbnail(shared).await,
-            "clip.mp4" => movie(shared, self.path, request).await,
+            "clip.mp4" => movie(shared, &self.row, self.path, request).await,
             _ => {
                 let hint = "a clip has `player`, `index.m3u8`, `clip.mp4` and `thumbnail.jpg`";
                 Err(Refusal::not_found(format!("a clip has no `{piece}`"), hint))
             }
-        };
-        shown.unwrap_or_else(IntoResponse::into_response)
+        }
     }
 
     async fn player(self, shared: &Shared) -> Result<Response, Refusal> {
         let (device, Visit { row, ticket, .. }) = (shared.site.device(), self);
         let page = shared.store.read(move |reader| {
-            let began = began(&row);
-            let moments = row.alerts.iter().filter_map(|alert| moment(reader, *alert, began).transpose());
             Ok(Page {
                 camera: row.camera.to_string(),
                 device,
-                began,
+                began: began(&row),
                 duration: row.duration,
                 query: ticket.query(),
-                moments: moments.collect::<Result<_, _>>()?,
+                moments: moments(reader, &row)?,
             })
         });
-        let headers = [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, page::POLICY),
-            (header::CACHE_CONTROL, "private, no-store"),
-        ];
+        let headers = [(header::CONTENT_TYPE, page::HTML), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
         Ok((headers, page.await?.html()).into_response())
     }
 
     async fn playlist(self) -> Result<Response, Refusal> {
         let Visit { row, path, ticket } = self;
-        let whole = off_the_workers(move || mp4::walk(&mut std::fs::File::open(path)?)).await?;
-        let whole = whole.ok_or_else(|| not_there(&row))?;
+        let whole = off_the_workers(move || mp4::index(&mut std::fs::File::open(path)?)).await?;
+        let whole = whole.filter(|whole| !whole.fragments.is_empty()).ok_or_else(|| not_there(&row))?;
         let url = format!("{}{}", Piece::Movie.file(), ticket.query());
         let text = playlist::hls(&url, &whole, row.state != ClipState::Recording);
-        let headers = [(header::CONTENT_TYPE, "application/vnd.apple.mpegurl"), (header::CACHE_CONTROL, "no-store")];
-        Ok((headers, text).into_response())
+        Ok(([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], text).into_response())
     }
 
-    /// What the camera sent when the first alert was seen, where it can be decoded.
     async fn thumbnail(self, shared: &Shared) -> Result<Response, Refusal> {
-        let Visit { row, path, .. } = self;
-        let first = shared.store.read(move |reader| {
-            let first = row.alerts.first().map(|alert| moment(reader, *alert, began(&row))).transpose()?;
-            Ok(first.flatten().map_or(Duration::ZERO, |moment| moment.at))
-        });
-        let jpeg = shared.site.still(path, first.await?).await.map_err(|why| match why {
-            NoPicture::None => Refusal::not_found("there is no picture in this clip yet", "try again in a moment"),
-            NoPicture::Unusable(why) => {
-                Refusal::not_found(format!("this clip can't be decoded here: {why}"), "play it")
-            }
-        })?;
-        Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=3600")], jpeg)
-            .into_response())
+        let Ok(_place) = shared.players.clone().try_acquire_owned() else { return Err(all_taken()) };
+        let jpeg = thumbnail::picture(shared, self).await?;
+        Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response())
     }
 }
 
 /// What there is of a file, in the ranges that the player asks for.
-pub(super) async fn movie(shared: &Shared, path: PathBuf, request: Request) -> Result<Response, Refusal> {
-    let Ok(place) = shared.players.clone().try_acquire_owned() else { return Ok(all_taken()) };
-    let response = ServeFile::new(path).try_call(request).await.map_err(|error| unreadable(&error))?;
+pub(super) async fn movie(
+    shared: &Shared,
+    row: &ClipRow,
+    path: PathBuf,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let Ok(place) = shared.players.clone().try_acquire_owned() else { return Err(all_taken()) };
+    let mut response = ServeFile::new(path).try_call(request).await.map_err(|error| unreadable(&error))?;
+    let kept = if row.state == ClipState::Recording { NOWHERE } else { IF_STILL_THERE };
+    response.headers_mut().insert(header::CACHE_CONTROL, kept);
     // The place is free again once the file has been read, or the client is gone.
     Ok(response.map(|body| {
         Body::new(body.map_frame(move |frame| {
@@ -214,31 +243,9 @@ pub(super) async fn movie(shared: &Shared, path: PathBuf, request: Request) -> R
     }))
 }
 
-/// Its first picture, or where there is none yet, what began it.
-fn began(row: &ClipRow) -> Wall {
-    row.started_us.map_or(row.asked, |us| Wall(us / 1000))
-}
-
-/// None: the event is no alert, or no longer known.
-fn moment(reader: &Reader, event: Uuid, began: Wall) -> Result<Option<Moment>, Refusal> {
-    let Some(EventRow { event, .. }) = reader.event(event)? else { return Ok(None) };
-    let EventData::Triggered(triggered) = event.data else { return Ok(None) };
-    Ok(Some(Moment {
-        at: event.observed.wall.since(began),
-        seen: event.observed.wall,
-        monitor: event.monitor.map(|monitor| monitor.to_string()).unwrap_or_default(),
-        condition: triggered.condition,
-        confidence: triggered.confidence,
-        explanation: triggered.explanation,
-        regions: triggered.regions,
-    }))
-}
-
-fn all_taken() -> Response {
+fn all_taken() -> Refusal {
     let error = format!("{MOST} clips are being read already");
-    let mut full = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error, "try again in a moment").into_response();
-    full.headers_mut().insert(header::RETRY_AFTER, AGAIN);
-    full
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error, "try again in a moment").again_in(AGAIN_S)
 }
 
 async fn off_the_workers<T: Send + 'static>(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::super::refusal::Refusal;
 use crate::time::Wall;
 use crate::verdict::Region;
 
@@ -18,6 +19,9 @@ pub(super) const SCRIPT: &str = include_str!("player.js");
 /// The page may load what is on this box, and nothing else; nothing may frame it to catch clicks.
 pub(super) const POLICY: &str = "default-src 'none'; media-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; \
                                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What kind of document it is.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// One clip.
 pub(super) struct Page {
@@ -61,13 +65,8 @@ impl Page {
             (DOCTYPE)
             html lang="en" {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="referrer" content="no-referrer";
-                    meta name="robots" content="noindex";
-                    link rel="icon" href="data:,";
+                    (of_every_page())
                     title { (title) " — " (self.camera) }
-                    link rel="stylesheet" href="../player.css";
                     script defer src="../player.js" {}
                 }
                 body {
@@ -77,8 +76,10 @@ impl Page {
                     }
                     figure .stage {
                         video controls playsinline muted autoplay poster={ "thumbnail.jpg" (self.query) } {
-                            source src={ "clip.mp4" (self.query) } type="video/mp4";
+                            // Phones take a file in fragments without complaint, and then play it badly: they are for the
+                            // playlist. Whoever knows none goes on to the file.
                             source src={ "index.m3u8" (self.query) } type="application/vnd.apple.mpegurl";
+                            source src={ "clip.mp4" (self.query) } type="video/mp4";
                         }
                         svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true" {
                             @for moment in &self.moments { (moment.boxes()) }
@@ -93,6 +94,38 @@ impl Page {
             }
         };
         page.into_string()
+    }
+}
+
+/// Why there is nothing to play, for whoever followed a link; where that may change soon, it looks again by itself.
+pub(super) fn sorry(refusal: &Refusal) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                (of_every_page())
+                @if let Some(seconds) = refusal.again_s { meta http-equiv="refresh" content=(seconds); }
+                title { (refusal.error) }
+            }
+            body {
+                header {
+                    h1 { (refusal.error) }
+                    p { (refusal.hint) }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn of_every_page() -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="referrer" content="no-referrer";
+        meta name="robots" content="noindex";
+        link rel="icon" href="data:,";
+        link rel="stylesheet" href="../player.css";
     }
 }
 
@@ -167,7 +200,8 @@ mod tests {
             ">1:05</button>",
             "data-at=\"65.2\"",
             "<rect x=\"0.25\" y=\"0.5\" width=\"0.5\" height=\"0.5\">",
-            "<source src=\"clip.mp4?expires=1&amp;signature=x\" type=\"video/mp4\">",
+            "<source src=\"index.m3u8?expires=1&amp;signature=x\" type=\"application/vnd.apple.mpegurl\">\
+             <source src=\"clip.mp4?expires=1&amp;signature=x\" type=\"video/mp4\">",
             "zone marked with &quot;yellow&quot; tape?",
             "2026-01-26T10:35:00.120Z",
         ] {
@@ -182,5 +216,14 @@ mod tests {
         let html = page("<img src=x onerror=alert(1)></section><script>alert(2)</script>");
         assert!(!html.contains("<img") && !html.contains("<script>alert"), "{html}");
         assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"), "{html}");
+    }
+
+    #[test]
+    fn whoever_finds_nothing_reads_why_and_looks_again_where_that_helps() {
+        let refusal = Refusal::not_found("nothing of `<b>` is recorded yet", "try again in a moment");
+        let html = sorry(&refusal.clone().again_in(2));
+        assert!(html.contains("<meta http-equiv=\"refresh\" content=\"2\">"), "{html}");
+        assert!(html.contains("<h1>nothing of `&lt;b&gt;` is recorded yet</h1><p>try again in a moment</p>"), "{html}");
+        assert!(!sorry(&refusal).contains("refresh"));
     }
 }

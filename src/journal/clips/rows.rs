@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use uuid::Uuid;
 
 use super::folder::clip_path;
@@ -93,6 +93,8 @@ pub struct ClipRow {
     pub duration: Option<Duration>,
     /// Why it failed or is gone.
     pub why: Option<String>,
+    /// Since when nobody is owed an alert of it any more, as far as that was noticed.
+    pub over: Option<Wall>,
     /// The alerts that it shows, by their ids, in order.
     pub alerts: Vec<Uuid>,
 }
@@ -101,9 +103,8 @@ pub struct ClipRow {
 pub(in crate::journal) const ALERTS_OF: &str = "SELECT event.id FROM clip_event CROSS JOIN event ON seq = event
      WHERE clip = ?1 AND type = 'monitor.triggered' ORDER BY seq";
 
-/// Whether a file is to stay.
-pub(in crate::journal) const CLIP_IS_NAMED: &str =
-    "SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND (file = 1 OR state = 'recording'))";
+/// Whether a file is to stay; no row: nobody knows it.
+pub(in crate::journal) const CLIP_IS_NAMED: &str = "SELECT file = 1 OR state = 'recording' FROM clip WHERE id = ?1";
 
 /// An alert that a clip shows, on its way into the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,6 +187,7 @@ pub(in crate::journal) fn clip_row(row: &Row<'_>) -> rusqlite::Result<ClipRow> {
             None => None,
         },
         why: row.get("why")?,
+        over: row.get::<_, Option<i64>>("over_ms")?.map(Wall),
         alerts: Vec::new(),
     })
 }
@@ -223,7 +225,7 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<ClipRow>, Error> {
-        let snapshot = self.snapshot()?;
+        let Some(snapshot) = self.with_clips()? else { return Ok(Vec::new()) };
         let (sql, values) = clips_sql(filter);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = snapshot.prepare_cached(&sql)?;
@@ -236,17 +238,18 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip(&self, clip: Uuid) -> Result<Option<ClipRow>, Error> {
-        find(&*self.snapshot()?, clip)
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
+        find(&snapshot, clip)
     }
 
-    /// The clip that shows an alert, the last one where several do.
+    /// The clip that shows an alert; where others go on from it, the one that the alert names.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
-        let snapshot = self.snapshot()?;
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         let mut statement = snapshot.prepare_cached(
-            "SELECT * FROM clip WHERE n = (SELECT max(clip) FROM clip_event
+            "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
         )?;
         let row = statement.query_row([event.as_bytes()], clip_row).optional()?;
@@ -263,6 +266,45 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn link_key(&self) -> Result<Option<Key>, Error> {
-        Ok(link_key(&self.connection)?.map(Key::new))
+        let Some(snapshot) = self.with_clips()? else { return Ok(None) };
+        Ok(link_key(&snapshot)?.map(Key::new))
+    }
+
+    /// A state of the journal; None: it is one of an older release, which knew no clips. Whoever only reads such a journal
+    /// doesn't bring it up to date.
+    fn with_clips(&self) -> Result<Option<Transaction<'_>>, Error> {
+        let snapshot = self.snapshot()?;
+        let has_clips = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')";
+        let has_clips = snapshot.prepare_cached(has_clips)?.query_row([], |row| row.get(0))?;
+        Ok(Some(snapshot).filter(|_| has_clips))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A journal of that version of the schema, as a release left it.
+    fn left_by(version: u32) -> (tempfile::TempDir, Reader) {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/journals/v{version}.sqlite"));
+        std::fs::copy(fixture, dir.path().join("journal.db")).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        (dir, reader)
+    }
+
+    #[test]
+    fn a_journal_of_a_release_without_clips_is_read_as_one_without_clips() {
+        let all = ClipFilter { limit: 1000, ..ClipFilter::default() };
+        for version in [7, 8] {
+            let (_dir, reader) = left_by(version);
+            assert_eq!(reader.clips(&all).unwrap(), []);
+            assert_eq!(reader.clip(Uuid::nil()).unwrap(), None);
+            assert_eq!(reader.clip_of(Uuid::nil()).unwrap(), None);
+            assert!(reader.link_key().unwrap().is_none());
+        }
+        assert!(left_by(9).1.clips(&all).is_ok(), "the control: one that may have some");
     }
 }

@@ -5,18 +5,10 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::clock;
-use crate::event::{ClipReport, Event};
-use crate::payload::Envelope;
+use crate::event::ClipReport;
 
 #[derive(Serialize)]
 pub(super) struct ClipData<'a> {
-    event_id: Uuid,
-    device: &'a str,
-    epoch: Uuid,
-    sequence: u64,
-    observed_at: String,
-    clock: &'static str,
     trigger_event_id: Uuid,
     url: &'a str,
     player_url: &'a str,
@@ -26,14 +18,8 @@ pub(super) struct ClipData<'a> {
 }
 
 impl<'a> ClipData<'a> {
-    pub(super) fn new(event: &'a Event, envelope: Envelope, report: &'a ClipReport) -> Self {
+    pub(super) fn new(report: &'a ClipReport) -> Self {
         ClipData {
-            event_id: event.id,
-            device: &event.device,
-            epoch: envelope.epoch,
-            sequence: envelope.sequence,
-            observed_at: event.observed.wall.to_string(),
-            clock: clock(event),
             trigger_event_id: report.alert,
             url: &report.url,
             player_url: &report.player_url,

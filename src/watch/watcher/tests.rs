@@ -229,6 +229,7 @@ fn a_frame_in_line_is_replaced_by_a_newer_one_and_counts_as_skipped() {
     let pictures = scene.seen.lock().unwrap().len();
     assert_eq!(pictures, 2, "the frames of 0 s and 1 s were never looked at");
     assert_eq!(counts(&play.watcher.machines()[0]), [1, 0, 2, 1]);
+    assert_eq!(play.watcher.lag(), at(2.1).mono.since(at(2.0).mono), "of the frame that was judged");
 }
 
 #[test]

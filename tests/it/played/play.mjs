@@ -21,17 +21,33 @@ await page.waitForFunction(() => {
   const video = document.querySelector("video");
   return video.error || video.currentTime > Number(document.querySelector("button").dataset.at) + 0.5;
 }, { timeout: 120_000 });
+// Where the boxes are that somebody sees now: left, top, right, bottom, in shares of the picture.
+const boxes = () => page.evaluate(() => {
+  const stage = document.querySelector("video").getBoundingClientRect();
+  const all = [...document.querySelectorAll("svg rect")].map((box) => box.getBoundingClientRect());
+  // What is hidden takes no room.
+  return all.filter((box) => box.width > 0 && box.height > 0).map((box) => [
+    (box.left - stage.left) / stage.width, (box.top - stage.top) / stage.height,
+    (box.right - stage.left) / stage.width, (box.bottom - stage.top) / stage.height,
+  ]);
+});
+const then = await boxes();
+await page.screenshot({ path: screenshot });
+await page.waitForFunction(() => {
+  const video = document.querySelector("video");
+  return video.error || video.currentTime > Number(document.querySelector("button").dataset.at) + 3;
+}, { timeout: 120_000 });
+const later = await boxes();
 const seen = await page.evaluate(() => {
   const video = document.querySelector("video");
   return {
     error: video.error?.message ?? null,
+    source: new URL(video.currentSrc).pathname.split("/").pop(),
     frames: video.getVideoPlaybackQuality().totalVideoFrames,
     width: video.videoWidth,
     height: video.videoHeight,
     at: video.currentTime,
-    boxes: document.querySelectorAll("svg g:not([hidden]) rect").length,
   };
 });
-await page.screenshot({ path: screenshot });
-console.log(JSON.stringify({ ...seen, trouble }));
+console.log(JSON.stringify({ ...seen, then, later, trouble }));
 await browser.close();
