@@ -13,7 +13,7 @@ use gstreamer_app as gst_app;
 use super::codec::Codec;
 use super::packet::{Class, Packet, ParameterSets};
 use super::problem::Problem;
-use super::tempo::{Belief, Tempo};
+use super::tempo::Tempo;
 use super::turn::Turn;
 use crate::time::{self, Now};
 
@@ -197,8 +197,8 @@ impl Ingest {
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
         let heard = if pts < self.newest { self.tempo.overtaken() } else { self.tempo.heard(arrived.mono, pts) };
-        if let Some(belief) = heard {
-            self.believe_timestamps(belief == Belief::Believed);
+        if let Some(all) = heard {
+            self.believe_timestamps(all);
         }
         self.newest = self.newest.max(pts);
         // Every stream begins so, and a JPEG needs nothing of what was before.

@@ -308,9 +308,10 @@ fn a_camera_that_changes_what_it_sends_ends_its_clip() {
     let other = make_clip(&folder, "other.mp4", 120, "width=640,height=360,framerate=15/1", "key-int-max=15 bframes=0");
     let server = Server::start(&film, 0, &["--other", other.to_str().unwrap()]);
     let rig = Rig::stream(&server.url, folder.path());
-    rig.runs_in(20);
+    // Its clock is believed by then.
+    rig.runs_in(60);
     let (clip, now) = rig.begin(Duration::ZERO, Duration::from_secs(3600));
-    rig.runs_in(40);
+    rig.runs_in(80);
     server.signal("-HUP");
     agrees_with_its_file(&rig.told(), &rig.file(clip), now);
     assert_eq!(complaints(&rig.file(clip)), "");
