@@ -4,11 +4,15 @@ import http.client
 import json
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import time
+from dataclasses import dataclass
+
+import bench_appliance
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLIP = ROOT / "tests/data/yard.mp4"
@@ -42,8 +46,7 @@ path = "{root}/models/yard-classifier"
 CAMERA = """
 [[camera]]
 name = "{name}"
-url = "file://{clip}"
-loop = true
+{source}
 """
 
 # How sure a monitor has to be for any picture to be a reason.
@@ -82,12 +85,35 @@ class Trouble(Exception):
     """The daemon did what it never may, or not what it must."""
 
 
+@dataclass(frozen=True)
+class Product:
+    """What is run, and what it looks at."""
+
+    binary: pathlib.Path
+    library: pathlib.Path
+    # The lines of a camera that say where its pictures come from.
+    source: str
+
+
+@contextlib.contextmanager
+def assembled(binary, library, *, rtsp):
+    """It looks at the yard: at the file, or at a real RTSP server that plays it."""
+    if not rtsp:
+        yield Product(binary, library, f'url = "file://{CLIP}"\nloop = true')
+        return
+    camera = bench_appliance.Camera(CLIP)
+    try:
+        yield Product(binary, library, f'url = "{camera.url}"\ntransport = "tcp"')
+    finally:
+        camera.kill()
+
+
 class Box:
     """One daemon at a time, in `folder`; its log goes on from start to start."""
 
-    def __init__(self, binary, library, folder, url, *, cameras=2, monitors=2, threshold=ANYTHING,
+    def __init__(self, product, folder, url, *, cameras=2, monitors=2, threshold=ANYTHING,
                  cooldown="0ms", endpoints=("ops", "spare"), clip="{}"):
-        self.binary, self.library, self.folder = binary, library, pathlib.Path(folder)
+        self.product, self.folder = product, pathlib.Path(folder)
         self.url, self.threshold, self.cooldown, self.clip = url, threshold, cooldown, clip
         self.cameras = [f"cam-{number}" for number in range(cameras)]
         self.monitors = [f"monitor-{number}" for number in range(monitors)]
@@ -103,8 +129,8 @@ class Box:
     def configure(self, *, watching=True):
         """Writes the configuration; it counts from the next start."""
         delays = ", ".join(['"200ms"'] * 40)
-        parts = [APPLIANCE.format(folder=self.folder, library=self.library, root=ROOT)]
-        parts += [CAMERA.format(name=name, clip=CLIP) for name in self.cameras]
+        parts = [APPLIANCE.format(folder=self.folder, library=self.product.library, root=ROOT)]
+        parts += [CAMERA.format(name=name, source=self.product.source) for name in self.cameras]
         parts += [MONITOR.format(name=name, cameras=json.dumps(self.cameras), threshold=self.threshold,
                                  cooldown=self.cooldown, enabled=str(watching).lower(), clip=self.clip) for name in self.monitors]
         parts += [ENDPOINT.format(name=name, url=self.url, folder=self.folder, delays=delays, concurrency=CONCURRENCY,
@@ -113,7 +139,7 @@ class Box:
 
     def start(self, *tracer):
         """Starts the daemon, under `tracer` if one is given, and does not wait."""
-        command = [*map(str, tracer), str(self.binary), "run", "--config", str(self.config)]
+        command = [*map(str, tracer), str(self.product.binary), "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -130,7 +156,7 @@ class Box:
             if self.process.poll() is not None:
                 raise Trouble(f"the daemon ended ({self.process.returncode}) before there was {what}\n{self.tail()}")
             time.sleep(0.005)
-        raise Trouble(f"no {what} within {ABSURD_S} s\n{self.tail()}")
+        raise Trouble(f"no {what} within {ABSURD_S} s\n{self.tail()}\n{self.stacks()}")
 
     def kill(self):
         """SIGKILL; what it had logged by then was promised."""
@@ -161,6 +187,13 @@ class Box:
 
     def tail(self):
         return "".join(self.log.read_text(errors="replace").splitlines(True)[-15:])
+
+    def stacks(self):
+        """Where each thread of a daemon that hangs is, if gdb is here."""
+        if not shutil.which("gdb"):
+            return "(with gdb installed the threads' stacks would stand here)"
+        command = ["gdb", "-p", str(self.process.pid), "-batch", "-ex", "thread apply all bt"]
+        return subprocess.run(command, capture_output=True, text=True).stdout
 
     def get(self, path):
         """What the API answers; None while nobody does."""
@@ -202,7 +235,7 @@ class Box:
 
     def events_of_reader(self):
         """What `stakeout events --json` reads out of the files of a daemon that is down."""
-        command = [str(self.binary), "events", "--json", "--config", str(self.config)]
+        command = [str(self.product.binary), "events", "--json", "--config", str(self.config)]
         ended = subprocess.run(command, capture_output=True, text=True)
         return ended, [json.loads(line) for line in ended.stdout.splitlines()] if ended.returncode == 0 else []
 

@@ -17,12 +17,12 @@ EARLY = 5
 LATE, LATE_S = 3, 9
 
 
-def run(binary, library, kills, seed, say=lambda _words: None):
+def run(product, kills, seed, say=lambda _words: None):
     """`kills` times: start, let it accept something, kill. Then everything that was promised must be there."""
     chance = random.Random(seed)
     receiver = Receiver(seed)
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url, clip=clips.CLIP)
+        box = Box(product, folder, receiver.url, clip=clips.CLIP)
         filmed, promised = Clips(), {}
         try:
             under_load = 0
@@ -63,13 +63,13 @@ def unfinished(box, filmed, where):
     return clips.whole(box.state, known)
 
 
-def spoiled_clips(binary, library):
+def spoiled_clips(product):
     """The negative controls of clips, on one box that was killed: a ready one is removed, a byte of another is altered, and
     an unfinished one loses its end. Each must be noticed: what was, kind by kind."""
     receiver, filmed = Receiver(), Clips()
     receiver.mood = "calm"
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url, cameras=1, monitors=1, clip=clips.CLIP)
+        box = Box(product, folder, receiver.url, cameras=1, monitors=1, clip=clips.CLIP)
         try:
             box.start()
             box.wait_until_ready()
@@ -106,11 +106,11 @@ def _spoil(box):
         file.truncate(known[unfinished_one].bytes - 1)
 
 
-def wiped(binary, library):
+def wiped(product):
     """The negative control: between two starts the journal is gone. The oracle must miss what was in it."""
     receiver = Receiver()
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url, cameras=1, monitors=1)
+        box = Box(product, folder, receiver.url, cameras=1, monitors=1)
         try:
             receiver.mood = "refusing"
             box.start()
@@ -123,11 +123,11 @@ def wiped(binary, library):
             receiver.close()
 
 
-def altered(binary, library):
+def altered(product):
     """The negative control: a body that comes again has changed on its way. The oracle must say so."""
     receiver = Receiver(alter=lambda count, body: body + b" " if count > 1 else body)
     with tempfile.TemporaryDirectory() as folder:
-        box = Box(binary, library, folder, receiver.url, cameras=1, monitors=1)
+        box = Box(product, folder, receiver.url, cameras=1, monitors=1)
         try:
             receiver.mood = "refusing"
             box.start()

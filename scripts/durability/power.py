@@ -72,11 +72,11 @@ class Found:
                 "clips": self.clips.figures()}
 
 
-def record(binary, library, folder, events):
+def record(product, folder, events):
     """First start, events, deliveries, clips, a kill, another start, more of it, an orderly end: under strace."""
     receiver = Receiver()
     receiver.mood = "calm"
-    box = Box(binary, library, folder, receiver.url, endpoints=("ops",), clip=clips.CLIP)
+    box = Box(product, folder, receiver.url, endpoints=("ops",), clip=clips.CLIP)
     text = []
     try:
         for end in ("kill", "stop"):
@@ -255,13 +255,13 @@ CONTROLS = {"synchronous=NORMAL": normal, "synchronous=OFF": off, "frames not fl
             "clips not flushed": clips_unflushed}
 
 
-def run(binary, library, cuts, seed, say=lambda _words: None):
+def run(product, cuts, seed, say=lambda _words: None):
     """The cuts, spread over several recordings, and the controls on one of them."""
     total, controls = Found(), {}
     recordings = max(1, cuts // 500)
     for number in range(recordings):
         with tempfile.TemporaryDirectory() as folder:
-            box, recording = record(binary, library, folder, events=60)
+            box, recording = record(product, folder, events=60)
             share = cuts // recordings + (number < cuts % recordings)
             found = replay(box, recording, share, seed + number)
             total.add(found)

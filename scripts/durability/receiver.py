@@ -2,6 +2,7 @@
 import collections
 import hashlib
 import random
+import secrets
 import socket
 import socketserver
 import struct
@@ -52,7 +53,9 @@ class Receiver:
                 pass  # clients that are killed leave torn connections behind
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        # Ports come back: the daemon of another run may still have something for who listened here before.
+        self.place = f"/{secrets.token_hex(8)}"
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}{self.place}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
@@ -69,7 +72,9 @@ class Receiver:
         line = connection.rfile.readline().decode()
         if not line:
             return False
-        endpoint = line.split()[1].rpartition("/")[2]
+        place, _, endpoint = line.split()[1].rpartition("/")
+        if place != self.place:
+            return False
         while (header := connection.rfile.readline().decode().strip()):
             name, _, value = header.partition(":")
             head[name.lower()] = value.strip()

@@ -1,5 +1,6 @@
 """`scripts/bench durability`: runs what is asked for, prints a table for people and a line of JSON for programs."""
 from . import failpoints, kills, power
+from .box import assembled
 
 COLUMNS = ("what", "runs", "promises", "lost", "corrupt", "altered", "frames missing", "duplicates", "clips", "wrong")
 WIDTHS = (36, 6, 9, 6, 8, 8, 15, 10, 6, 6)
@@ -12,19 +13,20 @@ def run(binary, library, arguments, say):
     """The figures, and whether all of them are as they must be: nothing lost, and every control noticed."""
     figures, good = {}, True
     _line(say, COLUMNS)
-    for wanted, part in [(arguments.kills, _kills), (arguments.failpoints is not None, _failpoints),
-                         (arguments.power_cuts, _cuts)]:
-        if wanted:
-            told, fine = part(binary, library, arguments, say)
-            figures.update(told)
-            good = good and fine
+    with assembled(binary, library, rtsp=arguments.rtsp) as it:
+        for wanted, part in [(arguments.kills, _kills), (arguments.failpoints is not None, _failpoints),
+                             (arguments.power_cuts, _cuts)]:
+            if wanted:
+                told, fine = part(it, arguments, say)
+                figures.update(told)
+                good = good and fine
     return figures, good
 
 
-def _kills(binary, library, arguments, say):
-    verdict, under_load, filmed, unfinished = kills.run(binary, library, arguments.kills, arguments.seed, say)
-    wiped, altered = kills.wiped(binary, library), kills.altered(binary, library)
-    spoiled = kills.spoiled_clips(binary, library)
+def _kills(product, arguments, say):
+    verdict, under_load, filmed, unfinished = kills.run(product, arguments.kills, arguments.seed, say)
+    wiped, altered = kills.wiped(product), kills.altered(product)
+    spoiled = kills.spoiled_clips(product)
     _line(say, (*_of_verdict("kill -9", arguments.kills, verdict), filmed.rows, filmed.wrong.total()))
     _line(say, _of_verdict("  control: the journal wiped", 1, wiped))
     _line(say, _of_verdict("  control: bodies altered", 1, altered))
@@ -40,18 +42,21 @@ def _kills(binary, library, arguments, say):
     return figures, verdict.is_clean() and filmed.is_clean() and noticed
 
 
-def _failpoints(binary, library, arguments, say):
-    points, found = failpoints.run(binary, library, arguments.failpoints, arguments.seed, say)
-    control = failpoints.unframed(binary, library)
+def _failpoints(product, arguments, say):
+    points, found = failpoints.run(product, arguments.failpoints, arguments.seed, say)
+    control = failpoints.spoiled(product)
     _line(say, _of_found("ended on the way into a call", found))
-    _line(say, _of_found("  control: the frames wiped", control))
-    _explain(say, found.details)
-    figures = {"failpoints": {**found.figures(), "killed": points, "control_frames_missing": control.frames}}
-    return figures, found.is_clean() and sum(points.values()) > 0 and control.frames > 0
+    _line(say, _of_found("  control: frames and clips wiped", control))
+    say(f"clips: {found.clips.ready} ready and {found.clips.failed} failed after starts on what was left")
+    _explain(say, found.details + found.clips.details)
+    figures = {"failpoints": {**found.figures(), "killed": points, "control_frames_missing": control.frames,
+                              "control_clips_wrong": dict(control.clips.wrong)}}
+    noticed = control.frames > 0 and control.clips.wrong["missing"] > 0
+    return figures, found.is_clean() and sum(points.values()) > 0 and noticed
 
 
-def _cuts(binary, library, arguments, say):
-    found, controls = power.run(binary, library, arguments.power_cuts, arguments.seed, say)
+def _cuts(product, arguments, say):
+    found, controls = power.run(product, arguments.power_cuts, arguments.seed, say)
     _line(say, _of_found("power cut", found))
     for name, control in controls.items():
         _line(say, _of_found(f"  control: {name}", control))

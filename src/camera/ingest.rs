@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use super::codec::Codec;
 use super::packet::{Class, Packet, ParameterSets};
 use super::problem::Problem;
+use super::tempo::{Belief, Tempo};
 use super::turn::Turn;
 use crate::time::{self, Now};
 
@@ -55,8 +56,8 @@ pub(super) struct Ingest {
     begun: bool,
     /// The latest time at which a picture is shown.
     newest: Duration,
-    /// A picture came that is shown before one that came earlier.
-    overtaken: bool,
+    /// Whether its times are its camera's.
+    tempo: Tempo,
     connection: u64,
     opened: Now,
 }
@@ -78,8 +79,8 @@ impl Ingest {
         let bus = pipeline.bus().ok_or(Problem::MissingElement)?;
         configure(&pipeline);
         let (sets, turn, opened) = (ParameterSets::default(), Turn::None, time::now());
-        let (lossy, begun, newest, overtaken) = (true, false, Duration::ZERO, false);
-        let ingest = Ingest { pipeline, bus, sinks, sets, turn, lossy, begun, newest, overtaken, connection, opened };
+        let (lossy, begun, newest, tempo) = (true, false, Duration::ZERO, Tempo::default());
+        let ingest = Ingest { pipeline, bus, sinks, sets, turn, lossy, begun, newest, tempo, connection, opened };
         // A failure is on the bus, with its cause: the first `next` finds it.
         let _ = ingest.pipeline.set_state(gst::State::Playing);
         // Not before: a sink that holds packets back keeps the lock that its change of state waits for, and nobody pulls yet.
@@ -172,12 +173,13 @@ impl Ingest {
         })
     }
 
-    /// Takes RTP's timestamps as they are. Otherwise they are compared with when packets arrive, to follow a camera's clock,
-    /// and where pictures overtake each other that bends their times by a tenth of a second.
-    fn believe_timestamps(&self) {
+    /// Takes RTP's timestamps as they are, or not. Otherwise they are compared with when packets arrive, to follow a camera's
+    /// clock: that bends the times of pictures, where these overtake each other by a tenth of a second.
+    fn believe_timestamps(&self, all: bool) {
+        let mode = if all { "none" } else { "slave" };
         let elements = self.pipeline.iterate_recurse().into_iter().flatten();
         let is_buffer = |element: &gst::Element| element.factory().is_some_and(|it| it.name() == "rtpjitterbuffer");
-        elements.filter(is_buffer).for_each(|buffer| buffer.set_property_from_str("mode", "none"));
+        elements.filter(is_buffer).for_each(|buffer| buffer.set_property_from_str("mode", mode));
     }
 
     /// How long ago it was started.
@@ -194,8 +196,9 @@ impl Ingest {
         let (mut class, data) = self.sets.complete(codec, &unit, start)?;
         let pts = buffer.pts().map_or_else(|| arrived.mono.since(self.opened.mono), Duration::from);
         let dts = buffer.dts().map_or(pts, Duration::from);
-        if pts < self.newest && !std::mem::replace(&mut self.overtaken, true) {
-            self.believe_timestamps();
+        let heard = if pts < self.newest { self.tempo.overtaken() } else { self.tempo.heard(arrived.mono, pts) };
+        if let Some(belief) = heard {
+            self.believe_timestamps(belief == Belief::Believed);
         }
         self.newest = self.newest.max(pts);
         // Every stream begins so, and a JPEG needs nothing of what was before.

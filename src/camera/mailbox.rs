@@ -19,6 +19,11 @@ use crate::time::Mono;
 /// No demand may keep more frames than these: 16 of 1080p are 50 MB.
 pub const MAX_BURST: usize = 16;
 
+/// What is held for recordings covers so much of the way from a picture to the order; judging may take some of that …
+const COVERED: Duration = Duration::from_secs(3);
+/// … and no more than this: it costs memory.
+const MAX_LAG: Duration = Duration::from_secs(30);
+
 /// Notices that are kept for a watch loop that does not come; a pair of lost and online is dropped beyond.
 const MAX_NOTICES: usize = 16;
 
@@ -115,8 +120,18 @@ struct Held {
     within: Option<Option<Duration>>,
     /// See [`Mailbox::hold`].
     pre_roll: Duration,
+    /// See [`Mailbox::lags`].
+    lag: Duration,
     /// Taps that the camera's thread has not begun to fill.
     pipes: Vec<Pipe>,
+}
+
+impl Held {
+    /// How far back the ring is to reach; zero: nothing is recorded.
+    fn reach(&self) -> Duration {
+        let more = if self.pre_roll.is_zero() { Duration::ZERO } else { self.lag.saturating_sub(COVERED) };
+        self.pre_roll + more
+    }
 }
 
 /// Somebody beside the watch loop who wants to see one picture. Dropped without one: none came.
@@ -151,6 +166,7 @@ impl Default for Mailbox {
             passed: 0,
             within: None,
             pre_roll: Duration::ZERO,
+            lag: Duration::ZERO,
             pipes: Vec::new(),
         };
         Mailbox { held: Mutex::new(held), ring, bell }
@@ -201,10 +217,17 @@ impl Mailbox {
         self.held().pre_roll = pre_roll;
     }
 
+    /// A picture was judged so long after it came. The ring reaches back so much further from then on: what a clip shows before
+    /// its alert counts from the picture.
+    pub fn lags(&self, latency: Duration) {
+        let mut held = self.held();
+        held.lag = held.lag.max(latency.min(MAX_LAG));
+    }
+
     /// Everything that the camera sends, beginning with a keyframe at or before `from`, as far as that is still held.
     pub fn tap(&self, from: Mono) -> Tap {
         let mut held = self.held();
-        let (pipe, tap) = tap(from, held.pre_roll);
+        let (pipe, tap) = tap(from, held.reach());
         held.pipes.push(pipe);
         tap
     }
@@ -212,7 +235,7 @@ impl Mailbox {
     /// What [`Mailbox::hold`] said last, and taps that were asked for since the last call.
     pub(super) fn recordings(&self) -> (Duration, Vec<Pipe>) {
         let mut held = self.held();
-        (held.pre_roll, std::mem::take(&mut held.pipes))
+        (held.reach(), std::mem::take(&mut held.pipes))
     }
 
     /// Whether somebody wants a picture that is decoded when it arrives.
@@ -385,6 +408,22 @@ mod tests {
         mailbox.put(frame(4));
         assert_eq!((replaced.recv().ok(), told.recv()), (None, Ok(4)));
         assert_eq!(times(&mailbox.take()), [4], "both get it");
+    }
+
+    #[test]
+    fn what_is_held_for_recordings_reaches_back_over_what_judging_takes() {
+        let mailbox = Mailbox::default();
+        let reach = |lag: u64| {
+            mailbox.lags(Duration::from_secs(lag));
+            mailbox.recordings().0.as_secs()
+        };
+        assert_eq!(reach(20), 0, "nothing is recorded");
+        mailbox.hold(Duration::from_secs(10));
+        assert_eq!([reach(1), reach(25), reach(600)], [27, 32, 37]);
+        let quick = Mailbox::default();
+        quick.hold(Duration::from_secs(10));
+        quick.lags(Duration::from_secs(2));
+        assert_eq!(quick.recordings().0.as_secs(), 10);
     }
 
     #[test]

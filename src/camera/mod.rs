@@ -54,6 +54,7 @@ mod source;
 mod status;
 mod stillness;
 mod tap;
+mod tempo;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -54,6 +54,16 @@ pub(super) fn tap(from: Mono, pre_roll: Duration) -> (Pipe, Tap) {
 }
 
 impl Tap {
+    /// Of a camera that has sent just these, and may send more.
+    #[cfg(test)]
+    pub(crate) fn of(packets: &[Packet]) -> Tap {
+        let (pipe, tap) = tap(Mono(0), Duration::ZERO);
+        assert!(packets.iter().all(|packet| pipe.offer(packet)));
+        // It stays open for as long as the test lasts.
+        std::mem::forget(pipe);
+        tap
+    }
+
     /// The next packet, if there is one.
     ///
     /// # Errors

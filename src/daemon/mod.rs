@@ -19,6 +19,7 @@ mod foreman;
 mod heartbeats;
 mod heirloom;
 mod hopeless;
+mod in_tray;
 mod leftovers;
 mod made;
 mod models;

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use super::StartError;
 use super::plan::Plan;
 use super::scribe::Scribe;
-use crate::condition::{Shutdown, Unreadable};
+use crate::condition::{Phase, Shutdown, Unreadable};
 use crate::config::{Camera, Monitor, Part};
 use crate::journal::{MachineRow, Origin, Reader};
 use crate::model::Handle;
 use crate::name::Name;
 use crate::time::{self, Boot};
-use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Restart, Subject};
+use crate::watch::{self, Asker, Candidate, JournalLedger, Kept, Machine, Restart, Subject};
 
 /// Machines that go on.
 pub(super) struct Resumption<'p> {
@@ -87,9 +87,18 @@ impl<'p> Resumption<'p> {
             let anew = starts == Some(&monitor.name);
             let machine = watch::take_up(&mut self.ledger, before, subject, self.restart, anew);
             let machine = machine.map_err(StartError::Resume)?;
+            self.film_on(&machine);
             machines.push(Asker { machine, model: model.clone(), candidate });
         }
         Ok(machines)
+    }
+
+    /// An event that is open stays recorded.
+    fn film_on(&self, machine: &Machine) {
+        let subject = machine.subject();
+        if let (Phase::Open(open), Some(clip)) = (machine.state().phase(), subject.clip) {
+            self.scribe.footage.resume(&subject.about.camera, clip, open, &self.scribe.writer, self.restart.now);
+        }
     }
 
     fn subject(

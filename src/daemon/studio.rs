@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,15 +20,18 @@ use super::crew::Crew;
 use super::scribe::Scribe;
 use crate::camera::Tap;
 use crate::config::Config;
-use crate::journal::{ClipFilter, ClipState, Reader, clips_folder};
+use crate::journal::{ClipFilter, ClipState, Headroom, Reader, clips_folder};
 use crate::name::Name;
 use crate::recorder::{self, Cameras, Clerk, Order, Recorder, Told};
 use crate::recording::link::Links;
 use crate::time::{self, Mono};
 use crate::watch::Footage;
 
-/// A clip's growth is written down once it is so much, in bytes: the quota needs to know no better.
-const STEP: u64 = 8 << 20;
+/// A clip's growth is written down once it is one part in so many of `[recording] max_size`, …
+const STEPS: u64 = 128;
+
+/// … but no less and no more than so many bytes: what isn't written down yet, no quota knows.
+const STEP: RangeInclusive<u64> = 256 << 10..=8 << 20;
 
 /// Clips that a killed daemon left unfinished are settled, so many at most: more were never recorded at once.
 const UNSETTLED: u32 = 10_000;
@@ -69,20 +73,22 @@ impl Studio {
     /// Has somebody write down what becomes of clips, of those first that the last daemon left unfinished.
     pub(super) fn employ(self, tokio: &Runtime, config: &Config, scribe: &Scribe) -> Employed {
         let Studio { running, told, unsettled, footage } = self;
-        let books = Books::new(scribe.clone(), footage, config.recording);
-        Employed { running, clerk: tokio.spawn(books.keep(told, unsettled)) }
+        let books = Books::new(scribe.clone(), footage.clone(), config.recording);
+        Employed { running, footage, clerk: tokio.spawn(books.keep(told, unsettled)) }
     }
 }
 
 /// A studio at work.
 pub(super) struct Employed {
     running: Running,
+    footage: Footage,
     clerk: JoinHandle<()>,
 }
 
 impl Employed {
     /// Ends all clips where they are, and waits until that is written down, but not for a disk that stands still.
     pub(super) async fn close(self) {
+        self.footage.close();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((recorder, tell)) = running else { return };
         let deadline = time::now().mono.plus(ENDS);
@@ -96,9 +102,15 @@ impl Employed {
 
 fn start(config: &Config, crew: &Arc<Crew>) -> io::Result<(Running, UnboundedReceiver<Told>)> {
     let (tell, told) = unbounded_channel();
-    let mouth = Mouth { tell: tell.clone(), grown: BTreeMap::new() };
-    let recorder = recorder::spawn(clips_folder(&config.storage.path), Taps(crew.clone()), mouth)?;
+    let mouth = Mouth { tell: tell.clone(), step: step(config.recording.max_size), grown: BTreeMap::new() };
+    let headroom = Headroom::of(&config.storage.path, config.storage.max_size);
+    let has_room = move || headroom.is_left();
+    let recorder = recorder::spawn(clips_folder(&config.storage.path), has_room, Taps(crew.clone()), mouth)?;
     Ok((Arc::new(Mutex::new(Some((recorder, tell)))), told))
+}
+
+fn step(max_size: u64) -> u64 {
+    (max_size / STEPS).clamp(*STEP.start(), *STEP.end())
 }
 
 /// Gives an order. A clip that can't begin has failed.
@@ -106,13 +118,19 @@ fn give(running: &Running, order: Order) {
     let running = running.lock().unwrap_or_else(PoisonError::into_inner);
     // Closed: the daemon stops.
     let Some((recorder, tell)) = &*running else { return };
-    let begins = match &order {
-        Order::Begin { clip, .. } => Some(*clip),
-        Order::Until { .. } => None,
+    let (clip, begins) = match &order {
+        Order::Begin { clip, .. } => (*clip, true),
+        Order::Until { clip, .. } => (*clip, false),
     };
-    if let (false, Some(clip)) = (recorder.order(order), begins) {
+    if recorder.order(order) {
+        return;
+    }
+    if begins {
         let why = "the disk stands still, and too many clips wait for it; look at the disk".to_owned();
         let _ = tell.send(Told::Failed { clip, why });
+    } else {
+        // It ends when it was to end before, and is gone on with by another one where that was too early.
+        tracing::warn!(%clip, "a clip can't be told until when it goes: the disk stands still; look at the disk");
     }
 }
 
@@ -130,6 +148,8 @@ impl Cameras for Taps {
 /// clips that there are: of each little is said.
 struct Mouth {
     tell: UnboundedSender<Told>,
+    /// Growth of so many bytes is told.
+    step: u64,
     /// How large each clip was when that was said last.
     grown: BTreeMap<Uuid, u64>,
 }
@@ -139,7 +159,7 @@ impl Clerk for Mouth {
         let is_news = match &told {
             Told::Begun { .. } => true,
             Told::Fragment { clip, bytes } => match self.grown.get(clip) {
-                Some(said) if *bytes < said + STEP => false,
+                Some(said) if *bytes < said + self.step => false,
                 _ => self.grown.insert(*clip, *bytes).is_none_or(|said| said != *bytes),
             },
             Told::Ready { clip, .. } | Told::Failed { clip, .. } => {
@@ -151,5 +171,25 @@ impl Clerk for Mouth {
             // Nobody listens any more: the daemon stops.
             let _ = self.tell.send(told);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_told_in_steps_that_fit_the_quota() {
+        assert_eq!([1 << 20, 1 << 29, 1 << 40].map(step), [256 << 10, 4 << 20, 8 << 20]);
+        let (tell, mut told) = unbounded_channel();
+        let mut mouth = Mouth { tell, step: 10, grown: BTreeMap::new() };
+        for bytes in [1, 2, 10, 11, 20, 21] {
+            mouth.told(Told::Fragment { clip: Uuid::nil(), bytes });
+        }
+        let mut bytes = Vec::new();
+        while let Ok(Told::Fragment { bytes: said, .. }) = told.try_recv() {
+            bytes.push(said);
+        }
+        assert_eq!(bytes, [1, 11, 21]);
     }
 }

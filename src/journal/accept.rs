@@ -42,6 +42,8 @@ enum Worth {
     Rehearsal { holds_alert: bool },
     /// It takes the room of nothing that somebody waits for.
     Heartbeat,
+    /// What became of clips: nor does it take any that an alert may need.
+    News,
     /// The most urgent has this priority.
     Alert(Priority),
     /// The same, of anything else.
@@ -54,6 +56,7 @@ impl Worth {
             Worth::Rehearsal { holds_alert: true } => Purpose::Rehearsal,
             Worth::Rehearsal { holds_alert: false } => Purpose::Outcome,
             Worth::Heartbeat => Purpose::Heartbeat,
+            Worth::News => Purpose::News,
             Worth::Alert(priority) => Purpose::Alert(priority),
             Worth::Outcome(_) => Purpose::Outcome,
         }
@@ -62,7 +65,7 @@ impl Worth {
     fn reach(self) -> Reach {
         match self {
             Worth::Rehearsal { .. } => Reach::Rehearsed,
-            Worth::Heartbeat => Reach::Over,
+            Worth::Heartbeat | Worth::News => Reach::Over,
             Worth::Alert(priority) | Worth::Outcome(priority) => Reach::Owed(priority),
         }
     }
@@ -101,6 +104,8 @@ impl Acceptance {
             Worth::Rehearsal { holds_alert }
         } else if self.events().all(|event| matches!(event.data, EventData::Heartbeat(_))) {
             Worth::Heartbeat
+        } else if self.events().all(tells_of_clip) {
+            Worth::News
         } else if holds_alert {
             Worth::Alert(most_urgent)
         } else {
@@ -122,6 +127,7 @@ impl Acceptance {
         Err(match worth {
             Worth::Rehearsal { .. } => Error::Tight("a rehearsal takes no room of what is told"),
             Worth::Heartbeat => Error::Tight("a heartbeat takes no room of what is owed"),
+            Worth::News => Error::Tight("what is told of a clip takes no room of alerts"),
             Worth::Alert(_) | Worth::Outcome(_) => Error::Full("its database has no room for another event".to_owned()),
         })
     }
@@ -177,6 +183,10 @@ impl Change for Acceptance {
         }
         Ok(Recorded { events })
     }
+}
+
+fn tells_of_clip(event: &Event) -> bool {
+    matches!(event.data, EventData::Clip(_))
 }
 
 /// Writes the original, and one file for each distinct picture that was scaled down. One that the disk refuses is left
@@ -285,9 +295,9 @@ fn insert_delivery(
     let state = if gone { State::SkippedGone } else { State::Pending };
     let mut statement = ledger.connection.prepare_cached(
         "INSERT INTO delivery (id, event_seq, endpoint, sequence, priority, state, due_ms, delay_ms, generation,
-                               accepted_ms, accepted_ns, ended_ms, format_version, body, hole, frame)
+                               accepted_ms, accepted_ns, ended_ms, format_version, body, hole, frame, of_clip)
          VALUES (:id, :event_seq, :endpoint, :sequence, :priority, :state, :at, 0, :generation,
-                 :at, :accepted_ns, :ended_ms, :format_version, :body, :hole, :frame)",
+                 :at, :accepted_ns, :ended_ms, :format_version, :body, :hole, :frame, :of_clip)",
     )?;
     statement.execute(named_params! {
         ":id": stamp.delivery.as_bytes(),
@@ -304,6 +314,7 @@ fn insert_delivery(
         ":body": body.text(),
         ":hole": body.hole().map(|hole| to_integer(hole as u64)),
         ":frame": frame,
+        ":of_clip": tells_of_clip(event),
     })?;
     if !gone {
         ledger.woken.insert(owed.endpoint);

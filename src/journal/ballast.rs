@@ -14,7 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 pub(super) const FILE: &str = "ballast";
 
 /// It is made again once so many times its size is free.
-const AMPLE: u64 = 4;
+pub(super) const AMPLE: u64 = 4;
 
 /// The ballast of one journal.
 pub(super) struct Ballast {
@@ -65,9 +65,14 @@ impl Ballast {
         self.size * AMPLE
     }
 
+    /// How many of them the disk lacks.
+    pub(super) fn lacks(&self) -> u64 {
+        free(&self.dir).map_or(0, |free| self.wanted().saturating_sub(free))
+    }
+
     /// Whether the disk has so much.
     pub(super) fn is_ample(&self) -> bool {
-        free(&self.dir).is_none_or(|free| free >= self.wanted())
+        self.lacks() == 0
     }
 
     /// Whether the disk is so full that a commit may have failed for it.

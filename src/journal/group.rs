@@ -215,6 +215,7 @@ impl Committer {
         if group.is_empty() {
             return group;
         }
+        self.mind_the_disk_first();
         let files = self.prepare(&mut group);
         let outcome = self.write(&mut group, &files);
         let (failure, refused, next) = match outcome {

@@ -57,8 +57,8 @@ mod writer;
 pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use clips::{
-    Announce, ClipAlert, ClipFilter, ClipNews, ClipRow, ClipState, ClipStep, Filmed, Mended, Trimmed, Trimming, Whole,
-    clip_path, clips_folder, mend,
+    Aged, Aging, Announce, ClipAlert, ClipFilter, ClipNews, ClipRow, ClipSequel, ClipState, ClipStep, Filmed, Headroom,
+    Mended, Shows, Trimmed, Trimming, Whole, clip_path, clips_folder, mend,
 };
 pub use entry::{
     Accepted, Checkpoint, DeadFilter, Definition, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record,

@@ -34,6 +34,13 @@ impl Committer {
         self.room.on_a_full_disk(&self.connection, rows)
     }
 
+    /// Before each group: what comes shall find the disk without clips, and not go without its frame because of them.
+    pub(super) fn mind_the_disk_first(&mut self) {
+        if !self.scarce && self.ballast.disk_is_full() {
+            self.recover();
+        }
+    }
+
     /// After each group: recovers if the disk is full, and notes when it no longer is. `refused`: something found no room.
     pub(super) fn mind_the_disk(&mut self, refused: bool) {
         let frame_refused = self.frames.take_disk_was_full();
@@ -105,7 +112,7 @@ impl Committer {
             next: Vec::new(),
         };
         // Clips first: nothing that an alert needs goes for the sake of one.
-        let batch = match clips::remove_oldest(&mut ledger, BATCH)? {
+        let batch = match clips::remove_oldest(&mut ledger, self.ballast.lacks())? {
             0 => remove_rows(&mut ledger)?,
             clips => clips,
         };

@@ -1,15 +1,17 @@
 //! Relief: what goes when there is no room for what comes.
 //!
 //! Owns the order. For rows: what was only rehearsed goes first; then what was delivered, although it may be young; then
-//! events that nobody is owed, then dead letters, then what is owed, the least urgent and oldest first, never anything more
-//! urgent than what it makes room for. Not everything that comes may take all of that ([`Reach`]). Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there are too many;
-//! what was dropped is announced (`notices`). For frames: those of what was delivered; then the least urgent and oldest
+//! events that nobody is owed and clips that are gone, then what is told of clips, then dead letters, then what is owed, the
+//! least urgent and oldest first, never anything more urgent than what it makes room for. Not everything that comes may take
+//! all of that ([`Reach`]). Of what was not delivered a tombstone stays, listed and counted, until it is purged by age or there
+//! are too many; what was dropped is announced (`notices`). For frames: those of what was delivered; then the least urgent and oldest
 //! ones, whose alerts go without their pictures, but for those that a receiver may have seen: the same id never comes with
 //! other bytes. Refuses to know how full is too full (`room` and `frames` do). Runs on the
 //! thread `journal-writer`.
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::clips;
 use super::columns::{name, rank, to_rank, unsigned};
 use super::error::Error;
 use super::group::Ledger;
@@ -52,7 +54,7 @@ fn free_a_little(ledger: &mut Ledger<'_>, reach: Reach, at: Wall) -> Result<bool
     if remove_rehearsed(ledger, step)? > 0 {
         return Ok(true);
     }
-    if reach != Reach::Rehearsed && (remove_delivered(ledger, step)? > 0 || remove_unowed(ledger, step)? > 0) {
+    if reach != Reach::Rehearsed && remove_what_is_over(ledger, step)? > 0 {
         return Ok(true);
     }
     let Reach::Owed(priority) = reach else { return Ok(false) };
@@ -60,8 +62,10 @@ fn free_a_little(ledger: &mut Ledger<'_>, reach: Reach, at: Wall) -> Result<bool
     if spare && remove_tombstones(ledger, step)? > 0 {
         return Ok(true);
     }
-    if drop_rows(ledger, DEAD_LETTERS, None, step, at)? > 0 {
-        return Ok(true);
+    for sql in [OF_CLIPS, DEAD_LETTERS] {
+        if drop_rows(ledger, sql, None, step, at)? > 0 {
+            return Ok(true);
+        }
     }
     for priority in Priority::ALL.into_iter().rev().take_while(|&other| other >= priority) {
         if drop_rows(ledger, OWED, Some(priority), step, at)? > 0 {
@@ -69,6 +73,17 @@ fn free_a_little(ledger: &mut Ledger<'_>, reach: Reach, at: Wall) -> Result<bool
         }
     }
     Ok(remove_tombstones(ledger, step)? > 0)
+}
+
+/// Takes away what nobody waits for any more.
+fn remove_what_is_over(ledger: &mut Ledger<'_>, step: usize) -> Result<usize, Error> {
+    for remove in [remove_delivered, remove_unowed, clips::remove_gone] {
+        let removed = remove(ledger, step)?;
+        if removed > 0 {
+            return Ok(removed);
+        }
+    }
+    Ok(0)
 }
 
 /// Takes away what was delivered, the oldest of an endpoint first.
@@ -116,6 +131,10 @@ fn remove(ledger: &mut Ledger<'_>, rows: Vec<Over>) -> Result<usize, Error> {
 pub(super) const DEAD_LETTERS: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
      WHERE endpoint IN (SELECT name FROM endpoint_state) AND state IN ('dead', 'expired', 'skipped_gone')
        AND ended_ms IS NOT NULL AND ?1 IS NULL LIMIT ?2";
+
+/// What is owed of clips; ?1 is not used. A range of `delivery_of_clip`.
+pub(super) const OF_CLIPS: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
+     WHERE of_clip = 1 AND ended_ms IS NULL AND ?1 IS NULL ORDER BY n LIMIT ?2";
 
 /// What is owed, of priority ?1, the oldest of all endpoints first. A range of `delivery_owed`.
 pub(super) const OWED: &str = "SELECT n, event_seq, endpoint, priority, sequence FROM delivery
@@ -216,6 +235,23 @@ pub(super) fn free_frames(ledger: &mut Ledger<'_>, excess: u64, size: impl Fn(&s
         strip(ledger, event)?;
     }
     Ok(())
+}
+
+/// The oldest events with a frame, of which everything was delivered or nothing owed. The newest of all has only just come.
+pub(super) const DELIVERED_FRAMES: &str = "SELECT seq FROM (
+         SELECT seq FROM event WHERE frame IS NOT NULL ORDER BY seq LIMIT 4096)
+     WHERE seq < (SELECT max(seq) FROM event)
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND state <> 'delivered') LIMIT ?1";
+
+/// Takes frames away that nobody waits for, of `most` events, and leaves the rows. Answers of how many.
+pub(super) fn remove_delivered_frames(ledger: &mut Ledger<'_>, most: usize) -> Result<usize, Error> {
+    let mut statement = ledger.connection.prepare_cached(DELIVERED_FRAMES)?;
+    let events: Vec<i64> = statement.query_map([most as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    drop(statement);
+    for event in &events {
+        strip(ledger, *event)?;
+    }
+    Ok(events.len())
 }
 
 /// One delivery, and one event that nobody is owed; but not the newest of all, which has only just come.

@@ -64,6 +64,8 @@ pub(super) enum Purpose {
     Outcome,
     /// An alert that is only rehearsed: beyond where room is made it would take that of something else.
     Rehearsal,
+    /// What became of a clip: no further than a rehearsal, and for the same reason.
+    News,
     /// A heartbeat: half of what is left for alerts from where room is made, so that one of them never waits for it.
     Heartbeat,
 }
@@ -138,7 +140,7 @@ impl Room {
             Purpose::Alert(Priority::Critical) => self.critical,
             Purpose::Alert(_) => self.alerts,
             Purpose::Outcome => self.outcomes,
-            Purpose::Rehearsal => self.tight,
+            Purpose::Rehearsal | Purpose::News => self.tight,
             Purpose::Heartbeat => self.tight.midpoint(self.alerts),
         };
         Ok(used(connection)? < limit)

@@ -14,11 +14,16 @@ CREATE TABLE clip (
     bytes       INTEGER NOT NULL DEFAULT 0, -- of its file, as far as it is whole
     sha256      TEXT,                      -- of its file, once that is ready
     duration_ms INTEGER,
-    why         TEXT                       -- it failed, or is gone
+    why         TEXT,                      -- it failed, or is gone
+    over_ms     INTEGER,                   -- the clock of `retention`, once nobody is owed an alert of it: it ages from then on
+    untold      INTEGER NOT NULL DEFAULT 0 -- 1: there was no room to tell what became of it
 ) STRICT;
 CREATE INDEX clip_camera ON clip (camera, n);
 CREATE INDEX clip_state ON clip (state, n);
-CREATE INDEX clip_file ON clip (state, n, bytes) WHERE file = 1;
+CREATE INDEX clip_file ON clip (n, state, bytes) WHERE file = 1;
+CREATE INDEX clip_age ON clip (state, over_ms);
+CREATE INDEX clip_ageless ON clip (n) WHERE over_ms IS NULL AND state <> 'recording';
+CREATE INDEX clip_untold ON clip (n) WHERE untold = 1;
 
 -- The alerts that a clip shows, and the events that tell of it.
 CREATE TABLE clip_event (
@@ -34,3 +39,9 @@ CREATE TABLE link_key (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     key BLOB    NOT NULL -- 32 random bytes
 ) STRICT;
+
+-- 1: it tells of a clip, and goes before anything that tells of an alert.
+ALTER TABLE delivery ADD COLUMN of_clip INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX delivery_of_clip ON delivery (n) WHERE of_clip = 1 AND ended_ms IS NULL;
+
+CREATE INDEX event_framed ON event (seq) WHERE frame IS NOT NULL;

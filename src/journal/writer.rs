@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::accept::Acceptance;
 use super::claims::Claim;
-use super::clips::{ClipNews, Delete, Filmed, Trim, Trimmed, Trimming};
+use super::clips::{Aged, Aging, ClipNews, ClipSequel, ClipState, Delete, Filmed, Trim, Trimmed, Trimming, Untold};
 use super::endpoint::{Gone, Pause, Release, Skip};
 use super::entry::{Checkpoint, DeadFilter, Definition, Notice, Purged, Record, Recorded, Revision, Settlement};
 use super::error::Error;
@@ -106,17 +106,35 @@ impl Writer {
     }
 
     /// Records a step in the life of a clip, with the events that tell of it, in one transaction. What comes too late
-    /// changes nothing and tells nothing.
+    /// changes nothing and tells nothing; nor is anything told where that would take the room of alerts: what became of the
+    /// clip is left for [`Writer::untold_clips`].
     pub fn tell_of_clip(&self, news: ClipNews) -> Reply<Recorded> {
         self.queue(news)
     }
 
-    /// Takes a small batch of clips away that are too old or too much. Their rows stay for a while, and say why.
+    /// Begins a clip that goes on from others and shows the same alerts. Answers whether there are any; else it changes nothing.
+    pub fn go_on_with_clip(&self, sequel: ClipSequel) -> Reply<bool> {
+        self.queue(sequel)
+    }
+
+    /// Some of the clips of which what became of them is still to be told ([`super::ClipStep::Told`]), the oldest first, and
+    /// where they stand.
+    pub fn untold_clips(&self) -> Reply<Vec<(Uuid, ClipState)>> {
+        self.queue(Untold)
+    }
+
+    /// Takes a small batch of clips away that are too old, and rows of those that have long been gone. Does nothing while the
+    /// clock is unsynced.
+    pub fn age_clips(&self, aging: Aging) -> Reply<Aged> {
+        self.queue(aging)
+    }
+
+    /// Takes a small batch of clips away that are too much. Their rows stay for a while, and say why.
     pub fn trim_clips(&self, trimming: Trimming) -> Reply<Trimmed> {
         self.queue(Trim::new(trimming))
     }
 
-    /// Deletes a clip that is ready. Answers whether there was one.
+    /// Deletes a clip that is not being recorded. Answers whether there was one.
     pub fn delete_clip(&self, clip: Uuid) -> Reply<bool> {
         self.queue(Delete { clip })
     }

@@ -67,8 +67,10 @@ pub enum Told {
         sha256: String,
         /// For how long it plays; longer than what was recorded by nothing, shorter where the camera was away at its end.
         duration: Duration,
+        /// It shows all that came before this; earlier than its end was ordered, where it ended early.
+        reached: Mono,
     },
-    /// There is no clip, and no file.
+    /// Nothing of it can be played. A file that it has is for whoever hears of this to take away.
     Failed {
         /// Which one.
         clip: Uuid,
@@ -95,13 +97,19 @@ pub struct Recorder {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts the thread. `folder` is made when the first clip begins.
+/// Starts the thread. `folder` is made when the first clip begins; `has_room` is asked, on the thread, whether clips may grow.
+/// While they may not, they wait a little for older ones to go, and then end where they are.
 ///
 /// # Errors
 /// The operating system gives no thread.
-pub fn spawn(folder: PathBuf, cameras: impl Cameras + 'static, clerk: impl Clerk + 'static) -> io::Result<Recorder> {
+pub fn spawn(
+    folder: PathBuf,
+    has_room: impl Fn() -> bool + Send + 'static,
+    cameras: impl Cameras + 'static,
+    clerk: impl Clerk + 'static,
+) -> io::Result<Recorder> {
     let (orders, taken) = crossbeam_channel::bounded(WAITING);
-    let run = run::Run::new(taken, folder, Box::new(cameras), Box::new(clerk));
+    let run = run::Run::new(taken, folder, Box::new(has_room), Box::new(cameras), Box::new(clerk));
     let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || run.run())?;
     Ok(Recorder { orders: Some(orders), thread: Some(thread) })
 }
@@ -137,3 +145,6 @@ impl Drop for Recorder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::clip::{Clip, Desk, Trouble, fail};
+use super::clip::{Clip, Desk};
 use super::{Cameras, Clerk, Order};
 use crate::time;
 
@@ -20,19 +20,24 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(super) struct Run {
     orders: Receiver<Order>,
     folder: PathBuf,
+    has_room: HasRoom,
     cameras: Box<dyn Cameras>,
     clerk: Box<dyn Clerk>,
     clips: Vec<Clip>,
 }
 
+/// Whether the disk has room for clips.
+pub(super) type HasRoom = Box<dyn Fn() -> bool + Send>;
+
 impl Run {
     pub(super) fn new(
         orders: Receiver<Order>,
         folder: PathBuf,
+        has_room: HasRoom,
         cameras: Box<dyn Cameras>,
         clerk: Box<dyn Clerk>,
     ) -> Run {
-        Run { orders, folder, cameras, clerk, clips: Vec::new() }
+        Run { orders, folder, has_room, cameras, clerk, clips: Vec::new() }
     }
 
     pub(super) fn run(mut self) {
@@ -44,19 +49,18 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let now = time::now().mono;
-            let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
-            self.clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
+            let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
+            let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
+            clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
         }
-        let mut desk = Desk { folder: &self.folder, clerk: &mut *self.clerk };
-        self.clips.iter_mut().for_each(|clip| clip.end(&mut desk));
+        let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
+        let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
+        clips.iter_mut().for_each(|clip| clip.end(&mut desk));
     }
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Begin { clip, camera, from, until } => match self.cameras.record(&camera, from) {
-                Some(tap) => self.clips.push(Clip::new(clip, until, tap)),
-                None => fail(clip, &Trouble::NoCamera(camera.to_string()), &mut *self.clerk),
-            },
+            Order::Begin { clip, camera, from, until } => self.clips.push(Clip::new(clip, camera, (from, until))),
             Order::Until { clip, until } => {
                 // One that has ended meanwhile was told.
                 self.clips.iter_mut().filter(|other| other.id == clip).for_each(|clip| clip.until = until);

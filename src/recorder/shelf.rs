@@ -45,13 +45,23 @@ impl Growing {
         }
     }
 
-    /// Appends `bytes`, durably.
+    /// Appends `bytes`, durably, or nothing of them.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.file.sync_data()?;
+        if let Err(error) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
+            if let Err(error) = self.file.set_len(self.bytes).and_then(|()| self.file.sync_all()) {
+                tracing::warn!(file = %self.path.display(), %error, "a clip may have a torn end");
+            }
+            return Err(error);
+        }
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// What is appended from here on fails.
+    #[cfg(test)]
+    pub(super) fn breaks(&mut self) {
+        self.file = File::open(&self.path).unwrap();
     }
 
     /// So far.

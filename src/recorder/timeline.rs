@@ -10,6 +10,8 @@ use crate::time::Mono;
 
 /// A camera whose clock and whose pictures are so far apart has set its clock.
 const ASTRAY: Duration = Duration::from_secs(10);
+/// A camera whose keyframe is shown no later than what came before, so long after that, has a clock that stands still.
+const STUCK: Duration = Duration::from_millis(500);
 /// How long a picture is shown where only one came.
 const MOMENT: Duration = Duration::from_millis(40);
 /// No pace is slower for us: pictures may be missing.
@@ -60,8 +62,12 @@ impl Timeline {
             return None;
         }
         let elapsed = packet.arrived.mono.since(*self.began.get_or_insert(packet.arrived.mono));
-        let goes_on =
-            |line: &Line| line.connection == packet.connection && line.place(packet).abs_diff(elapsed) < ASTRAY;
+        let goes_on = |line: &Line| {
+            let at = line.place(packet);
+            // Nothing that came before a keyframe is shown after it.
+            let goes_back = packet.class == Class::Idr && at <= self.newest && elapsed.saturating_sub(at) > STUCK;
+            line.connection == packet.connection && at.abs_diff(elapsed) < ASTRAY && !goes_back
+        };
         let mut line = match self.line.filter(goes_on) {
             Some(line) => line,
             None if starts => {
@@ -140,6 +146,15 @@ mod tests {
         let rest = [(80, Delta), (200, Idr), (160, Delta), (240, Delta)].map(|(at, class)| packet(1, at, at, class));
         let found = placed([packet(1, 0, 0, Idr), lost].into_iter().chain(rest));
         assert_eq!(found, [Some(0), None, None, Some(200), None, Some(240)]);
+    }
+
+    #[test]
+    fn a_camera_whose_time_stands_still_or_goes_back_a_little_goes_on_from_its_next_keyframe() {
+        let frozen = |nth: u64| packet(1, 100, nth * 500, if nth % 2 == 0 { Idr } else { Delta });
+        assert_eq!(placed((0..5).map(frozen)), [0, 0, 1000, 1000, 2000].map(Some));
+        let back = [(0, 0, Idr), (4000, 4000, Delta), (1000, 5000, Idr), (1040, 5040, Delta)];
+        let found = placed(back.map(|(pts, arrived, class)| packet(1, pts, arrived, class)));
+        assert_eq!(found, [0, 4000, 5000, 5040].map(Some));
     }
 
     #[test]

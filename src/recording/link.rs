@@ -1,7 +1,8 @@
 //! Links to clips that open without a token until they expire.
 //!
-//! Owns what is signed (`<id>.<expires>`, HMAC-SHA256, base64 for URLs) and how a link reads; refuses to know who serves it
-//! and where the key is kept. Pure: the time is an argument. The key is wiped from memory when dropped and never printed.
+//! Owns what is signed (`<id>.<expires>`, HMAC-SHA256, base64 for URLs), how a link reads, and until when it opens its clip: a
+//! link that could not be delivered in time, or that a box without a clock made, is good for as long after its clip was
+//! delivered. Refuses to know who serves it and where the key is kept. Pure: the time is an argument. The key is wiped from memory when dropped and never printed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -120,18 +121,28 @@ impl Links {
         Links { base, key, expiry }
     }
 
-    /// A link that is made at `now`.
+    /// A link that is made at `now`, which may be wrong: see [`Links::check`].
     pub fn to(&self, clip: Uuid, piece: Piece, now: Wall) -> String {
         let base = self.base.as_ref().map(|base| base.as_str().trim_end_matches('/')).unwrap_or_default();
         format!("{base}{}", self.key.path(clip, piece, now.plus(self.expiry)))
     }
 
-    /// As [`Key::check`].
+    /// As [`Key::check`], but for a link that has expired: it opens its clip until that has been over for as long as links are
+    /// good. `over`: since when nobody is owed an alert of it any more; None: somebody is.
     ///
     /// # Errors
     /// The link opens nothing.
-    pub fn check(&self, clip: Uuid, expires: &str, signature: &str, now: Wall) -> Result<(), NoWay> {
-        self.key.check(clip, expires, signature, now)
+    pub fn check(
+        &self,
+        clip: Uuid,
+        (expires, signature): (&str, &str),
+        over: Option<Wall>,
+        now: Wall,
+    ) -> Result<(), NoWay> {
+        match self.key.check(clip, expires, signature, now) {
+            Err(NoWay::Expired) if over.is_none_or(|over| now < over.plus(self.expiry)) => Ok(()),
+            checked => checked,
+        }
     }
 }
 
@@ -174,6 +185,24 @@ mod tests {
             assert_eq!((at(0), at(59)), (Ok(()), Ok(())));
             assert_eq!((at(60), at(1 << 40)), (Err(NoWay::Expired), Err(NoWay::Expired)));
         }
+    }
+
+    #[test]
+    fn a_link_that_came_late_or_of_a_wrong_time_opens_its_clip_for_as_long_after_that_was_delivered() {
+        let links = Links::new(Some(Url::parse("https://box.example").unwrap()), key(), Duration::from_secs(60));
+        let at = |seconds| NOW.plus(Duration::from_secs(seconds));
+        let in_2000 = Wall(946_684_800_000);
+        for made in [NOW, in_2000] {
+            let (expires, signature) = parts(&links.to(clip(), Piece::Player, made));
+            let check = |over, seconds| links.check(clip(), (&expires, &signature), over, at(seconds));
+            assert_eq!((check(None, 61), check(None, 1 << 40)), (Ok(()), Ok(())), "somebody may not have it yet");
+            assert_eq!((check(Some(at(1000)), 1059), check(Some(at(1000)), 1060)), (Ok(()), Err(NoWay::Expired)));
+            assert_eq!(check(Some(at(0)), 59), Ok(()));
+            let forged = links.check(clip(), (&expires, &signature[1..]), None, at(0));
+            assert_eq!(forged, Err(NoWay::Forged), "whatever is owed");
+        }
+        let (expires, signature) = parts(&links.to(clip(), Piece::Player, NOW));
+        assert_eq!(links.check(clip(), (&expires, &signature), Some(in_2000), at(59)), Ok(()), "as it says");
     }
 
     #[test]

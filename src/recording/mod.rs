@@ -7,4 +7,4 @@ pub mod mp4;
 mod plan;
 pub mod playlist;
 
-pub use plan::{Alerted, Order, Plan};
+pub use plan::{Alerted, Order, Plan, Sequel};

@@ -4,18 +4,20 @@
 //! know packets and files. Decided on the watch threads, each of its own camera's plan.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use super::ledger::{Evidence, Happening};
-use crate::condition::Effect;
+use crate::condition::{Effect, Open};
+use crate::config::Clip;
 use crate::event::AlertClip;
-use crate::journal::Filmed;
+use crate::journal::{ClipSequel, Filmed, Shows, Writer};
 use crate::name::Name;
 use crate::recording::link::{Links, Piece};
-use crate::recording::{Order, Plan};
-use crate::time::{Mono, Wall};
+use crate::recording::{Order, Plan, Sequel};
+use crate::time::{Mono, Now, Wall};
 
 /// Takes orders, without waiting.
 pub type Orders = Box<dyn Fn(Order) + Send + Sync>;
@@ -31,12 +33,19 @@ struct Inner {
     plans: Mutex<BTreeMap<Name, Arc<Mutex<Plan>>>>,
     /// Clips that are being recorded, and of which cameras.
     going: Mutex<BTreeMap<Uuid, Name>>,
+    closed: AtomicBool,
 }
 
 impl Footage {
     /// Nothing is recorded yet.
     pub fn new(orders: Orders, links: Option<Links>) -> Footage {
-        Footage(Arc::new(Inner { orders, links, plans: Mutex::default(), going: Mutex::default() }))
+        Footage(Arc::new(Inner {
+            orders,
+            links,
+            plans: Mutex::default(),
+            going: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }))
     }
 
     /// Makes links to clips.
@@ -44,18 +53,64 @@ impl Footage {
         self.0.links.as_ref()
     }
 
-    /// A clip has ended, whatever was ordered: alerts from here on begin another one, and all that began it is in the
-    /// journal. May wait for a commit.
-    pub fn ended(&self, clip: Uuid) {
+    /// A clip has ended which shows all until `reached` (None: nothing came of it), and all that began it is in the journal.
+    /// Where its events want more another one goes on, once `writer` has it. May wait for a commit.
+    pub fn ended(&self, clip: Uuid, reached: Option<Mono>, writer: &Writer, now: Now) {
         let Some(camera) = held(&self.0.going).remove(&clip) else { return };
-        held(&self.plan_of(&camera)).ended(clip);
+        let reached = reached.filter(|_| !self.0.closed.load(Ordering::Relaxed));
+        self.go_on(&camera, Shows::AsClip(clip), (writer, now), |plan, new| plan.ended(clip, reached, new));
     }
 
-    /// Ends all clips.
-    pub fn cut(&self, now: Mono) {
-        for clip in held(&self.0.going).keys() {
-            (self.0.orders)(Order::Until { clip: *clip, until: now });
+    /// `open` was open already when this process began to watch: a clip of it goes on, if it was recorded and may be longer.
+    /// Waits for a commit.
+    pub fn resume(&self, camera: &Name, clip: Clip, open: &Open, writer: &Writer, now: Now) {
+        // By the wall clock: the other one may be of another boot.
+        let so_far = clip.before + now.wall.since(open.alerted);
+        let bound = now.mono.plus(clip.max.saturating_sub(so_far));
+        let resume = |plan: &mut Plan, new| plan.resume(new, open.id, clip, bound, now.mono);
+        self.go_on(camera, Shows::Event(open.id), (writer, now), resume);
+    }
+
+    fn go_on(
+        &self,
+        camera: &Name,
+        shows: Shows,
+        (writer, now): (&Writer, Now),
+        decide: impl FnOnce(&mut Plan, Uuid) -> Option<Sequel>,
+    ) {
+        let plan = self.plan_of(camera);
+        let mut plan = held(&plan);
+        let before = plan.clone();
+        let Some(Sequel { clip, order }) = decide(&mut plan, now.new_id()) else { return };
+        match writer.go_on_with_clip(ClipSequel { clip, camera: camera.clone(), shows, at: now }).wait() {
+            Ok(true) => self.give(order),
+            // The event was never recorded.
+            Ok(false) => *plan = before,
+            Err(error) => {
+                tracing::error!(%camera, %error, "an event that is open is recorded no longer: its next clip is not in the journal");
+                plan.ended(clip, None, clip);
+            }
         }
+    }
+
+    /// Ends all clips: there is no room for more. May wait for a commit.
+    pub fn cut(&self, now: Mono) {
+        let plans: Vec<Arc<Mutex<Plan>>> = held(&self.0.plans).values().cloned().collect();
+        for plan in plans {
+            held(&plan).cut(now).into_iter().for_each(|order| self.give(order));
+        }
+    }
+
+    /// The daemon stops: what ends from here on is gone on with by the next start.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Relaxed);
+    }
+
+    fn give(&self, order: Order) {
+        if let Order::Begin { clip, camera, .. } = &order {
+            held(&self.0.going).insert(*clip, camera.clone());
+        }
+        (self.0.orders)(order);
     }
 
     /// The plan that `happening` may change; None: it changes none.
@@ -121,12 +176,7 @@ impl<'f> Scene<'f> {
     /// The journal has it.
     pub(super) fn recorded(mut self) {
         *self.plan = self.next;
-        for order in self.orders {
-            if let Order::Begin { clip, camera, .. } = &order {
-                held(&self.footage.0.going).insert(*clip, camera.clone());
-            }
-            (self.footage.0.orders)(order);
-        }
+        self.orders.into_iter().for_each(|order| self.footage.give(order));
     }
 }
 

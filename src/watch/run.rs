@@ -169,6 +169,7 @@ impl Run {
     fn run(mut self) -> bool {
         let asked = loop {
             self.mailbox.demand(self.watcher.demand(time::now()));
+            self.mailbox.lags(self.watcher.lag());
             let reply = select! {
                 recv(self.mailbox.bell()) -> _ => None,
                 recv(self.watcher.replies()) -> reply => reply.ok(),

@@ -12,6 +12,7 @@
 mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -38,6 +39,8 @@ pub struct Watcher {
     /// Frames whose turn is still to come.
     backlog: Backlog,
     replies: Receiver<Reply>,
+    /// How long after it came a frame was judged, at most.
+    lag: Duration,
 }
 
 impl Watcher {
@@ -61,7 +64,7 @@ impl Watcher {
             ways.push(Way { own: lane_of(&model), candidate, missed: false, referred: None });
             machines.push(machine);
         }
-        Watcher { machines, ways, lanes, newest: None, backlog: Backlog::default(), replies }
+        Watcher { machines, ways, lanes, newest: None, backlog: Backlog::default(), replies, lag: Duration::ZERO }
     }
 
     /// The machines.
@@ -72,6 +75,11 @@ impl Watcher {
     /// Where replies arrive: hand each to [`Watcher::reply`].
     pub fn replies(&self) -> &Receiver<Reply> {
         &self.replies
+    }
+
+    /// How long after it came a frame was judged, at most.
+    pub fn lag(&self) -> Duration {
+        self.lag
     }
 
     /// Whether an answer is outstanding, or a frame waits for its turn.
@@ -103,6 +111,7 @@ impl Watcher {
     pub fn reply(&mut self, ledger: &mut dyn Ledger, now: Now, reply: Reply) {
         let lane = usize::try_from(reply.tag).unwrap_or(usize::MAX);
         let Some(answered) = self.lanes.get_mut(lane).and_then(|lane| lane.receive(reply)) else { return };
+        self.lag = self.lag.max(now.mono.since(answered.frame.arrived.mono));
         self.answer(ledger, now, &answered);
         let newest = self.newest.clone().filter(|newest| !Arc::ptr_eq(newest, &answered.frame));
         // Whoever's turn it is in this lane goes first; the other one then finds it taken.

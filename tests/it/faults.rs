@@ -36,8 +36,8 @@ fn durability(part: &str, args: &[&str]) -> Option<Value> {
 }
 
 #[test]
-fn ten_kills_under_load_lose_nothing() {
-    let Some(figures) = durability("kills", &["--kills", "10"]) else { return };
+fn ten_kills_under_load_lose_nothing_of_what_a_real_stream_brought() {
+    let Some(figures) = durability("kills", &["--kills", "10", "--rtsp"]) else { return };
     assert_eq!((&figures["lost"], &figures["altered"]), (&0.into(), &0.into()));
     assert_eq!(figures["under_load"], 8, "the others come while it starts");
     assert!(figures["accepted"].as_u64() >= Some(8), "{figures}");
@@ -47,11 +47,13 @@ fn ten_kills_under_load_lose_nothing() {
 
 #[test]
 fn an_end_between_two_steps_loses_nothing() {
-    let Some(figures) = durability("failpoints", &["--failpoints", "6"]) else { return };
+    let Some(figures) = durability("failpoints", &["--failpoints", "8"]) else { return };
     assert_eq!((&figures["lost"], &figures["corrupt"], &figures["frames_missing"]), (&0.into(), &0.into(), &0.into()));
     let killed: u64 = figures["killed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
-    assert_eq!(killed, 6);
+    assert_eq!(killed, 8);
+    assert!(figures["clips"]["rows"].as_u64() > Some(0) && figures["clips"]["wrong"] == json!({}), "{figures}");
     assert!(figures["control_frames_missing"].as_u64() > Some(0));
+    assert!(figures["control_clips_wrong"]["missing"].as_u64() > Some(0));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn monitor(name: &str, more: &str) -> String {
     )
 }
 
-fn endpoint(name: &str, format: &str, receiver: &Receiver) -> String {
+pub fn endpoint(name: &str, format: &str, receiver: &Receiver) -> String {
     format!(
         "[[endpoint]]\nname = \"{name}\"\nformat = \"{format}\"\nurl = \"{}\"\nsecret_file = \"HERE/ops.secret\"\n\
          concurrency = 1\n",
@@ -46,16 +46,16 @@ fn endpoint(name: &str, format: &str, receiver: &Receiver) -> String {
     )
 }
 
-fn state(appliance: &Appliance) -> PathBuf {
+pub fn state(appliance: &Appliance) -> PathBuf {
     appliance.folder.path().join("state")
 }
 
-fn clips(appliance: &Appliance) -> Vec<ClipRow> {
+pub fn clips(appliance: &Appliance) -> Vec<ClipRow> {
     let reader = Reader::open(&state(appliance)).unwrap();
     reader.clips(&ClipFilter { limit: 1000, ..ClipFilter::default() }).unwrap()
 }
 
-fn bodies(receiver: &Receiver) -> Vec<Value> {
+pub fn bodies(receiver: &Receiver) -> Vec<Value> {
     receiver.arrived().iter().map(|arrived: &Arrived| serde_json::from_slice(&arrived.body).unwrap()).collect()
 }
 
@@ -116,7 +116,7 @@ fn an_alert_is_recorded_and_everybody_is_told_where() {
 }
 
 /// What is wrong with rows and files: rows that name no file, files that no row names, files with a torn end.
-fn wrong(appliance: &Appliance) -> (usize, usize, usize) {
+pub fn wrong(appliance: &Appliance) -> (usize, usize, usize) {
     let (dir, rows) = (state(appliance), clips(appliance));
     let named: BTreeSet<PathBuf> = rows.iter().filter(|row| row.has_file).map(|row| clip_path(&dir, row.id)).collect();
     let there: BTreeSet<PathBuf> = fs::read_dir(clips_folder(&dir)).unwrap().map(|it| it.unwrap().path()).collect();

@@ -207,10 +207,18 @@ fn links_that_were_forged_or_have_expired_open_nothing() {
         let answer = box_.get(&fresh);
         assert!([403, 404].contains(&answer.status), "{odd}: {} {}", answer.status, answer.head);
     }
-    // As it was signed, and then time went by.
+    // As it was signed, and then time went by, since the alert was delivered too.
     let key = Reader::open(&box_.appliance.folder.path().join("state")).unwrap().link_key().unwrap().unwrap();
     let (clip, seconds) = (id.parse().unwrap(), Duration::from_secs(1));
-    let expired = box_.get(&key.path(clip, Piece::Player, now().wall.minus(seconds)));
+    let late = key.path(clip, Piece::Player, now().wall.minus(seconds));
+    let over = |days: i64| {
+        let journal = rusqlite::Connection::open(box_.appliance.folder.path().join("state/journal.db")).unwrap();
+        journal.execute("UPDATE clip SET over_ms = ?1", [now().wall.0 - days * 86_400_000]).unwrap();
+    };
+    over(1);
+    assert_eq!(box_.get(&late).status, 200, "it may have come late");
+    over(8);
+    let expired = box_.get(&late);
     let told = String::from_utf8_lossy(&expired.body);
     assert!(expired.status == 403 && told.contains("<h1>the link has expired</h1>"), "{}\n{told}", expired.head);
     assert!(expired.head.contains("content-type: text/html"), "{}", expired.head);

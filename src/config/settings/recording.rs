@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Recording {
     /// Bytes of all clips, of those of `[storage] max_size`.
     pub max_size: u64,
-    /// How long clips are kept after their alerts.
+    /// How long clips are kept once nobody is owed their alerts any more.
     pub keep: Duration,
     /// How long a link to a clip opens it.
     pub link_expiry: Duration,

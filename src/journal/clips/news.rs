@@ -1,15 +1,17 @@
 //! What becomes of a clip, with the events that tell of it, in one transaction.
 //!
-//! Owns which step follows which; refuses to know packets and formats (a closure of the caller's makes the events).
+//! Owns which step follows which, and that no telling keeps a step from being taken: where there is no room for it, what
+//! became of the clip is told later, and what only led there is not. Refuses to know packets and formats (a closure of the
+//! caller's makes the events).
 //! Runs on `journal-writer`.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::rows::{self, ClipAlert, ClipRow};
+use super::rows::{self, ClipAlert, ClipRow, ClipState};
 use crate::journal::accept::Acceptance;
-use crate::journal::columns::{to_integer, to_ms};
+use crate::journal::columns::{id, to_integer, to_ms, word};
 use crate::journal::entry::{Accepted, Record, Recorded};
 use crate::journal::error::Error;
 use crate::journal::group::{Change, Ledger};
@@ -63,12 +65,26 @@ pub enum ClipStep {
         /// For people.
         why: String,
     },
+    /// Nobody records it, and its file can't be read. That stays: a disk may come round.
+    Unreadable {
+        /// For people.
+        why: String,
+    },
+    /// What became of it, where it still stands, is told, which it could not be when it happened.
+    Told(ClipState),
+}
+
+impl ClipStep {
+    /// What became of the clip, and not what led there.
+    fn is_end(&self) -> bool {
+        matches!(self, ClipStep::Ready { .. } | ClipStep::Failed { .. } | ClipStep::Unreadable { .. })
+    }
 }
 
 impl Change for ClipNews {
     type Answer = Recorded;
 
-    /// What is told of clips takes the room of nothing that is owed.
+    /// What is told of clips takes the room of nothing that is owed, and none that alerts will need.
     fn make_room(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         relief::make_room(ledger, Reach::Over, self.at.wall)
     }
@@ -83,11 +99,40 @@ impl Change for ClipNews {
         let alerts = rows::alerts(ledger.connection, clip.n)?;
         let events = (self.announce)(&clip, &alerts);
         let record = Record { at: self.at, events, machine: None, jobs: Vec::new() };
-        let recorded = Acceptance::without_frames(record).apply(ledger)?;
+        let recorded = match Acceptance::without_frames(record).apply(ledger) {
+            Err(Error::Tight(_)) if self.step.is_end() => return put_off(ledger, self.clip),
+            Err(Error::Tight(_)) if !matches!(self.step, ClipStep::Told(_)) => {
+                return Ok(Recorded { events: Vec::new() });
+            }
+            recorded => recorded?,
+        };
         for event in &recorded.events {
             rows::join(ledger.connection, self.clip, event.seq, &[])?;
         }
         Ok(recorded)
+    }
+}
+
+/// It is told once there is room.
+fn put_off(ledger: &mut Ledger<'_>, clip: Uuid) -> Result<Recorded, Error> {
+    ledger.connection.prepare_cached("UPDATE clip SET untold = 1 WHERE id = ?1")?.execute([clip.as_bytes()])?;
+    Ok(Recorded { events: Vec::new() })
+}
+
+/// Some of the clips of which there was no room to tell what became of them, the oldest first, and where they stand.
+pub(in crate::journal) struct Untold;
+
+/// So many at once.
+const BATCH: i64 = 50;
+
+impl Change for Untold {
+    type Answer = Vec<(Uuid, ClipState)>;
+
+    fn apply(self, ledger: &mut Ledger<'_>) -> Result<Vec<(Uuid, ClipState)>, Error> {
+        let mut statement =
+            ledger.connection.prepare_cached("SELECT id, state FROM clip WHERE untold = 1 ORDER BY n LIMIT ?1")?;
+        let rows = statement.query_map([BATCH], |row| Ok((id(row, "id")?, word(row, "state", ClipState::parse)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -122,6 +167,14 @@ fn take(ledger: &mut Ledger<'_>, clip: Uuid, step: &ClipStep) -> Result<bool, Er
                 "UPDATE clip SET state = 'failed', file = 0, bytes = 0, why = ?2 WHERE id = ?1 AND state = 'recording'",
             )?
             .execute((id, why))?,
+        ClipStep::Unreadable { why } => connection
+            .prepare_cached(
+                "UPDATE clip SET state = 'failed', file = 1, why = ?2 WHERE id = ?1 AND state = 'recording'",
+            )?
+            .execute((id, why))?,
+        ClipStep::Told(state) => connection
+            .prepare_cached("UPDATE clip SET untold = 0 WHERE id = ?1 AND untold = 1 AND state = ?2")?
+            .execute((id, state.as_str()))?,
     };
     if changed > 0 && matches!(step, ClipStep::Failed { .. }) {
         ledger.doomed_clips.push(clip);

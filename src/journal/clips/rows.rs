@@ -93,6 +93,8 @@ pub struct ClipRow {
     pub duration: Option<Duration>,
     /// Why it failed or is gone.
     pub why: Option<String>,
+    /// Since when nobody is owed an alert of it any more, as far as that was noticed.
+    pub over: Option<Wall>,
     /// The alerts that it shows, by their ids, in order.
     pub alerts: Vec<Uuid>,
 }
@@ -101,9 +103,8 @@ pub struct ClipRow {
 pub(in crate::journal) const ALERTS_OF: &str = "SELECT event.id FROM clip_event CROSS JOIN event ON seq = event
      WHERE clip = ?1 AND type = 'monitor.triggered' ORDER BY seq";
 
-/// Whether a file is to stay.
-pub(in crate::journal) const CLIP_IS_NAMED: &str =
-    "SELECT EXISTS (SELECT 1 FROM clip WHERE id = ?1 AND (file = 1 OR state = 'recording'))";
+/// Whether a file is to stay; no row: nobody knows it.
+pub(in crate::journal) const CLIP_IS_NAMED: &str = "SELECT file = 1 OR state = 'recording' FROM clip WHERE id = ?1";
 
 /// An alert that a clip shows, on its way into the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,6 +187,7 @@ pub(in crate::journal) fn clip_row(row: &Row<'_>) -> rusqlite::Result<ClipRow> {
             None => None,
         },
         why: row.get("why")?,
+        over: row.get::<_, Option<i64>>("over_ms")?.map(Wall),
         alerts: Vec::new(),
     })
 }
@@ -217,13 +219,27 @@ pub(in crate::journal) fn link_key(connection: &Connection) -> rusqlite::Result<
     connection.query_row("SELECT key FROM link_key", [], |row| row.get(0)).optional()
 }
 
+/// Whether there are clips at all: journals of releases that recorded none are still read.
+fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')")?
+        .query_row([], |row| row.get(0))
+}
+
 impl Reader {
     /// Clips, the newest first.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<ClipRow>, Error> {
+<<<<<<< HEAD
+        let snapshot = self.snapshot()?;
+        if !is_known(&snapshot)? {
+            return Ok(Vec::new());
+        }
+=======
         let Some(snapshot) = self.with_clips()? else { return Ok(Vec::new()) };
+>>>>>>> m3
         let (sql, values) = clips_sql(filter);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = snapshot.prepare_cached(&sql)?;
@@ -236,18 +252,30 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip(&self, clip: Uuid) -> Result<Option<ClipRow>, Error> {
+<<<<<<< HEAD
+        let snapshot = self.snapshot()?;
+        if is_known(&snapshot)? { find(&snapshot, clip) } else { Ok(None) }
+=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         find(&snapshot, clip)
+>>>>>>> m3
     }
 
-    /// The clip that shows an alert, the last one where several do.
+    /// The clip that shows an alert; where others go on from it, the one that the alert names.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
+<<<<<<< HEAD
+        let snapshot = self.snapshot()?;
+        if !is_known(&snapshot)? {
+            return Ok(None);
+        }
+=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
+>>>>>>> m3
         let mut statement = snapshot.prepare_cached(
-            "SELECT * FROM clip WHERE n = (SELECT max(clip) FROM clip_event
+            "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
         )?;
         let row = statement.query_row([event.as_bytes()], clip_row).optional()?;
@@ -264,6 +292,10 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn link_key(&self) -> Result<Option<Key>, Error> {
+<<<<<<< HEAD
+        let key = if is_known(&self.connection)? { link_key(&self.connection)? } else { None };
+        Ok(key.map(Key::new))
+=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         Ok(link_key(&snapshot)?.map(Key::new))
     }
@@ -304,5 +336,6 @@ mod tests {
             assert!(reader.link_key().unwrap().is_none());
         }
         assert!(left_by(9).1.clips(&all).is_ok(), "the control: one that may have some");
+>>>>>>> m3
     }
 }

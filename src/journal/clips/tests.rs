@@ -14,6 +14,10 @@ use crate::name::Name;
 use crate::time::{Boot, Mono, Now, Wall};
 use crate::verdict::Answer;
 
+mod age;
+mod lost;
+mod room;
+
 const HOUR: Duration = Duration::from_secs(3600);
 const MIB: u64 = 1 << 20;
 
@@ -73,6 +77,11 @@ fn alert() -> Event {
 
 /// An alert that is recorded, and owed to `endpoint`.
 fn film(journal: &Journal, clip: Uuid, endpoint: Option<&str>) -> Uuid {
+    film_at(journal, clip, endpoint, at(0))
+}
+
+/// The same at some moment.
+fn film_at(journal: &Journal, clip: Uuid, endpoint: Option<&str>, now: Now) -> Uuid {
     let event = alert();
     let id = event.id;
     let owe = |endpoint| Owed {
@@ -82,7 +91,7 @@ fn film(journal: &Journal, clip: Uuid, endpoint: Option<&str>) -> Uuid {
         render: Box::new(|_| Body::whole("{}".to_owned())),
     };
     let accepted = Accepted { event, frame: None, owed: endpoint.map(owe).into_iter().collect() };
-    let record = Record { at: at(0), events: vec![accepted], machine: None, jobs: Vec::new() };
+    let record = Record { at: now, events: vec![accepted], machine: None, jobs: Vec::new() };
     let filmed = Filmed { clip, height: Some(1080), told: vec![name("ops")] };
     journal.writer().record_filmed(record, vec![Some(filmed)]).wait().unwrap();
     id
@@ -99,7 +108,7 @@ fn tell(journal: &Journal, clip: Uuid, step: ClipStep) -> Option<(ClipState, Vec
     let heard = told.clone();
     let announce: Announce = Box::new(move |clip, alerts| {
         *heard.lock().unwrap() = Some((clip.state, alerts.iter().map(|alert| alert.event.id).collect()));
-        assert!(alerts.iter().all(|alert| alert.told == [name("ops")]) && clip.height == Some(1080));
+        assert!(alerts.iter().all(|alert| alert.told == [name("ops")] && clip.height == Some(1080)));
         let away = CameraOffline { cause: "stands for any".to_owned(), since: Wall(0), common: false, flaps: 0 };
         vec![Accepted { event: event(EventData::CameraOffline(away)), frame: None, owed: Vec::new() }]
     });
@@ -155,6 +164,26 @@ fn a_clip_is_there_with_its_alert_and_each_of_its_steps_is_told_once() {
 }
 
 #[test]
+fn a_clip_that_goes_on_shows_the_alerts_of_the_one_before_or_of_its_event_and_an_unrecorded_event_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let both = [(); 2].map(|()| film(&journal, clip(1), None)).to_vec();
+    tell(&journal, clip(1), ClipStep::Begun { started_us: 5 });
+    tell(&journal, clip(1), ready(30));
+    let go_on = |n, shows| {
+        let sequel = ClipSequel { clip: clip(n), camera: name("dock"), shows, at: at(2) };
+        journal.writer().go_on_with_clip(sequel).wait().unwrap()
+    };
+    assert!(go_on(2, Shows::AsClip(clip(1))) && go_on(3, Shows::Event(Uuid::from_u128(9))));
+    assert!(!go_on(4, Shows::AsClip(clip(9))) && !go_on(4, Shows::Event(Uuid::from_u128(8))));
+    let [ready, recording] = [ClipState::Ready, ClipState::Recording].map(|state| (state, state == ClipState::Ready));
+    assert_eq!(states(dir.path()), [ready, recording, recording]);
+    let told = tell(&journal, clip(3), ClipStep::Begun { started_us: 7 });
+    assert_eq!(told, Some((ClipState::Recording, both.clone())), "each once, and to whom it was told before");
+    assert_eq!(journal.reader().unwrap().clip_of(both[0]).unwrap().map(|row| row.id), Some(clip(1)), "as it was told");
+}
+
+#[test]
 fn a_kill_at_any_moment_leaves_no_row_that_names_a_missing_file() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
@@ -193,13 +222,14 @@ fn a_kill_at_any_moment_leaves_no_row_that_names_a_missing_file() {
     }
     let failed = (ClipState::Failed, false);
     let kept = (ClipState::Ready, true);
-    assert_eq!(states(dir.path()), [failed, kept, failed, kept, (ClipState::Gone, false)]);
+    assert_eq!(states(dir.path()), [failed, kept, failed, kept, (ClipState::Gone, false), failed]);
     assert_eq!(fs::read(clip_path(dir.path(), clip(2))).unwrap(), b"whole", "cut after what is whole");
     let hash = journal.reader().unwrap().clip(clip(2)).unwrap().unwrap().sha256.unwrap();
     assert_eq!(hash, "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099");
     let mut files: Vec<_> = fs::read_dir(dir.path().join("clips")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    assert_eq!(files, [2, 4].map(|n| clip_path(dir.path(), clip(n))));
+    let kept = [2, 4].map(|n| clip_path(dir.path(), clip(n)));
+    assert_eq!(files, [&kept[..], &[dir.path().join("clips/notes.txt")]].concat(), "what is no clip stays");
     assert_eq!(dangling(dir.path()), 0);
 }
 
@@ -215,7 +245,7 @@ fn the_oldest_that_nobody_waits_for_goes_first_and_what_is_being_recorded_never(
     tell(&journal, clip(5), ClipStep::Begun { started_us: 5 });
     tell(&journal, clip(5), ClipStep::Grown { bytes: MIB });
     let trim = |max_size| {
-        let trimming = Trimming { max_size, keep: HOUR, now: at(2) };
+        let trimming = Trimming { max_size, lacks: 0 };
         let trimmed = journal.writer().trim_clips(trimming).wait().unwrap();
         let there: Vec<u128> = (1..=5).filter(|n| clip_path(dir.path(), clip(*n)).exists()).collect();
         (trimmed.gone, trimmed.excess, there)
@@ -229,18 +259,21 @@ fn the_oldest_that_nobody_waits_for_goes_first_and_what_is_being_recorded_never(
 }
 
 #[test]
-fn what_is_too_old_goes_and_is_forgotten_later() {
+fn of_a_full_disk_no_more_is_given_back_than_it_lacks() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    finished(&journal, dir.path(), 1, 1, Some("ops"));
-    let trim = |seconds, synced| {
-        let now = Now { synced, ..at(seconds) };
-        let trimming = Trimming { max_size: u64::MAX, keep: HOUR, now };
+    for n in 1..=6 {
+        finished(&journal, dir.path(), n, MIB, None);
+    }
+    let trim = |max_size, lacks| {
+        let trimming = Trimming { max_size, lacks };
         journal.writer().trim_clips(trimming).wait().unwrap().gone
     };
-    assert_eq!((trim(1, true), trim(3599, true), trim(7200, false)), (0, 0, 0), "young, or nobody knows");
-    assert_eq!((trim(3700, true), trim(3800, true)), (1, 0));
-    assert_eq!(states(dir.path()), []);
+    assert_eq!(trim(u64::MAX, 0), 0);
+    assert_eq!(trim(u64::MAX, MIB + 1), 2);
+    assert_eq!(trim(3 * MIB, 2 * MIB), 2, "what the quota took counts");
+    assert_eq!(trim(u64::MAX, u64::MAX), 2);
+    assert_eq!(states(dir.path()), [(ClipState::Gone, false); 6]);
 }
 
 #[test]

@@ -18,6 +18,8 @@ const LONGEST: u64 = 2 * TICKS as u64;
 const LARGE: usize = 4 << 20;
 /// … and one of so many wherever it is.
 const TOO_LARGE: usize = 32 << 20;
+/// The same of pictures: of a camera whose time stands still, or that sends nothing but headers. More than come in [`LONGEST`].
+const MANY: usize = 250;
 /// How long a clip's only picture is shown.
 const MOMENT: u64 = TICKS as u64 / 25;
 
@@ -45,6 +47,8 @@ pub struct Fragment {
 #[derive(Debug, Default)]
 pub struct Cutter {
     pending: Vec<Sample>,
+    /// The latest time at which one of these is shown.
+    newest: Option<u64>,
     /// The first so many of them are the next fragment.
     cut: Option<usize>,
     bytes: usize,
@@ -56,13 +60,15 @@ impl Cutter {
     /// Takes the next picture in decoding order; the first one of a clip must be one to start at. What became whole by it.
     pub fn push(&mut self, picture: Picture) -> Option<Fragment> {
         let sample = Sample { data: picture.sample, shown: ticks(picture.shown), starts: picture.starts };
-        let is_newest = self.pending.iter().all(|before| before.shown < sample.shown);
-        let cut = self.cut.take_if(|_| is_newest || self.bytes > TOO_LARGE);
+        let is_newest = self.newest.is_none_or(|newest| newest < sample.shown);
+        let is_full = self.is_full();
+        let cut = self.cut.take_if(|_| is_newest || is_full);
         let whole = cut.map(|cut| self.cut_off(cut));
         if self.cut.is_none() && self.is_to_be_cut(&sample, is_newest) {
             self.cut = Some(self.pending.len());
         }
         self.bytes += sample.data.len();
+        self.newest = self.newest.max(Some(sample.shown));
         self.pending.push(sample);
         whole
     }
@@ -79,13 +85,19 @@ impl Cutter {
         let lasts = next.shown.saturating_sub(first.shown);
         let is_long = lasts >= LONGEST || self.bytes > LARGE;
         let is_group = next.starts && (lasts >= SHORTEST || !first.starts);
-        is_group || is_long && is_newest || self.bytes > TOO_LARGE
+        is_group || is_long && is_newest || self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > TOO_LARGE || self.pending.len() >= MANY
     }
 
     fn cut_off(&mut self, count: usize) -> Fragment {
         let samples: Vec<Sample> = self.pending.drain(..count).collect();
         self.bytes -= samples.iter().map(|sample| sample.data.len()).sum::<usize>();
-        let next = self.pending.iter().map(|sample| sample.shown).min();
+        let shown = || self.pending.iter().map(|sample| sample.shown);
+        let next = shown().min();
+        self.newest = shown().max();
         let until = next.unwrap_or_else(|| expected_end(&samples));
         self.made += 1;
         let (bytes, ends) = fragment(self.made, self.ends, until, &samples);
@@ -159,6 +171,19 @@ mod tests {
         }
         assert_eq!(found.concat().len(), 31);
         assert!(found.iter().any(|times| times[..3] == [7500, 6500, 7000]), "{found:?}");
+    }
+
+    #[test]
+    fn a_fragment_has_not_too_many_pictures_whatever_their_times() {
+        let groups = |ms: fn(u64) -> u64| {
+            let found = cut((0..2000).map(|nth| picture(ms(nth), nth == 0)));
+            assert_eq!(found.concat().len(), 2000);
+            found.iter().map(Vec::len).max()
+        };
+        assert!(groups(|nth| nth / 1000) <= Some(MANY + 1), "a thousand a second");
+        assert!(groups(|_| 0) <= Some(MANY + 1), "its time stands still");
+        assert!(groups(|nth| 2000 - nth) <= Some(MANY + 1), "its time goes backwards");
+        assert_eq!(groups(|nth| nth * 10), Some(200), "control: those of two seconds");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Coding, TICKS, TRACK};
 use crate::time::Wall;
 
 /// From 1904, where the clock of MP4 begins, to 1970, in seconds.
-const EPOCH: i64 = 2_082_844_800;
+pub(super) const EPOCH: i64 = 2_082_844_800;
 
 /// No rotation, no scaling (8.2.2.3).
 const UPRIGHT: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];

@@ -1,7 +1,7 @@
 //! Fragmented MP4: encoded pictures as a camera sent them, put into a file that grows by whole fragments.
 //!
 //! Owns the boxes: the init segment ([`init`]), fragments ([`Cutter`]), and the way back from a file to its whole fragments
-//! ([`walk`]). Refuses to decode, and to change a single byte of a NAL unit. Pure: bytes in, bytes out.
+//! ([`walk`], [`index`]). Refuses to decode, and to change a single byte of a NAL unit. Pure: bytes in, bytes out.
 //!
 //! ```text
 //! ftyp moov │ moof mdat │ moof mdat │ moof mdat …      whatever a kill leaves behind the last whole pair is cut off
@@ -23,7 +23,7 @@ mod walk;
 pub use cutter::{Cutter, Fragment, Picture};
 pub use header::init;
 pub use sets::{Sets, Unfit};
-pub use walk::{Span, Whole, walk};
+pub use walk::{Span, Whole, began, index, walk};
 
 /// How pictures are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

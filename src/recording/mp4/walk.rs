@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::boxes::{HEAD, descend, find, long, number};
 use super::cutter::duration;
 use super::fragment::STARTS;
+use super::header::EPOCH;
+use crate::time::Wall;
 
 /// Neither `ftyp` and `moov` nor a `moof` of ours comes near that.
 const LARGEST_HEADER: u64 = 1 << 20;
@@ -48,11 +50,44 @@ impl Whole {
     }
 }
 
-/// Finds what is whole. None: not even the init segment is.
+/// When its first picture came, to the second, as its init segment says. None: that isn't whole.
+///
+/// # Errors
+/// The file can't be read.
+pub fn began(file: &mut (impl Read + Seek)) -> io::Result<Option<Wall>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let Some(ftyp) = header(file, 0, length, b"ftyp")? else { return Ok(None) };
+    let Some(moov) = header(file, ftyp.len() as u64, length, b"moov")? else { return Ok(None) };
+    let created = descend(&moov, &[b"moov", b"mvhd"]).and_then(|mvhd| long(mvhd, 4));
+    Ok(created.map(|created| Wall(created.cast_signed().saturating_sub(EPOCH).saturating_mul(1000))))
+}
+
+/// Finds what is whole of a file whose writer may have been killed, or lost its power. None: not even the init segment is.
 ///
 /// # Errors
 /// The file can't be read.
 pub fn walk(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
+    let Some((mut whole, last)) = scan(file)? else { return Ok(None) };
+    // Everything before the last one was flushed before that was begun; of that itself any part may be missing.
+    if let (Some(run), Some(span)) = (last, whole.fragments.last())
+        && !is_sound(file, span.at + span.bytes - run.data, &run.sizes)?
+    {
+        whole.fragments.pop();
+    }
+    Ok(Some(whole))
+}
+
+/// The same of a file whose writer is alive, or has finished it: what is in a picture is not looked at, because some cameras
+/// send what looks like a hole. None: not even the init segment is there.
+///
+/// # Errors
+/// The file can't be read.
+pub fn index(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
+    Ok(scan(file)?.map(|(whole, _)| whole))
+}
+
+/// All fragments that are there with all their bytes, and what the last one says.
+fn scan(file: &mut (impl Read + Seek)) -> io::Result<Option<(Whole, Option<Run>)>> {
     let length = file.seek(SeekFrom::End(0))?;
     let Some(ftyp) = header(file, 0, length, b"ftyp")? else { return Ok(None) };
     let Some(moov) = header(file, ftyp.len() as u64, length, b"moov")? else { return Ok(None) };
@@ -69,13 +104,7 @@ pub fn walk(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
         whole.fragments.push(Span { at, bytes, lasts: run.lasts, starts: run.starts });
         last = Some(run);
     }
-    // Everything before the last one was flushed before that was begun; of that itself any part may be missing.
-    if let (Some(run), Some(span)) = (last, whole.fragments.last())
-        && !is_sound(file, span.at + span.bytes - run.data, &run.sizes)?
-    {
-        whole.fragments.pop();
-    }
-    Ok(Some(whole))
+    Ok(Some((whole, last)))
 }
 
 /// The whole box at that place, if it is of that kind.
@@ -165,7 +194,6 @@ pub(super) mod tests {
 
     use super::super::{Coding, Cutter, Picture, Sets, init};
     use super::*;
-    use crate::time::Wall;
 
     /// When the pictures of some fragments are shown.
     pub(in super::super) struct Shown {
@@ -203,7 +231,7 @@ pub(super) mod tests {
         let sps = hex::decode("6742c016da0280f6c044000003000400000300783c58ba80").unwrap();
         let keyframe = [&[0, 0, 1][..], &sps, &[0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x65, 0x88]].concat();
         let sets = Sets::of(Coding::H264, &keyframe).unwrap();
-        let mut file = init(&sets, Wall(0)).unwrap();
+        let mut file = init(&sets, Wall(1_769_423_700_500)).unwrap();
         let mut ends = vec![file.len()];
         let mut cutter = Cutter::default();
         let mut fragments = Vec::new();
@@ -238,6 +266,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_file_says_when_it_began() {
+        let (file, _) = clip();
+        assert_eq!(began(&mut Cursor::new(&file)).unwrap(), Some(Wall(1_769_423_700_000)));
+        assert_eq!(began(&mut Cursor::new(&file[..60])).unwrap(), None);
+    }
+
+    #[test]
     fn whatever_stands_behind_is_no_fragment() {
         let (file, ends) = clip();
         let [second, third] = [&file[ends[1]..ends[2]], &file[ends[2]..]];
@@ -256,6 +291,20 @@ pub(super) mod tests {
             assert_eq!(whole(&torn).map(|whole| whole.bytes()), Some(ends[2] as u64), "{length}");
         }
         assert_eq!(whole(&file).map(|whole| whole.bytes()), Some(file.len() as u64), "control");
+    }
+
+    #[test]
+    fn what_a_camera_sent_is_no_hole_in_a_file_that_was_finished() {
+        let (mut file, ends) = clip();
+        let last = file.len() - 3;
+        file[last..].fill(0);
+        assert_eq!(
+            whole(&file).map(|whole| whole.bytes()),
+            Some(ends[2] as u64),
+            "control: after a kill it may be one"
+        );
+        let found = |length: usize| index(&mut Cursor::new(&file[..length])).unwrap().map(|whole| whole.bytes());
+        assert_eq!([found(file.len()), found(last)], [Some(file.len() as u64), Some(ends[2] as u64)]);
     }
 
     #[test]

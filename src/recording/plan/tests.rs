@@ -1,6 +1,4 @@
-//! What a plan promises, for whatever happens on a camera.
-
-use proptest::prelude::*;
+//! What a plan does, case by case; what it promises, whatever happens: `promise`.
 
 use super::*;
 
@@ -23,14 +21,21 @@ fn plan() -> Plan {
 const FIVE_TEN: Clip =
     Clip { before: Duration::from_secs(5), after: Duration::from_secs(10), max: Duration::from_secs(120) };
 
+fn begin(clip: u128, from: u64, until: u64) -> Order {
+    Order::Begin { clip: id(clip), camera: Name::new("dock").unwrap(), from: at(from), until: at(until) }
+}
+
+fn until(clip: u128, until: u64) -> Order {
+    Order::Until { clip: id(clip), until: at(until) }
+}
+
 #[test]
 fn an_event_is_recorded_from_before_it_until_after_its_end() {
     let mut plan = plan();
     let alerted = plan.alert(id(1), id(100), FIVE_TEN, at(60_000), at(60_300));
-    let begin = Order::Begin { clip: id(1), camera: Name::new("dock").unwrap(), from: at(55_000), until: at(175_000) };
-    assert_eq!(alerted, Alerted { clip: id(1), is_new: true, order: Some(begin) });
-    assert_eq!(plan.cleared(id(100), at(80_000)), Some(Order::Until { clip: id(1), until: at(90_000) }));
-    assert_eq!(plan.cleared(id(100), at(85_000)), None, "it has ended already");
+    assert_eq!(alerted, Alerted { clip: id(1), is_new: true, order: Some(begin(1, 55_000, 175_000)) });
+    assert_eq!(plan.cleared(id(100), at(80_000)), [until(1, 90_000)]);
+    assert_eq!(plan.cleared(id(100), at(85_000)), [], "it has ended already");
 }
 
 #[test]
@@ -38,119 +43,80 @@ fn what_overlaps_shares_a_clip_that_goes_on_for_the_last_of_it() {
     let mut plan = plan();
     plan.alert(id(1), id(100), FIVE_TEN, at(60_000), at(60_000));
     plan.cleared(id(100), at(70_000));
-    let joined = plan.alert(id(2), id(200), FIVE_TEN, at(79_000), at(79_500));
-    let until = |ms| Some(Order::Until { clip: id(1), until: at(ms) });
-    assert_eq!(joined, Alerted { clip: id(1), is_new: false, order: until(175_000) });
-    assert_eq!(plan.cleared(id(200), at(81_000)), until(91_000));
-    assert!(plan.alert(id(3), id(300), FIVE_TEN, at(90_900), at(91_000)).is_new, "the other one is over");
+    let joined = plan.alert(id(2), id(200), FIVE_TEN, at(77_000), at(77_500));
+    assert_eq!(joined, Alerted { clip: id(1), is_new: false, order: Some(until(1, 175_000)) });
+    assert!(
+        !plan.alert(id(2), id(300), FIVE_TEN, at(58_500), at(77_600)).is_new,
+        "judged late, but almost all is shown"
+    );
+    assert_eq!(plan.cleared(id(300), at(78_000)), []);
+    assert_eq!(plan.cleared(id(200), at(81_000)), [until(1, 91_000)]);
+    assert!(plan.alert(id(3), id(300), FIVE_TEN, at(89_000), at(90_500)).is_new, "the other one is over too soon");
 }
 
 #[test]
-fn an_alert_after_a_clip_was_cut_short_begins_another_one() {
+fn an_alert_for_which_a_clip_has_no_room_begins_another_one() {
     let mut plan = plan();
     plan.alert(id(1), id(100), FIVE_TEN, at(60_000), at(60_000));
-    plan.ended(id(9));
-    assert!(!plan.alert(id(2), id(200), FIVE_TEN, at(61_000), at(61_000)).is_new);
-    plan.ended(id(1));
-    assert!(plan.alert(id(2), id(200), FIVE_TEN, at(62_000), at(62_000)).is_new);
-    assert_eq!(plan.cleared(id(100), at(63_000)), None, "its clip is no more");
+    let early = Clip { before: Duration::from_secs(60), ..FIVE_TEN };
+    let alerted = plan.alert(id(2), id(200), early, at(61_000), at(61_000));
+    assert_eq!(alerted.order, Some(begin(2, 1_000, 121_000)), "it wants what was long before");
+    assert_eq!(plan.alert(id(3), id(300), FIVE_TEN, at(113_000), at(113_000)).clip, id(1), "the one that has room");
+    let late = plan.alert(id(4), id(400), FIVE_TEN, at(170_000), at(170_000));
+    assert_eq!(late.order, Some(begin(4, 165_000, 285_000)), "five seconds before the clip is as long as it may be");
+    assert_eq!(plan.cleared(id(200), at(113_500)), [], "the third goes on by itself");
+    assert_eq!(plan.cleared(id(100), at(114_000)), []);
+    assert_eq!(plan.cleared(id(300), at(115_000)), [until(1, 125_000)]);
 }
 
-/// What happens at a camera, `gap` after what happened before.
-#[derive(Clone, Debug)]
-enum Happens {
-    Alert { event: u8, clip: Clip, latency: u64 },
-    Clear { event: u8 },
-    CutShort,
+#[test]
+fn so_many_clips_at_once_are_enough() {
+    let mut plan = plan();
+    let tight = Clip { max: Duration::from_secs(15), ..FIVE_TEN };
+    let clips: Vec<Alerted> =
+        (0..9).map(|nth| plan.alert(id(nth.into()), id(100), tight, at(60_000 + 100 * nth), at(61_000))).collect();
+    assert_eq!(clips.iter().filter(|alerted| alerted.is_new).count(), MOST);
+    assert_eq!(clips[8].clip, id(MOST as u128 - 1), "the latest");
 }
 
-fn happens() -> impl Strategy<Value = (u64, Happens)> {
-    let clip = (0..6000_u64, 0..8000_u64, 0..40_000_u64).prop_map(|(before, after, more)| Clip {
-        before: ms(before),
-        after: ms(after),
-        max: ms(before + after + more),
+#[test]
+fn a_clip_that_ends_before_its_events_goes_on_as_another_one() {
+    let mut plan = plan();
+    plan.alert(id(1), id(100), FIVE_TEN, at(60_000), at(60_000));
+    assert_eq!(plan.ended(id(9), Some(at(62_000)), id(2)), None, "nobody knows it");
+    let sequel = plan.ended(id(1), Some(at(62_000)), id(2));
+    assert_eq!(sequel, Some(Sequel { clip: id(2), order: begin(2, 62_000, 175_000) }), "no longer than the first");
+    assert_eq!(plan.cleared(id(100), at(63_000)), [until(2, 73_000)]);
+    let sequel = plan.ended(id(2), Some(at(72_990)), id(3));
+    assert_eq!(sequel.map(|sequel| sequel.order), Some(begin(3, 72_990, 73_000)), "whatever `after` wants");
+    assert_eq!(plan.ended(id(3), Some(at(73_000)), id(4)), None, "it is all there");
+}
+
+#[test]
+fn nothing_goes_on_where_nothing_came_of_it_nor_where_it_was_cut_nor_for_ever() {
+    let mut plan = plan();
+    plan.alert(id(1), id(100), FIVE_TEN, at(60_000), at(60_000));
+    assert_eq!(plan.ended(id(1), None, id(2)), None, "it failed");
+    plan.alert(id(2), id(200), FIVE_TEN, at(62_000), at(62_000));
+    assert_eq!(plan.cut(at(63_000)), [until(2, 63_000)]);
+    assert!(plan.alert(id(3), id(300), FIVE_TEN, at(63_000), at(63_000)).is_new, "what was cut is over");
+    assert_eq!(plan.ended(id(2), Some(at(63_000)), id(4)), None);
+    let mut clip = id(3);
+    let sequels = (0..1000).map_while(|nth| {
+        clip = plan.ended(clip, Some(at(64_000 + nth)), id(10 + u128::from(nth)))?.clip;
+        Some(clip)
     });
-    let what = prop_oneof![
-        4 => (0..4_u8, clip, 0..800_u64).prop_map(|(event, clip, latency)| Happens::Alert { event, clip, latency }),
-        3 => (0..4_u8).prop_map(|event| Happens::Clear { event }),
-        1 => Just(Happens::CutShort),
-    ];
-    (0..9000_u64, what)
+    assert_eq!(sequels.count(), usize::from(SEQUELS));
 }
 
-/// A clip as whoever obeys records it, and what its events want of it.
-struct Recorded {
-    clip: Uuid,
-    from: Mono,
-    until: Mono,
-    max: Duration,
-    /// Open events with what they want after their end.
-    open: BTreeMap<u8, Duration>,
-    /// The latest that an event which ended wants.
-    wants: Mono,
+#[test]
+fn an_event_that_is_open_at_the_start_goes_on_once_and_no_longer_than_it_may() {
+    let mut plan = plan();
+    let resumed = plan.resume(id(1), id(100), FIVE_TEN, at(90_000), at(60_000));
+    assert_eq!(resumed, Some(Sequel { clip: id(1), order: begin(1, 60_000, 90_000) }));
+    assert_eq!(plan.resume(id(2), id(100), FIVE_TEN, at(90_000), at(61_000)), None, "it is recorded");
+    assert_eq!(plan.cleared(id(100), at(61_000)), [until(1, 71_000)]);
+    assert_eq!(plan.resume(id(3), id(200), FIVE_TEN, at(60_000), at(61_000)), None, "it was recorded for long enough");
 }
 
-impl Recorded {
-    fn obey(&mut self, order: Option<Order>) {
-        if let Some(Order::Until { clip, until }) = order {
-            assert_eq!(clip, self.clip);
-            self.until = until;
-        }
-    }
-
-    fn holds(&self) {
-        let bound = self.from.plus(self.max);
-        assert!(self.until <= bound, "never longer than the longest `max`");
-        let wanted = if self.open.is_empty() { self.wants.min(bound) } else { bound };
-        assert_eq!(self.until, wanted, "until all that it shows has ended, and no longer");
-    }
-}
-
-proptest! {
-    #[test]
-    fn whatever_happens(history in prop::collection::vec(happens(), 1..60)) {
-        let (mut plan, mut now) = (plan(), at(100_000));
-        let mut last: Option<Recorded> = None;
-        for (n, (gap, happens)) in history.into_iter().enumerate() {
-            now = now.plus(ms(gap));
-            match happens {
-                Happens::Alert { event, clip, latency } => {
-                    let (new, observed) = (id(n as u128), now.minus(ms(latency)));
-                    let alerted = plan.alert(new, id(1000 + u128::from(event)), clip, observed, now);
-                    let going = last.as_ref().is_some_and(|last| now < last.until);
-                    prop_assert_eq!(alerted.is_new, !going, "what overlaps shares, what doesn't begins anew");
-                    if let Some(Order::Begin { clip: begun, from, until, .. }) = alerted.order {
-                        prop_assert_eq!((begun, alerted.clip), (new, new));
-                        prop_assert_eq!(from, observed.minus(clip.before));
-                        let (open, wants) = (BTreeMap::new(), observed);
-                        last = Some(Recorded { clip: new, from, until, max: clip.max, open, wants });
-                    } else {
-                        last.as_mut().unwrap().obey(alerted.order);
-                    }
-                    let recorded = last.as_mut().unwrap();
-                    prop_assert_eq!(recorded.clip, alerted.clip);
-                    recorded.max = recorded.max.max(clip.max);
-                    recorded.wants = recorded.wants.max(observed.plus(clip.after));
-                    recorded.open.insert(event, clip.after);
-                }
-                Happens::Clear { event } => {
-                    let order = plan.cleared(id(1000 + u128::from(event)), now);
-                    let Some(recorded) = last.as_mut() else {
-                        prop_assert_eq!(order, None);
-                        continue;
-                    };
-                    if let Some(after) = recorded.open.remove(&event) {
-                        recorded.wants = recorded.wants.max(now.plus(after));
-                    }
-                    recorded.obey(order);
-                }
-                Happens::CutShort => if let Some(cut) = last.take() {
-                    plan.ended(cut.clip);
-                },
-            }
-            if let Some(recorded) = &last {
-                recorded.holds();
-            }
-        }
-    }
-}
+mod promise;

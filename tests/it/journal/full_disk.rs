@@ -2,9 +2,8 @@
 //!
 //! Small file systems are mounted (root), failing system calls come from strace.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use stakeout::delivery::State;
@@ -12,58 +11,11 @@ use stakeout::event::Priority;
 use stakeout::journal::{Accepted, Error, OpenError, OwedFrame, Reader, Record, Writer};
 
 use super::*;
+use crate::disk::Disk;
 use crate::shared::skip;
 
 const DIR: &str = "STAKEOUT_TEST_FULL_DISK_DIR";
 const MANY: &str = "STAKEOUT_TEST_ALL_FAULTS";
-
-/// A small file system of its own, unmounted at the end.
-struct Disk {
-    at: tempfile::TempDir,
-}
-
-impl Disk {
-    /// None where nobody may mount one; the test is skipped.
-    fn mount(size: &str) -> Option<Disk> {
-        let at = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "stakeout-test"])
-            .arg(at.path())
-            .output();
-        if !mounted.is_ok_and(|mounted| mounted.status.success()) {
-            skip("only root may mount a small file system");
-            return None;
-        }
-        Some(Disk { at })
-    }
-
-    fn state(&self) -> PathBuf {
-        self.at.path().join("state")
-    }
-
-    /// Somebody else takes all that is left.
-    fn fill(&self) {
-        let mut file = File::options().create(true).append(true).open(self.at.path().join("somebody-else")).unwrap();
-        for block in [1 << 16, 1 << 10, 1] {
-            while file.write(&vec![7_u8; block]).is_ok() {}
-        }
-        assert!(self.free() < 4096, "{}", self.free());
-    }
-
-    fn empty(&self) {
-        fs::remove_file(self.at.path().join("somebody-else")).unwrap();
-    }
-
-    fn free(&self) -> u64 {
-        stakeout::journal::free_bytes(self.at.path()).unwrap()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.at.path()).status();
-    }
-}
 
 fn framed(priority: Priority, bytes: usize) -> Record {
     let owed = vec![owed("a", OwedFrame::Original)];
@@ -90,7 +42,7 @@ fn deliver(writer: &Writer, delivery: Uuid) {
 #[test]
 fn a_disk_that_somebody_else_fills_is_got_over() {
     let Some(disk) = Disk::mount("24m") else { return };
-    let dir = disk.state();
+    let dir = disk.path().join("state");
     let journal = open(&dir);
     let writer = journal.writer();
     let mut owed: Vec<Uuid> = (0..100).map(|_| record_until_taken(&writer, 1).unwrap()).collect();
@@ -122,7 +74,7 @@ fn a_disk_that_somebody_else_fills_is_got_over() {
 #[test]
 fn on_a_disk_that_stays_full_the_newest_takes_the_place_of_the_least() {
     let Some(disk) = Disk::mount("24m") else { return };
-    let journal = open(&disk.state());
+    let journal = open(&disk.path().join("state"));
     let writer = journal.writer();
     for _ in 0..100 {
         record_until_taken(&writer, 1).unwrap();
@@ -143,23 +95,23 @@ fn on_a_disk_that_stays_full_the_newest_takes_the_place_of_the_least() {
     assert!(newest.sequence > 1000, "it went on for long: {}", newest.sequence);
     assert!(reader.totals().unwrap().dropped > 0, "and what it cost is counted");
     journal.close().unwrap();
-    assert_eq!(Reader::open(&disk.state()).unwrap().check().unwrap(), "ok");
+    assert_eq!(Reader::open(&disk.path().join("state")).unwrap().check().unwrap(), "ok");
 }
 
 /// The negative control: what everybody would try first.
 #[test]
 fn without_a_ballast_one_large_delete_does_not_get_over_a_full_disk() {
     let Some(disk) = Disk::mount("24m") else { return };
-    let journal = open(&disk.state());
+    let journal = open(&disk.path().join("state"));
     let writer = journal.writer();
     for _ in 0..300 {
         let delivery = record_until_taken(&writer, 1).unwrap();
         deliver(&writer, delivery);
     }
     journal.close().unwrap();
-    fs::remove_file(disk.state().join("ballast")).unwrap();
+    fs::remove_file(disk.path().join("state").join("ballast")).unwrap();
     disk.fill();
-    let by_hand = rusqlite::Connection::open(disk.state().join("journal.db"))
+    let by_hand = rusqlite::Connection::open(disk.path().join("state").join("journal.db"))
         .and_then(|connection| connection.execute("DELETE FROM delivery WHERE state = 'delivered'", []));
     assert!(by_hand.is_err(), "this disk was not full");
 }
@@ -167,7 +119,7 @@ fn without_a_ballast_one_large_delete_does_not_get_over_a_full_disk() {
 #[test]
 fn a_box_whose_disk_is_full_starts() {
     let Some(disk) = Disk::mount("24m") else { return };
-    let journal = open(&disk.state());
+    let journal = open(&disk.path().join("state"));
     let writer = journal.writer();
     let owed: Vec<Uuid> = (0..40).map(|_| record_until_taken(&writer, 1).unwrap()).collect();
     journal.close().unwrap();
@@ -178,23 +130,24 @@ fn a_box_whose_disk_is_full_starts() {
     };
     // The first start has the ballast to live on, the second the frames. Somebody takes whatever is given up.
     for _ in 0..2 {
-        let journal = open(&disk.state());
+        let journal = open(&disk.path().join("state"));
         assert!(holds_all(&journal));
         assert!(record_until_taken(&journal.writer(), 10).is_some());
         drop(journal);
         disk.fill();
     }
-    while fs::read_dir(disk.state().join("frames")).unwrap().count() > 0 {
-        match Journal::open(&disk.state(), KEEP, at(0), nobody()) {
+    while fs::read_dir(disk.path().join("state").join("frames")).unwrap().count() > 0 {
+        match Journal::open(&disk.path().join("state"), KEEP, at(0), nobody()) {
             Ok(journal) => drop(journal),
             Err(error) => assert!(matches!(error, OpenError::Full { .. }), "{error}"),
         }
         disk.fill();
     }
-    let error = Journal::open(&disk.state(), KEEP, at(0), nobody()).err().expect("nothing is left to give up");
+    let error =
+        Journal::open(&disk.path().join("state"), KEEP, at(0), nobody()).err().expect("nothing is left to give up");
     assert!(error.to_string().ends_with("free some space on its disk"), "{error}");
     disk.empty();
-    assert!(holds_all(&open(&disk.state())));
+    assert!(holds_all(&open(&disk.path().join("state"))));
 }
 
 /// Not a test by itself: a process that records, delivers, and prints what it was promised. Its disk is made to fail.
