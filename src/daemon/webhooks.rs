@@ -116,6 +116,8 @@ fn section(name: &Name, url: &str, moments: Moments) -> Map<String, Value> {
     let events: Vec<_> = moments.events().into_iter().map(|kind| kind.as_str()).collect();
     let Value::Object(section) = json!({
         "name": name, "url": url, "format": Format::Aioz.as_str(), "retry": "aioz", "events": events,
+        // A medium's life is told in order, as far as nothing has to be told twice.
+        "concurrency": 1,
     }) else {
         return Map::new();
     };

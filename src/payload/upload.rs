@@ -17,6 +17,8 @@ pub(super) const VERSION: u32 = 1;
 pub struct WholeClip {
     /// Which one.
     pub clip: Uuid,
+    /// The id of the alert that it shows, of the first one if it shows several.
+    pub alert: Uuid,
     /// Of its file.
     pub bytes: u64,
     /// Of its file, lower-case hex.
@@ -34,7 +36,8 @@ impl WholeClip {
 pub(super) fn render(event: &Event) -> Option<String> {
     match &event.data {
         EventData::Clip(report) if report.stage == ClipStage::Ready => {
-            Some(json(&WholeClip { clip: report.clip, bytes: report.bytes, sha256: report.sha256.clone() }))
+            let (clip, alert, sha256) = (report.clip, report.alert, report.sha256.clone());
+            Some(json(&WholeClip { clip, alert, bytes: report.bytes, sha256 }))
         }
         _ => None,
     }

@@ -3,7 +3,7 @@
 //! Owns the wording and the manners (a repeated error is logged when it changes); refuses to know what follows from an
 //! attempt. Counts over the last day come from the journal, not from here.
 
-use crate::delivery::{Attempt, HoldReason, Outcome, Step};
+use crate::delivery::{Attempt, DeadReason, HoldReason, Outcome, Step};
 use crate::name::Name;
 use crate::retry::Next;
 use crate::time::Mono;
@@ -117,6 +117,7 @@ fn then(next: Next) -> String {
             "too old (expired): `stakeout dlq list` shows it, `stakeout dlq retry` sends it again".to_owned()
         }
         Next::Gone => "it gets nothing more until `stakeout endpoint enable`".to_owned(),
+        Next::Dead(DeadReason::ClipGone) => "given up".to_owned(),
         Next::Dead(reason) => {
             format!("given up ({}): `stakeout dlq list` shows it, `stakeout dlq retry` sends it again", reason.as_str())
         }
@@ -147,7 +148,9 @@ pub fn advice(outcome: &Outcome) -> Option<&'static str> {
             Some("the mail server has nothing to do with this box: is it the right one, and does it want a login?")
         }
         Outcome::Reply { code: 500..=599, to: Step::Letter } => Some("are the addresses in `to` right?"),
-        Outcome::Status { status: 413, .. } => Some("lower `max_body`, or set `frame = \"none\"`"),
+        Outcome::Status { status: 413, .. } => {
+            Some("lower `max_body`, or set `frame = \"none\"`; of clips it must take pieces of 4 KiB")
+        }
         _ => None,
     }
 }
@@ -157,7 +160,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::delivery::DeadReason;
 
     fn attempt(outcome: Outcome, error: Option<&str>) -> Attempt {
         Attempt { outcome, took: Duration::ZERO, error: error.map(str::to_owned), snippet: None }

@@ -73,6 +73,7 @@ pub(super) fn part(
     let id = format!("{}:{range}/{whole}:{}", clip.clip, clip.sha256);
     let mut headers = about(occasion, "video/mp4", &id, now);
     headers.push(("Content-Range".to_owned(), format!("bytes {range}/{whole}")));
+    headers.push(("X-Stakeout-Alert".to_owned(), clip.alert.to_string()));
     headers.push(("Repr-Digest".to_owned(), digest(&clip.sha256)));
     headers.push(("Content-Digest".to_owned(), format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&content)))));
     headers.extend(signatures(credentials, &id, &content, now));

@@ -104,6 +104,7 @@ fn the_kits_receiver_of_clips_keeps_them_and_nothing_that_is_not_signed_for_its_
     appliance.stop();
     let content = fs::read(kept["file"].as_str().unwrap()).unwrap();
     assert_eq!(ready["data"]["sha256"], hex::encode(Sha256::digest(&content)));
+    assert_eq!(kept["alert"], ready["data"]["trigger_event_id"]);
 
     let whole = hex::encode(Sha256::digest(b"whole"));
     let put = |clip: Uuid, said: &str, range: &str, piece: &[u8]| {

@@ -31,9 +31,11 @@ ABANDONED_S = 7 * 86400
 log = logging.getLogger("uvicorn.error")
 
 
-def work(clip: str, file: Path) -> None:
-    """Replace this by what shall happen with a clip; move the file or leave it. An exception means: try again later."""
-    print(json.dumps({"clip": clip, "file": str(file)}), flush=True)
+def work(clip: str, alert: str, file: Path) -> None:
+    """Replace this by what shall happen with a clip of that alert (its `event_id`); move the file or leave it. An exception means: try
+    again later.
+    """
+    print(json.dumps({"clip": clip, "alert": alert, "file": str(file)}), flush=True)
 
 
 class Shelf:
@@ -46,7 +48,7 @@ class Shelf:
             if left.stat().st_mtime < time.time() - ABANDONED_S:
                 left.unlink()
 
-    def put(self, clip: str, start: int | None, piece: bytes, whole: int, sha256: str) -> Response:
+    def put(self, clip: str, alert: str, start: int | None, piece: bytes, whole: int, sha256: str) -> Response:
         """Keeps a piece (None: nothing, somebody asks), and says how much is here."""
         part = self.folder / f"{clip}.part"
         with self.alone(clip):
@@ -64,9 +66,9 @@ class Shelf:
                     os.fsync(to.fileno())
                 has = start + len(piece)
             # Also where this process ended before it could finish.
-            return told(308, has) if has < whole else self.finish(clip, part, whole, sha256)
+            return told(308, has) if has < whole else self.finish(clip, alert, part, whole, sha256)
 
-    def finish(self, clip: str, part: Path, whole: int, sha256: str) -> Response:
+    def finish(self, clip: str, alert: str, part: Path, whole: int, sha256: str) -> Response:
         with open(part, "rb") as of:
             is_right = hashlib.file_digest(of, "sha256").hexdigest() == sha256
         if not is_right:
@@ -77,7 +79,7 @@ class Shelf:
         folder = os.open(self.folder, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-        self.inbox.put(clip, b"whole")
+        self.inbox.put(clip, alert.encode())
         return told(201, whole)
 
     @contextmanager
@@ -89,9 +91,9 @@ class Shelf:
 
     def work_off(self) -> None:
         while True:
-            clip, _ = self.inbox.next()
+            clip, alert = self.inbox.next()
             try:
-                work(clip, self.folder / f"{clip}.mp4")
+                work(clip, alert.decode(), self.folder / f"{clip}.mp4")
             except Exception:
                 log.exception("%s: not worked off, will be tried again", clip)
                 self.inbox.failed(clip)
@@ -135,4 +137,5 @@ async def receive(clip: str, request: Request) -> Response:
     start = None if first is None else int(first)
     if len(body) != (0 if start is None else int(last) + 1 - start) or (start is not None and int(last) >= int(whole)):
         return Response(status_code=400)
-    return await run_in_threadpool(app.state.shelf.put, clip, start, bytes(body), int(whole), sha256)
+    alert = request.headers.get("x-stakeout-alert", "")
+    return await run_in_threadpool(app.state.shelf.put, clip, alert, start, bytes(body), int(whole), sha256)
