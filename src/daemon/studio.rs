@@ -120,7 +120,6 @@ fn give(running: &Running, order: Order) {
     let Some((recorder, tell)) = &*running else { return };
     let begins = match &order {
         Order::Begin { clip, .. } => Some(*clip),
-        // One that is lost does no harm: the clip ends as it was said before, and where that is too early another one goes on.
         Order::Until { .. } => None,
     };
     if let (false, Some(clip)) = (recorder.order(order), begins) {
