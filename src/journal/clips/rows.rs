@@ -219,27 +219,13 @@ pub(in crate::journal) fn link_key(connection: &Connection) -> rusqlite::Result<
     connection.query_row("SELECT key FROM link_key", [], |row| row.get(0)).optional()
 }
 
-/// Whether there are clips at all: journals of releases that recorded none are still read.
-fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'clip')")?
-        .query_row([], |row| row.get(0))
-}
-
 impl Reader {
     /// Clips, the newest first.
     ///
     /// # Errors
     /// The journal can't be read.
     pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<ClipRow>, Error> {
-<<<<<<< HEAD
-        let snapshot = self.snapshot()?;
-        if !is_known(&snapshot)? {
-            return Ok(Vec::new());
-        }
-=======
         let Some(snapshot) = self.with_clips()? else { return Ok(Vec::new()) };
->>>>>>> m3
         let (sql, values) = clips_sql(filter);
         let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value as &dyn ToSql).collect();
         let mut statement = snapshot.prepare_cached(&sql)?;
@@ -252,13 +238,8 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip(&self, clip: Uuid) -> Result<Option<ClipRow>, Error> {
-<<<<<<< HEAD
-        let snapshot = self.snapshot()?;
-        if is_known(&snapshot)? { find(&snapshot, clip) } else { Ok(None) }
-=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         find(&snapshot, clip)
->>>>>>> m3
     }
 
     /// The clip that shows an alert; where others go on from it, the one that the alert names.
@@ -266,14 +247,7 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn clip_of(&self, event: Uuid) -> Result<Option<ClipRow>, Error> {
-<<<<<<< HEAD
-        let snapshot = self.snapshot()?;
-        if !is_known(&snapshot)? {
-            return Ok(None);
-        }
-=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
->>>>>>> m3
         let mut statement = snapshot.prepare_cached(
             "SELECT * FROM clip WHERE n = (SELECT min(clip) FROM clip_event
                                            WHERE event = (SELECT seq FROM event WHERE id = ?1))",
@@ -292,10 +266,6 @@ impl Reader {
     /// # Errors
     /// The journal can't be read.
     pub fn link_key(&self) -> Result<Option<Key>, Error> {
-<<<<<<< HEAD
-        let key = if is_known(&self.connection)? { link_key(&self.connection)? } else { None };
-        Ok(key.map(Key::new))
-=======
         let Some(snapshot) = self.with_clips()? else { return Ok(None) };
         Ok(link_key(&snapshot)?.map(Key::new))
     }
@@ -336,6 +306,5 @@ mod tests {
             assert!(reader.link_key().unwrap().is_none());
         }
         assert!(left_by(9).1.clips(&all).is_ok(), "the control: one that may have some");
->>>>>>> m3
     }
 }
