@@ -179,7 +179,10 @@ class Player:
     def __call__(self, sha256, path):
         """What it warns of."""
         if sha256 not in self.said:
-            command = ["ffmpeg", "-nostdin", "-v", "warning", "-threads", "1", "-i", str(path), "-f", "null", "-"]
+            # The file's own clock: pictures of a busy camera don't come at a regular pace, and rounded to a frame rate that
+            # ffmpeg guesses, two of them would become one.
+            command = ["ffmpeg", "-nostdin", "-v", "warning", "-threads", "1", "-i", str(path), "-enc_time_base", "-1",
+                       "-f", "null", "-"]
             ended = subprocess.run(command, capture_output=True, text=True)
             self.said[sha256] = ended.stderr or ("" if ended.returncode == 0 else f"ended with {ended.returncode}")
         return self.said[sha256]

@@ -63,12 +63,14 @@ impl Codec {
     }
 
     /// From encoded pictures to an appsink of its own, one picture a buffer. `async=false`: a sink that waits for preroll can
-    /// block its end of stream for ever.
+    /// block its end of stream for ever. `wait-on-eos=false`: one that waits until all is pulled keeps the lock that its change
+    /// of state needs; a recording that was read to its end before it played hung for ever.
     pub(super) fn tail(self) -> String {
         let repeated = if self == Codec::Mjpeg { "" } else { " config-interval=-1" };
         let (parser, caps, sink) = (self.parser(), self.caps(), self.sink());
         format!(
-            "{parser}{repeated} ! {caps} ! appsink name={sink} sync=false async=false drop=false enable-last-sample=false"
+            "{parser}{repeated} ! {caps} ! appsink name={sink} sync=false async=false wait-on-eos=false drop=false \
+             enable-last-sample=false"
         )
     }
 

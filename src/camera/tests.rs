@@ -373,3 +373,25 @@ fn rubbish_of_every_codec_is_no_end() {
         }
     }
 }
+
+/// A recording may have been read to its end while its pipeline is still on its way to playing. The change of state needs a
+/// lock that a sink holds which waits until all is pulled, and nobody pulls yet: so no sink waits for that.
+#[test]
+fn a_sink_that_was_fed_to_the_end_waits_for_nobody() {
+    gst::init().unwrap();
+    for (waits, patience) in [(false, 30), (true, 1)] {
+        let text = format!("{} ! {} ! {}", source(3, SMALL), H264.1, Codec::H264.tail());
+        let pipeline = gst::parse::launch(&text).unwrap().downcast::<gst::Pipeline>().unwrap();
+        let sink: gst_app::AppSink = pipeline.by_name(Codec::H264.sink()).unwrap().downcast().unwrap();
+        if waits {
+            sink.set_property("wait-on-eos", true);
+        }
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let patience = gst::ClockTime::from_seconds(patience);
+        let ended = pipeline.bus().unwrap().timed_pop_filtered(patience, &[gst::MessageType::Eos]);
+        assert_eq!(ended.is_none(), waits, "the control waits");
+        let pull = || sink.try_pull_sample(gst::ClockTime::from_seconds(30));
+        assert_eq!((std::iter::from_fn(pull).count(), sink.is_eos()), (3, true), "nothing is missing");
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+}
