@@ -15,6 +15,12 @@ const VERSION: u8 = 7;
 /// player reads (6.2.1). Fragments take two seconds and a bit; so often players ask for more.
 const TARGET_S: u64 = 6;
 
+/// Whether there is enough of a clip that is still recorded for players to begin with: a target's worth. Chromium, which is
+/// given less, plays that and then nothing more (seen with 156).
+pub fn is_enough(whole: &Whole) -> bool {
+    whole.lasts() >= Duration::from_secs(TARGET_S)
+}
+
 /// The playlist of a file. `url` is where it is, as seen from the playlist. While a clip is recorded (`ended` is false)
 /// players ask again for what has come, and find it behind what they know: what was said before never changes.
 ///

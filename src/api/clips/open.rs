@@ -173,7 +173,7 @@ pub(super) fn not_there(row: &ClipRow) -> Refusal {
 }
 
 fn nothing_yet() -> Refusal {
-    Refusal::not_found("nothing of this clip is recorded yet", "try again in a moment").again_in(SOON_S)
+    Refusal::not_found("too little of this clip is recorded yet", "try again in a moment").again_in(SOON_S)
 }
 
 impl Visit {
@@ -192,7 +192,10 @@ impl Visit {
     }
 
     async fn player(self, shared: &Shared) -> Result<Response, Refusal> {
-        let (device, Visit { row, ticket, .. }) = (shared.site.device(), self);
+        let (device, Visit { row, path, ticket }) = (shared.site.device(), self);
+        if row.state == ClipState::Recording {
+            playable(&row, path).await?;
+        }
         let page = shared.store.read(move |reader| {
             Ok(Page {
                 camera: row.camera.to_string(),
@@ -209,8 +212,7 @@ impl Visit {
 
     async fn playlist(self) -> Result<Response, Refusal> {
         let Visit { row, path, ticket } = self;
-        let whole = off_the_workers(move || mp4::index(&mut std::fs::File::open(path)?)).await?;
-        let whole = whole.filter(|whole| !whole.fragments.is_empty()).ok_or_else(|| not_there(&row))?;
+        let whole = playable(&row, path).await?;
         let url = format!("{}{}", Piece::Movie.file(), ticket.query());
         let text = playlist::hls(&url, &whole, row.state != ClipState::Recording);
         Ok(([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], text).into_response())
@@ -221,6 +223,14 @@ impl Visit {
         let jpeg = thumbnail::picture(shared, self).await?;
         Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response())
     }
+}
+
+/// What of a clip can be played, once that is enough to begin with.
+async fn playable(row: &ClipRow, path: PathBuf) -> Result<mp4::Whole, Refusal> {
+    let whole = off_the_workers(move || mp4::index(&mut std::fs::File::open(path)?)).await?;
+    let is_over = row.state != ClipState::Recording;
+    let is_enough = |whole: &mp4::Whole| !whole.fragments.is_empty() && (is_over || playlist::is_enough(whole));
+    whole.filter(is_enough).ok_or_else(|| not_there(row))
 }
 
 /// What there is of a file, in the ranges that the player asks for.
