@@ -116,6 +116,8 @@ impl Run {
         for number in 1.. {
             let mut course = Course::begin(time::now());
             let end = self.connection(number, &mut course);
+            // Who asked at the last moment gets what there is.
+            self.feed.tend();
             self.source.close();
             if matches!(end, End::Lost(_)) {
                 self.feed.lost(time::now());

@@ -60,9 +60,10 @@ impl Crew {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// The daemon stops: gives away what watches, once whoever starts or stops something is done with it, but at `deadline`
-    /// at the latest. False: somebody still was at it then, and with whom is not among these.
-    pub(super) fn dismiss(&self, deadline: Mono) -> (Vec<Watch>, Vec<Camera>, bool) {
+    /// The daemon stops: gives away those who watch, once whoever starts or stops something is done with it, but at `deadline`
+    /// at the latest. False: somebody still was at it then, and with whom is not among these. Cameras go on until
+    /// [`Crew::release`].
+    pub(super) fn dismiss(&self, deadline: Mono) -> (Vec<Watch>, bool) {
         self.stopping.store(true, Ordering::Relaxed);
         let free = loop {
             match self.hands.try_lock() {
@@ -71,9 +72,12 @@ impl Crew {
                 Ok(_) | Err(TryLockError::Poisoned(_)) => break true,
             }
         };
-        let lookouts = std::mem::take(&mut *held(&self.lookouts));
-        let (watches, cameras): (Vec<_>, Vec<_>) = lookouts.into_iter().map(|it| (it.watch, it.camera)).unzip();
-        (watches.into_iter().flatten().collect(), cameras, free)
+        (held(&self.lookouts).iter_mut().filter_map(|lookout| lookout.watch.take()).collect(), free)
+    }
+
+    /// Gives away the cameras, when nobody watches them any more.
+    pub(super) fn release(&self) -> Vec<Camera> {
+        std::mem::take(&mut *held(&self.lookouts)).into_iter().map(|lookout| lookout.camera).collect()
     }
 
     /// Adds a camera, at the place of `index` or behind the others.

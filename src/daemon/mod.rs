@@ -170,6 +170,8 @@ pub fn run(config: Config, mut ready: Ready) -> Result<(), StartError> {
     tracing::info!("stopping");
     clearing.abort();
     let settled = stop_watching(crew.dismiss(time::now().mono.plus(LAY_DOWN)));
+    studio.hear();
+    stop_cameras(crew.release());
     let _ = stop.send(true);
     tokio.block_on(async {
         tokio::join!(desks.close_all(), studio.close());
@@ -264,16 +266,21 @@ async fn stop_of(mut stopped: flag::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// No more frames, then no more events: everybody is asked before anybody is waited for. Whether every machine is on disk
-/// as it was last; if not, the journal must not say that this was a clean end.
-fn stop_watching((mut watches, mut cameras, free): (Vec<Watch>, Vec<Camera>, bool)) -> bool {
-    cameras.iter_mut().for_each(Camera::ask_to_stop);
+/// No more events: everybody is asked before anybody is waited for. Whether every machine is on disk as it was last; if
+/// not, the journal must not say that this was a clean end.
+fn stop_watching((mut watches, free): (Vec<Watch>, bool)) -> bool {
     watches.iter_mut().for_each(Watch::ask_to_stop);
     let deadline = time::now().mono.plus(STOP_WATCHING);
     let settled: Vec<bool> = watches.into_iter().map(|watch| watch.join_by(deadline) == Joined::Settled).collect();
+    free && settled.into_iter().all(|settled| settled)
+}
+
+/// No more frames. Not before: what is recorded of the last alert is still in the cameras.
+fn stop_cameras(mut cameras: Vec<Camera>) {
+    cameras.iter_mut().for_each(Camera::ask_to_stop);
+    let deadline = time::now().mono.plus(STOP_WATCHING);
     for camera in cameras {
         // One that hangs ends with the process.
         let _ended = camera.join_by(deadline);
     }
-    free && settled.into_iter().all(|settled| settled)
 }

@@ -39,6 +39,9 @@ const UNSETTLED: u32 = 10_000;
 /// So long for all clips to end where they are, …
 const ENDS: Duration = Duration::from_secs(3);
 
+/// So long is waited for the recorder to hear of the last alerts.
+const HEARS: Duration = Duration::from_millis(500);
+
 /// … and so long for what was said of them last.
 const WRITES_DOWN: Duration = Duration::from_secs(2);
 
@@ -86,6 +89,14 @@ pub(super) struct Employed {
 }
 
 impl Employed {
+    /// Sees to it that what is to be recorded of alerts until now reaches its camera while that still runs.
+    pub(super) fn hear(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((recorder, _)) = &*running {
+            recorder.hear(time::now().mono.plus(HEARS));
+        }
+    }
+
     /// Ends all clips where they are, and waits until that is written down, but not for a disk that stands still.
     pub(super) async fn close(self) {
         self.footage.close();

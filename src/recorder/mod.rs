@@ -91,9 +91,16 @@ pub trait Cameras: Send {
     fn record(&self, camera: &Name, from: Mono) -> Option<Tap>;
 }
 
+/// What the thread hears.
+enum Message {
+    Order(Order),
+    /// Somebody wants to know that it has heard all that was said before.
+    Heard(Sender<()>),
+}
+
 /// The running thread. Dropping it ends all clips where they are, and waits for that.
 pub struct Recorder {
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -117,7 +124,17 @@ pub fn spawn(
 impl Recorder {
     /// Gives an order and does not wait. False: the disk has stood still for so long that too many wait already.
     pub fn order(&self, order: Order) -> bool {
-        self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok())
+        self.orders.as_ref().is_some_and(|orders| orders.try_send(Message::Order(order)).is_ok())
+    }
+
+    /// Waits, until `deadline`, until every order that was given has been taken to its camera: from then on no camera that
+    /// stops takes anything away from a clip.
+    pub fn hear(&self, deadline: Mono) {
+        let (reply, heard) = crossbeam_channel::bounded(1);
+        let left = || deadline.since(time::now().mono);
+        if self.orders.as_ref().is_some_and(|orders| orders.send_timeout(Message::Heard(reply), left()).is_ok()) {
+            let _ = heard.recv_timeout(left());
+        }
     }
 
     /// Ends all clips where they are, and waits for that until `deadline`: a thread that hangs on its disk (false) is left to

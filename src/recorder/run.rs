@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::clip::{Clip, Desk};
-use super::{Cameras, Clerk, Order};
+use super::{Cameras, Clerk, Message, Order};
 use crate::time;
 
 /// Packets wait in their taps for so long: nobody is in a hurry, and a look costs little.
@@ -18,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 /// What the thread works with.
 pub(super) struct Run {
-    orders: Receiver<Order>,
+    orders: Receiver<Message>,
     folder: PathBuf,
     has_room: HasRoom,
     cameras: Box<dyn Cameras>,
@@ -31,7 +31,7 @@ pub(super) type HasRoom = Box<dyn Fn() -> bool + Send>;
 
 impl Run {
     pub(super) fn new(
-        orders: Receiver<Order>,
+        orders: Receiver<Message>,
         folder: PathBuf,
         has_room: HasRoom,
         cameras: Box<dyn Cameras>,
@@ -43,19 +43,30 @@ impl Run {
     pub(super) fn run(mut self) {
         loop {
             let wait = if self.clips.is_empty() { IDLE } else { ROUND };
+            let mut asked = None;
             match self.orders.recv_timeout(wait) {
-                Ok(order) => self.carry_out(order),
+                Ok(Message::Order(order)) => self.carry_out(order),
+                Ok(Message::Heard(reply)) => asked = Some(reply),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let now = time::now().mono;
-            let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
-            let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
-            clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
+            self.look();
+            // Nobody waits for it any more when the other end is gone.
+            let _ = asked.map(|reply| reply.try_send(()));
         }
+        // What cameras had still to say when they stopped.
+        self.look();
         let Run { folder, cameras, has_room, clerk, clips, .. } = &mut self;
         let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
         clips.iter_mut().for_each(|clip| clip.end(&mut desk));
+    }
+
+    /// Takes what has come for every clip.
+    fn look(&mut self) {
+        let now = time::now().mono;
+        let Run { folder, cameras, has_room, clerk, clips, .. } = self;
+        let mut desk = Desk { folder, cameras: &**cameras, has_room, clerk: &mut **clerk };
+        clips.retain_mut(|clip| clip.goes_on(now, &mut desk));
     }
 
     fn carry_out(&mut self, order: Order) {

@@ -182,3 +182,21 @@ fn a_kill_while_recording_leaves_clips_that_play_and_rows_that_are_true() {
         .count();
     assert!(ended >= 4, "the world is told of each");
 }
+
+/// At an upgrade, say: what was before the alert is still in the camera's ring.
+#[test]
+fn an_alert_at_the_last_moment_has_its_clip() {
+    if runtime().is_none() {
+        return;
+    }
+    let ops = Receiver::start(|_, _| Answer::status(200));
+    let clip = "cooldown = \"1h\"\nclip = { before = \"3s\", after = \"5s\" }\n";
+    let mut appliance = yard(&monitor("zone", clip), &endpoint("ops", "stakeout", &ops));
+    appliance.start();
+    ops.wait_for(1);
+    appliance.stop();
+    let [clip] = &clips(&appliance)[..] else { panic!("one: {:?}", clips(&appliance)) };
+    assert_eq!((clip.state, clip.why.as_deref()), (ClipState::Ready, None), "{}", appliance.log());
+    assert!(clip.duration.is_some_and(|lasts| lasts >= Duration::from_secs(3)), "{clip:?}");
+    assert_eq!(wrong(&appliance), (0, 0, 0));
+}

@@ -100,7 +100,7 @@ fn is_kept(journal: &Journal, endpoint: &Name) -> bool {
 #[test]
 fn an_order_that_a_stop_overtakes_is_kept_and_said_to_be() {
     let Site { orders, journal, _folder, .. } = site();
-    let (_, _, free) = orders.foreman.crew.dismiss(time::now().mono);
+    let (_, free) = orders.foreman.crew.dismiss(time::now().mono);
     assert!(free);
     let refused = orders.make(endpoint("ops")).unwrap_err();
     assert!(matches!(refused, Denied::Stopping), "{refused}");
@@ -112,7 +112,7 @@ fn whoever_has_its_hands_full_does_not_keep_the_daemon_from_stopping() {
     let crew = Crew::default();
     let busy = crew.hands().unwrap();
     let soon = time::now().mono.plus(Duration::from_millis(50));
-    let (_, _, free) = std::thread::scope(|scope| scope.spawn(|| crew.dismiss(soon)).join().unwrap());
+    let (_, free) = std::thread::scope(|scope| scope.spawn(|| crew.dismiss(soon)).join().unwrap());
     assert!(!free, "and that is not a clean end");
     drop(busy);
     assert!(crew.hands().is_none());
