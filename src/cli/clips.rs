@@ -16,7 +16,7 @@ use super::records::Records;
 use super::settings::ConfigFile;
 use super::shown::{self, One};
 use crate::api::{ClipLine, ClipQuery};
-use crate::journal::ClipState;
+use crate::journal::{ClipState, clip_hash};
 use crate::name::Name;
 use crate::time::now;
 
@@ -112,6 +112,7 @@ pub(super) fn export(records: &Records, clip: Uuid, to: &Path) -> Result<(), Fai
     partial.push(".part");
     let saved = File::create(&partial).map_err(failed).and_then(|mut file| {
         records.save_clip(clip, &mut file)?;
+        verify(&records.clip(clip)?, Path::new(&partial))?;
         file.sync_all().and_then(|()| std::fs::rename(&partial, to)).map_err(failed)
     });
     if saved.is_err() {
@@ -121,6 +122,18 @@ pub(super) fn export(records: &Records, clip: Uuid, to: &Path) -> Result<(), Fai
     saved?;
     print::say(&format!("saved as `{}`", to.display()));
     Ok(())
+}
+
+/// Whether a file is what was recorded. Of one that is still being recorded nobody can say yet.
+fn verify(clip: &ClipLine, saved: &Path) -> Result<(), Failure> {
+    let Some(sha256) = &clip.sha256 else { return Ok(()) };
+    let hash = File::open(saved).and_then(|file| clip_hash(&file)).map_err(Failure::plain)?;
+    if hash == *sha256 {
+        return Ok(());
+    }
+    let id = clip.id;
+    let wrong = format_args!("the file of clip `{id}` is not what was recorded any more: its SHA-256 is another");
+    Err(Failure::plain(wrong).hint("look after who else writes into `[storage] path`, and after the disk"))
 }
 
 fn delete(args: &One) -> Result<(), Failure> {

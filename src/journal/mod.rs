@@ -58,7 +58,7 @@ pub use ballast::free as free_bytes;
 pub use body::Body;
 pub use clips::{
     Aged, Aging, Announce, ClipAlert, ClipFilter, ClipNews, ClipRow, ClipSequel, ClipState, ClipStep, Filmed, Headroom,
-    Mended, Shows, Trimmed, Trimming, Whole, clip_path, clips_folder, mend,
+    Mended, Shows, Trimmed, Trimming, Whole, clip_hash, clip_path, clips_folder, mend,
 };
 pub use entry::{
     Accepted, Checkpoint, DeadFilter, Definition, JobRow, MachineRow, Notice, Origin, Owed, OwedFrame, Purged, Record,

@@ -200,3 +200,35 @@ fn an_alert_at_the_last_moment_has_its_clip() {
     assert!(clip.duration.is_some_and(|lasts| lasts >= Duration::from_secs(3)), "{clip:?}");
     assert_eq!(wrong(&appliance), (0, 0, 0));
 }
+
+/// Somebody else's hands in the folder of clips.
+#[test]
+fn a_file_that_is_not_what_was_recorded_is_nobodys_clip() {
+    if runtime().is_none() {
+        return;
+    }
+    let ops = Receiver::start(|_, _| Answer::status(200));
+    let once = "cooldown = \"1h\"\nclip = { before = \"2s\", after = \"1s\", max = \"5s\" }\n";
+    let mut appliance = yard(&monitor("zone", once), &endpoint("ops", "stakeout", &ops));
+    appliance.start();
+    let ready = appliance.until("the clip is ready", |it| clips(it).into_iter().find(|it| it.sha256.is_some()));
+    let (file, saved) = (clip_path(&state(&appliance), ready.id), appliance.folder.path().join("saved.mp4"));
+    let export = || appliance.run(&["clips", "export", &ready.id.to_string(), "-o", saved.to_str().unwrap()]);
+    assert!(export().status.success(), "the control");
+    fs::remove_file(&saved).unwrap();
+    let right = fs::read(&file).unwrap();
+    let mut changed = right.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let longer = [&right[..], b"more"].concat();
+    for content in [Some(changed), Some(longer), Some(right[..right.len() / 2].to_vec()), None] {
+        match content {
+            Some(content) => fs::write(&file, content).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let refused = export();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("is not what was recorded any more"), "{said}");
+        assert!(!saved.exists());
+    }
+    appliance.stop();
+}

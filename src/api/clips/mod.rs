@@ -8,6 +8,7 @@ mod open;
 mod page;
 mod thumbnail;
 
+use std::fs;
 use std::path::PathBuf;
 
 use axum::Json;
@@ -187,11 +188,12 @@ pub(super) async fn delete(
     }
 }
 
-/// The clip's row, and where its file is.
+/// The clip's row, and where its file is. One that is not as long as it was is not what was recorded: then there is none.
 async fn find(shared: &Shared, clip: Uuid) -> Result<(ClipRow, Option<PathBuf>), Refusal> {
     let found = shared.store.read(move |reader| {
         Ok(reader.clip(clip)?.map(|row| {
-            let path = reader.clip_file(&row);
+            let is_whole = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.len() == row.bytes);
+            let path = reader.clip_file(&row).filter(|path| row.state != ClipState::Ready || is_whole(path));
             (row, path)
         }))
     });

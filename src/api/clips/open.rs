@@ -160,6 +160,11 @@ pub(super) fn not_there(row: &ClipRow) -> Refusal {
     let why = row.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     match row.state {
         ClipState::Recording => nothing_yet(),
+        ClipState::Ready => Refusal::new(
+            StatusCode::GONE,
+            "the file of this clip is not what was recorded any more: somebody removed or changed it",
+            "look after who else writes into `[storage] path`, and after the disk",
+        ),
         ClipState::Gone => Refusal::new(
             StatusCode::GONE,
             format!("this clip is gone{why}"),

@@ -105,10 +105,11 @@ pub fn mend(
         file.set_len(whole.bytes)?;
     }
     file.sync_all()?;
-    Ok(Some(Mended { whole, sha256: hash(&file)? }))
+    Ok(Some(Mended { whole, sha256: clip_hash(&file)? }))
 }
 
-fn hash(mut file: &File) -> io::Result<String> {
+/// The SHA-256 of a file, in lower-case hex. Reads all of it.
+pub fn clip_hash(mut file: &File) -> io::Result<String> {
     file.rewind()?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -13,7 +13,7 @@ mod sequel;
 mod start;
 
 pub use age::{Aged, Aging};
-pub use folder::{Mended, Whole, clip_path, clips_folder, mend};
+pub use folder::{Mended, Whole, clip_hash, clip_path, clips_folder, mend};
 pub use headroom::Headroom;
 pub use news::{Announce, ClipNews, ClipStep};
 pub use quota::{Trimmed, Trimming};
