@@ -78,8 +78,9 @@ impl Rules<'_> {
         if self.format == Format::Email && !(matches!(url.path(), "" | "/") && url.query().is_none()) {
             return Err(Problem::new(at, " names more than a server", "end it after the host or its port").into());
         }
-        let has_place = || [url.path(), url.query().unwrap_or_default()].iter().any(|part| has_clip(part));
-        if self.format == Format::Upload && !has_place() {
+        let mut sent = url.clone();
+        sent.set_fragment(None);
+        if self.format == Format::Upload && clip_url(&sent, "") == sent {
             let label = format!("write `{{clip}}` where the clip's id goes: {}", self.example());
             return Err(Problem::new(at, " is the same for every clip", label).into());
         }
@@ -99,9 +100,10 @@ impl Rules<'_> {
     }
 }
 
-/// Whether a part of a URL has the place of a clip's id, which the parser escapes in paths.
-fn has_clip(part: &str) -> bool {
-    part.contains("{clip}") || part.contains("%7Bclip%7D")
+/// A URL with a clip's `id` in the place of `{clip}`, which the parser escapes in paths; the same where there is no place.
+pub fn clip_url(template: &Url, id: &str) -> Url {
+    let text = template.as_str().replace("%7Bclip%7D", id).replace("{clip}", id);
+    Url::parse(&text).unwrap_or_else(|_| template.clone())
 }
 
 /// Reads what the `url_file` of `endpoint` holds. `at` is where that was written.
@@ -152,6 +154,18 @@ pub fn shown_url(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clip_has_its_place_in_the_url() {
+        let clip = "00000000-0000-0000-0000-00000000000c";
+        for (template, at) in [
+            ("https://a.example/clips/{clip}.mp4", "https://a.example/clips/00000000-0000-0000-0000-00000000000c.mp4"),
+            ("https://a.example/put?id={clip}", "https://a.example/put?id=00000000-0000-0000-0000-00000000000c"),
+            ("https://a.example/{lip}", "https://a.example/%7Blip%7D"),
+        ] {
+            assert_eq!(clip_url(&template.parse().unwrap(), clip).as_str(), at);
+        }
+    }
 
     #[test]
     fn a_url_is_shown_without_what_may_be_a_secret() {

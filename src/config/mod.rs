@@ -40,7 +40,7 @@ mod tests;
 pub use cases::{Case, Pattern, Span, parse_cases};
 pub use cautions::caution;
 pub use definition::{Defined, Part, Unfit, add, complete, define};
-pub use destination::{secret_destination, shown_url};
+pub use destination::{clip_url, secret_destination, shown_url};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use manual::{Section as ManualSection, manual};
 pub use mask::{is_login, is_telling};

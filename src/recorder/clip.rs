@@ -71,7 +71,7 @@ enum Course {
 /// Why there is no clip.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
-    #[error("camera `{0}` is not running; look at `stakeout cameras`")]
+    #[error("camera `{0}` is not running; look at `stakeout status`")]
     NoCamera(String),
     #[error("MJPEG can't be recorded; set the camera to H.264 or H.265")]
     Mjpeg,

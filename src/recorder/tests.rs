@@ -115,7 +115,7 @@ fn a_camera_that_is_being_set_up_is_waited_for() {
 
     let mut stage = Stage::new(2000);
     assert!(stage.goes_on(0) && !stage.goes_on(5000));
-    assert_eq!(stage.ended(), Err("camera `dock` is not running; look at `stakeout cameras`".to_owned()));
+    assert_eq!(stage.ended(), Err("camera `dock` is not running; look at `stakeout status`".to_owned()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the senders of one box share.
 //!
-//! Owns the bells, the clock, the count of those with alerts to send, the holds of the whole box and the caution after an unclean end; refuses to know endpoints.
-//! Cheap to clone; used from every sender's task.
+//! Owns the bells, the clock, the count of those with alerts to send, the holds of the whole box and the caution after an
+//! unclean end; refuses to know endpoints. Cheap to clone; used from every sender's task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

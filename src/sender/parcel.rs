@@ -1,7 +1,7 @@
 //! What leaves: a request or a letter, made of a frozen body when it is sent.
 //!
-//! Owns which of them a format is sent as (clips that are uploaded are neither: `upload`), the place of PagerDuty's key and what a letter is made of; refuses to know the
-//! headers of requests (`request`), how letters are written and sockets (`transport/`). Pure.
+//! Owns which of them a format is sent as (clips that are uploaded are neither: `upload`), the place of PagerDuty's key and
+//! what a letter is made of; refuses to know the headers of requests (`request`), how letters are written and sockets (`transport/`). Pure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -6,11 +6,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use url::Url;
-use uuid::Uuid;
 
 use super::parcel::Occasion;
-use crate::config::Endpoint;
+use crate::config::{Endpoint, clip_url};
 use crate::credentials::Credentials;
 use crate::payload::WholeClip;
 use crate::sign::{Message, sign};
@@ -78,7 +76,7 @@ pub(super) fn part(
     headers.push(("Content-Digest".to_owned(), format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&content)))));
     headers.extend(signatures(credentials, &id, &content, now));
     headers.extend(endpoint.headers.clone());
-    let (url, fresh_connection) = (address(&credentials.url, clip.clip), occasion.fresh_connection);
+    let (url, fresh_connection) = (clip_url(&credentials.url, &clip.clip.to_string()), occasion.fresh_connection);
     Request { method: Method::Put, url, headers, body: content, fresh_connection }
 }
 
@@ -134,27 +132,9 @@ fn digest(hex: &str) -> String {
     format!("sha-256=:{}:", STANDARD.encode(hex::decode(hex).unwrap_or_default()))
 }
 
-/// The endpoint's `url` with the clip in the place of `{clip}`, which the parser of a path has escaped.
-fn address(template: &Url, clip: Uuid) -> Url {
-    let clip = clip.to_string();
-    let text = template.as_str().replace("%7Bclip%7D", &clip).replace("{clip}", &clip);
-    Url::parse(&text).unwrap_or_else(|_| template.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clip_has_its_place_in_the_url() {
-        let clip = Uuid::from_u128(0xc);
-        for (template, at) in [
-            ("https://a.example/clips/{clip}.mp4", "https://a.example/clips/00000000-0000-0000-0000-00000000000c.mp4"),
-            ("https://a.example/put?id={clip}", "https://a.example/put?id=00000000-0000-0000-0000-00000000000c"),
-        ] {
-            assert_eq!(address(&template.parse().unwrap(), clip).as_str(), at);
-        }
-    }
 
     #[test]
     fn a_digest_is_written_as_rfc_9530_does() {

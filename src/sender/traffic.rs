@@ -74,6 +74,8 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::sender::Driven;
+    use crate::time::now;
 
     #[tokio::test]
     async fn uploads_wait_until_the_last_endpoint_has_nothing_to_send() {
@@ -89,6 +91,21 @@ mod tests {
             if end { one.set(false) } else { break }
         }
         drop(other);
+        over.await;
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_without_end() {
+        let driven = Driven::at(now());
+        let (traffic, clock) = (Traffic::default(), Clock::Driven(driven.clone()));
+        let mut load = traffic.load();
+        load.set(true);
+        let mut over = pin!(traffic.is_over(&clock));
+        for wait in [Duration::ZERO, PATIENCE.saturating_sub(Duration::from_secs(1))] {
+            driven.move_to(driven.now().mono.plus(wait));
+            assert!(poll_fn(|context| Poll::Ready(over.as_mut().poll(context).is_pending())).await, "{wait:?}");
+        }
+        driven.move_to(driven.now().mono.plus(Duration::from_secs(1)));
         over.await;
     }
 }

@@ -331,7 +331,7 @@ fn what_cannot_be_recorded_fails_with_the_reason_and_leaves_no_file() {
     let nowhere = Name::new("nowhere").unwrap();
     let until = time::now().mono;
     assert!(rig.recorder.order(Order::Begin { clip, camera: nowhere, from: until, until }));
-    let why = "camera `nowhere` is not running; look at `stakeout cameras`".to_owned();
+    let why = "camera `nowhere` is not running; look at `stakeout status`".to_owned();
     assert_eq!(rig.told(), [Told::Failed { clip, why }]);
     assert!(!rig.folder.exists());
 }
